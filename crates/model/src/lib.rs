@@ -1,0 +1,20 @@
+//! The words of the trade, pure: no I/O, no async, no clock and no randomness of its own.
+//!
+//! Everything that must be provable lives here: parsing manifests, comparing desired with live, planning what to
+//! write, deriving the one status, reading the rollout from agents. Every other room uses these words.
+
+pub mod code;
+pub mod compare;
+pub mod kind;
+pub mod manifest;
+pub mod normalise;
+pub mod object;
+pub mod operation;
+pub mod path;
+pub mod plan;
+pub mod preflight;
+pub mod rollout;
+pub mod status;
+
+pub use code::Code;
+pub use object::{Gvk, ObjectKey};
