@@ -1,2 +1,34 @@
-//! Room to be filled.
-fn main() {}
+//! The program `hedgerow`. This file starts the command and turns its end into an exit code; `cli.rs` defines the
+//! command line, `commands/` holds one file a sub-command, `settings/` every setting.
+//!
+//! Errors: `anyhow` here and only here, each with the context of what was being done; the libraries below have typed
+//! errors of their own. Exit codes: 0 done, 1 failed, 2 called or configured wrongly.
+
+mod cli;
+mod commands;
+mod data_dir;
+mod logging;
+mod output;
+mod server;
+mod settings;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::parse();
+    let Err(error) = commands::run(cli.command) else { return ExitCode::SUCCESS };
+    // Who closed our output, as `head` does, has seen enough.
+    let is_broken_pipe = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
+    if error.downcast_ref().is_some_and(is_broken_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    // Standard error may be closed, too; there is nobody left to tell then.
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    if error.is::<settings::Problems>() || error.is::<Misuse>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+}
+
+/// The program was called or configured in a way that cannot work; the text says what to do instead.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Misuse(String);

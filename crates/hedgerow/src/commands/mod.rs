@@ -1,0 +1,38 @@
+//! The sub-commands, one file each, and what several of them share: reading the settings.
+
+mod config;
+mod reference;
+mod version;
+
+use crate::cli::{Network, Source, Sub};
+use crate::settings::{Layers, Settings};
+use std::path::PathBuf;
+
+/// Runs the command to its end.
+pub(crate) fn run(command: Sub) -> anyhow::Result<()> {
+    match command {
+        Sub::Config(arguments) => config::run(&arguments),
+        Sub::Version(arguments) => version::run(&arguments),
+        Sub::Reference(arguments) => reference::run(&arguments),
+        _ => Err(anyhow::anyhow!("not wired yet")),
+    }
+}
+
+/// Lays flags, environment and file over each other.
+fn layers(source: &Source, network: &Network) -> Layers {
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let flags = vec![
+        ("--listen", "listen", network.listen.clone()),
+        ("--tls-cert", "tls.cert", path(&network.tls_cert)),
+        ("--tls-key", "tls.key", path(&network.tls_key)),
+        ("--data", "data", path(&source.data)),
+    ];
+    let environment = std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
+    Layers::gather(source.config.clone(), environment, &source.set, flags)
+}
+
+/// The settings of a command that takes only the flags of [`Source`].
+fn settings(source: &Source) -> anyhow::Result<Settings> {
+    Ok(Settings::load(&layers(source, &Network::default()))?)
+}

@@ -1,0 +1,156 @@
+//! `hedgerow reference`: the pages of `docs/reference`, written from the code, so that they cannot say anything else.
+//! CI runs it with `--check`.
+
+use crate::cli;
+use crate::output;
+use crate::settings::REGISTRY;
+use anyhow::{Context as _, bail};
+use model::Code;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// One page: its file and its text.
+type Page = (&'static str, String);
+
+/// Writes the pages, or compares them with what is there.
+pub(crate) fn run(arguments: &cli::Reference) -> anyhow::Result<()> {
+    let pages =
+        [("README.md", index()), ("settings.md", settings()), ("cli.md", command_line()), ("codes.md", codes())];
+    if arguments.check { check(&arguments.output, &pages) } else { write(&arguments.output, &pages) }
+}
+
+fn write(folder: &Path, pages: &[Page]) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    for (name, text) in pages {
+        let path = folder.join(name);
+        std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    output::text(&format!("wrote {} pages to {}\n", pages.len(), folder.display()))?;
+    Ok(())
+}
+
+fn check(folder: &Path, pages: &[Page]) -> anyhow::Result<()> {
+    let stale: Vec<&str> = pages
+        .iter()
+        .filter(|(name, text)| std::fs::read_to_string(folder.join(name)).ok().as_ref() != Some(text))
+        .map(|(name, _)| *name)
+        .collect();
+    if stale.is_empty() {
+        output::text(&format!("{} pages in {} are fresh\n", pages.len(), folder.display()))?;
+        return Ok(());
+    }
+    let folder = folder.display();
+    bail!("stale in {folder}: {}; write them with `hedgerow reference --output {folder}`", stale.join(", "));
+}
+
+fn heading(title: &str, about: &str) -> String {
+    format!("# {title}\n\n<!-- Written by `hedgerow reference`; change the code, not this page. -->\n\n{about}\n")
+}
+
+fn index() -> String {
+    let mut page = heading("Reference", "Written from the code by `hedgerow reference`, and checked in CI.");
+    page.push_str(
+        "\n- [Settings](settings.md): every setting, its variable, default and meaning\n\
+         - [Command line](cli.md): every command and flag\n\
+         - [Codes](codes.md): everything that can go wrong, its HTTP status, and what to do\n",
+    );
+    page
+}
+
+fn settings() -> String {
+    let mut page = heading(
+        "Settings",
+        "A setting is taken from the first place that has it: a flag, an environment variable, the file, the default.\n\
+         `hedgerow config` shows each setting with its value and where it comes from. `--set KEY=VALUE` is a flag for\n\
+         every setting. The file is TOML, named by `--config` or `HEDGEROW_CONFIG`; there is no file by default:\n\
+         \n\
+         ```toml\n\
+         listen = \"0.0.0.0:443\"\n\
+         data = \"/var/lib/hedgerow\"\n\
+         \n\
+         [tls]\n\
+         cert = \"/etc/hedgerow/fullchain.pem\"\n\
+         key = \"/etc/hedgerow/key.pem\"\n\
+         \n\
+         [session]\n\
+         idle = \"30m\"\n\
+         ```\n\
+         \n\
+         - An unknown key, an unknown variable that begins with `HEDGEROW_`, and a value that does not fit are errors.\n\
+         - Left alone are `HEDGEROW_TEST_*`, `HEDGEROW_BUILD_*` and the variables that Kubernetes puts into every pod\n  \
+           beside a Service named `hedgerow` (`HEDGEROW_SERVICE_HOST`, `HEDGEROW_SERVICE_PORT*`, `HEDGEROW_PORT`,\n  \
+           `HEDGEROW_PORT_<number>*`).\n\
+         - An empty variable counts as not set. A relative path in the file is relative to the file.\n\
+         - A duration is a number with `ms`, `s`, `m`, `h` or `d`, such as `90s` or `1h30m`. A size is a number with\n  \
+           `KiB`, `MiB` or `GiB`.",
+    );
+    let mut section = "";
+    for setting in REGISTRY {
+        if setting.section != section {
+            section = setting.section;
+            let _ = write!(page, "\n## {section}\n");
+        }
+        let default = if setting.default.is_empty() { "none".to_owned() } else { format!("`{}`", setting.default) };
+        let flag = setting.flag().map(|flag| format!(", flag `{flag}`")).unwrap_or_default();
+        let _ = write!(
+            page,
+            "\n### `{}`\n\n{}\n\n- Type: {} ({})\n- Default: {default}\n- Variable: `{}`{flag}\n",
+            setting.key,
+            setting.doc.trim(),
+            setting.kind,
+            setting.form,
+            setting.variable(),
+        );
+    }
+    page
+}
+
+fn command_line() -> String {
+    let mut page = heading(
+        "Command line",
+        "Results go to standard output, errors and the log to standard error. Exit codes: 0 done, 1 failed, 2 called or\n\
+         configured wrongly.",
+    );
+    let mut root = cli::command().term_width(100);
+    root.build();
+    let _ = write!(page, "\n## `hedgerow`\n\n```text\n{}\n```\n", plain(&mut root.clone()));
+    describe(&root, &mut page);
+    page
+}
+
+fn describe(parent: &clap::Command, page: &mut String) {
+    for sub in parent.get_subcommands().filter(|sub| sub.get_name() != "help" && !sub.is_hide_set()) {
+        let mut sub = sub.clone().term_width(100);
+        let name = sub.get_bin_name().unwrap_or(sub.get_name()).to_owned();
+        let _ = write!(page, "\n## `{name}`\n\n```text\n{}\n```\n", plain(&mut sub));
+        describe(&sub, page);
+    }
+}
+
+fn plain(command: &mut clap::Command) -> String {
+    let text = command.render_long_help().to_string();
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+fn codes() -> String {
+    let mut page = heading(
+        "Codes",
+        "Every failure has a code that never changes. It stands on the page, in the answer to a script\n\
+         (`application/problem+json`), in the operation's row and in the log. *Point* is the place on the way from the\n\
+         click to the cluster, 1 the browser, 9 Kubernetes. *Again* says whether the same request may succeed without\n\
+         anybody changing anything.",
+    );
+    page.push_str("\n| code | HTTP | point | again | what to do |\n|---|---|---|---|---|\n");
+    for code in Code::ALL {
+        let point = code.failure_point().map(|point| point.to_string()).unwrap_or_default();
+        let again = if code.retryable() { "yes" } else { "no" };
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {point} | {again} | {} |",
+            code.as_str(),
+            code.http_status(),
+            code.what_to_do()
+        );
+    }
+    page
+}

@@ -1,0 +1,221 @@
+//! One HTTP server: bind, TLS, serve, and a clean end. Used by `serve` and `demo`; which pages it answers with is not
+//! its business.
+
+use crate::Misuse;
+use crate::settings::Settings;
+use anyhow::{Context as _, anyhow, bail};
+use axum::Router;
+use axum_server::tls_rustls::RustlsConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// A client that has not sent the head of its request by then is dropped.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A port that is taken, but does not answer yet.
+pub(crate) struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<RustlsConfig>,
+}
+
+impl Server {
+    /// Takes the port and reads the TLS files, so that what is wrong with them is said before anything else happens.
+    pub(crate) fn bind(settings: &Settings) -> anyhow::Result<Self> {
+        let tls = settings.tls().map(|(cert, key)| tls_config(cert, key)).transpose()?;
+        if tls.is_none() && settings.trusted_proxies.is_empty() {
+            refuse_plain_http(settings.listen)?;
+        }
+        Self::open(settings.listen, tls)
+    }
+
+    /// Takes a port on loopback for plain HTTP.
+    pub(crate) fn bind_loopback(address: SocketAddr) -> anyhow::Result<Self> {
+        if !address.ip().is_loopback() {
+            return Err(Misuse(format!(
+                "the demo serves plain HTTP, so it listens on loopback only, not on {address}; to see it from another \
+                 machine, forward a port: ssh -L 8480:127.0.0.1:8480 HOST"
+            ))
+            .into());
+        }
+        Self::open(address, None)
+    }
+
+    fn open(address: SocketAddr, tls: Option<RustlsConfig>) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(address).with_context(|| match address.port() {
+            0 => format!("cannot listen on {address}"),
+            _ => format!("cannot listen on {address}; choose another with --listen"),
+        })?;
+        let address = listener.local_addr().context("cannot read the address that was bound")?;
+        Ok(Self { listener, address, tls })
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether it answers HTTPS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The address for a browser on this machine.
+    pub(crate) fn url(&self) -> String {
+        let mut address = self.address;
+        match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        format!("{}://{address}/", if self.is_tls() { "https" } else { "http" })
+    }
+
+    /// Answers requests until `stop`; then accepts no more, and gives the running ones `grace` to end.
+    pub(crate) async fn serve(self, router: Router, stop: CancellationToken, grace: Duration) -> anyhow::Result<()> {
+        let handle = axum_server::Handle::new();
+        let ending = handle.clone();
+        tokio::spawn(async move {
+            stop.cancelled().await;
+            tracing::info!(open = ending.connection_count(), "no new requests; waiting for those that run");
+            ending.graceful_shutdown(Some(grace));
+        });
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let mut server = axum_server::from_tcp(self.listener).context("cannot serve the port")?.handle(handle);
+        server.http_builder().http1().header_read_timeout(HEAD_TIMEOUT);
+        let server = server.first_request_timeout(HEAD_TIMEOUT).accept_error_handler(|peer, error| {
+            // A browser that gives up, a scanner, a wrong certificate: worth a line only when one looks for it.
+            tracing::debug!(?peer, %error, "a connection was not accepted");
+        });
+        let served = match self.tls {
+            None => server.serve(service).await,
+            Some(config) => server.acceptor(axum_server::tls_rustls::RustlsAcceptor::new(config)).serve(service).await,
+        };
+        served.context("the server ended with an error")
+    }
+}
+
+/// Plain HTTP beyond loopback would carry passwords and session cookies in clear.
+fn refuse_plain_http(address: SocketAddr) -> anyhow::Result<()> {
+    if address.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(Misuse(format!(
+        "plain HTTP on {address} is refused: passwords and sessions would cross the network in clear. Either\n  \
+         - serve TLS: --tls-cert FILE --tls-key FILE\n  \
+         - or put a proxy that ends TLS in front, and name it: --set trusted_proxies=ADDRESS\n  \
+         - or listen on this machine only: --listen 127.0.0.1:{}",
+        address.port()
+    ))
+    .into())
+}
+
+fn tls_config(cert: &Path, key: &Path) -> anyhow::Result<RustlsConfig> {
+    let chain: Result<Vec<CertificateDer<'static>>, _> =
+        CertificateDer::pem_file_iter(cert).and_then(|certificates| certificates.collect());
+    let chain = chain.map_err(|error| unreadable("certificate chain", cert, error))?;
+    if chain.is_empty() {
+        bail!("the certificate chain {} holds no certificate in PEM", cert.display());
+    }
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable("private key", key, error))?;
+    let versions = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .context("TLS cannot be set up")?;
+    let mut config = versions.with_no_client_auth().with_single_cert(chain, secret).with_context(|| {
+        format!("the certificate {} and the key {} cannot be used together", cert.display(), key.display())
+    })?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(RustlsConfig::from_config(Arc::new(config)))
+}
+
+fn unreadable(what: &str, path: &Path, error: rustls::pki_types::pem::Error) -> anyhow::Error {
+    anyhow!("cannot read the {what} {}: {error}", path.display())
+}
+
+/// Waits for Ctrl-C or SIGTERM; a second one ends the process at once.
+pub(crate) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        for times in 0.. {
+            let name = tokio::select! {
+                _ = interrupt.recv() => "Ctrl-C",
+                _ = terminate.recv() => "SIGTERM",
+            };
+            if times > 0 {
+                tracing::warn!("{name} again: ending at once; running operations are taken up as interrupted");
+                std::process::exit(1);
+            }
+            tracing::info!("{name}: ending");
+            told.cancel();
+        }
+    });
+    Ok(stop)
+}
+
+/// Runs a future on a new runtime, on as many threads as there are processors.
+pub(crate) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let result = runtime.block_on(future);
+    // What still blocks (a git program, a slow disk) must not hold the end.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Layers;
+
+    fn settings(pairs: &[(&'static str, &str)]) -> Settings {
+        let layers = pairs
+            .iter()
+            .fold(Layers::default(), |layers, (key, value)| layers.with_flag("--set", key, (*value).to_owned()));
+        Settings::load(&layers).unwrap()
+    }
+
+    #[test]
+    fn plain_http_beyond_loopback_needs_a_proxy() {
+        let text = Server::bind(&settings(&[("listen", "0.0.0.0:0")])).err().unwrap().to_string();
+        assert!(text.contains("--tls-cert") && text.contains("trusted_proxies"), "{text}");
+        assert!(Server::bind(&settings(&[("listen", "0.0.0.0:0"), ("trusted_proxies", "10.0.0.1")])).is_ok());
+        assert!(Server::bind(&settings(&[("listen", "127.0.0.1:0")])).is_ok());
+        assert!(Server::bind_loopback("0.0.0.0:0".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn the_printed_address_can_be_opened() {
+        let server = Server::bind_loopback("127.0.0.1:0".parse().unwrap()).unwrap();
+        assert_ne!(server.address().port(), 0);
+        assert_eq!(server.url(), format!("http://127.0.0.1:{}/", server.address().port()));
+        let everywhere = settings(&[("listen", "0.0.0.0:0"), ("trusted_proxies", "10.0.0.1")]);
+        assert!(Server::bind(&everywhere).unwrap().url().starts_with("http://127.0.0.1:"));
+    }
+
+    #[test]
+    fn a_tls_file_that_cannot_be_used_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cert, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
+        let say = || format!("{:#}", tls_config(&cert, &key).unwrap_err());
+        assert!(say().contains("chain.pem"), "{}", say());
+        std::fs::write(&cert, "nothing").unwrap();
+        assert!(say().contains("chain.pem holds no certificate"), "{}", say());
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(&cert, made.cert.pem()).unwrap();
+        assert!(say().contains("cannot read the private key") && say().contains("key.pem"), "{}", say());
+        let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        std::fs::write(&key, other.signing_key.serialize_pem()).unwrap();
+        assert!(say().contains("cannot be used together"), "{}", say());
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        tls_config(&cert, &key).unwrap();
+    }
+}

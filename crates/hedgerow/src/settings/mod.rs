@@ -1,0 +1,270 @@
+//! The settings: every one is a single entry below, with its key, type, default and meaning. The entry feeds the
+//! typed struct, `hedgerow config`, the errors, the environment variables and `docs/reference/settings.md`.
+//!
+//! A flag goes before an environment variable, a variable before the file, the file before the default
+//! ([`layers`]). Nothing is guessed: an unknown key or a value that does not fit ends the start with the place.
+
+mod file;
+mod layers;
+mod nearest;
+mod value;
+
+pub(crate) use layers::{Layers, Problems};
+pub(crate) use value::{Bytes, DatabaseUrl, LogFormat, LogLevel, PublicUrl};
+
+use ipnet::IpNet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use value::Value;
+
+/// One setting, without its value.
+pub(crate) struct Setting {
+    /// Key in the file, with dots.
+    pub(crate) key: &'static str,
+    /// Heading on the reference page.
+    pub(crate) section: &'static str,
+    /// What it is for.
+    pub(crate) doc: &'static str,
+    /// Type, one or two words.
+    pub(crate) kind: &'static str,
+    /// The form that is expected.
+    pub(crate) form: &'static str,
+    /// The default as it would be written; empty when there is none.
+    pub(crate) default: &'static str,
+    /// Whether the text may hold a secret.
+    pub(crate) secret: bool,
+    /// Reads a text and gives it back as it is shown, or says what is wrong with it.
+    show: fn(&str) -> Result<String, String>,
+}
+
+impl Setting {
+    /// The environment variable of this setting.
+    pub(crate) fn variable(&self) -> String {
+        format!("HEDGEROW_{}", self.key.replace('.', "_").to_uppercase())
+    }
+
+    /// The flag of `serve`, for the few settings that have one of their own.
+    pub(crate) fn flag(&self) -> Option<&'static str> {
+        match self.key {
+            "listen" => Some("--listen"),
+            "data" => Some("--data"),
+            "tls.cert" => Some("--tls-cert"),
+            "tls.key" => Some("--tls-key"),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! settings {
+    ($( $section:literal { $( $(#[doc = $doc:literal])+ $field:ident: $type:ty = $key:literal, $default:literal; )+ } )+) => {
+        /// The settings, read and checked.
+        #[derive(Debug, Clone)]
+        pub(crate) struct Settings { $($( $(#[doc = $doc])+ pub(crate) $field: $type, )+)+ }
+
+        /// Every setting, in the order of the reference page.
+        pub(crate) const REGISTRY: &[Setting] = &[$($( Setting {
+            key: $key,
+            section: $section,
+            doc: concat!($($doc),+),
+            kind: <$type as Value>::TYPE,
+            form: <$type as Value>::FORM,
+            default: $default,
+            secret: <$type as Value>::SECRET,
+            show: |text| <$type as Value>::parse(text).map(|value| value.show()),
+        }, )+)+];
+
+        impl Settings {
+            fn read(layers: &Layers, problems: &mut Problems) -> Option<Self> {
+                $($( let $field = layers.value::<$type>($key, problems); )+)+
+                Some(Self { $($( $field: $field?, )+)+ })
+            }
+        }
+    };
+}
+
+settings! {
+    "Server" {
+        /// Address and port to listen on; port 0 takes a free one. Plain HTTP is served on loopback only, unless `trusted_proxies` names a proxy.
+        listen: SocketAddr = "listen", "127.0.0.1:8480";
+        /// Folder of the database, the key of the secrets and the local repositories. It is created with mode 0700. One server uses it at a time.
+        data: PathBuf = "data", "~/.local/share/hedgerow";
+        /// Address under which users reach the console, when it is not the one that it listens on, as behind a proxy. A form that comes from another origin is refused.
+        public_url: Option<PublicUrl> = "public_url", "";
+        /// Proxies in front of the console. Their `X-Forwarded-For` and `X-Forwarded-Proto` are believed, nobody else's, and plain HTTP is served to them beyond loopback.
+        trusted_proxies: Vec<IpNet> = "trusted_proxies", "";
+        /// How long running requests may take to end after SIGTERM or Ctrl-C.
+        shutdown_grace: Duration = "shutdown.grace", "10s";
+    }
+    "TLS" {
+        /// Certificate chain in PEM, the server's own certificate first. Needs `tls.key`.
+        tls_cert: Option<PathBuf> = "tls.cert", "";
+        /// Private key of the certificate in PEM. Needs `tls.cert`.
+        tls_key: Option<PathBuf> = "tls.key", "";
+    }
+    "Database and secrets" {
+        /// The database. Without it, SQLite in the data folder; a PostgreSQL database is for several servers.
+        database_url: Option<DatabaseUrl> = "database.url", "";
+        /// File with the key that seals credentials in the database. Without it, `secret.key` in the data folder, made at the first start with mode 0600. Without this file the stored credentials cannot be read again: back it up, apart from the database.
+        secret_key_file: Option<PathBuf> = "secret.key_file", "";
+    }
+    "Sessions" {
+        /// A session ends when nobody used it for this long. Pages that only refresh themselves do not count as use.
+        session_idle: Duration = "session.idle", "1h";
+        /// A session ends this long after its login, used or not.
+        session_absolute: Duration = "session.absolute", "12h";
+        /// A page warns this long before its session ends.
+        session_warn_before: Duration = "session.warn_before", "5m";
+    }
+    "Source" {
+        /// Allow `file://` addresses as the source of a fabric. Who may edit a fabric can then read every repository that this process can read.
+        source_allow_file: bool = "source.allow_file", "false";
+        /// Largest manifest file that is read.
+        source_file_size: Bytes = "source.max_file_size", "8MiB";
+        /// Most manifest files in one source.
+        source_files: usize = "source.max_files", "20000";
+        /// Most objects in one source.
+        source_objects: usize = "source.max_objects", "200000";
+        /// Deepest nesting in one manifest.
+        source_depth: usize = "source.max_depth", "64";
+    }
+    "Comparison" {
+        /// Pause between two background comparisons of a fabric.
+        compare_interval: Duration = "compare.interval", "60s";
+        /// Evidence that is older than this no longer says anything: the fabric is shown as unknown. Must be longer than `compare.interval`.
+        compare_freshness: Duration = "compare.freshness", "180s";
+    }
+    "Operations" {
+        /// An operation that is not done by then ends as timed out.
+        operation_deadline: Duration = "operation.deadline", "15m";
+        /// A running operation renews its lease; when its process dies, the operation counts as interrupted after this time.
+        operation_lease: Duration = "operation.lease", "15s";
+        /// How many operations of this server run at once, over all fabrics.
+        operation_parallel: usize = "operation.parallel", "16";
+        /// How long a sync follows the switches after the cluster holds everything. What they have not applied by then stays submitted or pending, and is followed by the background comparison.
+        rollout_wait: Duration = "rollout.wait", "60s";
+    }
+    "Cluster" {
+        /// Longest time for a connection to a cluster to be made, TLS included.
+        cluster_connect_timeout: Duration = "cluster.connect_timeout", "5s";
+        /// Longest time for one answer of a cluster.
+        cluster_timeout: Duration = "cluster.timeout", "30s";
+        /// Most requests to one cluster at once.
+        cluster_parallel: usize = "cluster.parallel", "8";
+        /// Objects in one page of a list.
+        cluster_page_size: usize = "cluster.page_size", "500";
+    }
+    "Log" {
+        /// How log lines on standard error are written.
+        log_format: LogFormat = "log.format", "text";
+        /// Which lines are written: a level, and levels for single rooms.
+        log_level: LogLevel = "log.level", "info";
+    }
+}
+
+impl Settings {
+    /// Reads every setting from the layers and checks what one says about another. All problems are reported at once.
+    pub(crate) fn load(layers: &Layers) -> Result<Self, Problems> {
+        let mut problems = layers.problems();
+        let settings = Self::read(layers, &mut problems);
+        if let Some(settings) = &settings {
+            settings.check(layers, &mut problems);
+        }
+        match settings {
+            Some(settings) if problems.is_empty() => Ok(settings),
+            _ => Err(problems),
+        }
+    }
+
+    /// Whether the console answers HTTPS itself.
+    pub(crate) fn tls(&self) -> Option<(&PathBuf, &PathBuf)> {
+        self.tls_cert.as_ref().zip(self.tls_key.as_ref())
+    }
+
+    fn check(&self, layers: &Layers, problems: &mut Problems) {
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            let (there, missing) =
+                if self.tls_cert.is_some() { ("tls.cert", "tls.key") } else { ("tls.key", "tls.cert") };
+            problems.add(layers.place(there), format!("'{there}' is set and '{missing}' is not; set both or neither"));
+        }
+        let ordered = [
+            ("session.idle", self.session_idle, "session.absolute", self.session_absolute),
+            ("session.warn_before", self.session_warn_before, "session.idle", self.session_idle),
+            ("compare.interval", self.compare_interval, "compare.freshness", self.compare_freshness),
+            ("operation.lease", self.operation_lease, "operation.deadline", self.operation_deadline),
+            ("rollout.wait", self.rollout_wait, "operation.deadline", self.operation_deadline),
+        ];
+        for (lesser, short, greater, long) in ordered {
+            if short >= long {
+                let text = format!(
+                    "'{lesser}' is {} and must be shorter than '{greater}', which is {}",
+                    short.show(),
+                    long.show()
+                );
+                let changed = if layers.is_default(lesser) { greater } else { lesser };
+                problems.add(layers.place(changed), text);
+            }
+        }
+        if self.operation_lease < Duration::from_secs(3) {
+            let text = "'operation.lease' must be at least 3s, or a slow disk looks like a dead process".to_owned();
+            problems.add(layers.place("operation.lease"), text);
+        }
+    }
+}
+
+/// One setting with its value and origin, as `hedgerow config` shows it.
+pub(crate) struct Shown {
+    /// The setting.
+    pub(crate) setting: &'static Setting,
+    /// The value, secrets hidden.
+    pub(crate) value: String,
+    /// Where it comes from.
+    pub(crate) origin: layers::Origin,
+}
+
+/// Every setting with its value and origin; call it after [`Settings::load`] found no problem.
+pub(crate) fn shown(layers: &Layers) -> Vec<Shown> {
+    let one = |setting: &'static Setting| {
+        let (text, origin) = layers.text(setting.key);
+        let value = (setting.show)(&text).unwrap_or_else(|_| "(not readable)".to_owned());
+        Shown { setting, value, origin }
+    };
+    REGISTRY.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_can_be_read() {
+        let settings = Settings::load(&Layers::default()).expect("the defaults are sound");
+        assert_eq!(settings.session_idle, Duration::from_secs(3600));
+        assert!(settings.tls().is_none());
+    }
+
+    #[test]
+    fn keys_and_variables_are_unique() {
+        let mut variables: Vec<String> = REGISTRY.iter().map(Setting::variable).collect();
+        variables.sort();
+        variables.dedup();
+        assert_eq!(variables.len(), REGISTRY.len());
+        for setting in REGISTRY {
+            assert!(setting.doc.trim().ends_with('.'), "{}: its meaning is not a sentence", setting.key);
+        }
+    }
+
+    #[test]
+    fn a_half_of_tls_is_refused() {
+        let layers = Layers::default().with_flag("--tls-cert", "tls.cert", "/etc/tls/chain.pem".to_owned());
+        let text = Settings::load(&layers).unwrap_err().to_string();
+        assert!(text.contains("--tls-cert") && text.contains("'tls.key' is not"), "{text}");
+    }
+
+    #[test]
+    fn limits_must_be_in_order() {
+        let layers = Layers::default().with_flag("--set", "session.idle", "13h".to_owned());
+        let text = Settings::load(&layers).unwrap_err().to_string();
+        assert!(text.contains("'session.idle' is 13h and must be shorter than 'session.absolute'"), "{text}");
+    }
+}
