@@ -1,1 +1,30 @@
-//! Room to be filled.
+//! For tests only: starts real things as real processes, and drives them as a user would.
+//!
+//! | fixture | what it is |
+//! |---|---|
+//! | [`ControlPlane`] | etcd and kube-apiserver, with RBAC, users and kubectl |
+//! | [`GitServer`] | `git http-backend` over HTTP, `sshd` over SSH |
+//! | [`Postgres`] | a PostgreSQL server, a database a test |
+//! | [`ChaosProxy`] | a TCP proxy that delays, swallows, cuts and resets |
+//!
+//! Each binds ports of its own on 127.0.0.1, keeps its files in a folder of its own, and leaves nothing behind: see
+//! [`Process`]. What is missing on the machine is an error that names it, never a skipped test; `cargo xtask setup
+//! --for tests` installs it. Nothing here is shared with the code under test.
+
+mod chaos;
+mod control_plane;
+mod eventually;
+mod git_server;
+pub mod kubeconfig;
+mod machine;
+mod postgres;
+mod process;
+pub mod tls;
+
+pub use chaos::{Chaos, ChaosProxy};
+pub use control_plane::{Access, Answer, ControlPlane, KubeClient, Lease, TokenUser, kubectl, read_crds};
+pub use eventually::eventually;
+pub use git_server::{GitMode, GitServer};
+pub use machine::{shared_folder, workspace};
+pub use postgres::Postgres;
+pub use process::{Folder, Process};
