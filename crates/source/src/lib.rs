@@ -1,1 +1,48 @@
-//! Room to be filled.
+//! One Git repository per fabric: fetch it, read the manifests at a commit without a work tree, and commit to it when
+//! it is Hedgerow's own.
+//!
+//! This is the only room that starts a program in production, and the program is always `git` (which starts `ssh`
+//! where the address asks for it). The engine uses [`Repository`]; pages use [`Config::validate`] and
+//! [`Repository::blob`]. What a manifest means is `model::manifest`'s business, when to fetch is the engine's.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `config` | what an operator configures, and what is refused |
+//! | `address` | which addresses are allowed, and which transport each one needs |
+//! | `access` | credentials, handed to git by environment only |
+//! | `git` | the program behind a typed call: environment, settings, bounds |
+//! | `process` | a process group with a deadline |
+//! | `error` | git's words to stable codes |
+//! | `lock` | one writer per repository, across processes; what a killed writer left behind |
+//! | `repository` | open, head, log, blob |
+//! | `fetch` | fetch and check |
+//! | `tree` | listing a commit's tree, reading blobs |
+//! | `read` | manifests at a commit, and their cache |
+//! | `layout` | which files count, and the tree of Hedgerow's predecessor |
+//! | `commit` | writing a commit to the local repository |
+//!
+//! Everything is written below the one folder that [`Repository::open`] is given.
+
+mod access;
+mod address;
+mod commit;
+mod config;
+mod error;
+mod fetch;
+mod git;
+mod history;
+mod layout;
+mod lock;
+mod parse;
+mod process;
+mod read;
+mod repository;
+mod scratch;
+mod tree;
+
+pub use commit::{Author, Change};
+pub use config::{Config, ConfigError, Credentials, Remote};
+pub use error::Error;
+pub use history::Commit;
+pub use read::Desired;
+pub use repository::Repository;
