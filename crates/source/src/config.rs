@@ -135,7 +135,8 @@ fn check_private_key(key: &str) -> Result<(), String> {
         return Err("This is a public key; paste the private key that belongs to it.".into());
     }
     let is_end = |l: &str| l.starts_with("-----END ") && l.ends_with("PRIVATE KEY-----");
-    if !(first.starts_with("-----BEGIN ") && first.ends_with("PRIVATE KEY-----")) || !lines.clone().any(is_end) {
+    let whole = first.starts_with("-----BEGIN ") && first.ends_with("PRIVATE KEY-----") && lines.clone().any(is_end);
+    if !whole {
         return Err("The private key is incomplete: it runs from a BEGIN line to an END line, both included.".into());
     }
     let body: String = lines.take_while(|l| !is_end(l)).collect();

@@ -100,7 +100,7 @@ impl Git {
     /// Refuses a machine without a usable git, once per process, in words an administrator can act on.
     pub(crate) async fn require(&self) -> Result<(), Error> {
         static FOUND: OnceCell<()> = OnceCell::const_new();
-        FOUND.get_or_try_init(|| self.version()).await.map(|()| ())
+        FOUND.get_or_try_init(|| self.version()).await.copied()
     }
 
     async fn version(&self) -> Result<(), Error> {
