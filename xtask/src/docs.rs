@@ -1,0 +1,71 @@
+//! `cargo xtask docs`: the reference pages are what the program says of itself, so they cannot lie; they can be stale,
+//! which `--check` finds.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::{built, cache, cargo, output, run, workspace};
+
+/// Writes `docs/reference`, or compares it with what would be written.
+pub fn run_docs(args: &[String]) -> Result<()> {
+    let check = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => false,
+        ["--check"] => true,
+        _ => bail!("use: cargo xtask docs [--check]"),
+    };
+    run(cargo().args(["build", "--workspace", "--bin", "hedgerow"]))?;
+    let fresh = cache()?.join(format!("reference-{}", std::process::id()));
+    let _ = fs::remove_dir_all(&fresh);
+    fs::create_dir_all(&fresh).with_context(|| format!("make {}", fresh.display()))?;
+    let written = write(&fresh, check);
+    let _ = fs::remove_dir_all(&fresh);
+    written
+}
+
+fn write(fresh: &Path, check: bool) -> Result<()> {
+    output(Command::new(built()?.join("hedgerow")).args(["reference", "--output"]).arg(fresh))
+        .context("write the reference")?;
+    let folder = workspace().join("docs/reference");
+    let (wanted, found) = (pages(fresh)?, pages(&folder)?);
+    let mut names: Vec<&String> = wanted.keys().chain(found.keys()).collect();
+    names.sort();
+    names.dedup();
+    names.retain(|name| wanted.get(*name) != found.get(*name));
+    if check {
+        for name in &names {
+            println!("stale: docs/reference/{name}");
+        }
+        if !names.is_empty() {
+            bail!("docs/reference is stale: run `cargo xtask docs` and commit what it writes");
+        }
+        println!("docs/reference is fresh ({} pages)", wanted.len());
+        return Ok(());
+    }
+    fs::create_dir_all(&folder).context("make docs/reference")?;
+    for name in names {
+        let path = folder.join(name);
+        match wanted.get(name) {
+            Some(text) => fs::write(&path, text).with_context(|| format!("write {}", path.display()))?,
+            None => fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?,
+        }
+        println!("docs/reference/{name}: {}", if wanted.contains_key(name) { "written" } else { "removed" });
+    }
+    Ok(())
+}
+
+/// The files of a folder by name; one that does not exist has none.
+fn pages(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut pages = BTreeMap::new();
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.with_context(|| format!("read {}", folder.display()))?.path();
+        if path.is_file() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            pages.insert(name, fs::read(&path).with_context(|| format!("read {}", path.display()))?);
+        }
+    }
+    Ok(pages)
+}
