@@ -1,0 +1,150 @@
+//! The least-privileged account for a fabric, as a manifest to create in its cluster.
+
+use crate::kinds::KindInfo;
+use model::kind::{Author, KNOWN};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// The manifest of a ServiceAccount with a token, allowed to read Hedgehog's groups and CRDs everywhere, and to write
+/// user-authored kinds in `namespace`, where the account itself lives too.
+///
+/// `kinds` are those that were discovered; when there are none yet, those of the current release are taken. Reading is
+/// granted per group, so that the kinds of a newer release need no new rule; writing per kind.
+pub fn service_account_manifest(name: &str, namespace: &str, kinds: &[KindInfo]) -> String {
+    let (reads, writes) = if kinds.is_empty() { known() } else { discovered(kinds) };
+    let (name_yaml, namespace_yaml) = (quote(name), quote(namespace));
+    let mut text = format!(
+        r#"# Create it:          kubectl apply -f FILE
+# Its token:          kubectl -n {namespace} get secret {name}-token -o jsonpath='{{.data.token}}' | base64 -d
+# The CA certificate: kubectl -n {namespace} get secret {name}-token -o jsonpath='{{.data.ca\.crt}}' | base64 -d
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {name_yaml}
+  namespace: {namespace_yaml}
+---
+apiVersion: v1
+kind: Secret
+metadata:
+  name: {token}
+  namespace: {namespace_yaml}
+  annotations:
+    kubernetes.io/service-account.name: {name_yaml}
+type: kubernetes.io/service-account-token
+---
+# Reading: Hedgehog's objects, their definitions, and which cluster this is.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: {reader}
+rules:
+  - apiGroups: {groups}
+    resources: ["*"]
+    verbs: ["get", "list", "watch"]
+  - apiGroups: ["apiextensions.k8s.io"]
+    resources: ["customresourcedefinitions"]
+    verbs: ["get", "list", "watch"]
+  - apiGroups: [""]
+    resources: ["namespaces"]
+    resourceNames: ["kube-system"]
+    verbs: ["get"]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: {reader}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: {reader}
+subjects:
+  - kind: ServiceAccount
+    name: {name_yaml}
+    namespace: {namespace_yaml}
+---
+# Writing: only what users author, only in this namespace. Leave these two out for an account that only compares.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {writer}
+  namespace: {namespace_yaml}
+rules:
+"#,
+        namespace = comment(namespace),
+        name = comment(name),
+        token = quote(&format!("{name}-token")),
+        reader = quote(&format!("{name}-reader")),
+        writer = quote(&format!("{name}-writer")),
+        groups = list(reads.iter().map(String::as_str)),
+    );
+    for (group, resources) in &writes {
+        let resources = list(resources.iter().map(String::as_str));
+        let group = quote(group);
+        let _ = write!(
+            text,
+            "  - apiGroups: [{group}]\n    resources: {resources}\n    verbs: [\"create\", \"update\", \"delete\"]\n"
+        );
+    }
+    if writes.is_empty() {
+        text.truncate(text.len() - "rules:\n".len());
+        text.push_str("rules: []\n");
+    }
+    let _ = write!(
+        text,
+        r#"---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {writer}
+  namespace: {namespace_yaml}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {writer}
+subjects:
+  - kind: ServiceAccount
+    name: {name_yaml}
+    namespace: {namespace_yaml}
+"#,
+        writer = quote(&format!("{name}-writer")),
+    );
+    text
+}
+
+type Rules = (Vec<String>, BTreeMap<String, Vec<String>>);
+
+fn known() -> Rules {
+    let all = KNOWN.iter().map(|k| (k.group, k.plural, k.author == Author::User));
+    rules(all)
+}
+
+fn discovered(kinds: &[KindInfo]) -> Rules {
+    rules(kinds.iter().map(|k| (k.gvk.group.as_str(), k.plural.as_str(), model::kind::is_user_authored(&k.gvk))))
+}
+
+fn rules<'a>(kinds: impl Iterator<Item = (&'a str, &'a str, bool)>) -> Rules {
+    let (mut reads, mut writes) = (Vec::new(), BTreeMap::<String, Vec<String>>::new());
+    for (group, plural, user) in kinds {
+        if !reads.iter().any(|g| g == group) {
+            reads.push(group.to_owned());
+        }
+        if user {
+            writes.entry(group.to_owned()).or_default().push(plural.to_owned());
+        }
+    }
+    (reads, writes)
+}
+
+/// A JSON string is a YAML string, whatever is in it.
+fn quote(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    format!("[{}]", words.map(quote).collect::<Vec<_>>().join(", "))
+}
+
+/// Only what a Kubernetes name may hold goes into a comment that is meant to be pasted into a shell.
+fn comment(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')).collect()
+}

@@ -1,0 +1,154 @@
+//! Discovery: which kinds of `*.githedgehog.com` the cluster serves, with their columns and schemas.
+//!
+//! [`served`] asks the server what it serves, [`definition`] reads the CRDs of these kinds, [`openapi`] stands in for
+//! CRDs that may not be read. What could not be read is a [`crate::Problem`], never an empty list.
+
+mod definition;
+mod openapi;
+mod served;
+
+use crate::call::Call;
+use crate::kinds::{KindInfo, Kinds, Problem, ProblemKind};
+use crate::{Cluster, Error, ErrorKind, address};
+use definition::Definition;
+use futures::{StreamExt, stream};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+/// Names are enough to see which definitions exist; their schemas can be megabytes of other people's kinds.
+const NAMES_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+
+impl Cluster {
+    /// Finds the kinds. An error means that the server could not be asked at all; everything less is in `problems`.
+    pub async fn discover(&self) -> Result<Kinds, Error> {
+        let (mut kinds, mut problems) = self.served().await?;
+        let names = self.definition_names(&mut problems).await?;
+        self.read_definitions(&mut kinds, &mut problems).await?;
+        self.explain_unserved(&kinds, names, &mut problems).await?;
+        self.fill_schemas(&mut kinds).await?;
+        for kind in kinds.iter().filter(|k| k.schema.is_none()) {
+            problems.push(Problem {
+                kind: ProblemKind::SchemaMissing,
+                subject: kind.definition_name(),
+                message: format!(
+                    "The schema of {} could not be read; its fields are not checked in advance.",
+                    kind.gvk.kind
+                ),
+                hides_kinds: false,
+            });
+        }
+        kinds.sort_by(|a, b| (&a.gvk.group, &a.gvk.kind).cmp(&(&b.gvk.group, &b.gvk.kind)));
+        Ok(Kinds { kinds, problems })
+    }
+
+    /// Names of all CRDs of Hedgehog's groups, served or not; empty when they may not be listed.
+    async fn definition_names(&self, problems: &mut Vec<Problem>) -> Result<BTreeSet<String>, Error> {
+        let mut names = BTreeSet::new();
+        let mut position = String::new();
+        loop {
+            let mut target = format!("{DEFINITIONS}?limit=500");
+            if !position.is_empty() {
+                target = format!("{target}&continue={}", address::escape(&position));
+            }
+            let page: Value = match self.fetch(&Call::get("list the CRDs", target).accepting(NAMES_ONLY)).await {
+                Ok(page) => page,
+                Err(e) if soft(&e) => {
+                    problems.push(definition_problem("customresourcedefinitions", &e));
+                    return Ok(BTreeSet::new());
+                }
+                Err(e) => return Err(e),
+            };
+            let items = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let found = items.iter().filter_map(|i| i.pointer("/metadata/name")?.as_str());
+            names.extend(found.filter(|n| n.ends_with(".githedgehog.com")).map(str::to_owned));
+            match page.pointer("/metadata/continue").and_then(Value::as_str) {
+                Some(next) if !next.is_empty() => position = next.to_owned(),
+                _ => return Ok(names),
+            }
+        }
+    }
+
+    async fn read_definitions(&self, kinds: &mut [KindInfo], problems: &mut Vec<Problem>) -> Result<(), Error> {
+        let names: Vec<String> = kinds.iter().map(KindInfo::definition_name).collect();
+        let read: Vec<Result<Option<Definition>, Error>> = stream::iter(&names)
+            .map(|name| self.definition(name))
+            .buffered(self.inner.limits.concurrency.max(1))
+            .collect()
+            .await;
+        let mut forbidden = problems.iter().any(|p| p.kind == ProblemKind::DefinitionsForbidden);
+        for ((kind, name), result) in kinds.iter_mut().zip(&names).zip(read) {
+            match result {
+                Ok(Some(definition)) => definition.describe(kind),
+                // Served without a CRD: by another API server. OpenAPI has its schema.
+                Ok(None) => {}
+                Err(e) if e.kind == ErrorKind::Forbidden => {
+                    if !std::mem::replace(&mut forbidden, true) {
+                        problems.push(definition_problem(name, &e));
+                    }
+                }
+                Err(e) if soft(&e) => problems.push(definition_problem(name, &e)),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    async fn definition(&self, name: &str) -> Result<Option<Definition>, Error> {
+        let call = Call::get(format!("read the CRD {name}"), format!("{DEFINITIONS}/{}", address::escape(name)));
+        match self.fetch(&call).await {
+            Ok(definition) => Ok(Some(definition)),
+            Err(e) if e.kind == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// CRDs that exist but whose kinds were not found among those served: rejected names, or not yet established.
+    async fn explain_unserved(
+        &self,
+        kinds: &[KindInfo],
+        names: BTreeSet<String>,
+        problems: &mut Vec<Problem>,
+    ) -> Result<(), Error> {
+        let served: BTreeSet<String> = kinds.iter().map(KindInfo::definition_name).collect();
+        for name in names.difference(&served) {
+            let why = match self.definition(name).await {
+                Ok(Some(definition)) => definition.why_unserved(),
+                Ok(None) => continue,
+                Err(e) if soft(&e) => e.message.clone(),
+                Err(e) => return Err(e),
+            };
+            problems.push(Problem {
+                kind: ProblemKind::NotServed,
+                subject: name.clone(),
+                message: format!("The CRD {name} exists, but the server does not serve it: {why}"),
+                hides_kinds: true,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Whether discovery can go on without what failed. A server that is gone or does not know us ends it.
+fn soft(error: &Error) -> bool {
+    matches!(
+        error.kind,
+        ErrorKind::Forbidden
+            | ErrorKind::NotFound
+            | ErrorKind::Rejected
+            | ErrorKind::Server
+            | ErrorKind::Protocol
+            | ErrorKind::TooLarge
+    )
+}
+
+fn definition_problem(subject: &str, error: &Error) -> Problem {
+    let (kind, message) = match error.kind {
+        ErrorKind::Forbidden => (
+            ProblemKind::DefinitionsForbidden,
+            format!("The CRDs may not be read, so columns are missing: {}", error.message),
+        ),
+        _ => (ProblemKind::DefinitionFailed, format!("The CRD could not be read: {}", error.message)),
+    };
+    Problem { kind, subject: subject.to_owned(), message, hides_kinds: false }
+}
