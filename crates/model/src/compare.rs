@@ -1,6 +1,17 @@
 //! Desired × live → comparison: one verdict an object, with its field differences.
+//!
+//! `compare/diff.rs` walks the canonical trees that [`crate::normalise`] makes, `compare/metadata.rs` knows whose
+//! labels count, `compare/managed.rs` reads who changed a field, `compare/write.rs` builds what is sent.
+
+mod diff;
+mod managed;
+mod metadata;
+mod write;
+
+pub use write::{desired_for_write, removed_link_addresses};
 
 use crate::manifest::Finding;
+use crate::normalise;
 use crate::object::{Gvk, ObjectKey};
 use crate::operation::words;
 use serde::{Deserialize, Serialize};
@@ -68,4 +79,107 @@ pub struct Verdict {
     pub diffs: Vec<FieldDiff>,
     /// What is wrong with the desired object.
     pub findings: Vec<Finding>,
+}
+
+/// Judges one object: its state, and the fields in which desired and live differ.
+///
+/// `base` is the *desired* object as it was when it was last verified live; `None` when it never was. Seen from it, a
+/// difference is Git's, the cluster's, or both's:
+///
+/// | desired | live | base | state |
+/// |---|---|---|---|
+/// | some | equal | any | `equal` |
+/// | some | none | none | `undelivered` |
+/// | some | none | some | `missing`, whether Git changed too or not: there are no fields to be in conflict |
+/// | some | differs | none | `undelivered` |
+/// | some | differs | some | `undelivered`, `modified` or `conflict`, by the sides of the fields that differ |
+/// | none | some | any | `extra` |
+/// | none | none | any | `equal`: nothing is wanted and nothing is there |
+///
+/// The fields are leaves, in the manifest's own spelling, with the values as written on each side. Fields that
+/// [`crate::normalise::ignored`] names are no differences.
+pub fn compare_object(
+    desired: Option<&Value>,
+    live: Option<&Value>,
+    base: Option<&Value>,
+) -> (ObjectState, Vec<FieldDiff>) {
+    let (desired, live) = match (desired, live) {
+        (Some(desired), Some(live)) => (desired, live),
+        (Some(_), None) if base.is_some() => return (ObjectState::Missing, Vec::new()),
+        (Some(_), None) => return (ObjectState::Undelivered, Vec::new()),
+        (None, Some(_)) => return (ObjectState::Extra, Vec::new()),
+        (None, None) => return (ObjectState::Equal, Vec::new()),
+    };
+    let found = differences(desired, live, base);
+    if found.is_empty() {
+        return (ObjectState::Equal, Vec::new());
+    }
+    let sides = base.map(|base| Sides::of(desired, live, base));
+    let diffs: Vec<FieldDiff> = found
+        .into_iter()
+        .map(|leaf| {
+            let side = sides.as_ref().map_or(Side::Desired, |sides| sides.side(&leaf));
+            let wrote = leaf.live_path.as_ref().and_then(|path| managed::last_manager(live, path));
+            let (manager, changed_at) = wrote.map_or((None, None), |(manager, at)| (Some(manager), at));
+            FieldDiff { path: leaf.path.to_string(), desired: leaf.desired, live: leaf.live, side, manager, changed_at }
+        })
+        .collect();
+    let all = |side| diffs.iter().all(|diff| diff.side == side);
+    let state = match () {
+        () if all(Side::Desired) => ObjectState::Undelivered,
+        () if all(Side::Live) => ObjectState::Modified,
+        () => ObjectState::Conflict,
+    };
+    (state, diffs)
+}
+
+/// Whether two objects are equal when the first is what Git wants: as [`compare_object`] says, without the fields.
+pub fn is_equal(desired: &Value, live: &Value, base: Option<&Value>) -> bool {
+    differences(desired, live, base).is_empty()
+}
+
+fn differences(desired: &Value, live: &Value, base: Option<&Value>) -> Vec<diff::Leaf> {
+    let mut found = metadata::leaves(desired, live, base);
+    if !same_as_written(desired, live) {
+        let rules = normalise::rules_for(desired);
+        let (d, l) = (normalise::canonical_state(desired, &rules), normalise::canonical_state(live, &rules));
+        found.extend(diff::leaves(&d, &l));
+    }
+    found
+}
+
+/// The fast path: most objects are stored as they were written, and need no canonical form.
+fn same_as_written(desired: &Value, live: &Value) -> bool {
+    let state = |key: &str| !matches!(key, "apiVersion" | "kind" | "metadata" | "status");
+    match (desired, live) {
+        (Value::Object(d), Value::Object(l)) => {
+            d.iter().all(|(key, value)| !state(key) || l.get(key) == Some(value))
+                && l.keys().all(|key| !state(key) || d.contains_key(key))
+        }
+        _ => false,
+    }
+}
+
+/// What each side changed since the base.
+struct Sides {
+    desired: Vec<diff::Leaf>,
+    live: Vec<diff::Leaf>,
+}
+
+impl Sides {
+    fn of(desired: &Value, live: &Value, base: &Value) -> Self {
+        Self { desired: differences(desired, base, Some(base)), live: differences(base, live, Some(base)) }
+    }
+
+    fn side(&self, leaf: &diff::Leaf) -> Side {
+        let touched = |by: &[diff::Leaf]| {
+            by.iter().any(|l| l.canonical.starts_with(&leaf.canonical) || leaf.canonical.starts_with(&l.canonical))
+        };
+        match (touched(&self.desired), touched(&self.live)) {
+            (true, true) => Side::Both,
+            (false, true) => Side::Live,
+            // Neither happens where a path was ignored against one of the three and not against another.
+            (true, false) | (false, false) => Side::Desired,
+        }
+    }
 }

@@ -33,9 +33,9 @@ pub struct KnownKind {
     pub author: Author,
 }
 
-const WIRING: &str = "wiring.githedgehog.com";
-const VPC: &str = "vpc.githedgehog.com";
-const GATEWAY: &str = "gateway.githedgehog.com";
+pub(crate) const WIRING: &str = "wiring.githedgehog.com";
+pub(crate) const VPC: &str = "vpc.githedgehog.com";
+pub(crate) const GATEWAY: &str = "gateway.githedgehog.com";
 
 const fn known(group: &'static str, kind: &'static str, plural: &'static str, rank: u8, author: Author) -> KnownKind {
     KnownKind { group, kind, plural, rank, author }

@@ -1,1 +1,207 @@
-//! rollout (to be filled).
+//! Rollout: whether the switches and gateways run what the cluster holds.
+//!
+//! Nothing in Hedgehog says so of an object. But the controller copies the spec of each object that concerns a switch
+//! into that switch's Agent, and the agent says which generation of it is applied. So an object is *applied* where the
+//! Agent's own spec holds it as it is live, that generation is applied, and the heartbeat is fresh. Equal generations
+//! alone prove nothing: the controller may not have reacted yet, or be down. Until then the object is *submitted*.
+//!
+//! `rollout/agent.rs` reads Agents, `rollout/concern.rs` knows which switch an object concerns, `rollout/secret.rs`
+//! what of an Agent may be read at all.
+
+mod agent;
+mod concern;
+mod secret;
+
+pub use agent::{AgentKind, AgentSummary, AgentView};
+pub use concern::{Holding, holdings};
+pub use secret::{allow_list, filter_allowed};
+
+use crate::operation::words;
+use crate::status::in_words;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A heartbeat older than this means that the agent does not answer. Agents send one every 15 s.
+pub const HEARTBEAT_LIMIT: SignedDuration = SignedDuration::from_secs(60);
+
+/// An attempt that is not applied after this is stuck: the agent tries, fails, and is restarted.
+pub const STUCK_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
+words! {
+    /// Where one switch or gateway stands.
+    SwitchState {
+        /// It runs what its Agent says.
+        Applied = "applied",
+        /// Its Agent does not hold the object yet; the controller has not reacted.
+        Submitted = "submitted",
+        /// Its Agent holds the object; that generation is not applied yet.
+        Pending = "pending",
+        /// It has tried for more than five minutes.
+        Stuck = "stuck",
+        /// No heartbeat for more than a minute.
+        Offline = "offline",
+        /// Nothing is known of it.
+        Unknown = "unknown",
+    }
+}
+
+impl SwitchState {
+    /// The state in the words of a page.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Applied => "Applied",
+            Self::Submitted => "Submitted",
+            Self::Pending => "Pending",
+            Self::Stuck => "Stuck",
+            Self::Offline => "Offline",
+            Self::Unknown => "Unknown",
+        }
+    }
+
+    /// How bad it is; an object shows the worst of its switches.
+    pub const fn severity(self) -> u8 {
+        match self {
+            Self::Applied => 0,
+            Self::Pending => 1,
+            Self::Submitted => 2,
+            Self::Unknown => 3,
+            Self::Offline => 4,
+            Self::Stuck => 5,
+        }
+    }
+
+    /// Whether waiting alone will not help.
+    pub const fn is_blocked(self) -> bool {
+        matches!(self, Self::Stuck | Self::Offline)
+    }
+}
+
+words! {
+    /// How far an object is on the switches that it concerns.
+    RolloutState {
+        /// Every switch that it concerns runs it.
+        Applied = "applied",
+        /// Some Agent does not hold it yet.
+        Submitted = "submitted",
+        /// Some switch has not applied it yet.
+        Pending = "pending",
+        /// Some switch tries in vain.
+        Stuck = "stuck",
+        /// Some switch does not answer.
+        Offline = "offline",
+        /// Nothing is known.
+        Unknown = "unknown",
+        /// No switch runs it; *live* is its last stage.
+        NotApplicable = "not_applicable",
+    }
+}
+
+impl From<SwitchState> for RolloutState {
+    fn from(state: SwitchState) -> Self {
+        match state {
+            SwitchState::Applied => Self::Applied,
+            SwitchState::Submitted => Self::Submitted,
+            SwitchState::Pending => Self::Pending,
+            SwitchState::Stuck => Self::Stuck,
+            SwitchState::Offline => Self::Offline,
+            SwitchState::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// One switch or gateway that an object concerns, and how far the object is on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SwitchRollout {
+    /// The Agent's name, which is the switch's.
+    pub agent: String,
+    /// Switch or gateway.
+    pub kind: AgentKind,
+    /// How far the object is there.
+    pub state: SwitchState,
+}
+
+/// How far one object is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectRollout {
+    /// The worst of its switches.
+    pub state: RolloutState,
+    /// Each switch that it concerns, by name.
+    pub switches: Vec<SwitchRollout>,
+}
+
+/// Where a switch or gateway stands by itself.
+pub fn switch_state(agent: &AgentSummary, now: Timestamp) -> SwitchState {
+    let Some(heartbeat) = agent.last_heartbeat else { return SwitchState::Unknown };
+    let age = now.duration_since(heartbeat);
+    if age > HEARTBEAT_LIMIT {
+        return SwitchState::Offline;
+    }
+    // A heartbeat from the future says that a clock is wrong, and nothing about the switch.
+    if age < -HEARTBEAT_LIMIT {
+        return SwitchState::Unknown;
+    }
+    match agent.last_applied_gen {
+        // A generation of 0 means that the object was not read in full; 0 = 0 is not applied.
+        Some(applied) if applied == agent.generation && agent.generation > 0 => SwitchState::Applied,
+        applied => {
+            let trying = agent.last_attempt_gen.is_some() && agent.last_attempt_gen != applied;
+            let long_ago = |at: Option<Timestamp>| at.is_some_and(|at| now.duration_since(at) > STUCK_AFTER);
+            // The agent renews the attempt's time with each restart; its condition keeps the time of the first.
+            if trying && (long_ago(agent.unapplied_since) || long_ago(agent.last_attempt_at)) {
+                SwitchState::Stuck
+            } else {
+                SwitchState::Pending
+            }
+        }
+    }
+}
+
+/// How far an object is, from the Agents that it concerns. A deleted object is settled where no Agent holds its name.
+pub fn object_rollout<'a>(
+    holdings: &[Holding],
+    agents: impl IntoIterator<Item = &'a AgentSummary>,
+    now: Timestamp,
+) -> ObjectRollout {
+    let agents: Vec<&AgentSummary> = agents.into_iter().collect();
+    let switches: Vec<SwitchRollout> = holdings
+        .iter()
+        .map(|holding| {
+            let known = agents.iter().find(|a| a.name == holding.agent && a.kind == holding.kind);
+            let state = match known {
+                // Without any Agent nothing was read; without this one the controller has not made it yet.
+                None if agents.is_empty() => SwitchState::Unknown,
+                None => SwitchState::Submitted,
+                Some(_) if !holding.is_settled() => SwitchState::Submitted,
+                Some(agent) => switch_state(agent, now),
+            };
+            SwitchRollout { agent: holding.agent.clone(), kind: holding.kind, state }
+        })
+        .collect();
+    let worst = switches.iter().map(|s| s.state).max_by_key(|state| state.severity());
+    ObjectRollout { state: worst.map_or(RolloutState::NotApplicable, RolloutState::from), switches }
+}
+
+/// One sentence on what a switch does, for a page or a reason.
+pub fn in_sentence(agent: &AgentSummary, state: SwitchState, now: Timestamp) -> String {
+    let since =
+        |at: Option<Timestamp>| at.map_or_else(|| "an unknown time".to_owned(), |at| in_words(now.duration_since(at)));
+    let name = &agent.name;
+    match state {
+        SwitchState::Applied => format!("{name} runs generation {}.", agent.generation),
+        SwitchState::Submitted => format!("{name} has not been told yet; the fabric controller has not reacted."),
+        SwitchState::Pending => match agent.last_applied_gen {
+            Some(applied) => format!("{name} runs generation {applied} and is to run {}.", agent.generation),
+            None => format!("{name} has not applied anything yet and is to run generation {}.", agent.generation),
+        },
+        SwitchState::Stuck => format!(
+            "{name} has tried to apply generation {} for {}; see the agent's log on the switch.",
+            agent.last_attempt_gen.unwrap_or(agent.generation),
+            since(agent.unapplied_since.or(agent.last_attempt_at))
+        ),
+        SwitchState::Offline => format!("{name} has not been heard of for {}.", since(agent.last_heartbeat)),
+        SwitchState::Unknown => format!("Nothing is known of {name}."),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! Agents as Hedgerow reads them: a summary that may be stored and shown, and the specs that they hold.
+
+use crate::kind::{GATEWAY, VPC, WIRING};
+use crate::operation::words;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+words! {
+    /// What an agent runs on.
+    AgentKind {
+        /// A switch.
+        Agent = "Agent",
+        /// A gateway.
+        GatewayAgent = "GatewayAgent",
+    }
+}
+
+/// What of an Agent may be stored and shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentSummary {
+    /// Switch or gateway.
+    pub kind: AgentKind,
+    /// Its name, which is the switch's or gateway's.
+    pub name: String,
+    /// The generation of its spec.
+    pub generation: i64,
+    /// The last generation that was applied; on a gateway the lower of the agent's and the routing daemon's.
+    pub last_applied_gen: Option<i64>,
+    /// The last generation that was tried. Gateways do not say.
+    pub last_attempt_gen: Option<i64>,
+    /// When it last applied one.
+    pub last_applied_at: Option<Timestamp>,
+    /// When it last tried one.
+    pub last_attempt_at: Option<Timestamp>,
+    /// Since when something is not applied, from its condition `Applied`.
+    pub unapplied_since: Option<Timestamp>,
+    /// Its last heartbeat.
+    pub last_heartbeat: Option<Timestamp>,
+    /// The version of the agent.
+    pub version: Option<String>,
+    /// The switch's role.
+    pub role: Option<String>,
+}
+
+/// An Agent with the specs that it holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentView {
+    /// What may be stored and shown.
+    pub summary: AgentSummary,
+    /// Its namespace, which is that of the objects it holds.
+    pub(super) namespace: String,
+    /// The specs by kind and name, for [`super::holdings`]; they are not for storing.
+    pub(super) held: Map<String, Value>,
+}
+
+/// Under which key of an Agent's spec the objects of a kind are held, by name.
+pub(super) const HELD_BY_SWITCHES: &[(&str, &str, &str)] = &[
+    ("vpcs", VPC, "VPC"),
+    ("vpcAttachments", VPC, "VPCAttachment"),
+    ("vpcPeers", VPC, "VPCPeering"),
+    ("externals", VPC, "External"),
+    ("externalAttachments", VPC, "ExternalAttachment"),
+    ("externalPeerings", VPC, "ExternalPeering"),
+    ("ipv4Namespaces", VPC, "IPv4Namespace"),
+    ("vlanNamespaces", WIRING, "VLANNamespace"),
+    ("connections", WIRING, "Connection"),
+    ("switches", WIRING, "Switch"),
+];
+
+/// The same for a GatewayAgent. Its `gateway`, `groups` and `vpcs` have forms of their own.
+pub(super) const HELD_BY_GATEWAYS: &[(&str, &str, &str)] = &[("peerings", GATEWAY, "GatewayPeering")];
+
+impl AgentView {
+    /// Reads an Agent or GatewayAgent, whole or filtered by [`super::filter_allowed`]. `None` for any other kind, and
+    /// for one without a name.
+    pub fn from_value(object: &Value) -> Option<Self> {
+        let kind: AgentKind = object.get("kind")?.as_str()?.parse().ok()?;
+        let metadata = object.get("metadata")?;
+        let at = |path: &str| object.pointer(path);
+        let number = |path: &str| at(path).and_then(Value::as_i64);
+        let time = |path: &str| at(path).and_then(Value::as_str).and_then(|t| t.parse::<Timestamp>().ok());
+        let text = |path: &str| at(path).and_then(Value::as_str).map(str::to_owned);
+        let applied = number("/status/lastAppliedGen");
+        let summary = AgentSummary {
+            kind,
+            name: metadata.get("name")?.as_str()?.to_owned(),
+            generation: metadata.get("generation").and_then(Value::as_i64).unwrap_or(0),
+            last_applied_gen: match kind {
+                AgentKind::Agent => applied,
+                AgentKind::GatewayAgent => match (applied, number("/status/state/frr/lastAppliedGen")) {
+                    (Some(agent), Some(routing)) => Some(agent.min(routing)),
+                    _ => None,
+                },
+            },
+            last_attempt_gen: number("/status/lastAttemptGen"),
+            last_applied_at: time("/status/lastAppliedTime"),
+            last_attempt_at: time("/status/lastAttemptTime"),
+            unapplied_since: at("/status/conditions").and_then(Value::as_array).and_then(|conditions| {
+                let applied = conditions.iter().find(|c| c.get("type").and_then(Value::as_str) == Some("Applied"))?;
+                let open = applied.get("status").and_then(Value::as_str) != Some("True");
+                open.then(|| applied.get("lastTransitionTime")?.as_str()?.parse().ok()).flatten()
+            }),
+            last_heartbeat: time("/status/lastHeartbeat"),
+            version: text("/status/version").or_else(|| text("/status/agentVersion")),
+            role: text("/spec/role"),
+        };
+        let keys: &[&str] = match kind {
+            AgentKind::Agent => &["switch"],
+            AgentKind::GatewayAgent => &["gateway", "groups", "vpcs"],
+        };
+        let maps = match kind {
+            AgentKind::Agent => HELD_BY_SWITCHES,
+            AgentKind::GatewayAgent => HELD_BY_GATEWAYS,
+        };
+        let wanted = keys.iter().copied().chain(maps.iter().map(|(key, ..)| *key));
+        let held = wanted.filter_map(|key| Some((key.to_owned(), object.get("spec")?.get(key)?.clone()))).collect();
+        let namespace = metadata.get("namespace").and_then(Value::as_str).unwrap_or("default").to_owned();
+        Some(Self { summary, namespace, held })
+    }
+
+    /// The specs of one kind by name, under their key in the Agent's spec.
+    pub(super) fn map(&self, key: &str) -> impl Iterator<Item = (&String, &Value)> {
+        self.held.get(key).and_then(Value::as_object).into_iter().flatten()
+    }
+}

@@ -1,0 +1,1 @@
+//! Switch states and object rollouts.

@@ -1,0 +1,1 @@
+//! The status table, row by row.
