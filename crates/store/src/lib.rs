@@ -1,1 +1,168 @@
-//! Room to be filled.
+//! The database: SQLite embedded by default, PostgreSQL for several replicas. One schema, one set of statements, one
+//! test suite for both.
+//!
+//! [`Store`] opens the database and brings its schema up to date. Each noun has a module and a handle with its
+//! functions: `store.fabrics().get(&scope, id)`. All SQL texts are in [`statements`]; what a caller may see is a
+//! [`Scope`] that is compiled into the query, so that rows outside of it never leave the database.
+//!
+//! Habits that hold for every function:
+//!
+//! - Time comes in as a parameter. Columns keep microseconds, so finer times come back cut.
+//! - A function that writes is one transaction, and nothing else waits inside of it: no network, no callbacks.
+//! - Errors are [`Error`]; its `code()` is what a page shows. None carries a stored or bound value.
+//!
+//! SQLite has one writing connection, whose transactions begin as `BEGIN IMMEDIATE` and are committed with
+//! `synchronous=FULL`, and a pool of connections that can only read (WAL: they never wait for the writer).
+
+pub mod agents;
+pub mod attempts;
+pub mod comparisons;
+mod connect;
+mod error;
+pub mod fabrics;
+pub mod groups;
+pub mod meta;
+mod migrations;
+pub mod objects;
+pub mod operations;
+mod page;
+pub mod permissions;
+mod row;
+pub mod scope;
+pub mod sessions;
+mod sql;
+mod statements;
+pub mod users;
+
+pub use agents::AgentRow;
+pub use attempts::{Attempt, NewAttempt};
+pub use comparisons::{Comparison, ComparisonResult, NewComparison, ObjectDelta};
+pub use error::{Error, Result, Unique};
+pub use fabrics::{Cluster, CredentialKind, Fabric, FabricSecrets, FabricSpec, NewFabric, Sealed, Source};
+pub use groups::Group;
+pub use objects::{BaseChange, ObjectDetail, ObjectRow};
+pub use operations::{Disposition, Enqueued, NewOperation, Operation};
+pub use page::{Direction, Listed, Page};
+pub use permissions::ObjectPermission;
+pub use scope::{Constraint, Lookup, Scope};
+pub use sessions::{EndReason, NewSession, Session};
+pub use users::{NewUser, User};
+
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyPool, Transaction};
+
+/// Which database this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// Embedded, one file.
+    Sqlite,
+    /// A server, for several replicas.
+    Postgres,
+}
+
+impl std::fmt::Display for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Engine::Sqlite => "SQLite",
+            Engine::Postgres => "PostgreSQL",
+        })
+    }
+}
+
+/// An open database. Cheap to clone; all clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    engine: Engine,
+    read: AnyPool,
+    write: AnyPool,
+}
+
+macro_rules! nouns {
+    ($($(#[$doc:meta])* $name:ident => $type:ty;)*) => {
+        $($(#[$doc])* pub fn $name(&self) -> $type { <$type>::new(self) })*
+    };
+}
+
+impl Store {
+    /// Opens the database and brings its schema up to date. `url` is a path or `sqlite://path` for SQLite (the file
+    /// is created), or `postgres://user:password@host/database`.
+    pub async fn open(url: &str) -> Result<Store> {
+        let store = Self::open_unmigrated(url).await?;
+        store.migrate().await?;
+        Ok(store)
+    }
+
+    /// Opens the database and leaves its schema as it is: for the command that shows or runs migrations.
+    pub async fn open_unmigrated(url: &str) -> Result<Store> {
+        let (engine, read, write) = connect::connect(url).await?;
+        Ok(Store { engine, read, write })
+    }
+
+    /// Brings the schema up to date, under a lock: of several processes that start at once, one does it.
+    /// Gives the versions that were applied by this call.
+    pub async fn migrate(&self) -> Result<Vec<i64>> {
+        migrations::run(self).await
+    }
+
+    /// The schema's version now and the newest that this release knows.
+    pub async fn schema_version(&self) -> Result<(i64, i64)> {
+        migrations::versions(self).await
+    }
+
+    /// Which database this is.
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Ends all connections, after the statements that are under way. SQLite then folds its write-ahead log into the
+    /// database file.
+    pub async fn close(self) {
+        self.write.close().await;
+        self.read.close().await;
+    }
+
+    nouns! {
+        /// Users.
+        users => users::Users<'_>;
+        /// Groups and who belongs to them.
+        groups => groups::Groups<'_>;
+        /// Object permissions and whom they are given to.
+        permissions => permissions::Permissions<'_>;
+        /// Sessions.
+        sessions => sessions::Sessions<'_>;
+        /// Fabrics and their sealed secrets.
+        fabrics => fabrics::Fabrics<'_>;
+        /// Operations, their queue and the outcome of each object.
+        operations => operations::Operations<'_>;
+        /// Comparisons.
+        comparisons => comparisons::Comparisons<'_>;
+        /// Objects as the newest comparison found them.
+        objects => objects::Objects<'_>;
+        /// What the agents report.
+        agents => agents::Agents<'_>;
+        /// Tries to start an operation, also those that were turned away.
+        attempts => attempts::Attempts<'_>;
+        /// Facts about this installation.
+        meta => meta::Meta<'_>;
+    }
+
+    /// A connection to read with.
+    pub(crate) async fn reader(&self, doing: &'static str) -> Result<PoolConnection<Any>> {
+        self.read.acquire().await.map_err(|e| Error::of(doing, e))
+    }
+
+    /// A transaction to write in; dropped without [`commit`], it never happened.
+    pub(crate) async fn writer(&self, doing: &'static str) -> Result<Transaction<'static, Any>> {
+        // IMMEDIATE: a transaction that begins by reading and then writes would otherwise fail as busy half-way.
+        let begin = match self.engine {
+            Engine::Sqlite => "BEGIN IMMEDIATE",
+            Engine::Postgres => "BEGIN",
+        };
+        self.write.begin_with(begin).await.map_err(|e| Error::of(doing, e))
+    }
+}
+
+/// Makes a transaction happen.
+pub(crate) async fn commit(tx: Transaction<'static, Any>, doing: &'static str) -> Result<()> {
+    tx.commit().await.map_err(|e| Error::of(doing, e))
+}

@@ -1,0 +1,121 @@
+//! Opening connections: the address, SQLite's pragmas, the two pools.
+
+use crate::{Engine, Error, Result};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const OPEN: &str = "open the database";
+
+/// How long a caller waits for a connection before it is told that the database is busy.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Connections that read, on either engine.
+const READERS: u32 = 8;
+
+pub(crate) async fn connect(url: &str) -> Result<(Engine, AnyPool, AnyPool)> {
+    sqlx::any::install_default_drivers();
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        let pool = pool(READERS + 4, options(url)?, &[]).await?;
+        return Ok((Engine::Postgres, pool.clone(), pool));
+    }
+    let path = sqlite_path(url)?;
+    prepare_file(&path)?;
+    let options = options(&sqlite_url(&path)?)?;
+    // The writer comes first: it turns the file into a WAL database, which readers could not do.
+    let write = pool(1, options.clone(), WRITER).await?;
+    let read = pool(READERS, options, READER).await?;
+    Ok((Engine::Sqlite, read, write))
+}
+
+/// `synchronous=FULL`: what was acknowledged survives a power cut. On a disk that takes 1 ms for fsync it costs 1 ms a
+/// transaction; bulk writes are one transaction, so nothing else is worth the difference.
+const WRITER: &[&str] = &[
+    "PRAGMA busy_timeout = 15000",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -16000",
+    "PRAGMA temp_store = MEMORY",
+];
+
+const READER: &[&str] = &[
+    "PRAGMA busy_timeout = 15000",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -4000",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA query_only = ON",
+];
+
+async fn pool(size: u32, options: AnyConnectOptions, pragmas: &'static [&'static str]) -> Result<AnyPool> {
+    let local = !pragmas.is_empty();
+    AnyPoolOptions::new()
+        .max_connections(size)
+        .acquire_timeout(PATIENCE)
+        // A file needs no ping; a server may have gone away.
+        .test_before_acquire(!local)
+        .idle_timeout((!local).then_some(Duration::from_secs(300)))
+        .max_lifetime((!local).then_some(Duration::from_secs(1800)))
+        .after_connect(move |conn: &mut AnyConnection, _| {
+            Box::pin(async move {
+                for pragma in pragmas {
+                    sqlx::raw_sql(*pragma).execute(&mut *conn).await?;
+                }
+                Ok(())
+            })
+        })
+        .connect_with(options)
+        .await
+        .map_err(|e| Error::of(OPEN, e))
+}
+
+fn options(url: &str) -> Result<AnyConnectOptions> {
+    let options: AnyConnectOptions = url.parse().map_err(|_| Error::BadUrl("it is not a URL".into()))?;
+    // That a statement ran is not worth a line; one that took a second is, and stays a warning.
+    Ok(match "trace".parse() {
+        Ok(level) => options.log_statements(level),
+        Err(_) => options,
+    })
+}
+
+/// The file that an address means. A database in memory is refused: each connection would see its own.
+fn sqlite_path(url: &str) -> Result<PathBuf> {
+    let path = match url.strip_prefix("sqlite:") {
+        Some(rest) => rest.strip_prefix("//").unwrap_or(rest),
+        None if url.contains("://") => {
+            return Err(Error::BadUrl("it must be a path, sqlite://PATH or postgres://USER@HOST/DATABASE".into()));
+        }
+        None => url,
+    };
+    if path.is_empty() || path.contains(":memory:") {
+        return Err(Error::BadUrl("SQLite needs a file".into()));
+    }
+    std::path::absolute(path).map_err(|e| Error::BadUrl(format!("{path}: {e}")))
+}
+
+/// The database holds sealed secrets and password hashes: only its owner may read it. SQLite gives the files beside it
+/// (the write-ahead log) the same mode.
+fn prepare_file(path: &Path) -> Result<()> {
+    let failed = |e: std::io::Error| Error::Unavailable { doing: OPEN, source: sqlx::Error::Io(e) };
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(failed)?;
+    Ok(())
+}
+
+/// The path as a URL that the driver reads back to the same path.
+fn sqlite_url(path: &Path) -> Result<String> {
+    let path = path.to_str().ok_or_else(|| Error::BadUrl("the path is not UTF-8".into()))?;
+    let mut url = String::from("sqlite://");
+    for byte in path.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'_' | b'.' | b'~' => url.push(char::from(byte)),
+            _ => url.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    url.push_str("?mode=rw");
+    Ok(url)
+}

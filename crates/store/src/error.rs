@@ -1,0 +1,206 @@
+//! What can go wrong in the store. Every error says which statement or step it was; none carries a bound value, so
+//! that no secret reaches a log.
+
+use crate::Engine;
+use model::Code;
+
+/// The store's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What must be unique and was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unique {
+    /// Another fabric has this name.
+    #[error("another fabric has this name")]
+    FabricName,
+    /// Another fabric manages this namespace of this cluster.
+    #[error("another fabric already manages this namespace of this cluster")]
+    ClusterNamespace,
+    /// Another user has this name, upper and lower case being the same.
+    #[error("another user has this name")]
+    Username,
+    /// Another group has this name.
+    #[error("another group has this name")]
+    GroupName,
+    /// Another permission has this name.
+    #[error("another permission has this name")]
+    PermissionName,
+    /// An operation that writes to this fabric is running.
+    #[error("an operation that writes to this fabric is running")]
+    OneWriter,
+    /// Something else; the log names it.
+    #[error("a row with the same key exists")]
+    Other,
+}
+
+/// Everything that can go wrong in the store.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such row, or it is outside of what the caller may see.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The row would repeat what must be unique.
+    #[error("{0}")]
+    Conflict(Unique),
+    /// The row was changed since the caller read it.
+    #[error("the {0} was changed by somebody else since it was opened; load it again")]
+    Stale(&'static str),
+    /// The row as it would be after the change is outside of what the caller's permission covers.
+    #[error("the permission does not cover the {0} as it would be after this change")]
+    OutOfScope(&'static str),
+    /// The values contradict each other; the name is that of the check in the schema.
+    #[error("{}", crate::fabrics::invalid_sentence(.0))]
+    Invalid(String),
+    /// A row that is referred to does not exist (any more).
+    #[error("cannot {0}: something it refers to does not exist any more")]
+    Dangling(&'static str),
+    /// Somebody else holds the database for too long.
+    #[error("the database was busy for too long while it should {doing}")]
+    Busy {
+        /// Which statement or step.
+        doing: &'static str,
+        /// What the driver said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The database cannot be reached, or the disk is full or broken.
+    #[error("the database could not be reached to {doing}")]
+    Unavailable {
+        /// Which statement or step.
+        doing: &'static str,
+        /// What the driver said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A stored value makes no sense.
+    #[error("the stored {what} makes no sense: {detail}")]
+    Corrupt {
+        /// Which column.
+        what: &'static str,
+        /// Why.
+        detail: String,
+    },
+    /// The database's address cannot be used.
+    #[error("the database address cannot be used: {0}")]
+    BadUrl(String),
+    /// The database was written by a newer release.
+    #[error(
+        "the database has schema version {found}, this release knows versions up to {known}; start the release that \
+         wrote it, or restore a backup"
+    )]
+    Newer {
+        /// The schema's version.
+        found: i64,
+        /// The newest version that this release knows.
+        known: i64,
+    },
+    /// The schema could not be brought up to date.
+    #[error("the schema of the {engine} database could not be brought up to date")]
+    Migration {
+        /// Which engine.
+        engine: Engine,
+        /// What the driver said.
+        #[source]
+        source: Box<sqlx::migrate::MigrateError>,
+    },
+    /// The database refused a statement: a defect in Hedgerow.
+    #[error("the database refused to {doing}")]
+    Query {
+        /// Which statement.
+        doing: &'static str,
+        /// What the driver said.
+        #[source]
+        source: sqlx::Error,
+    },
+}
+
+impl Error {
+    /// The stable code that pages, answers and logs use.
+    pub fn code(&self) -> Code {
+        match self {
+            Error::NotFound(_) => Code::NotFound,
+            Error::Conflict(Unique::OneWriter) => Code::AlreadyRunning,
+            Error::Conflict(_) | Error::Stale(_) | Error::Invalid(_) | Error::Dangling(_) => Code::InvalidInput,
+            Error::OutOfScope(_) => Code::PermissionDenied,
+            Error::Busy { .. } | Error::Unavailable { .. } => Code::StoreUnavailable,
+            _ => Code::Internal,
+        }
+    }
+
+    /// Sorts a driver's error into what the caller can act on.
+    pub(crate) fn of(doing: &'static str, error: sqlx::Error) -> Self {
+        use sqlx::error::ErrorKind;
+        match &error {
+            sqlx::Error::Database(db) => match db.kind() {
+                ErrorKind::UniqueViolation => Error::Conflict(which_unique(db.constraint(), db.message())),
+                ErrorKind::ForeignKeyViolation => Error::Dangling(doing),
+                ErrorKind::CheckViolation | ErrorKind::NotNullViolation => {
+                    Error::Invalid(which_check(db.constraint(), db.message()))
+                }
+                _ => match db.code().as_deref().map(transient) {
+                    Some(Transient::Busy) => Error::Busy { doing, source: error },
+                    Some(Transient::Unavailable) => Error::Unavailable { doing, source: error },
+                    _ => Error::Query { doing, source: error },
+                },
+            },
+            sqlx::Error::PoolTimedOut => Error::Busy { doing, source: error },
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                Error::Unavailable { doing, source: error }
+            }
+            sqlx::Error::Configuration(why) => Error::BadUrl(why.to_string()),
+            _ => Error::Query { doing, source: error },
+        }
+    }
+}
+
+enum Transient {
+    Busy,
+    Unavailable,
+    No,
+}
+
+/// PostgreSQL's codes are five characters; SQLite's are shorter numbers, whose low byte is the primary code.
+fn transient(code: &str) -> Transient {
+    if code.len() == 5 {
+        return match code {
+            "40001" | "40P01" | "55P03" | "57014" => Transient::Busy,
+            _ if ["08", "53", "57", "58"].contains(&&code[..2]) => Transient::Unavailable,
+            _ => Transient::No,
+        };
+    }
+    match code.parse::<i32>().map(|c| c & 0xff) {
+        Ok(5 | 6) => Transient::Busy,                             // BUSY, LOCKED
+        Ok(8 | 10 | 11 | 13 | 14 | 26) => Transient::Unavailable, // READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB
+        _ => Transient::No,
+    }
+}
+
+/// PostgreSQL names the index; SQLite lists the columns, or names the index when it is on an expression.
+fn which_unique(constraint: Option<&str>, message: &str) -> Unique {
+    let is = |index: &str, columns: &str| constraint == Some(index) || message.contains(columns);
+    if is("fabrics_name", "fabrics.name") {
+        Unique::FabricName
+    } else if is("fabrics_cluster_namespace", "fabrics.cluster_uid") {
+        Unique::ClusterNamespace
+    } else if is("users_username", "users_username") {
+        Unique::Username
+    } else if is("user_groups_name", "user_groups.name") {
+        Unique::GroupName
+    } else if is("object_permissions_name", "object_permissions.name") {
+        Unique::PermissionName
+    } else if is("operations_one_writer", "operations.fabric_id") {
+        Unique::OneWriter
+    } else {
+        Unique::Other
+    }
+}
+
+/// PostgreSQL names the check; SQLite writes it after the colon.
+fn which_check(constraint: Option<&str>, message: &str) -> String {
+    match constraint {
+        Some(name) => name.to_owned(),
+        None => message.rsplit(": ").next().unwrap_or(message).to_owned(),
+    }
+}

@@ -1,0 +1,91 @@
+//! The schema's history, one list an engine, and running it under a lock.
+//!
+//! A migration that was released is never edited: its checksum is stored, and a database whose history differs is
+//! refused.
+
+use crate::row::Columns;
+use crate::statements::migrations::{APPLIED, EXISTS};
+use crate::{Engine, Error, Result, Store, commit};
+use sqlx::SqlSafeStr;
+use sqlx::any::AnyRow;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use std::borrow::Cow;
+
+const DOING: &str = "bring the schema up to date";
+
+macro_rules! history {
+    ($($version:literal $file:literal $description:literal;)*) => {
+        /// Version, description, text for SQLite, text for PostgreSQL.
+        const HISTORY: &[(i64, &str, &str, &str)] = &[$((
+            $version,
+            $description,
+            include_str!(concat!("../migrations/sqlite/", $file)),
+            include_str!(concat!("../migrations/postgres/", $file)),
+        ),)*];
+    };
+}
+
+history! {
+    1 "0001_people.sql" "users, groups, permissions, sessions";
+    2 "0002_fabrics.sql" "fabrics";
+    3 "0003_operations.sql" "operations";
+    4 "0004_comparisons.sql" "comparisons, objects, agents";
+    5 "0005_attempts.sql" "attempts, meta";
+}
+
+fn newest() -> i64 {
+    HISTORY.iter().map(|(version, ..)| *version).max().unwrap_or(0)
+}
+
+fn migrator(engine: Engine) -> Migrator {
+    Migrator::with_migrations(
+        HISTORY
+            .iter()
+            .map(|(version, description, sqlite, postgres)| {
+                let text: &'static str = if engine == Engine::Sqlite { sqlite } else { postgres };
+                let kind = MigrationType::Simple;
+                Migration::new(*version, Cow::Borrowed(*description), kind, text.into_sql_str(), false)
+            })
+            .collect(),
+    )
+}
+
+pub(crate) async fn run(store: &Store) -> Result<Vec<i64>> {
+    let engine = store.engine;
+    let failed = |e: MigrateError| match e {
+        MigrateError::VersionMissing(found) if found > newest() => Error::Newer { found, known: newest() },
+        MigrateError::Execute(e) => Error::of(DOING, e),
+        e => Error::Migration { engine, source: Box::new(e) },
+    };
+    let before = applied(store).await?;
+    match engine {
+        // The migrator takes an advisory lock.
+        Engine::Postgres => {
+            let mut conn = store.write.acquire().await.map_err(|e| Error::of(DOING, e))?;
+            if let Err(e) = migrator(engine).run_direct(None, &mut *conn, false).await {
+                // The advisory lock belongs to the connection; with it, it goes.
+                conn.close_on_drop();
+                return Err(failed(e));
+            }
+        }
+        // The write lock of one outer transaction; each migration is a savepoint in it.
+        Engine::Sqlite => {
+            let mut tx = store.writer(DOING).await?;
+            migrator(engine).run_direct(None, &mut *tx, false).await.map_err(failed)?;
+            commit(tx, DOING).await?;
+        }
+    }
+    Ok(applied(store).await?.into_iter().filter(|version| !before.contains(version)).collect())
+}
+
+pub(crate) async fn versions(store: &Store) -> Result<(i64, i64)> {
+    Ok((applied(store).await?.into_iter().max().unwrap_or(0), newest()))
+}
+
+async fn applied(store: &Store) -> Result<Vec<i64>> {
+    let mut conn = store.reader(DOING).await?;
+    if EXISTS.optional(&mut conn, vec![]).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    APPLIED.all(&mut conn, vec![]).await?.iter().map(|row: &AnyRow| row.int("version")).collect()
+}

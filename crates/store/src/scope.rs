@@ -1,0 +1,326 @@
+//! What a caller may see, compiled into the query: rows outside of it never leave the database.
+//!
+//! A permission's constraints are an OR of [`Constraint`]s, each an AND of terms, as in NetBox. The room `auth` makes
+//! a [`Scope`] of a user's permissions; only columns on the allow-list of the noun can be named. A term that names
+//! anything else is an error there, and grants nothing.
+
+use crate::sql::{Arg, Sql, like};
+use crate::statements::scope as statements;
+use std::str::FromStr;
+
+/// Which rows of a noun a caller may see or change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Hedgerow itself: the schedule, the runner, the command line.
+    System,
+    /// Every row: a superuser, or a permission without constraints.
+    All,
+    /// No row.
+    None,
+    /// The rows that at least one of these matches.
+    Where(Vec<Constraint>),
+}
+
+/// The terms that must all hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Constraint {
+    /// The terms; none of them means every row.
+    pub terms: Vec<Term>,
+}
+
+/// One term: a column, a comparison, a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    field: Field,
+    lookup: Lookup,
+    values: Vec<String>,
+}
+
+/// How a column is compared. Comparisons of texts fold case in ASCII only, on both engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lookup {
+    /// Equal.
+    Exact,
+    /// Not equal.
+    Not,
+    /// Contains.
+    Contains,
+    /// Contains, upper and lower case being the same.
+    IContains,
+    /// Equal, upper and lower case being the same.
+    IExact,
+    /// Begins with.
+    StartsWith,
+    /// Begins with, upper and lower case being the same.
+    IStartsWith,
+    /// Ends with.
+    EndsWith,
+    /// Ends with, upper and lower case being the same.
+    IEndsWith,
+    /// One of several.
+    In,
+    /// Less than.
+    Lt,
+    /// At most.
+    Lte,
+    /// Greater than.
+    Gt,
+    /// At least.
+    Gte,
+}
+
+impl Lookup {
+    fn template(self) -> &'static str {
+        match self {
+            Self::Exact => statements::EXACT,
+            Self::Not => statements::NOT,
+            Self::Lt => statements::LT,
+            Self::Lte => statements::LTE,
+            Self::Gt => statements::GT,
+            Self::Gte => statements::GTE,
+            Self::In => statements::IN,
+            Self::IContains | Self::IExact | Self::IStartsWith | Self::IEndsWith => statements::LIKE,
+            Self::Contains => statements::CONTAINS,
+            Self::StartsWith => statements::STARTS_WITH,
+            Self::EndsWith => statements::ENDS_WITH,
+        }
+    }
+}
+
+impl FromStr for Lookup {
+    type Err = BadTerm;
+
+    /// Reads both Django's words and NetBox's short ones.
+    fn from_str(s: &str) -> Result<Self, BadTerm> {
+        Ok(match s {
+            "" | "exact" => Self::Exact,
+            "n" => Self::Not,
+            "contains" => Self::Contains,
+            "ic" | "icontains" => Self::IContains,
+            "ie" | "iexact" => Self::IExact,
+            "startswith" => Self::StartsWith,
+            "isw" | "istartswith" => Self::IStartsWith,
+            "endswith" => Self::EndsWith,
+            "iew" | "iendswith" => Self::IEndsWith,
+            "in" => Self::In,
+            "lt" => Self::Lt,
+            "lte" => Self::Lte,
+            "gt" => Self::Gt,
+            "gte" => Self::Gte,
+            other => return Err(BadTerm::Lookup(other.to_owned())),
+        })
+    }
+}
+
+/// The columns of a fabric that a constraint may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// `id`
+    Id,
+    /// `name`
+    Name,
+    /// `description`
+    Description,
+    /// `namespace`
+    Namespace,
+    /// `source_url`; empty for a local source
+    SourceUrl,
+    /// `branch`
+    Branch,
+    /// `path`
+    Path,
+    /// `sync_enabled`; `true` or `false`
+    SyncEnabled,
+}
+
+impl FromStr for Field {
+    type Err = BadTerm;
+
+    fn from_str(s: &str) -> Result<Self, BadTerm> {
+        Ok(match s {
+            "id" | "pk" => Self::Id,
+            "name" => Self::Name,
+            "description" => Self::Description,
+            "namespace" => Self::Namespace,
+            "source_url" => Self::SourceUrl,
+            "branch" => Self::Branch,
+            "path" => Self::Path,
+            "sync_enabled" => Self::SyncEnabled,
+            other => return Err(BadTerm::Field(other.to_owned())),
+        })
+    }
+}
+
+/// Why a constraint cannot be used. It grants nothing then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadTerm {
+    /// The column is not on the allow-list.
+    #[error("a permission cannot be limited by the field '{0}'")]
+    Field(String),
+    /// The comparison is unknown.
+    #[error("'{0}' is not a comparison")]
+    Lookup(String),
+    /// The value does not fit the column or the comparison.
+    #[error("the value for '{0}' does not fit")]
+    Value(String),
+}
+
+impl Field {
+    fn column(self) -> &'static str {
+        match self {
+            Self::Id => "fabrics.id",
+            Self::Name => "fabrics.name",
+            Self::Description => "fabrics.description",
+            Self::Namespace => "fabrics.namespace",
+            Self::SourceUrl => "COALESCE(fabrics.source_url, '')",
+            Self::Branch => "fabrics.branch",
+            Self::Path => "fabrics.path",
+            Self::SyncEnabled => "fabrics.sync_enabled",
+        }
+    }
+
+    fn is_number(self) -> bool {
+        matches!(self, Self::Id | Self::SyncEnabled)
+    }
+
+    fn arg(self, value: &str) -> Option<Arg> {
+        match self {
+            Self::Id => value.parse::<i64>().ok().map(Arg::from),
+            Self::SyncEnabled => match value {
+                "true" | "1" => Some(Arg::from(true)),
+                "false" | "0" => Some(Arg::from(false)),
+                _ => None,
+            },
+            _ => Some(Arg::from(value)),
+        }
+    }
+}
+
+impl Term {
+    /// A term over one value; [`Lookup::In`] takes several.
+    pub fn new(field: Field, lookup: Lookup, values: Vec<String>) -> Result<Self, BadTerm> {
+        let name = field.column().to_owned();
+        let text_only = !matches!(
+            lookup,
+            Lookup::Exact | Lookup::Not | Lookup::In | Lookup::Lt | Lookup::Lte | Lookup::Gt | Lookup::Gte
+        );
+        if (lookup != Lookup::In && values.len() != 1)
+            || (field.is_number() && text_only)
+            || values.iter().any(|v| field.arg(v).is_none())
+        {
+            return Err(BadTerm::Value(name));
+        }
+        Ok(Self { field, lookup, values })
+    }
+
+    /// Reads `field` or `field__lookup`, as a permission writes it, with its JSON value.
+    pub fn parse(key: &str, value: &serde_json::Value) -> Result<Self, BadTerm> {
+        use serde_json::Value;
+        let (field, lookup) = key.split_once("__").unwrap_or((key, ""));
+        let (field, lookup): (Field, Lookup) = (field.parse()?, lookup.parse()?);
+        let text = |v: &Value| match v {
+            Value::String(s) => Some(s.clone()),
+            Value::Number(n) => Some(n.to_string()),
+            Value::Bool(b) => Some(b.to_string()),
+            _ => None,
+        };
+        let values = match value {
+            Value::Array(items) if lookup == Lookup::In => items.iter().map(text).collect::<Option<Vec<_>>>(),
+            other => text(other).map(|v| vec![v]),
+        };
+        Self::new(field, lookup, values.ok_or_else(|| BadTerm::Value(key.to_owned()))?)
+    }
+
+    fn push(&self, sql: &mut Sql) {
+        let template = self.lookup.template();
+        if self.lookup == Lookup::In {
+            sql.push(&template.replace("{c}", self.field.column()));
+            sql.bind_list(self.values.iter().filter_map(|v| self.field.arg(v)));
+            return;
+        }
+        let value = self.values.first().map_or("", String::as_str);
+        let arg = match self.lookup {
+            Lookup::IContains => Arg::from(like("%", value, "%")),
+            Lookup::IExact => Arg::from(like("", value, "")),
+            Lookup::IStartsWith => Arg::from(like("", value, "%")),
+            Lookup::IEndsWith => Arg::from(like("%", value, "")),
+            // new() has checked that the value fits; a NULL would match no row.
+            _ => self.field.arg(value).unwrap_or(Arg::Text(None)),
+        };
+        sql.expand(&template.replace("{c}", self.field.column()), arg);
+    }
+}
+
+impl Scope {
+    /// Whether no row can match, so that the query need not be asked.
+    pub fn is_none(&self) -> bool {
+        match self {
+            Scope::None => true,
+            Scope::Where(constraints) => constraints.is_empty(),
+            Scope::System | Scope::All => false,
+        }
+    }
+
+    /// Adds this scope as a condition on another table: `fragment` opens `column IN (SELECT fabrics.id FROM fabrics`.
+    pub(crate) fn restrict_by_fabric(&self, sql: &mut Sql, fragment: &'static str) {
+        if matches!(self, Scope::System | Scope::All) {
+            return;
+        }
+        sql.and().push(fragment);
+        sql.nested(|sql| self.restrict(sql));
+        sql.push(")");
+    }
+
+    /// Adds this scope as a condition on the table `fabrics`.
+    pub(crate) fn restrict(&self, sql: &mut Sql) {
+        match self {
+            Scope::System | Scope::All => {}
+            Scope::Where(constraints) if !constraints.is_empty() => {
+                sql.and().push("(");
+                for (i, constraint) in constraints.iter().enumerate() {
+                    sql.push(if i == 0 { "(" } else { " OR (" });
+                    sql.push("1 = 1");
+                    for term in &constraint.terms {
+                        sql.push(" AND ");
+                        term.push(sql);
+                    }
+                    sql.push(")");
+                }
+                sql.push(")");
+            }
+            Scope::None | Scope::Where(_) => {
+                sql.and().push("1 = 0");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn terms_are_read_from_permissions() {
+        let term = Term::parse("name__istartswith", &json!("lab-")).unwrap();
+        assert_eq!((term.field, term.lookup), (Field::Name, Lookup::IStartsWith));
+        let term = Term::parse("id__in", &json!([1, 2])).unwrap();
+        assert_eq!(term.values, ["1", "2"]);
+    }
+
+    #[test]
+    fn what_is_not_on_the_allow_list_is_refused() {
+        assert_eq!(Term::parse("kubeconfig", &json!("x")), Err(BadTerm::Field("kubeconfig".into())));
+        assert_eq!(Term::parse("name__regex", &json!("x")), Err(BadTerm::Lookup("regex".into())));
+        assert!(matches!(Term::parse("id", &json!("1 OR 1=1")), Err(BadTerm::Value(_))));
+        assert!(matches!(Term::parse("id__ic", &json!("1")), Err(BadTerm::Value(_))));
+        assert!(matches!(Term::parse("name", &json!({"a": 1})), Err(BadTerm::Value(_))));
+        assert!(matches!(Term::parse("name", &json!(["a"])), Err(BadTerm::Value(_))));
+    }
+
+    #[test]
+    fn an_empty_or_matches_nothing_and_an_empty_and_everything() {
+        assert!(Scope::Where(vec![]).is_none());
+        assert!(!Scope::Where(vec![Constraint::default()]).is_none());
+    }
+}

@@ -1,0 +1,158 @@
+//! Operations, their queue, and the outcome of each object.
+
+macro_rules! columns {
+    () => {
+        "operations.id, operations.fabric_id, operations.verb, operations.state, operations.actor, \
+         operations.actor_user_id, operations.trigger_kind, operations.request_id, operations.fingerprint, \
+         operations.options, operations.shown_comparison_id, operations.commit_id, operations.phases, \
+         operations.code, operations.message, operations.error_object, operations.result, operations.queued_at, \
+         operations.started_at, operations.ended_at, operations.time_limit, operations.deadline_at, \
+         operations.lease_owner, operations.lease_expires_at, operations.heartbeat_at, \
+         operations.cancel_requested_at, operations.cancel_requested_by"
+    };
+}
+/// The oldest queued operation that may run now: one that only reads always, one that writes when no other does.
+macro_rules! next_in_queue {
+    () => {
+        "SELECT q.id FROM operations q WHERE q.state = 'queued' AND ($1 = 0 OR q.fabric_id = $1) \
+         AND (q.writes = 0 OR NOT EXISTS (SELECT 1 FROM operations r WHERE r.fabric_id = q.fabric_id \
+         AND r.state = 'running' AND r.writes = 1)) ORDER BY q.id LIMIT 1"
+    };
+}
+macro_rules! claim {
+    () => {
+        "UPDATE operations SET state = 'running', started_at = $2, heartbeat_at = $2, lease_owner = $3, \
+         lease_expires_at = $4, deadline_at = $2 + time_limit WHERE state = 'queued' AND id = "
+    };
+}
+/// Of a fabric and a verb, the last that was asked for, the last that succeeded and the last that ended: seeks in two
+/// indices.
+macro_rules! last_ids {
+    ($verb:literal) => {
+        concat!(
+            "(SELECT max(o.id) FROM operations o WHERE o.fabric_id = $1 AND o.verb = '",
+            $verb,
+            "'), ",
+            "(SELECT max(o.id) FROM operations o WHERE o.fabric_id = $1 AND o.verb = '",
+            $verb,
+            "' AND o.state = 'succeeded'), ",
+            "(SELECT max(o.id) FROM operations o WHERE o.fabric_id = $1 AND o.verb = '",
+            $verb,
+            "' AND o.ended_at IS NOT NULL)"
+        )
+    };
+}
+
+pub(crate) const LIST: &str = "list operations";
+/// Followed by conditions.
+pub(crate) const SELECT: &str = concat!("SELECT ", columns!(), " FROM operations");
+/// Followed by conditions.
+pub(crate) const COUNT: &str = "SELECT count(*) AS n FROM operations";
+pub(crate) const OF_FABRIC: &str = "operations.fabric_id = ?";
+pub(crate) const OF_VERB: &str = "operations.verb = ?";
+pub(crate) const IN_STATE: &str = "operations.state = ?";
+pub(crate) const IS_OPEN: &str = "operations.state IN ('queued', 'running')";
+/// Followed by the columns' conditions of a scope and a closing parenthesis.
+pub(crate) const FABRIC_IN_SCOPE: &str = "operations.fabric_id IN (SELECT fabrics.id FROM fabrics";
+pub(crate) const NEWEST_FIRST: &str = " ORDER BY operations.id DESC";
+pub(crate) const OLDEST_FIRST: &str = " ORDER BY operations.id";
+
+pub(crate) const PUT_OUTCOMES: &str = "store the outcomes of an operation";
+/// Followed by rows of values.
+pub(crate) const OUTCOME_INSERT: &str = "INSERT INTO operation_objects (operation_id, object_key, outcome, verified, \
+     code, message, overwrote, attempts, at) VALUES ";
+pub(crate) const OUTCOME_UPSERT: &str = " ON CONFLICT (operation_id, object_key) DO UPDATE SET \
+     outcome = excluded.outcome, verified = excluded.verified, code = excluded.code, message = excluded.message, \
+     overwrote = excluded.overwrote, attempts = excluded.attempts, at = excluded.at";
+pub(crate) const OUTCOME_LIST: &str = "list the outcomes of an operation";
+/// Followed by conditions.
+pub(crate) const OUTCOME_SELECT: &str = "SELECT object_key, outcome, verified, code, message, overwrote, attempts, at \
+     FROM operation_objects";
+/// Followed by conditions.
+pub(crate) const OUTCOME_COUNT: &str = "SELECT count(*) AS n FROM operation_objects";
+pub(crate) const OUTCOME_OF: &str = "operation_id = ?";
+/// Followed by a list.
+pub(crate) const OUTCOME_IN: &str = "outcome IN ";
+pub(crate) const OUTCOME_ORDER: &str = " ORDER BY object_key";
+
+super::statements! {
+    INSERT("queue an operation") = (
+        "INSERT INTO operations (fabric_id, verb, writes, state, actor, actor_user_id, trigger_kind, request_id,",
+        " fingerprint, options, shown_comparison_id, commit_id, phases, message, result, queued_at, time_limit)",
+        " VALUES ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11, $12, '', 'null', $13, $14) RETURNING id"
+    );
+    GET("read an operation") = ("SELECT ", columns!(), " FROM operations WHERE id = $1");
+    BY_KEY("find an operation by its key") = (
+        "SELECT ", columns!(), " FROM operations JOIN operation_keys k ON k.operation_id = operations.id",
+        " WHERE k.fabric_id = $1 AND k.key = $2"
+    );
+    KEEP_KEY("keep an operation's key") = (
+        "INSERT INTO operation_keys (fabric_id, key, operation_id, created_at) VALUES ($1, $2, $3, $4)"
+    );
+    PURGE_KEYS("forget old keys") = ("DELETE FROM operation_keys WHERE created_at < $1");
+    SAME_REQUEST("look for the same operation") = (
+        "SELECT ", columns!(), " FROM operations WHERE fabric_id = $1 AND state IN ('queued', 'running')",
+        " AND verb = $2 AND fingerprint = $3 AND cancel_requested_at IS NULL ORDER BY id DESC LIMIT 1"
+    );
+    CLAIM("claim the next operation") = {
+        sqlite: (claim!(), "(", next_in_queue!(), ") RETURNING id"),
+        postgres: (claim!(), "(", next_in_queue!(), " FOR UPDATE OF q SKIP LOCKED) RETURNING id"),
+    };
+    HEARTBEAT("extend an operation's lease") = (
+        "UPDATE operations SET heartbeat_at = $3, lease_expires_at = $4",
+        " WHERE id = $1 AND lease_owner = $2 AND state = 'running'"
+    );
+    SAVE_PROGRESS("store an operation's progress") = (
+        "UPDATE operations SET phases = $3 WHERE id = $1 AND lease_owner = $2 AND state = 'running'"
+    );
+    SET_COMMIT("store an operation's commit") = (
+        "UPDATE operations SET commit_id = $3 WHERE id = $1 AND lease_owner = $2 AND state = 'running'"
+    );
+    FINISH("finish an operation") = (
+        "UPDATE operations SET state = $3, code = $4, message = $5, error_object = $6, result = $7, phases = $8,",
+        " ended_at = $9, lease_owner = NULL, lease_expires_at = NULL",
+        " WHERE id = $1 AND lease_owner = $2 AND state = 'running'"
+    );
+    CANCEL_QUEUED("cancel a queued operation") = (
+        "UPDATE operations SET state = 'cancelled', code = 'cancelled', message = $4, ended_at = $2,",
+        " cancel_requested_at = $2, cancel_requested_by = $3 WHERE id = $1 AND state = 'queued'"
+    );
+    CANCEL_RUNNING("ask a running operation to end") = (
+        "UPDATE operations SET cancel_requested_at = $2, cancel_requested_by = $3",
+        " WHERE id = $1 AND state = 'running' AND cancel_requested_at IS NULL"
+    );
+    EXPIRED("look for operations whose process died") = (
+        "SELECT ", columns!(), " FROM operations WHERE state = 'running' AND lease_expires_at < $1 ORDER BY id"
+    );
+    /// The lease is compared once more: the owner may have come back just now.
+    INTERRUPT("mark an operation as interrupted") = (
+        "UPDATE operations SET state = 'interrupted', code = 'interrupted', message = $3, phases = $4, ended_at = $2,",
+        " lease_owner = NULL, lease_expires_at = NULL WHERE id = $1 AND state = 'running' AND lease_expires_at < $2"
+    );
+    RUNNING("look for running operations") = (
+        "SELECT ", columns!(), " FROM operations WHERE fabric_id = $1 AND state = 'running' ORDER BY id"
+    );
+    LAST_OF_VERB("look for the last operation") = (
+        "SELECT ", columns!(), " FROM operations WHERE fabric_id = $1 AND verb = $2 ORDER BY id DESC LIMIT 1"
+    );
+    LAST_SUCCESS("look for the last successful operation") = (
+        "SELECT ", columns!(), " FROM operations WHERE fabric_id = $1 AND verb = $2 AND state = 'succeeded'",
+        " ORDER BY id DESC LIMIT 1"
+    );
+    SUMMARY("summarise a fabric's operations") = (
+        "SELECT ", columns!(), " FROM operations WHERE id IN (",
+        last_ids!("test_connection"), ", ", last_ids!("sync_from_git"), ", ",
+        last_ids!("sync_from_fabric"), ", ", last_ids!("sync_to_kubernetes"), ")",
+        " OR (fabric_id = $1 AND state IN ('queued', 'running')) ORDER BY id DESC"
+    );
+    OUTCOME_COUNTS("count the outcomes of an operation") = (
+        "SELECT outcome, count(*) AS n, CAST(sum(verified) AS BIGINT) AS verified FROM operation_objects",
+        " WHERE operation_id = $1 GROUP BY outcome ORDER BY outcome"
+    );
+    /// Keeps what a page may still show or a status derive from: the newest, and each verb's last success.
+    PRUNE("delete old operations") = (
+        "DELETE FROM operations WHERE fabric_id = $1 AND trigger_kind = 'schedule' AND ended_at < $2",
+        " AND id NOT IN (SELECT max(id) FROM operations WHERE fabric_id = $1 GROUP BY verb)",
+        " AND id NOT IN (SELECT max(id) FROM operations WHERE fabric_id = $1 AND state = 'succeeded' GROUP BY verb)"
+    );
+}

@@ -1,0 +1,81 @@
+//! Users, groups, object permissions.
+
+macro_rules! user {
+    () => {
+        "users.id, users.username, users.password_hash, users.is_superuser, users.is_active, users.created_at, \
+         users.last_login_at"
+    };
+}
+macro_rules! permission {
+    () => {
+        "SELECT p.id, p.name, p.enabled, p.object_types, p.actions, p.constraints FROM object_permissions p"
+    };
+}
+
+super::statements! {
+    USER_CREATE("create a user") = (
+        "INSERT INTO users (username, password_hash, is_superuser, is_active, created_at) VALUES ($1, $2, $3, $4, $5)",
+        " RETURNING ", user!()
+    );
+    USER_GET("read a user") = ("SELECT ", user!(), " FROM users WHERE id = $1");
+    USER_BY_NAME("find a user by name") = ("SELECT ", user!(), " FROM users WHERE lower(username) = lower($1)");
+    USER_LIST("list the users") = ("SELECT ", user!(), " FROM users ORDER BY lower(username), id");
+    USER_COUNT("count the users") = ("SELECT count(*) AS n FROM users");
+    USER_SET_PASSWORD("set a user's password") = ("UPDATE users SET password_hash = $2 WHERE id = $1");
+    USER_SET_LAST_LOGIN("note a user's login") = ("UPDATE users SET last_login_at = $2 WHERE id = $1");
+    USER_SET_FLAGS("change a user") = ("UPDATE users SET is_superuser = $2, is_active = $3 WHERE id = $1");
+    USER_DELETE("delete a user") = ("DELETE FROM users WHERE id = $1");
+
+    GROUP_CREATE("create a group") = (
+        "INSERT INTO user_groups (name, description) VALUES ($1, $2) RETURNING id, name, description"
+    );
+    GROUP_GET("read a group") = ("SELECT id, name, description FROM user_groups WHERE id = $1");
+    GROUP_BY_NAME("find a group by name") = ("SELECT id, name, description FROM user_groups WHERE name = $1");
+    GROUP_LIST("list the groups") = ("SELECT id, name, description FROM user_groups ORDER BY name");
+    GROUP_DELETE("delete a group") = ("DELETE FROM user_groups WHERE id = $1");
+    GROUP_ADD_MEMBER("add a user to a group") = (
+        "INSERT INTO group_members (group_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+    );
+    GROUP_REMOVE_MEMBER("take a user out of a group") = (
+        "DELETE FROM group_members WHERE group_id = $1 AND user_id = $2"
+    );
+    GROUP_OF_USER("list a user's groups") = (
+        "SELECT g.id, g.name, g.description FROM user_groups g JOIN group_members m ON m.group_id = g.id",
+        " WHERE m.user_id = $1 ORDER BY g.name"
+    );
+    GROUP_MEMBERS("list a group's members") = (
+        "SELECT ", user!(), " FROM users JOIN group_members m ON m.user_id = users.id WHERE m.group_id = $1",
+        " ORDER BY lower(users.username)"
+    );
+
+    PERMISSION_CREATE("create a permission") = (
+        "INSERT INTO object_permissions (name, enabled, object_types, actions, constraints)",
+        " VALUES ($1, $2, $3, $4, $5) RETURNING id"
+    );
+    PERMISSION_UPDATE("change a permission") = (
+        "UPDATE object_permissions SET name = $2, enabled = $3, object_types = $4, actions = $5, constraints = $6",
+        " WHERE id = $1"
+    );
+    PERMISSION_GET("read a permission") = (permission!(), " WHERE p.id = $1");
+    PERMISSION_LIST("list the permissions") = (permission!(), " ORDER BY p.name");
+    PERMISSION_DELETE("delete a permission") = ("DELETE FROM object_permissions WHERE id = $1");
+    PERMISSION_TO_USER("give a permission to a user") = (
+        "INSERT INTO object_permission_users (permission_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+    );
+    PERMISSION_TO_GROUP("give a permission to a group") = (
+        "INSERT INTO object_permission_groups (permission_id, group_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+    );
+    PERMISSION_FROM_USER("take a permission from a user") = (
+        "DELETE FROM object_permission_users WHERE permission_id = $1 AND user_id = $2"
+    );
+    PERMISSION_FROM_GROUP("take a permission from a group") = (
+        "DELETE FROM object_permission_groups WHERE permission_id = $1 AND group_id = $2"
+    );
+    PERMISSION_EFFECTIVE("read a user's permissions") = (
+        permission!(),
+        " WHERE p.enabled = 1 AND (",
+        "EXISTS (SELECT 1 FROM object_permission_users u WHERE u.permission_id = p.id AND u.user_id = $1)",
+        " OR EXISTS (SELECT 1 FROM object_permission_groups g JOIN group_members m ON m.group_id = g.group_id",
+        " WHERE g.permission_id = p.id AND m.user_id = $1)) ORDER BY p.id"
+    );
+}

@@ -1,0 +1,35 @@
+//! Sessions.
+
+macro_rules! session {
+    () => {
+        "SELECT s.id, s.token_hash, s.user_id, s.created_at, s.last_active_at, s.idle_expires_at, \
+         s.absolute_expires_at, s.ended_at, s.end_reason, s.ended_by, s.user_agent, s.address FROM sessions s"
+    };
+}
+
+super::statements! {
+    CREATE("create a session") = (
+        "INSERT INTO sessions (token_hash, user_id, created_at, last_active_at, idle_expires_at, absolute_expires_at,",
+        " user_agent, address) VALUES ($1, $2, $3, $3, $4, $5, $6, $7) RETURNING id"
+    );
+    GET("read a session") = (session!(), " WHERE s.id = $1");
+    BY_HASH("find a session") = (session!(), " WHERE s.token_hash = $1");
+    OF_USER("list a user's sessions") = (session!(), " WHERE s.user_id = $1 ORDER BY s.id DESC");
+    /// Never shortens: a request that was slow must not take back what a later one extended.
+    TOUCH("extend a session") = (
+        "UPDATE sessions SET last_active_at = $2,",
+        " idle_expires_at = CASE WHEN $3 < absolute_expires_at THEN $3 ELSE absolute_expires_at END",
+        " WHERE id = $1 AND ended_at IS NULL AND last_active_at < $2 AND idle_expires_at > $2"
+    );
+    /// The first reason stays.
+    END("end a session") = (
+        "UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4 WHERE id = $1 AND ended_at IS NULL"
+    );
+    END_ALL_OF_USER("end a user's sessions") = (
+        "UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4",
+        " WHERE user_id = $1 AND ended_at IS NULL AND id <> $5"
+    );
+    PURGE("delete sessions that ended long ago") = (
+        "DELETE FROM sessions WHERE idle_expires_at < $1 OR ended_at < $1"
+    );
+}
