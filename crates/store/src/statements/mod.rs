@@ -55,3 +55,44 @@ pub(crate) fn all() -> impl Iterator<Item = &'static crate::sql::Statement> {
     .flatten()
     .copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Engine, Store};
+    use sqlx::{Executor, SqlSafeStr};
+
+    /// The engine itself reads each text: misspelt columns, wrong types and missing tables fail here, also in
+    /// statements that no other test reaches.
+    async fn prepare_all(store: Store) {
+        let mut conn = store.read.acquire().await.unwrap();
+        for statement in super::all() {
+            let text = statement.text(store.engine());
+            if let Err(e) = (&mut *conn).prepare(text.into_sql_str()).await {
+                panic!("{} cannot {}: {e}\n{text}", store.engine(), statement.doing);
+            }
+        }
+        drop(conn);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn sqlite_prepares_every_statement() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("test.db").to_str().unwrap()).await.unwrap();
+        assert_eq!(store.engine(), Engine::Sqlite);
+        prepare_all(store).await;
+    }
+
+    #[tokio::test]
+    async fn postgres_prepares_every_statement() {
+        let url = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
+        let store = Store::open(&url).await.unwrap();
+        assert_eq!(store.engine(), Engine::Postgres);
+        prepare_all(store).await;
+    }
+
+    #[test]
+    fn there_are_statements() {
+        assert!(super::all().count() > 60, "the lists of the modules are put together");
+    }
+}
