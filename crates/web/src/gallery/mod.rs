@@ -1,0 +1,56 @@
+//! Every page rendered from sample values: what the markup must keep, and files to look at.
+//!
+//! `HEDGEROW_GALLERY=DIR cargo test -p web gallery` writes the pages there, with the static files beside them, ready
+//! for any file server and a browser.
+
+mod checks;
+mod samples;
+
+use askama::Template;
+use std::path::Path;
+
+/// Name and markup of every sample page.
+pub fn pages() -> Vec<(&'static str, String)> {
+    let render = |page: &dyn askama::DynTemplate| page.dyn_render().expect("a sample page renders");
+    vec![
+        ("dashboard", render(&samples::dashboard())),
+        ("dashboard-empty", render(&samples::dashboard_empty())),
+        ("fabric", render(&samples::fabric())),
+        ("fabric-in-sync", render(&samples::fabric_in_sync())),
+        ("fabric-unknown", render(&samples::fabric_unknown())),
+        ("fabric-new", render(&samples::fabric_new())),
+        ("objects", render(&samples::objects())),
+        ("object", render(&samples::object())),
+        ("server-view", render(&samples::server_view())),
+        ("operation-running", render(&samples::operation_running())),
+        ("operation-failed", render(&samples::operation_failed())),
+        ("activity", render(&samples::activity())),
+        ("fabric-form", render(&samples::fabric_form())),
+        ("fabric-delete", render(&samples::fabric_delete())),
+        ("confirm-cluster", render(&samples::confirm_cluster())),
+        ("login", render(&samples::login())),
+        ("error", render(&samples::error())),
+        ("csrf-again", render(&samples::csrf_again())),
+    ]
+}
+
+#[test]
+fn every_page_renders_and_can_be_looked_at() {
+    let pages = pages();
+    let Some(folder) = std::env::var_os("HEDGEROW_GALLERY") else { return };
+    let folder = Path::new(&folder);
+    let files = folder.join("static").join(crate::assets::version());
+    std::fs::create_dir_all(&files).unwrap();
+    for name in crate::assets::names() {
+        std::fs::write(files.join(&name), crate::assets::get(&name).unwrap().0).unwrap();
+    }
+    for (name, html) in &pages {
+        std::fs::write(folder.join(format!("{name}.html")), html).unwrap();
+        let dark = html.replacen("<html lang=\"en\">", "<html lang=\"en\" data-theme=\"dark\">", 1);
+        std::fs::write(folder.join(format!("{name}-dark.html")), dark).unwrap();
+    }
+}
+
+/// Keeps the trait in scope for `dyn_render`.
+#[allow(unused)]
+fn _template<T: Template>(_: T) {}

@@ -1,0 +1,12 @@
+//! One file a page: its routes on top, then its handlers, then what its template shows.
+
+pub mod dashboard;
+pub mod error;
+pub mod fabric;
+pub mod fabric_delete;
+pub mod fabric_form;
+pub mod login;
+pub mod object;
+pub mod objects;
+pub mod operation;
+pub mod operations;
