@@ -6,25 +6,34 @@
 //! | [`GitServer`] | `git http-backend` over HTTP, `sshd` over SSH |
 //! | [`Postgres`] | a PostgreSQL server, a database a test |
 //! | [`ChaosProxy`] | a TCP proxy that delays, swallows, cuts and resets |
+//! | [`Console`] | the built `hedgerow` |
+//! | [`Browser`] | headless Chromium behind chromedriver |
+//! | [`HttpUser`] | a person without a browser: forms, cookies, redirects by hand |
 //!
 //! Each binds ports of its own on 127.0.0.1, keeps its files in a folder of its own, and leaves nothing behind: see
 //! [`Process`]. What is missing on the machine is an error that names it, never a skipped test; `cargo xtask setup
 //! --for tests` installs it. Nothing here is shared with the code under test.
 
+mod browser;
 mod chaos;
+mod console;
 mod control_plane;
 mod eventually;
 mod git_server;
+mod http_user;
 pub mod kubeconfig;
 mod machine;
 mod postgres;
 mod process;
 pub mod tls;
 
+pub use browser::{Browser, BrowserOptions, ConsoleLine, PageRequest};
 pub use chaos::{Chaos, ChaosProxy};
+pub use console::{Console, ConsoleOptions, hedgerow};
 pub use control_plane::{Access, Answer, ControlPlane, KubeClient, Lease, TokenUser, kubectl, read_crds};
 pub use eventually::eventually;
 pub use git_server::{GitMode, GitServer};
+pub use http_user::{Cookie, Form, HttpUser, Page};
 pub use machine::{shared_folder, workspace};
 pub use postgres::Postgres;
 pub use process::{Folder, Process};

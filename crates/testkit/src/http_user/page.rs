@@ -1,0 +1,122 @@
+//! An answer, read as HTML or JSON.
+
+use anyhow::{Context, Result, anyhow};
+use reqwest::header::HeaderMap;
+use scraper::{ElementRef, Html, Selector};
+use url::Url;
+
+use super::form::Form;
+
+/// What the server answered.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// HTTP status.
+    pub status: u16,
+    /// The address that was asked for.
+    pub url: Url,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: String,
+}
+
+impl Page {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    }
+
+    /// Where a redirect leads to; `None` when the answer is none.
+    pub fn location(&self) -> Option<String> {
+        (300..400).contains(&self.status).then(|| self.header("location")).flatten()
+    }
+
+    /// The body as JSON.
+    pub fn json(&self) -> Result<serde_json::Value> {
+        serde_json::from_str(&self.body)
+            .with_context(|| format!("{} answers {} with what is no JSON: {}", self.url, self.status, self.excerpt()))
+    }
+
+    /// The text of the first element that a CSS selector finds.
+    pub fn text(&self, selector: &str) -> Option<String> {
+        self.texts(selector).into_iter().next()
+    }
+
+    /// The texts of all elements that a CSS selector finds, white space made single.
+    pub fn texts(&self, selector: &str) -> Vec<String> {
+        self.find_all(selector, |element| text_of(&element)).unwrap_or_default()
+    }
+
+    /// Whether a CSS selector finds anything.
+    pub fn has(&self, selector: &str) -> bool {
+        self.find_all(selector, |_| ()).is_ok_and(|found| !found.is_empty())
+    }
+
+    /// An attribute of the first element that a CSS selector finds; that it finds none is an error.
+    pub fn attribute(&self, selector: &str, name: &str) -> Result<Option<String>> {
+        let found = self.find_all(selector, |element| element.value().attr(name).map(str::to_owned))?;
+        found.into_iter().next().with_context(|| self.nothing_at(selector))
+    }
+
+    /// An attribute of all elements that a CSS selector finds.
+    pub fn attributes(&self, selector: &str, name: &str) -> Vec<String> {
+        let found = self.find_all(selector, |element| element.value().attr(name).map(str::to_owned));
+        found.unwrap_or_default().into_iter().flatten().collect()
+    }
+
+    /// All text that a person reads: no scripts, styles or templates.
+    pub fn visible_text(&self) -> String {
+        let document = Html::parse_document(&self.body);
+        let mut text = String::new();
+        collect(document.root_element(), &mut text);
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// A form, found by a CSS selector of itself or of a button in it.
+    pub fn form(&self, selector: &str) -> Result<Form> {
+        let parsed = parse(selector)?;
+        let document = Html::parse_document(&self.body);
+        let element = document.select(&parsed).next().with_context(|| self.nothing_at(selector))?;
+        Form::read(&document, element, &self.url).with_context(|| format!("{selector} at {}", self.url))
+    }
+
+    fn find_all<T>(&self, selector: &str, read: impl Fn(ElementRef<'_>) -> T) -> Result<Vec<T>> {
+        let parsed = parse(selector)?;
+        Ok(Html::parse_document(&self.body).select(&parsed).map(read).collect())
+    }
+
+    fn nothing_at(&self, selector: &str) -> String {
+        format!("the page {} ({}) has no {selector}; it begins: {}", self.url, self.status, self.excerpt())
+    }
+
+    fn excerpt(&self) -> String {
+        let text = if self.body.trim_start().starts_with('<') { self.visible_text() } else { self.body.clone() };
+        text.chars().take(300).collect()
+    }
+}
+
+fn parse(selector: &str) -> Result<Selector> {
+    Selector::parse(selector).map_err(|error| anyhow!("{selector} is no CSS selector: {error}"))
+}
+
+fn text_of(element: &ElementRef<'_>) -> String {
+    let mut text = String::new();
+    collect(*element, &mut text);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn collect(element: ElementRef<'_>, text: &mut String) {
+    if matches!(element.value().name(), "script" | "style" | "template" | "noscript") {
+        return;
+    }
+    for child in element.children() {
+        if let Some(words) = child.value().as_text() {
+            text.push_str(words);
+        } else if let Some(element) = ElementRef::wrap(child) {
+            // Words of neighbouring cells are not one word.
+            text.push(' ');
+            collect(element, text);
+            text.push(' ');
+        }
+    }
+}
