@@ -148,3 +148,52 @@ fn list<'a>(words: impl Iterator<Item = &'a str>) -> String {
 fn comment(text: &str) -> String {
     text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.')).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn documents(text: &str) -> Vec<Value> {
+        text.split("\n---\n").map(|d| serde_saphyr::from_str(d).unwrap()).collect()
+    }
+
+    fn rules<'a>(documents: &'a [Value], kind: &str) -> &'a Vec<Value> {
+        documents.iter().find(|d| d["kind"] == kind).unwrap()["rules"].as_array().unwrap()
+    }
+
+    #[test]
+    fn the_manifest_reads_groups_and_writes_only_what_users_author() {
+        let all = documents(&service_account_manifest("hedgerow", "default", &[]));
+        let kinds: Vec<&str> = all.iter().map(|d| d["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["ServiceAccount", "Secret", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]);
+        assert_eq!(all[1]["type"], "kubernetes.io/service-account-token");
+        for rule in rules(&all, "ClusterRole") {
+            let verbs = rule["verbs"].as_array().unwrap();
+            assert!(verbs.iter().all(|v| ["get", "list", "watch"].contains(&v.as_str().unwrap())), "{rule}");
+        }
+        let written: Vec<&str> = rules(&all, "Role")
+            .iter()
+            .flat_map(|r| r["resources"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()))
+            .collect();
+        assert!(written.contains(&"vpcs") && written.contains(&"connections"));
+        for never in ["agents", "catalogs", "fabricators", "switchprofiles", "*"] {
+            assert!(!written.contains(&never), "{never}");
+        }
+    }
+
+    #[test]
+    fn discovered_kinds_decide_and_odd_names_stay_data() {
+        let kinds = [
+            KindInfo::bare("new.githedgehog.com", "v1", "Thing", "things", true),
+            KindInfo::bare("agent.githedgehog.com", "v1beta1", "Agent", "agents", true),
+        ];
+        let all = documents(&service_account_manifest("a\"b\n---\nc: $(d)", "n: {s", &kinds));
+        assert_eq!(all.len(), 6);
+        assert_eq!(all[0]["metadata"]["name"], "a\"b\n---\nc: $(d)");
+        assert_eq!(rules(&all, "Role").len(), 1);
+        assert_eq!(rules(&all, "Role")[0]["resources"][0], "things");
+        let only_agents = documents(&service_account_manifest("h", "default", &kinds[1..]));
+        assert_eq!(rules(&only_agents, "Role").len(), 0);
+    }
+}

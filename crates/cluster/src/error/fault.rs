@@ -1,7 +1,8 @@
 //! Broken connections: from the error chain of kube, hyper and rustls to an [`Error`].
 //!
-//! The chain is walked by type, never by text: name resolution and the connect limit carry types of our own
-//! ([`crate::transport`]), TLS failures are `rustls::Error`, the rest are `std::io::Error` and `hyper::Error`.
+//! The chain is walked by type, not by text: name resolution and the connect limit carry types of our own
+//! ([`crate::transport`]), TLS failures are `rustls::Error`, the rest are `std::io::Error` and `hyper::Error`. One
+//! exception: HTTP/2 keeps of an error that ended its connection only the words.
 
 use super::{Error, ErrorKind, TlsReason};
 use crate::transport::{ConnectDeadline, DnsFailure};
@@ -27,6 +28,9 @@ fn classify(server: &str, error: &Dyn) -> (ErrorKind, String) {
     if let Some(tls) = links.iter().find_map(|e| e.downcast_ref::<rustls::Error>()) {
         let (reason, message) = tls_reason(tls);
         return (ErrorKind::Tls(reason), message);
+    }
+    if let Some(alert) = links.last().and_then(|e| alert_in_words(&e.to_string())) {
+        return alert;
     }
     if let Some(late) = links.iter().find_map(|e| e.downcast_ref::<ConnectDeadline>()) {
         let message = format!("No connection to {server} within {} s.", late.0.as_secs_f32());
@@ -101,12 +105,32 @@ fn tls_reason(error: &rustls::Error) -> (TlsReason, String) {
     }
 }
 
+/// A server that wants a client certificate says so after the handshake (TLS 1.3), when HTTP/2 owns the connection.
+fn alert_in_words(text: &str) -> Option<(ErrorKind, String)> {
+    let (_, alert) = text.split_once("received fatal alert: ")?;
+    let about_us = alert.contains("Certificate") || matches!(alert, "UnknownCA" | "AccessDenied");
+    Some(match about_us {
+        true => (
+            ErrorKind::Tls(TlsReason::ClientCertificate),
+            format!("The server did not take our client certificate ({alert})."),
+        ),
+        false => (ErrorKind::Tls(TlsReason::Other), format!("The server ended TLS ({alert}).")),
+    })
+}
+
 fn certificate_reason(error: &CertificateError) -> (TlsReason, String) {
     use CertificateError as E;
     match error {
         E::UnknownIssuer => (
             TlsReason::UnknownCa,
             "The server's certificate was issued by an authority that is not trusted here; give its CA certificate."
+                .into(),
+        ),
+        // A CA that was made anew under its old name, as kubeadm's is.
+        E::BadSignature => (
+            TlsReason::UnknownCa,
+            "The server's certificate was not signed by the CA that is trusted here, but by another of the same name; \
+             give the new CA certificate."
                 .into(),
         ),
         E::Expired => (TlsReason::Expired, "The server's certificate has expired.".into()),
@@ -122,7 +146,8 @@ fn certificate_reason(error: &CertificateError) -> (TlsReason, String) {
         ),
         E::NotValidForName => (TlsReason::WrongName, "The server's certificate is for another name.".into()),
         E::NotValidForNameContext { expected, presented } => {
-            let names = if presented.is_empty() { "no name at all".to_owned() } else { presented.join(", ") };
+            let names: Vec<&str> = presented.iter().map(|name| bare_name(name)).collect();
+            let names = if names.is_empty() { "no name at all".to_owned() } else { names.join(", ") };
             (
                 TlsReason::WrongName,
                 format!("The server's certificate is not for {}, but for {names}.", expected.to_str()),
@@ -134,6 +159,12 @@ fn certificate_reason(error: &CertificateError) -> (TlsReason, String) {
         ),
         other => (TlsReason::BadCertificate, format!("The server's certificate cannot be used: {other}.")),
     }
+}
+
+/// rustls writes names as `DnsName("a")` and `IpAddress(10.0.0.1)`.
+fn bare_name(presented: &str) -> &str {
+    let inner = presented.split_once('(').map_or(presented, |(_, rest)| rest.trim_end_matches(')'));
+    inner.trim_matches('"')
 }
 
 /// webpki's `CaUsedAsEndEntity` arrives wrapped; its type is not re-exported, so its name is the only way to know it.

@@ -1,0 +1,6 @@
+//! The client against a server that the tests command: what a real API server does too rarely to wait for.
+#![cfg(test)]
+
+mod faults;
+mod lists;
+mod support;
