@@ -1,1 +1,29 @@
-//! Room to be filled.
+//! Who asks, and what they may: passwords, sessions, CSRF tokens, throttling, object permissions, and the sealing of
+//! secrets.
+//!
+//! [`Sessions`] turns a cookie into a user or into the reason why not; [`Csrf`] proves that a form is of ours;
+//! [`Access`] hands out a fabric only together with the proof that the action is permitted ([`Granted`]), so that a
+//! handler without the check does not compile; [`Sealer`] is the only door to secrets at rest. Cookies, headers and
+//! pages are not here: they are in the room `web`. Time comes from a [`Clock`], so that every limit is testable.
+
+mod access;
+mod clock;
+mod csrf;
+mod keys;
+mod passwords;
+mod permissions;
+mod sealing;
+mod sessions;
+mod throttle;
+mod tokens;
+
+pub use access::{Access, AccessError, Granted};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use csrf::{Csrf, CsrfError};
+pub use keys::{KeyError, MasterKey};
+pub use passwords::{PasswordError, Passwords, first_password};
+pub use permissions::{Action, Actor, Denied, ObjectType, UserActor};
+pub use sealing::{Place, SealError, Sealer};
+pub use sessions::{Authenticated, Limits, LoggedIn, LoginError, SessionDenied, SessionError, Sessions};
+pub use throttle::{Throttle, ThrottleLimits, Window};
+pub use tokens::{PreSession, SessionToken};

@@ -6,6 +6,7 @@
 //! | [`GitServer`] | `git http-backend` over HTTP, `sshd` over SSH |
 //! | [`Postgres`] | a PostgreSQL server, a database a test |
 //! | [`ChaosProxy`] | a TCP proxy that delays, swallows, cuts and resets |
+//! | [`ApiFront`] | a door in front of the API server that fails single requests |
 //! | [`Console`] | the built `hedgerow` |
 //! | [`Browser`] | headless Chromium behind chromedriver |
 //! | [`HttpUser`] | a person without a browser: forms, cookies, redirects by hand |
@@ -14,6 +15,7 @@
 //! [`Process`]. What is missing on the machine is an error that names it, never a skipped test; `cargo xtask setup
 //! --for tests` installs it. Nothing here is shared with the code under test.
 
+mod api_front;
 mod browser;
 mod chaos;
 mod console;
@@ -27,6 +29,7 @@ mod postgres;
 mod process;
 pub mod tls;
 
+pub use api_front::{ApiCall, ApiFront, Rule};
 pub use browser::{Browser, BrowserOptions, ConsoleLine, PageRequest};
 pub use chaos::{Chaos, ChaosProxy};
 pub use console::{Console, ConsoleOptions, hedgerow};

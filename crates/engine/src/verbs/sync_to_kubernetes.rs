@@ -199,10 +199,10 @@ async fn follow(
         let over = tokio::time::Instant::now() >= until;
         if seen.settled || over {
             // The newest reports are stored with a comparison of their own, so that pages tell what was seen here.
-            if let Ok(observation) = steps::observe(run, fabric, cluster, kinds.clone(), Phase::Rollout).await {
-                if let Err(e) = steps::compare(run, fabric, desired, &observation).await {
-                    tracing::warn!(fabric = fabric.id, error = %e, "the rollout could not be stored");
-                }
+            if let Ok(observation) = steps::observe(run, fabric, cluster, kinds.clone(), Phase::Rollout).await
+                && let Err(e) = steps::compare(run, fabric, desired, &observation).await
+            {
+                tracing::warn!(fabric = fabric.id, error = %e, "the rollout could not be stored");
             }
             run.advance(Phase::Rollout, seen.applied, seen.concerned);
             let state = if seen.settled { PhaseState::Done } else { PhaseState::Partial };

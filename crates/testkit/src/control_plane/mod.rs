@@ -111,6 +111,12 @@ impl ControlPlane {
         kubeconfig::with_token(server, self.ca_certificate(), token)
     }
 
+    /// A serving certificate for 127.0.0.1 that clients of this API server trust: for what stands in front of it, or
+    /// is called by it.
+    pub fn serving_certificate(&self) -> Result<Identity> {
+        self.authority.server(&["127.0.0.1", "localhost"])
+    }
+
     /// A client certificate that this API server accepts.
     pub fn client_certificate(&self, user: &str, groups: &[&str]) -> Result<Identity> {
         self.authority.client(user, groups)

@@ -1,0 +1,354 @@
+//! What a user may do: NetBox's object permissions, actions × object types × constraints, OR-ed over the user and its
+//! groups. Here they become a [`Scope`], which the store compiles into its queries.
+
+use model::Code;
+use serde_json::Value;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use store::scope::{BadTerm, Constraint, Scope, Term};
+use store::{ObjectPermission, Store, User};
+
+/// What is done to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Action {
+    /// See it.
+    View,
+    /// Create it.
+    Add,
+    /// Change it.
+    Change,
+    /// Delete it.
+    Delete,
+    /// Start an operation on it.
+    Sync,
+}
+
+impl Action {
+    /// Every action.
+    pub const ALL: &[Action] = &[Action::View, Action::Add, Action::Change, Action::Delete, Action::Sync];
+
+    /// The word in a permission.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::View => "view",
+            Self::Add => "add",
+            Self::Change => "change",
+            Self::Delete => "delete",
+            Self::Sync => "sync",
+        }
+    }
+}
+
+impl FromStr for Action {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        Self::ALL.iter().copied().find(|a| a.as_str() == s).ok_or_else(|| format!("'{s}' is not an action"))
+    }
+}
+
+/// What kind of thing it is done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ObjectType {
+    /// A fabric, with everything that hangs on it: operations, comparisons, objects.
+    Fabric,
+    /// A user.
+    User,
+    /// A group.
+    Group,
+    /// A permission.
+    ObjectPermission,
+}
+
+impl ObjectType {
+    /// Every object type.
+    pub const ALL: &[ObjectType] = &[Self::Fabric, Self::User, Self::Group, Self::ObjectPermission];
+
+    /// The application and the model, as in NetBox.
+    const fn parts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Fabric => ("hedgerow", "fabric"),
+            Self::User => ("users", "user"),
+            Self::Group => ("users", "group"),
+            Self::ObjectPermission => ("users", "objectpermission"),
+        }
+    }
+
+    /// The word in a permission, e.g. `hedgerow.fabric`.
+    pub fn name(self) -> String {
+        let (app, model) = self.parts();
+        format!("{app}.{model}")
+    }
+
+    /// The name of a permission on it, e.g. `hedgerow.sync_fabric`.
+    pub fn permission(self, action: Action) -> String {
+        let (app, model) = self.parts();
+        format!("{app}.{}_{model}", action.as_str())
+    }
+}
+
+impl FromStr for ObjectType {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        Self::ALL.iter().copied().find(|t| t.name() == s).ok_or_else(|| format!("'{s}' is not an object type"))
+    }
+}
+
+/// A permission is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denied {
+    /// What was to be done.
+    pub action: Action,
+    /// To what.
+    pub object_type: ObjectType,
+}
+
+impl Denied {
+    /// The stable code.
+    pub const fn code(self) -> Code {
+        Code::PermissionDenied
+    }
+
+    /// The permission that is missing, e.g. `hedgerow.sync_fabric`.
+    pub fn permission(self) -> String {
+        self.object_type.permission(self.action)
+    }
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the permission {} is missing", self.permission())
+    }
+}
+
+impl std::error::Error for Denied {}
+
+/// A user with what it may do, read once a request.
+#[derive(Debug, Clone)]
+pub struct UserActor {
+    /// Id of the user.
+    pub user_id: i64,
+    /// Name of the user.
+    pub username: String,
+    /// Whether it may do everything.
+    pub superuser: bool,
+    permissions: Arc<[ObjectPermission]>,
+}
+
+/// Who does something.
+#[derive(Debug, Clone)]
+pub enum Actor {
+    /// Hedgerow itself, under a name that says which part of it: `schedule`, `recovery`, `command line`.
+    System(&'static str),
+    /// A user.
+    User(UserActor),
+}
+
+impl Actor {
+    /// The actor of a user, with the permissions that are stored for it now.
+    pub async fn of_user(store: &Store, user: &User) -> Result<Self, store::Error> {
+        // What a superuser is given makes no difference.
+        let permissions = if user.is_superuser { Vec::new() } else { store.permissions().effective(user.id).await? };
+        Ok(Self::with_permissions(user, permissions))
+    }
+
+    /// The actor of a user with these permissions.
+    pub fn with_permissions(user: &User, permissions: Vec<ObjectPermission>) -> Self {
+        Self::User(UserActor {
+            user_id: user.id,
+            username: user.username.clone(),
+            superuser: user.is_superuser,
+            permissions: permissions.into(),
+        })
+    }
+
+    /// The name, as operations and attempts record it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::System(part) => format!("system ({part})"),
+            Self::User(user) => user.username.clone(),
+        }
+    }
+
+    /// The user, if it is one.
+    pub fn user_id(&self) -> Option<i64> {
+        match self {
+            Self::System(_) => None,
+            Self::User(user) => Some(user.user_id),
+        }
+    }
+
+    /// The objects of a type on which the action is permitted.
+    pub fn scope(&self, action: Action, object_type: ObjectType) -> Scope {
+        let user = match self {
+            Self::System(_) => return Scope::System,
+            Self::User(user) if user.superuser => return Scope::All,
+            Self::User(user) => user,
+        };
+        let mut constraints = Vec::new();
+        for permission in user.granting(action, object_type) {
+            match constraints_of(permission.constraints.as_ref(), user) {
+                Ok(None) => return Scope::All,
+                Ok(Some(mut more)) => constraints.append(&mut more),
+                // What cannot be understood grants nothing.
+                Err(e) => tracing::warn!(permission.id, permission.name, "permission ignored: {e}"),
+            }
+        }
+        if constraints.is_empty() { Scope::None } else { Scope::Where(constraints) }
+    }
+
+    /// Whether the action is permitted on any object of the type at all: for what a page offers, not for what a handler
+    /// does.
+    pub fn may(&self, action: Action, object_type: ObjectType) -> bool {
+        !self.scope(action, object_type).is_none()
+    }
+
+    /// The scope, or which permission is missing.
+    pub fn require(&self, action: Action, object_type: ObjectType) -> Result<Scope, Denied> {
+        let scope = self.scope(action, object_type);
+        if scope.is_none() { Err(Denied { action, object_type }) } else { Ok(scope) }
+    }
+}
+
+impl UserActor {
+    fn granting(&self, action: Action, object_type: ObjectType) -> impl Iterator<Item = &ObjectPermission> {
+        let name = object_type.name();
+        self.permissions.iter().filter(move |p| {
+            p.enabled
+                && p.actions.iter().any(|a| a == action.as_str())
+                && p.object_types.iter().any(|t| t.eq_ignore_ascii_case(&name))
+        })
+    }
+}
+
+/// Why a permission's constraints cannot be used.
+#[derive(Debug, thiserror::Error)]
+enum BadConstraints {
+    #[error("its constraints are not an object or a list of objects")]
+    Shape,
+    #[error(transparent)]
+    Term(#[from] BadTerm),
+}
+
+/// `None` for no limit; otherwise the list that is OR-ed. `"$user"` stands for the user's id, as in NetBox.
+fn constraints_of(value: Option<&Value>, user: &UserActor) -> Result<Option<Vec<Constraint>>, BadConstraints> {
+    let objects = match value {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Object(one)) => vec![one],
+        Some(Value::Array(many)) => {
+            many.iter().map(|v| v.as_object().ok_or(BadConstraints::Shape)).collect::<Result<_, _>>()?
+        }
+        Some(_) => return Err(BadConstraints::Shape),
+    };
+    let mut out = Vec::with_capacity(objects.len());
+    for object in objects {
+        let mut terms = Vec::with_capacity(object.len());
+        for (key, value) in object {
+            terms.push(Term::parse(key, &with_user(value, user))?);
+        }
+        out.push(Constraint { terms });
+    }
+    // An empty object limits nothing; an empty list is no object at all, and NetBox takes it for no limit.
+    if out.is_empty() || out.iter().any(|c| c.terms.is_empty()) { Ok(None) } else { Ok(Some(out)) }
+}
+
+fn with_user(value: &Value, user: &UserActor) -> Value {
+    match value {
+        Value::String(s) if s == "$user" => Value::from(user.user_id),
+        Value::Array(items) => Value::Array(items.iter().map(|v| with_user(v, user)).collect()),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn actor(superuser: bool, permissions: Vec<ObjectPermission>) -> Actor {
+        let user = User {
+            id: 7,
+            username: "anna".into(),
+            password_hash: String::new(),
+            is_superuser: superuser,
+            is_active: true,
+            created_at: jiff::Timestamp::UNIX_EPOCH,
+            last_login_at: None,
+        };
+        Actor::with_permissions(&user, permissions)
+    }
+
+    fn permission(actions: &[&str], constraints: Option<Value>) -> ObjectPermission {
+        ObjectPermission {
+            id: 1,
+            name: "p".into(),
+            enabled: true,
+            object_types: vec!["hedgerow.fabric".into()],
+            actions: actions.iter().map(|a| (*a).to_owned()).collect(),
+            constraints,
+        }
+    }
+
+    fn scope_of(constraints: Option<Value>) -> Scope {
+        actor(false, vec![permission(&["sync"], constraints)]).scope(Action::Sync, ObjectType::Fabric)
+    }
+
+    #[test]
+    fn nothing_is_granted_by_default() {
+        let nobody = actor(false, vec![]);
+        for action in Action::ALL {
+            for object_type in ObjectType::ALL {
+                assert_eq!(nobody.scope(*action, *object_type), Scope::None);
+            }
+        }
+        let denied = nobody.require(Action::Sync, ObjectType::Fabric).unwrap_err();
+        assert_eq!(denied.to_string(), "the permission hedgerow.sync_fabric is missing");
+    }
+
+    #[test]
+    fn superusers_and_the_system_see_everything() {
+        assert_eq!(actor(true, vec![]).scope(Action::Delete, ObjectType::User), Scope::All);
+        let system = Actor::System("schedule");
+        assert_eq!(system.scope(Action::Delete, ObjectType::User), Scope::System);
+        assert_eq!((system.name().as_str(), system.user_id()), ("system (schedule)", None));
+    }
+
+    #[test]
+    fn a_permission_grants_its_actions_on_its_types_only() {
+        let actor = actor(false, vec![permission(&["view", "sync"], None)]);
+        assert!(actor.may(Action::Sync, ObjectType::Fabric));
+        assert!(!actor.may(Action::Change, ObjectType::Fabric));
+        assert!(!actor.may(Action::Sync, ObjectType::User));
+        let mut off = permission(&["sync"], None);
+        off.enabled = false;
+        assert!(!self::actor(false, vec![off]).may(Action::Sync, ObjectType::Fabric));
+    }
+
+    #[test]
+    fn constraints_are_or_ed_and_the_widest_wins() {
+        let narrow = permission(&["sync"], Some(json!({"name__startswith": "lab-"})));
+        let list = permission(&["sync"], Some(json!([{"id": 3}, {"namespace": "default", "branch": "main"}])));
+        let both = actor(false, vec![narrow.clone(), list]);
+        let Scope::Where(constraints) = both.scope(Action::Sync, ObjectType::Fabric) else { panic!("no constraints") };
+        assert_eq!(constraints.iter().map(|c| c.terms.len()).collect::<Vec<_>>(), [1, 1, 2]);
+        let wide = actor(false, vec![narrow, permission(&["sync"], None)]);
+        assert_eq!(wide.scope(Action::Sync, ObjectType::Fabric), Scope::All);
+    }
+
+    #[test]
+    fn what_is_not_understood_grants_nothing() {
+        for bad in [json!("name"), json!([1]), json!({"kubeconfig__contains": "x"}), json!({"name__regex": ".*"})] {
+            assert_eq!(scope_of(Some(bad.clone())), Scope::None, "{bad}");
+        }
+        assert_eq!(scope_of(Some(json!({}))), Scope::All);
+        assert_eq!(scope_of(None), Scope::All);
+    }
+
+    #[test]
+    fn dollar_user_is_the_users_id() {
+        let Scope::Where(constraints) = scope_of(Some(json!({"id": "$user"}))) else { panic!("no constraints") };
+        assert_eq!(constraints[0].terms, [Term::parse("id", &json!(7)).unwrap()]);
+    }
+}

@@ -1,0 +1,207 @@
+//! A real API server behind a door that misbehaves on order: answers 401 from the third list on, throttles, hangs on
+//! one path, breaks off in the middle of an answer. What it does not touch is the server's own answer, unchanged.
+//!
+//! Where [`crate::ChaosProxy`] fails connections, this fails requests. Its certificate is signed by the control plane's
+//! authority, so a kubeconfig for it differs in the address only. Client certificates end here: use tokens.
+
+mod rule;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures::{StreamExt, stream};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
+
+pub use rule::Rule;
+use rule::{Deed, status_object};
+
+use crate::control_plane::ControlPlane;
+use crate::machine::servers;
+
+/// A request that came in, and how it was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiCall {
+    /// HTTP method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// The answer's status; 0 while there is none, which is for ever when it was made to hang.
+    pub status: u16,
+}
+
+struct Shared {
+    upstream: String,
+    http: reqwest::Client,
+    rules: Mutex<Vec<Rule>>,
+    calls: Mutex<Vec<ApiCall>>,
+}
+
+impl Shared {
+    fn calls(&self) -> MutexGuard<'_, Vec<ApiCall>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rules(&self) -> MutexGuard<'_, Vec<Rule>> {
+        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The door. Dropped, it closes.
+pub struct ApiFront {
+    port: u16,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+impl ApiFront {
+    /// Opens a door in front of a control plane; without rules it passes everything on.
+    pub async fn start(control_plane: &ControlPlane) -> Result<Self> {
+        let identity = control_plane.serving_certificate()?;
+        let authority = reqwest::Certificate::from_pem(control_plane.ca_certificate().as_bytes())?;
+        let http = reqwest::Client::builder()
+            .tls_certs_only([authority])
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .context("make an HTTP client")?;
+        let upstream = control_plane.url();
+        let shared = Arc::new(Shared { upstream, http, rules: Mutex::default(), calls: Mutex::default() });
+        let chain: Vec<_> =
+            CertificateDer::pem_slice_iter(identity.certificate.as_bytes()).collect::<Result<_, _>>()?;
+        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes())?;
+        let mut tls = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let listener = servers().spawn(TcpListener::bind("127.0.0.1:0")).await?.context("bind a port")?;
+        let port = listener.local_addr().context("read the port")?.port();
+        let task = servers().spawn(accept(listener, TlsAcceptor::from(Arc::new(tls)), shared.clone()));
+        Ok(Self { port, shared, task })
+    }
+
+    /// The address, for a kubeconfig: `control_plane.kubeconfig(&front.url(), token)`.
+    pub fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// Adds a rule; of several that fit a request, the first added acts.
+    pub fn add(&self, rule: Rule) {
+        self.shared.rules().push(rule);
+    }
+
+    /// Forgets every rule: everything is passed on again.
+    pub fn clear(&self) {
+        self.shared.rules().clear();
+    }
+
+    /// The requests so far, in the order of their coming.
+    pub fn calls(&self) -> Vec<ApiCall> {
+        self.shared.calls().clone()
+    }
+
+    /// The requests since the last call of this function.
+    pub fn take_calls(&self) -> Vec<ApiCall> {
+        std::mem::take(&mut *self.shared.calls())
+    }
+}
+
+impl Drop for ApiFront {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>) {
+    let router = axum::Router::new().fallback(serve).with_state(shared);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((connection, _)) = accepted else { continue };
+                let (tls, router) = (tls.clone(), router.clone());
+                connections.spawn(async move {
+                    // A client that does not trust us hangs up, which is not our failure.
+                    let Ok(connection) = tls.accept(connection).await else { return };
+                    let service = TowerToHyperService::new(router);
+                    let builder = auto::Builder::new(TokioExecutor::new());
+                    if let Err(error) = builder.serve_connection(TokioIo::new(connection), service).await {
+                        tracing::debug!("a connection of the API front ended: {error}");
+                    }
+                });
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (method, path) = (request.method().to_string(), request.uri().to_string());
+    let path =
+        path.strip_prefix("https://").and_then(|rest| rest.find('/').map(|at| rest[at..].to_owned())).unwrap_or(path);
+    let number = {
+        let mut calls = shared.calls();
+        calls.push(ApiCall { method: method.clone(), path: path.clone(), status: 0 });
+        calls.len() - 1
+    };
+    let deed = shared.rules().iter_mut().find_map(|rule| rule.act(&method, &path));
+    let response = match deed {
+        None => forward(&shared, request, &path, None).await,
+        Some(Deed::Hang) => std::future::pending().await,
+        Some(Deed::Delay(time)) => {
+            tokio::time::sleep(time).await;
+            forward(&shared, request, &path, None).await
+        }
+        Some(Deed::BreakOff(bytes)) => forward(&shared, request, &path, Some(bytes)).await,
+        Some(Deed::Answer(status, headers, body)) => (status, headers, body).into_response(),
+    };
+    // The list may have been taken meanwhile.
+    if let Some(call) = shared.calls().get_mut(number).filter(|call| call.path == path) {
+        call.status = response.status().as_u16();
+    }
+    response
+}
+
+/// Asks the real server and passes its answer on as it comes, whole or only the first bytes of it.
+async fn forward(shared: &Shared, request: Request, path: &str, first: Option<usize>) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut headers = parts.headers;
+    for own in [header::HOST, header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
+        headers.remove(own);
+    }
+    let ask = async {
+        let body = axum::body::to_bytes(body, 64 << 20).await?;
+        let request = shared.http.request(parts.method, format!("{}{path}", shared.upstream)).headers(headers);
+        anyhow::Ok(request.body(body).send().await?)
+    };
+    let answer = match ask.await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let body = status_object(502, "BadGateway", &format!("the API front: {error:#}"));
+            return (StatusCode::BAD_GATEWAY, HeaderMap::new(), body).into_response();
+        }
+    };
+    let (status, mut headers) = (answer.status(), answer.headers().clone());
+    for own in [header::CONNECTION, header::TRANSFER_ENCODING] {
+        headers.remove(own);
+    }
+    let body = match first {
+        None => Body::from_stream(answer.bytes_stream()),
+        Some(count) => {
+            headers.remove(header::CONTENT_LENGTH);
+            let whole = answer.bytes().await.unwrap_or_default();
+            let part = whole.slice(..count.min(whole.len()));
+            let cut = std::io::Error::other("broken off, as the test ordered");
+            Body::from_stream(stream::iter([Ok(part)]).chain(stream::iter([Err(cut)])))
+        }
+    };
+    (status, headers, body).into_response()
+}
