@@ -132,11 +132,11 @@ impl Shared {
         })
     }
 
-    fn unseal(&self, fabric_id: i64, column: &str, sealed: Option<&Sealed>) -> Result<SecretString, Error> {
+    fn unseal(&self, fabric_id: i64, column: &'static str, sealed: Option<&Sealed>) -> Result<SecretString, Error> {
         let sealed = sealed.ok_or_else(|| {
             Error::new(Code::ClusterConfigInvalid, format!("The fabric's {column} is not set: enter it in Settings."))
         })?;
-        let opened = (self.unseal)(fabric_id, column, &sealed.0).map_err(|e| {
+        let opened = (self.unseal)(fabric_id, column, sealed).map_err(|e| {
             Error::new(Code::Internal, format!("The fabric's {column} cannot be opened with this secret key: {e}"))
         })?;
         debug_assert!(!opened.expose_secret().is_empty());

@@ -29,12 +29,13 @@ pub use server_view::ServerView;
 pub use settings::Settings;
 
 use model::operation::{Trigger, Verb};
+use secrecy::SecretString;
 use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::operations::Lease;
-use store::{NewOperation, Operation, Scope, Store};
+use store::{NewOperation, Operation, Scope, Sealed, Store};
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -43,7 +44,7 @@ use tokio_util::task::TaskTracker;
 pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
 
 /// Opens a sealed secret of a fabric: fabric id, column, sealed bytes. The error says why without saying what.
-pub type Unseal = Arc<dyn Fn(i64, &str, &[u8]) -> Result<secrecy::SecretString, String> + Send + Sync>;
+pub type Unseal = Arc<dyn Fn(i64, &'static str, &Sealed) -> Result<SecretString, String> + Send + Sync>;
 
 /// Somebody asks for a verb on a fabric.
 #[derive(Debug, Clone)]
