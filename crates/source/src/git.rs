@@ -247,10 +247,7 @@ impl Call<'_> {
             Err(Failure::TooMuch) => {
                 Err(error(Code::SourceTooLarge, format!("{doing} gave more than the allowed {} bytes.", self.limit)))
             }
-            Err(Failure::Guard) => Err((
-                Trouble::TooLarge,
-                Error::new(Code::SourceTooLarge, "The repository is larger than the limit; the transfer was ended."),
-            )),
+            Err(Failure::Guard) => Err((Trouble::TooLarge, Error::too_large())),
         }
     }
 

@@ -30,6 +30,8 @@ use tokio::time::Instant;
 const REMOTES: &str = "refs/hedgerow/source/";
 /// Where a commit waits until its branch is moved.
 pub(crate) const PENDING: &str = "refs/hedgerow/pending/";
+/// Where local commits are kept that a branch no longer leads to.
+const KEPT: &str = "refs/hedgerow/kept/";
 /// How much one fabric's repository may take on disk, unless set otherwise.
 const SIZE_LIMIT: u64 = 2 << 30;
 
@@ -54,8 +56,9 @@ impl std::fmt::Debug for Repository {
 }
 
 impl Repository {
-    /// Opens the repository in `dir`, creating both when they are absent. Nobody is asked over a network. A local
-    /// repository gets an empty first commit; when the fabric had a remote before, it starts from what was fetched last.
+    /// Opens the repository in `dir`, creating both when they are absent. Nobody is asked over a network. A new
+    /// local repository gets an empty first commit; one whose fabric had a remote before goes on from what was fetched
+    /// last, and a new local branch starts where the former one is.
     pub async fn open(dir: &Path, config: Config) -> Result<Self, Error> {
         config.validate()?;
         let address = config.address()?;
@@ -104,7 +107,7 @@ impl Repository {
             let init = self.git.call("init", "Creating the repository");
             init.args(["--bare", "--quiet", "--template="]).run(Instant::now() + LOCAL).await?;
         }
-        if self.address.is_none() && self.head().await?.is_none() {
+        if self.address.is_none() {
             self.begin(&lock).await?;
         }
         self.prune().await
@@ -118,14 +121,29 @@ impl Repository {
         builder.create(&self.git.temporary)
     }
 
-    /// The first commit of a local repository: the one that was last fetched, if there is exactly one, or an empty one.
+    /// Makes the local branch ready. Whatever the fabric's desired state was before, it stays the same: after a remote,
+    /// the branch goes on from the commit that was fetched last (an older local branch is kept under another name), and
+    /// a new branch starts where the former one is. Only a repository that holds nothing gets an empty first commit.
     async fn begin(&self, lock: &Lock) -> Result<(), Error> {
+        let deadline = Instant::now() + LOCAL;
+        let head = self.head().await?;
         let fetched = self.references(REMOTES).await?;
-        if let [(id, _)] = fetched.as_slice() {
-            tracing::info!(commit = %id, "the local repository starts from the commit that was fetched last");
-            return self.move_branch(id, None).await;
+        let former = self.git.call("for-each-ref", "Reading the branch");
+        let former = former.args(["--format=%(HEAD) %(objectname)", "refs/heads"]).text(deadline).await?;
+        let former = former.lines().find_map(|line| line.strip_prefix("* "));
+        match (&head, fetched.as_slice(), former) {
+            (Some(head), [(id, _)], _) if head.id != *id => {
+                let keep = self.git.call("update-ref", "Keeping the former branch");
+                keep.args([format!("{KEPT}{}", head.id).as_str(), &head.id]).run(deadline).await?;
+                self.move_branch(id, Some(&head.id)).await?;
+            }
+            (None, [(id, _)], _) => self.move_branch(id, None).await?,
+            (None, _, Some(id)) => self.move_branch(id, None).await?,
+            (None, _, None) => self.write_first(lock).await?,
+            (Some(_), _, _) => {}
         }
-        self.write_first(lock).await
+        let head = self.git.call("symbolic-ref", "Naming the branch");
+        head.args(["HEAD", &self.reference]).run(deadline).await.map(drop)
     }
 
     /// Removes references of earlier addresses and of commits that were never finished.
