@@ -101,9 +101,17 @@ impl Repository {
     async fn prepare(&self) -> Result<(), Error> {
         self.make_folders().map_err(|e| Error::disk("Creating the repository's folder", &e))?;
         self.git.require().await?;
-        let lock = self.lock(Instant::now() + LOCAL).await?;
         scratch::sweep(&self.git.temporary).map_err(|e| Error::disk("Clearing temporary files", &e))?;
-        if !self.git.repository.join("HEAD").exists() || !self.git.repository.join("refs").exists() {
+        if self.address.is_some() && self.is_made() {
+            // A fetch with the former settings may be running, and may hang; what is stale can stay until it ends.
+            return match self.lock(Instant::now()).await {
+                Ok(_lock) => self.prune().await,
+                Err(e) if e.code == Code::SourceTimeout => Ok(()),
+                Err(e) => Err(e),
+            };
+        }
+        let lock = self.lock(Instant::now() + LOCAL).await?;
+        if !self.is_made() {
             let init = self.git.call("init", "Creating the repository");
             init.args(["--bare", "--quiet", "--template="]).run(Instant::now() + LOCAL).await?;
         }
@@ -111,6 +119,11 @@ impl Repository {
             self.begin(&lock).await?;
         }
         self.prune().await
+    }
+
+    /// Whether the repository was made; `git init` writes these last, and may be run again on a half-made one.
+    fn is_made(&self) -> bool {
+        ["HEAD", "config", "objects", "refs"].iter().all(|part| self.git.repository.join(part).exists())
     }
 
     fn make_folders(&self) -> io::Result<()> {
@@ -127,7 +140,8 @@ impl Repository {
     async fn begin(&self, lock: &Lock) -> Result<(), Error> {
         let deadline = Instant::now() + LOCAL;
         let head = self.head().await?;
-        let fetched = self.references(REMOTES).await?;
+        let mut fetched = self.references(REMOTES).await?;
+        fetched.truncate(1); // the newest; there are more only when settings changed during a fetch
         let former = self.git.call("for-each-ref", "Reading the branch");
         let former = former.args(["--format=%(HEAD) %(objectname)", "refs/heads"]).text(deadline).await?;
         let former = former.lines().find_map(|line| line.strip_prefix("* "));
@@ -156,10 +170,13 @@ impl Repository {
         Ok(())
     }
 
-    /// Ids and names of the references below a prefix.
+    /// Ids and names of the references below a prefix, the newest commit first.
     async fn references(&self, prefix: &str) -> Result<Vec<(String, String)>, Error> {
         let call = self.git.call("for-each-ref", "Listing references");
-        let text = call.args(["--format=%(objectname) %(refname)", prefix]).text(Instant::now() + LOCAL).await?;
+        let text = call
+            .args(["--sort=-committerdate", "--format=%(objectname) %(refname)", prefix])
+            .text(Instant::now() + LOCAL)
+            .await?;
         Ok(text.lines().filter_map(|l| l.split_once(' ')).map(|(id, n)| (id.to_owned(), n.to_owned())).collect())
     }
 

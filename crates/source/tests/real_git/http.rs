@@ -346,7 +346,7 @@ async fn lesson_48_a_server_that_never_answers_is_a_timeout_and_the_children_are
         let error = result.unwrap_err();
         assert_eq!(error.code, Code::SourceTimeout, "{error:?}");
         silent(&format!("{error:?}"));
-        assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
         assert!(seen >= 2, "git and its helper were to be seen while they ran");
         nobody_talks_to(&url).await;
     }
@@ -435,4 +435,27 @@ async fn two_fetches_of_one_repository_take_turns() {
     });
     let commits = futures::future::join_all(rounds).await;
     assert!(commits.iter().all(|c| c.as_ref().is_ok_and(|c| c.subject == "First")), "{commits:?}");
+}
+
+#[tokio::test]
+async fn new_settings_take_hold_while_a_fetch_with_the_old_ones_hangs() {
+    let server = server().await;
+    let silent = GitServer::start().await.unwrap();
+    silent.create_repo("fabric").await.unwrap();
+    silent.set_mode(GitMode::NeverAnswer);
+    let dir = tempfile::tempdir().unwrap();
+    let old = open(dir.path(), config(&silent, Credentials::None)).await;
+    let hanging = tokio::spawn(async move { old.fetch(SOON, &|_| {}).await });
+    eventually(SOON, "the fetch to hang", || async { if silent.requests() > 0 { Ok(()) } else { Err("not yet") } })
+        .await
+        .unwrap();
+    let new = open(dir.path(), config(&server, Credentials::None)).await;
+    new.check(SOON).await.unwrap();
+    // A fetch waits for its turn, says so, and gets it.
+    let error = new.fetch(Duration::from_millis(100), &|_| {}).await.unwrap_err();
+    assert_eq!(error.code, Code::SourceTimeout);
+    assert!(error.message.contains("Another run"), "{error}");
+    assert!(!hanging.is_finished(), "the old fetch was to hang all the while");
+    hanging.abort();
+    assert_eq!(new.fetch(SOON, &|_| {}).await.unwrap().subject, "First");
 }
