@@ -63,6 +63,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("http.lowSpeedLimit", "1"),
     ("http.lowSpeedTime", "120"),
     ("gc.autoDetach", "false"),
+    ("gc.packRefs", "false"),
     ("gc.pruneExpire", "30.days.ago"),
     ("maintenance.auto", "false"),
     ("i18n.logOutputEncoding", "UTF-8"),

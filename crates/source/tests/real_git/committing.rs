@@ -194,3 +194,36 @@ async fn no_hook_ever_runs() {
     git(&dir.path().join("repository.git"), &["update-ref", "refs/heads/proof", "main"], b"");
     assert!(trace.exists());
 }
+
+#[tokio::test]
+async fn the_head_is_right_whoever_moved_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, two) = (open(dir.path(), local()).await, open(dir.path(), local()).await);
+    let bare = dir.path().join("repository.git");
+    let first = one.head().await.unwrap().unwrap();
+    let moved = two.commit(&[write("a.yaml", "1")], &ann(), "Moved", None).await.unwrap();
+    assert_eq!(one.head().await.unwrap().unwrap(), moved);
+    // An administrator packs the references, and takes the commit back.
+    git(&bare, &["pack-refs", "--all"], b"");
+    assert_eq!(one.head().await.unwrap().unwrap(), moved);
+    git(&bare, &["update-ref", "refs/heads/main", &first.id], b"");
+    assert_eq!(one.head().await.unwrap().unwrap(), first);
+}
+
+#[tokio::test]
+async fn many_commits_are_packed_and_nothing_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let repository = open(dir.path(), local()).await;
+    let bare = dir.path().join("repository.git");
+    git(&bare, &["config", "gc.auto", "20"], b"");
+    for n in 0..30 {
+        let files: Vec<_> = (0..20).map(|f| write(&format!("{f}.yaml"), &vpc(&format!("v{f}"), n))).collect();
+        repository.commit(&files, &ann(), &format!("Round {n}"), None).await.unwrap();
+    }
+    let loose = git(&bare, &["count-objects"], b"");
+    let loose: u32 = loose.split(' ').next().unwrap().parse().unwrap();
+    assert!(loose < 600, "{loose} loose objects: nothing was packed");
+    assert_eq!(repository.log(100).await.unwrap().len(), 31);
+    assert_eq!(repository.head().await.unwrap().unwrap().subject, "Round 29");
+    git(&bare, &["fsck", "--strict"], b"");
+}
