@@ -126,14 +126,13 @@ pub(crate) struct Serve {
   hedgerow demo --listen 127.0.0.1:8480 --data ~/hedgerow-demo
   kubectl --kubeconfig FILE get vpcs,switches    (FILE is printed when ready)")]
 pub(crate) struct Demo {
-    /// Listen on this loopback address; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
-    pub(crate) listen: SocketAddr,
-    /// Keep the demo in this folder; a later start continues there
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
+    /// Listen on this address; 127.0.0.1 and a free port by default
+    #[arg(long, value_name = "ADDRESS:PORT", help_heading = "Network")]
+    pub(crate) listen: Option<String>,
+    #[command(flatten)]
+    pub(crate) source: Source,
     /// Print one line of JSON when ready: url, username, password, kubeconfig
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }
 

@@ -7,8 +7,10 @@
 mod cli;
 mod commands;
 mod data_dir;
+mod database;
 mod logging;
 mod output;
+mod password;
 mod server;
 mod settings;
 

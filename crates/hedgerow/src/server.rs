@@ -35,18 +35,6 @@ impl Server {
         Self::open(settings.listen, tls)
     }
 
-    /// Takes a port on loopback for plain HTTP.
-    pub(crate) fn bind_loopback(address: SocketAddr) -> anyhow::Result<Self> {
-        if !address.ip().is_loopback() {
-            return Err(Misuse(format!(
-                "the demo serves plain HTTP, so it listens on loopback only, not on {address}; to see it from another \
-                 machine, forward a port: ssh -L 8480:127.0.0.1:8480 HOST"
-            ))
-            .into());
-        }
-        Self::open(address, None)
-    }
-
     fn open(address: SocketAddr, tls: Option<RustlsConfig>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(address).with_context(|| match address.port() {
             0 => format!("cannot listen on {address}"),
@@ -189,12 +177,11 @@ mod tests {
         assert!(text.contains("--tls-cert") && text.contains("trusted_proxies"), "{text}");
         assert!(Server::bind(&settings(&[("listen", "0.0.0.0:0"), ("trusted_proxies", "10.0.0.1")])).is_ok());
         assert!(Server::bind(&settings(&[("listen", "127.0.0.1:0")])).is_ok());
-        assert!(Server::bind_loopback("0.0.0.0:0".parse().unwrap()).is_err());
     }
 
     #[test]
     fn the_printed_address_can_be_opened() {
-        let server = Server::bind_loopback("127.0.0.1:0".parse().unwrap()).unwrap();
+        let server = Server::bind(&settings(&[("listen", "127.0.0.1:0")])).unwrap();
         assert_ne!(server.address().port(), 0);
         assert_eq!(server.url(), format!("http://127.0.0.1:{}/", server.address().port()));
         let everywhere = settings(&[("listen", "0.0.0.0:0"), ("trusted_proxies", "10.0.0.1")]);

@@ -1,7 +1,9 @@
 //! The sub-commands, one file each, and what several of them share: reading the settings.
 
 mod config;
+mod migrate;
 mod reference;
+pub(crate) mod user;
 mod version;
 
 use crate::cli::{Network, Source, Sub};
@@ -11,6 +13,8 @@ use std::path::PathBuf;
 /// Runs the command to its end.
 pub(crate) fn run(command: Sub) -> anyhow::Result<()> {
     match command {
+        Sub::Migrate(arguments) => migrate::run(&arguments),
+        Sub::User(command) => user::run(&command),
         Sub::Config(arguments) => config::run(&arguments),
         Sub::Version(arguments) => version::run(&arguments),
         Sub::Reference(arguments) => reference::run(&arguments),

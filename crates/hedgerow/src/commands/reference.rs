@@ -77,8 +77,8 @@ fn settings() -> String {
          ```\n\
          \n\
          - An unknown key, an unknown variable that begins with `HEDGEROW_`, and a value that does not fit are errors.\n\
-         - Left alone are `HEDGEROW_TEST_*`, `HEDGEROW_BUILD_*` and the variables that Kubernetes puts into every pod\n  \
-           beside a Service named `hedgerow` (`HEDGEROW_SERVICE_HOST`, `HEDGEROW_SERVICE_PORT*`, `HEDGEROW_PORT`,\n  \
+         - Left alone are `HEDGEROW_TEST_*`, `HEDGEROW_BIN`, `HEDGEROW_BUILD_*` and the variables that Kubernetes puts\n  \
+           into every pod beside a Service named `hedgerow` (`HEDGEROW_SERVICE_HOST`, `HEDGEROW_SERVICE_PORT*`, `HEDGEROW_PORT`,\n  \
            `HEDGEROW_PORT_<number>*`).\n\
          - An empty variable counts as not set. A relative path in the file is relative to the file.\n\
          - A duration is a number with `ms`, `s`, `m`, `h` or `d`, such as `90s` or `1h30m`. A size is a number with\n  \

@@ -213,6 +213,7 @@ impl Layers {
 fn is_not_a_setting(name: &str) -> bool {
     let rest = name.strip_prefix(PREFIX).unwrap_or(name);
     rest == "CONFIG"
+        || rest == "BIN"
         || rest.starts_with("TEST_")
         || rest.starts_with("BUILD_")
         || rest == "SERVICE_HOST"

@@ -119,6 +119,8 @@ settings! {
     "Source" {
         /// Allow `file://` addresses as the source of a fabric. Who may edit a fabric can then read every repository that this process can read.
         source_allow_file: bool = "source.allow_file", "false";
+        /// Longest time for a fetch from a remote repository.
+        source_fetch_timeout: Duration = "source.fetch_timeout", "60s";
         /// Largest manifest file that is read.
         source_file_size: Bytes = "source.max_file_size", "8MiB";
         /// Most manifest files in one source.
@@ -135,14 +137,12 @@ settings! {
         compare_freshness: Duration = "compare.freshness", "180s";
     }
     "Operations" {
-        /// An operation that is not done by then ends as timed out.
+        /// An operation that is not done by then ends as timed out. It is the default for new fabrics; each fabric has its own.
         operation_deadline: Duration = "operation.deadline", "15m";
         /// A running operation renews its lease; when its process dies, the operation counts as interrupted after this time.
         operation_lease: Duration = "operation.lease", "15s";
-        /// How many operations of this server run at once, over all fabrics.
-        operation_parallel: usize = "operation.parallel", "16";
         /// How long a sync follows the switches after the cluster holds everything. What they have not applied by then stays submitted or pending, and is followed by the background comparison.
-        rollout_wait: Duration = "rollout.wait", "60s";
+        rollout_wait: Duration = "rollout.wait", "15s";
     }
     "Cluster" {
         /// Longest time for a connection to a cluster to be made, TLS included.
@@ -152,7 +152,7 @@ settings! {
         /// Most requests to one cluster at once.
         cluster_parallel: usize = "cluster.parallel", "8";
         /// Objects in one page of a list.
-        cluster_page_size: usize = "cluster.page_size", "500";
+        cluster_page_size: u32 = "cluster.page_size", "500";
     }
     "Log" {
         /// How log lines on standard error are written.

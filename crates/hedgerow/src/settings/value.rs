@@ -109,20 +109,26 @@ impl Value for Duration {
     }
 }
 
-impl Value for usize {
-    const TYPE: &'static str = "number";
-    const FORM: &'static str = "a whole number from 1";
-    fn parse(text: &str) -> Result<Self, String> {
-        match text.parse() {
-            Ok(0) => Err("it must be at least 1".to_owned()),
-            Ok(number) => Ok(number),
-            Err(_) => Err(String::new()),
+macro_rules! number {
+    ($($type:ty),+) => {$(
+        impl Value for $type {
+            const TYPE: &'static str = "number";
+            const FORM: &'static str = "a whole number from 1";
+            fn parse(text: &str) -> Result<Self, String> {
+                match text.parse() {
+                    Ok(0) => Err("it must be at least 1".to_owned()),
+                    Ok(number) => Ok(number),
+                    Err(_) => Err(String::new()),
+                }
+            }
+            fn show(&self) -> String {
+                self.to_string()
+            }
         }
-    }
-    fn show(&self) -> String {
-        self.to_string()
-    }
+    )+};
 }
+
+number!(usize, u32);
 
 /// A number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

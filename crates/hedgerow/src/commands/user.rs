@@ -1,0 +1,131 @@
+//! `hedgerow user`: accounts, on the database directly, so that it works before the first login and after the last
+//! forgotten password. A server that runs on the same database sees the change at the next request.
+
+use crate::cli::{self, PasswordInput, Source};
+use crate::{Misuse, database, output, password, server};
+use anyhow::{Context as _, anyhow, bail};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::Serialize;
+use store::sessions::EndReason;
+use store::{NewUser, Store, Unique, User};
+
+/// Longest name, as in NetBox.
+const LONGEST_NAME: usize = 150;
+
+/// Runs one of the three.
+pub(crate) fn run(command: &cli::User) -> anyhow::Result<()> {
+    match command {
+        cli::User::Create(arguments) => {
+            check_name(&arguments.name)?;
+            let password = read_password(&arguments.name, &arguments.password)?;
+            with_store(&arguments.source, async |store| {
+                let user = create(store, &arguments.name, &password, arguments.superuser).await?;
+                let role = if user.is_superuser { "superuser" } else { "user" };
+                Ok(output::text(&format!("created the {role} '{}'\n", user.username))?)
+            })
+        }
+        cli::User::SetPassword(arguments) => {
+            let password = read_password(&arguments.name, &arguments.password)?;
+            with_store(&arguments.source, async |store| {
+                let ended = set_password(store, &arguments.name, &password).await?;
+                let sessions = if ended == 1 { "1 session" } else { &format!("{ended} sessions") };
+                Ok(output::text(&format!("set the password of '{}' and ended {sessions}\n", arguments.name))?)
+            })
+        }
+        cli::User::List(arguments) => with_store(&arguments.source, async |store| list(store, arguments.json).await),
+    }
+}
+
+/// Creates a user.
+pub(crate) async fn create(
+    store: &Store,
+    name: &str,
+    password: &SecretString,
+    is_superuser: bool,
+) -> anyhow::Result<User> {
+    let new =
+        NewUser { username: name.to_owned(), password_hash: hash(password).await?, is_superuser, is_active: true };
+    match store.users().create(new, Timestamp::now()).await {
+        Err(store::Error::Conflict(Unique::Username)) => {
+            let taken = store.users().by_name(name).await.ok().flatten().map_or(name.to_owned(), |user| user.username);
+            Err(anyhow!("there is a user '{taken}' already; upper and lower case make no difference"))
+        }
+        other => other.with_context(|| format!("cannot create the user '{name}'")),
+    }
+}
+
+async fn set_password(store: &Store, name: &str, password: &SecretString) -> anyhow::Result<u64> {
+    let Some(user) = store.users().by_name(name).await.context("cannot look for the user")? else {
+        bail!("there is no user '{name}'; `hedgerow user list` shows who there is");
+    };
+    let hash = hash(password).await?;
+    store.users().set_password(user.id, &hash).await.context("cannot store the password")?;
+    let by = Some("the command line");
+    let ended = store.sessions().end_all_of_user(user.id, None, Timestamp::now(), EndReason::PasswordChanged, by).await;
+    ended.context("the password is set, but the user's sessions could not be ended")
+}
+
+/// One user in JSON.
+#[derive(Serialize)]
+struct Row {
+    id: i64,
+    username: String,
+    superuser: bool,
+    active: bool,
+    created: Timestamp,
+    last_login: Option<Timestamp>,
+}
+
+async fn list(store: &Store, json: bool) -> anyhow::Result<()> {
+    let users = store.users().list().await.context("cannot read the users")?;
+    let rows = users.into_iter().map(|user| Row {
+        id: user.id,
+        username: user.username,
+        superuser: user.is_superuser,
+        active: user.is_active,
+        created: user.created_at,
+        last_login: user.last_login_at,
+    });
+    if json {
+        return Ok(output::json(&rows.collect::<Vec<_>>())?);
+    }
+    let yes = |truth: bool| if truth { "yes" } else { "no" }.to_owned();
+    let time = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| format!("{at:.0}"));
+    let rows: Vec<Vec<String>> = rows
+        .map(|row| {
+            vec![row.username, yes(row.superuser), yes(row.active), time(Some(row.created)), time(row.last_login)]
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(output::text("there are no users yet; create one with `hedgerow user create NAME`\n")?);
+    }
+    Ok(output::text(&output::table(&["NAME", "SUPERUSER", "ACTIVE", "CREATED", "LAST LOGIN"], &rows))?)
+}
+
+fn check_name(name: &str) -> anyhow::Result<()> {
+    let sound = |c: char| c.is_alphanumeric() || "._-+@".contains(c);
+    if name.is_empty() || name.chars().count() > LONGEST_NAME || !name.chars().all(sound) {
+        let text = format!("a user's name has 1 to {LONGEST_NAME} letters, digits, or . _ - + @");
+        return Err(Misuse(text).into());
+    }
+    Ok(())
+}
+
+fn read_password(name: &str, input: &PasswordInput) -> anyhow::Result<SecretString> {
+    password::take(name, input.password_stdin)
+}
+
+async fn hash(password: &SecretString) -> anyhow::Result<String> {
+    auth::Passwords::default().hash(password.clone()).await.context("cannot hash the password")
+}
+
+fn with_store(source: &Source, work: impl AsyncFnOnce(&Store) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let settings = super::settings(source)?;
+    server::block_on(async {
+        let store = database::open(&settings).await?;
+        let result = work(&store).await;
+        store.close().await;
+        result
+    })
+}

@@ -1,0 +1,87 @@
+//! `hedgerow user` and `hedgerow migrate`, on the database directly.
+
+use crate::running::{assert_done, run, run_with_input, stderr, stdout};
+use serde_json::Value;
+use std::path::Path;
+
+const DATA: [&str; 2] = ["--data", "data"];
+
+fn create(home: &Path, name: &str, extra: &[&str], password: &str) -> std::process::Output {
+    run_with_input(home, &[&["user", "create", name, "--password-stdin"], extra, &DATA].concat(), password)
+}
+
+fn list(home: &Path) -> Value {
+    let output = run(home, &[&["user", "list", "--json"][..], &DATA].concat());
+    assert_done(&output);
+    serde_json::from_str(&stdout(&output)).unwrap()
+}
+
+#[test]
+fn users_are_created_and_listed() {
+    let home = tempfile::tempdir().unwrap();
+    assert_done(&create(home.path(), "alice", &["--superuser"], "trellis-moth-92\n"));
+    assert_done(&create(home.path(), "bob", &[], "correct rudder 7"));
+    let users = list(home.path());
+    assert_eq!(users.as_array().unwrap().len(), 2);
+    assert_eq!((&users[0]["username"], &users[0]["superuser"]), (&"alice".into(), &true.into()));
+    assert_eq!((&users[1]["username"], &users[1]["superuser"]), (&"bob".into(), &false.into()));
+    assert!(!users.to_string().contains("argon2"), "the hash is nobody's business: {users}");
+    let table = run(home.path(), &[&["user", "list"][..], &DATA].concat());
+    assert!(stdout(&table).starts_with("NAME") && stdout(&table).contains("alice"), "{}", stdout(&table));
+}
+
+#[test]
+fn a_name_is_taken_once_whatever_its_case() {
+    let home = tempfile::tempdir().unwrap();
+    assert_done(&create(home.path(), "alice", &[], "trellis-moth-92"));
+    let again = create(home.path(), "Alice", &[], "correct rudder 7");
+    assert_eq!(again.status.code(), Some(1));
+    assert!(stderr(&again).contains("there is a user 'alice' already"), "{}", stderr(&again));
+    for bad in ["", "a b", "a/b", &"x".repeat(151)] {
+        let refused = create(home.path(), bad, &[], "correct rudder 7");
+        assert_eq!(refused.status.code(), Some(2), "{bad}: {}", stderr(&refused));
+    }
+    assert_eq!(list(home.path()).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_bad_password_changes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    for (password, why) in [("short", "shorter than 10"), ("", "holds no password"), ("Password123", "guessed first")] {
+        let refused = create(home.path(), "alice", &[], password);
+        assert_eq!(refused.status.code(), Some(2), "{password}");
+        assert!(stderr(&refused).contains(why), "{password}: {}", stderr(&refused));
+    }
+    let unasked = run(home.path(), &[&["user", "create", "alice"][..], &DATA].concat());
+    assert!(stderr(&unasked).contains("--password-stdin"), "{}", stderr(&unasked));
+    assert_eq!(list(home.path()), Value::Array(vec![]));
+}
+
+#[test]
+fn a_password_is_set_for_a_user_that_exists() {
+    let home = tempfile::tempdir().unwrap();
+    assert_done(&create(home.path(), "alice", &[], "trellis-moth-92"));
+    let set = |name: &str| {
+        run_with_input(
+            home.path(),
+            &[&["user", "set-password", name, "--password-stdin"][..], &DATA].concat(),
+            "correct rudder 7\n",
+        )
+    };
+    assert_done(&set("alice"));
+    let refused = set("nobody");
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("there is no user 'nobody'"), "{}", stderr(&refused));
+}
+
+#[test]
+fn migrate_says_from_where_to_where_and_may_run_again() {
+    let home = tempfile::tempdir().unwrap();
+    let migrate = [&["migrate"][..], &DATA].concat();
+    let first = run(home.path(), &migrate);
+    assert_done(&first);
+    assert!(stdout(&first).contains("from version 0 to "), "{}", stdout(&first));
+    let second = run(home.path(), &migrate);
+    assert_done(&second);
+    assert!(stdout(&second).contains("nothing to do"), "{}", stdout(&second));
+}
