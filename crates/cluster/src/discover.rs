@@ -11,7 +11,8 @@ use crate::call::Call;
 use crate::kinds::{KindInfo, Kinds, Problem, ProblemKind};
 use crate::{Cluster, Error, ErrorKind, address};
 use definition::Definition;
-use futures::{StreamExt, stream};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -71,11 +72,10 @@ impl Cluster {
 
     async fn read_definitions(&self, kinds: &mut [KindInfo], problems: &mut Vec<Problem>) -> Result<(), Error> {
         let names: Vec<String> = kinds.iter().map(KindInfo::definition_name).collect();
-        let read: Vec<Result<Option<Definition>, Error>> = stream::iter(&names)
-            .map(|name| self.definition(name))
-            .buffered(self.inner.limits.concurrency.max(1))
-            .collect()
-            .await;
+        // Boxed and collected: a stream over a borrowing closure makes the future Send for no lifetime in particular.
+        let asked: Vec<BoxFuture<'_, _>> = names.iter().map(|name| self.definition(name).boxed()).collect();
+        let read: Vec<Result<Option<Definition>, Error>> =
+            stream::iter(asked).buffered(self.inner.limits.concurrency.max(1)).collect().await;
         let mut forbidden = problems.iter().any(|p| p.kind == ProblemKind::DefinitionsForbidden);
         for ((kind, name), result) in kinds.iter_mut().zip(&names).zip(read) {
             match result {

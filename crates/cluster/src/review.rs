@@ -6,7 +6,8 @@
 use crate::call::Call;
 use crate::kinds::Kinds;
 use crate::{Cluster, Error};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use http::Method;
 use k8s_openapi::api::authorization::v1::{ResourceRule, SelfSubjectRulesReview};
 use serde::{Deserialize, Serialize};
@@ -96,18 +97,18 @@ impl Cluster {
     /// Hedgerow reads: the namespace `kube-system` (which cluster this is) and the CRDs (columns, schemas).
     pub async fn review(&self, kinds: &Kinds, namespace: &str) -> Result<Vec<Review>, Error> {
         let rules = self.rules(namespace).await?;
-        stream::iter(questions(kinds, namespace))
-            .map(|q| {
-                let granted = rules.iter().any(|rule| grants(rule, &q));
-                async move {
-                    let (allowed, reason) = if granted { (true, String::new()) } else { self.ask(&q).await? };
-                    let Question { group, resource, kind, verb, needed, .. } = q;
-                    Ok(Review { group, resource, kind, verb, allowed, reason, needed })
-                }
-            })
-            .buffered(self.inner.limits.concurrency.max(1))
-            .try_collect()
-            .await
+        let answer = |q: Question| {
+            let granted = rules.iter().any(|rule| grants(rule, &q));
+            async move {
+                let (allowed, reason) = if granted { (true, String::new()) } else { self.ask(&q).await? };
+                let Question { group, resource, kind, verb, needed, .. } = q;
+                Ok(Review { group, resource, kind, verb, allowed, reason, needed })
+            }
+            .boxed()
+        };
+        // Collected first: a stream over a borrowing closure makes the future Send for no lifetime in particular.
+        let asked: Vec<BoxFuture<'_, _>> = questions(kinds, namespace).into_iter().map(answer).collect();
+        stream::iter(asked).buffered(self.inner.limits.concurrency.max(1)).try_collect().await
     }
 
     async fn rules(&self, namespace: &str) -> Result<Vec<ResourceRule>, Error> {

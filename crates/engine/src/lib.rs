@@ -1,1 +1,320 @@
-//! Room to be filled.
+//! The engine: the four verbs, the operations that carry them, the background comparison, and the one answer to "how
+//! does this fabric stand?".
+//!
+//! Pages and scripts ask through [`Engine`]. An operation is a row in the store from its first moment to its last;
+//! whoever asked may go away. The engine never holds a database transaction across a network call.
+
+mod applying;
+mod comparing;
+mod connections;
+mod error;
+mod events;
+mod findings;
+mod observing;
+mod overview;
+mod pending;
+mod preflight;
+mod queue;
+mod run;
+mod schedule;
+mod server_view;
+mod settings;
+mod verbs;
+
+pub use error::Error;
+pub use events::Event;
+pub use observing::Problem;
+pub use overview::{Overview, SwitchRow};
+pub use server_view::ServerView;
+pub use settings::Settings;
+
+use model::operation::{Trigger, Verb};
+use secrecy::SecretString;
+use serde_json::json;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use store::operations::Lease;
+use store::{NewOperation, Operation, Scope, Sealed, Store};
+use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// What time it is. Tests bring their own.
+pub type Clock = Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;
+
+/// Opens a sealed secret of a fabric: fabric id, column, sealed bytes. The error says why without saying what.
+pub type Unseal = Arc<dyn Fn(i64, &'static str, &Sealed) -> Result<SecretString, String> + Send + Sync>;
+
+/// Somebody asks for a verb on a fabric.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Which fabric.
+    pub fabric_id: i64,
+    /// What to do.
+    pub verb: Verb,
+    /// Who asks, as it will stand in the operation for ever.
+    pub actor: String,
+    /// The account of whoever asks; `None` for the system itself.
+    pub actor_user_id: Option<i64>,
+    /// How it was asked.
+    pub trigger: Trigger,
+    /// The id of the request, which stands in the log and in the answer too.
+    pub request_id: String,
+    /// The same key gives the same operation.
+    pub idempotency_key: Option<String>,
+    /// The comparison that the page showed: what changed in the cluster after it is not overwritten.
+    pub shown_comparison: Option<i64>,
+    /// Whether link addresses may be taken away from live objects.
+    pub allow_address_removal: bool,
+}
+
+/// How a request was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disposition {
+    /// A new operation, which begins now.
+    New,
+    /// A new operation, which waits for another one that writes to the same fabric.
+    Queued,
+    /// The same was asked before and is not done yet; this is that operation.
+    AlreadyRunning,
+    /// The same key was used before; this is the operation that it got.
+    SameKey,
+}
+
+/// The operation that answers a request.
+#[derive(Debug, Clone)]
+pub struct Requested {
+    /// The operation; it may be one that runs already.
+    pub operation: Operation,
+    /// How the request was answered.
+    pub disposition: Disposition,
+}
+
+/// What the parts of the engine share.
+pub(crate) struct Shared {
+    store: Store,
+    unseal: Unseal,
+    settings: Settings,
+    clock: Clock,
+    lease: Lease,
+    connections: connections::Connections,
+    memories: comparing::Memories,
+    events: events::Events,
+    schedule: schedule::Schedule,
+    running: Mutex<HashMap<i64, CancellationToken>>,
+    cancelled_by: Mutex<HashMap<i64, String>>,
+    wake: Notify,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Shared {
+    /// What time it is.
+    fn now(&self) -> jiff::Timestamp {
+        (self.clock)()
+    }
+
+    fn note_cancel(&self, operation_id: i64, by: &str) {
+        self.cancelled_by.lock().unwrap_or_else(PoisonError::into_inner).insert(operation_id, by.to_owned());
+    }
+
+    fn cancelled_by(&self, operation_id: i64) -> String {
+        let mut notes = self.cancelled_by.lock().unwrap_or_else(PoisonError::into_inner);
+        notes.remove(&operation_id).unwrap_or_else(|| "somebody".to_owned())
+    }
+}
+
+/// The engine. Cloning gives another handle to the same one.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+impl Engine {
+    /// Starts the engine with its background work: the queue of operations and the background comparison.
+    ///
+    /// # Errors
+    /// When no owner id for leases can be made, because the system has no randomness.
+    pub async fn start(store: Store, unseal: Unseal, settings: Settings, clock: Clock) -> Result<Engine, Error> {
+        let owner = format!("{}-{}", std::process::id(), uuid::Uuid::new_v4().simple());
+        let shared = Arc::new(Shared {
+            store,
+            unseal,
+            clock,
+            lease: Lease { owner, duration: settings.lease },
+            settings,
+            connections: connections::Connections::default(),
+            memories: comparing::Memories::default(),
+            events: events::Events::default(),
+            schedule: schedule::Schedule::default(),
+            running: Mutex::default(),
+            cancelled_by: Mutex::default(),
+            wake: Notify::new(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        });
+        shared.tasks.spawn(queue::serve(shared.clone()));
+        shared.tasks.spawn(schedule::serve(shared.clone()));
+        Ok(Engine { shared })
+    }
+
+    /// Takes a request: makes an operation of it, or gives back the one that runs already.
+    ///
+    /// # Errors
+    /// When the fabric does not exist or the store does not answer.
+    pub async fn request(&self, request: Request) -> Result<Requested, Error> {
+        let shared = &self.shared;
+        let fabric = shared.store.fabrics().get(&Scope::System, request.fabric_id).await?;
+        let running = shared.store.operations().running(fabric.id).await?;
+        let writer = running.iter().find(|o| o.verb.writes());
+        let fingerprint = self.fingerprint(&fabric, &request, writer).await;
+        let new = NewOperation {
+            fabric_id: fabric.id,
+            verb: request.verb,
+            actor: request.actor,
+            actor_user_id: request.actor_user_id,
+            trigger: request.trigger,
+            request_id: request.request_id,
+            idempotency_key: request.idempotency_key,
+            fingerprint,
+            options: json!({ "allow_address_removal": request.allow_address_removal }),
+            shown_comparison_id: request.shown_comparison,
+            commit: None,
+            phases: run::waiting_phases(request.verb),
+            time_limit: None,
+        };
+        let enqueued = shared.store.operations().enqueue(new, shared.now()).await?;
+        let disposition = match enqueued.disposition {
+            store::Disposition::New if request.verb.writes() && writer.is_some() => Disposition::Queued,
+            store::Disposition::New => Disposition::New,
+            store::Disposition::AlreadyRunning => Disposition::AlreadyRunning,
+            store::Disposition::SameKey => Disposition::SameKey,
+        };
+        let id = enqueued.operation.id;
+        shared.events.send(fabric.id, Event::Operation { id });
+        shared.wake.notify_one();
+        Ok(Requested { operation: enqueued.operation, disposition })
+    }
+
+    /// What makes two requests the same: verb, mode, and the commit that they would deliver. One that runs already
+    /// counts as delivering its own commit; before it has fetched, whatever is newest.
+    async fn fingerprint(&self, fabric: &store::Fabric, request: &Request, writer: Option<&Operation>) -> String {
+        let head = match self.shared.repository(fabric).await {
+            Ok(repository) => repository.head().await.ok().flatten().map(|c| c.id).unwrap_or_default(),
+            // A source that cannot be opened fails the operation, with its reason, in its own phase.
+            Err(_) => String::new(),
+        };
+        let of = |commit: &str| format!("{} removal={} commit={commit}", request.verb, request.allow_address_removal);
+        match writer {
+            Some(w) if w.commit.as_ref().is_none_or(|commit| *commit == head) => {
+                let theirs = w.fingerprint.rsplit_once("commit=").map_or("", |(_, commit)| commit);
+                of(theirs)
+            }
+            _ => of(&head),
+        }
+    }
+
+    /// Ends an operation, whatever it is doing.
+    ///
+    /// # Errors
+    /// When there is no such operation or the store does not answer.
+    pub async fn cancel(&self, operation_id: i64, by: &str) -> Result<(), Error> {
+        let shared = &self.shared;
+        shared.store.operations().request_cancel(operation_id, by, shared.now()).await?;
+        shared.note_cancel(operation_id, by);
+        if let Some(token) = shared.running.lock().unwrap_or_else(PoisonError::into_inner).get(&operation_id) {
+            token.cancel();
+        }
+        let operation = shared.store.operations().get(operation_id).await?;
+        shared.events.send(operation.fabric_id, Event::Operation { id: operation_id });
+        Ok(())
+    }
+
+    /// Waits until an operation has ended, or until the time is up, and gives it as it stands then.
+    ///
+    /// # Errors
+    /// When there is no such operation or the store does not answer.
+    pub async fn wait(&self, operation_id: i64, up_to: Duration) -> Result<Operation, Error> {
+        let until = tokio::time::Instant::now() + up_to;
+        let mut operation = self.shared.store.operations().get(operation_id).await?;
+        let mut events = self.subscribe(operation.fabric_id);
+        loop {
+            operation = self.shared.store.operations().get(operation_id).await?;
+            if operation.state.is_final() || tokio::time::Instant::now() >= until {
+                return Ok(operation);
+            }
+            // Events come from this process only; another one may run the operation, so the row is read anyway.
+            let next = tokio::time::timeout(Duration::from_millis(500), events.recv());
+            tokio::select! {
+                _ = next => {}
+                () = tokio::time::sleep_until(until) => {}
+            }
+        }
+    }
+
+    /// Listens for hints that something about a fabric changed.
+    pub fn subscribe(&self, fabric_id: i64) -> broadcast::Receiver<Event> {
+        self.shared.events.subscribe(fabric_id)
+    }
+
+    /// The user confirmed that the fabric has moved to the cluster that was last seen.
+    ///
+    /// # Errors
+    /// When no other cluster was seen, another fabric uses it already, or the store does not answer.
+    pub async fn confirm_cluster(&self, fabric_id: i64, by: &str) -> Result<(), Error> {
+        let fabric = self.shared.store.fabrics().get(&Scope::System, fabric_id).await?;
+        let Some(seen) = &fabric.cluster_seen_uid else {
+            return Err(Error::new(
+                model::Code::InvalidInput,
+                "No other cluster was seen; there is nothing to confirm.",
+            ));
+        };
+        self.shared.store.fabrics().set_cluster_uid(fabric_id, seen).await?;
+        tracing::info!(fabric = fabric_id, by, cluster = %seen, "the fabric's cluster was confirmed");
+        self.fabric_saved(fabric_id).await;
+        Ok(())
+    }
+
+    /// The text of a manifest file at a commit.
+    ///
+    /// # Errors
+    /// When the commit or the file does not exist.
+    pub async fn manifest(&self, fabric: &store::Fabric, commit: &str, file: &str) -> Result<String, Error> {
+        let repository = self.shared.repository(fabric).await?;
+        match repository.blob(commit, file, self.shared.settings.source.file_bytes).await? {
+            Some(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            None => Err(Error::new(model::Code::NotFound, format!("Commit {commit} holds no file {file}."))),
+        }
+    }
+
+    /// A fabric's settings changed: its clients are made anew, and it is compared at once.
+    pub async fn fabric_saved(&self, fabric_id: i64) {
+        self.shared.connections.forget(fabric_id);
+        self.shared.schedule.now(fabric_id);
+        self.shared.events.send(fabric_id, Event::Changed);
+    }
+
+    /// A fabric was deleted: its repository goes too.
+    pub async fn fabric_deleted(&self, fabric_id: i64) {
+        self.shared.connections.forget(fabric_id);
+        self.shared.schedule.forget(fabric_id);
+        self.shared.memories.forget(fabric_id);
+        let dir = self.shared.source_dir(fabric_id);
+        if let Err(e) = tokio::fs::remove_dir_all(&dir).await
+            && e.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(fabric = fabric_id, error = %e, "the deleted fabric's repository could not be removed");
+        }
+        self.shared.events.send(fabric_id, Event::Changed);
+    }
+
+    /// Ends cleanly: running operations are recorded as interrupted, nothing is left half-written in the store.
+    pub async fn stop(&self) {
+        self.shared.stopping.cancel();
+        self.shared.tasks.close();
+        if tokio::time::timeout(Duration::from_secs(8), self.shared.tasks.wait()).await.is_err() {
+            tracing::warn!("some background work did not end in time; leases will expire");
+        }
+    }
+}

@@ -22,6 +22,11 @@ impl Error {
         Self { code, message: message.into(), detail: None }
     }
 
+    /// The repository outgrew its limit.
+    pub(crate) fn too_large() -> Self {
+        Self::new(Code::SourceTooLarge, "The repository is larger than the limit; what it sent was not taken.")
+    }
+
     /// A failure of this server's disk.
     pub(crate) fn disk(doing: &str, error: &std::io::Error) -> Self {
         Self::new(Code::StoreUnavailable, format!("{doing} failed on this server's disk: {}.", error.kind()))
@@ -184,16 +189,15 @@ const RULES: &[Rule] = &[
         Code::SourceUnreachable,
         " is not known to the name service.",
     ),
-    rule(&["connection refused"], Code::SourceUnreachable, " refuses connections on this port."),
     rule(
         &["operation too slow", "operation timed out", "connection timed out", "timeout, server"],
         Code::SourceTimeout,
         " does not answer.",
     ),
     rule(
-        &["network is unreachable", "no route to host", "failed to connect", "couldn't connect"],
+        &["network is unreachable", "no route to host", "connection refused", "failed to connect", "couldn't connect"],
         Code::SourceUnreachable,
-        " cannot be reached over the network.",
+        " cannot be reached: nothing answers at this address and port.",
     ),
     rule(
         &["certificate", "gnutls_handshake", "ssl_connect", "ssl connect error", "tls connect error"],

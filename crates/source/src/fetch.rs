@@ -8,8 +8,9 @@ use crate::access::Access;
 use crate::address::Address;
 use crate::config::Remote;
 use crate::error::{Error, Trouble};
-use crate::git::Git;
+use crate::git::{Git, LOCAL};
 use crate::history::{self, Commit, is_id};
+use crate::lock::Lock;
 use crate::process::{OnLine, Stdin};
 use crate::repository::Repository;
 use crate::scratch::Scratch;
@@ -64,10 +65,17 @@ impl Repository {
                 watched: Some(self.git.repository.clone()),
             })
         };
-        match self.talk(&self.git, remote, address, talk, deadline).await {
-            Ok(_) => {}
-            Err((Trouble::NoBranch, _)) => return Err(self.missing_branch(remote, address, deadline).await),
-            Err((_, error)) => return Err(error),
+        if let Err((trouble, error)) = self.talk(&self.git, remote, address, talk, deadline).await {
+            // What was broken off is of no use, and may be large.
+            lock.tidy(&self.git.repository).map_err(|e| Error::disk("Clearing the repository", &e))?;
+            return Err(match trouble {
+                Trouble::NoBranch => self.missing_branch(remote, address, deadline).await,
+                _ => error,
+            });
+        }
+        if folder_bytes(&packs(&self.git.repository)) > self.size_limit {
+            self.give_back(before.as_ref(), &lock, deadline).await?;
+            return Err(Error::too_large());
         }
         let head = self.head().await?.ok_or_else(|| self.no_branch(&[]))?;
         if before.as_ref().map(|c| &c.id) != Some(&head.id) {
@@ -75,6 +83,18 @@ impl Repository {
             self.collect_garbage(lock.held()?, deadline).await;
         }
         Ok(head)
+    }
+
+    /// Takes a fetch back that passed the limit before the watch saw it.
+    async fn give_back(&self, before: Option<&Commit>, lock: &Lock, deadline: Instant) -> Result<(), Error> {
+        let update = self.git.call("update-ref", "Taking the fetch back");
+        let update = match before {
+            Some(commit) => update.args([self.reference.as_str(), &commit.id]),
+            None => update.args(["-d", &self.reference]),
+        };
+        update.run(Instant::now() + LOCAL).await?;
+        let gc = self.git.call("gc", "Clearing the repository").args(["--prune=now", "--quiet"]).stdin(lock.held()?);
+        gc.run(deadline.max(Instant::now() + TIDY)).await.map(drop)
     }
 
     /// Proves that the remote can be reached with these credentials and holds the branch and the path; of a local
@@ -206,6 +226,8 @@ impl Repository {
                 let names = found.iter().map(|(_, name)| name.trim_start_matches("refs/heads/").to_owned());
                 self.no_branch(&names.collect::<Vec<_>>())
             }
+            // More branches than can be listed: the name alone has to do.
+            Err(error) if error.code == Code::SourceTooLarge => self.no_branch(&["many others".into()]),
             Err(error) => error,
         }
     }
@@ -236,13 +258,17 @@ impl Repository {
 /// Resolves when the packs of a repository take more than `limit` bytes; never, without a folder to watch.
 async fn outgrown(repository: Option<PathBuf>, limit: u64) {
     let Some(repository) = repository else { return std::future::pending().await };
-    let packs = repository.join("objects/pack");
+    let packs = packs(&repository);
     loop {
         sleep(WATCH).await;
         if folder_bytes(&packs) > limit {
             return;
         }
     }
+}
+
+fn packs(repository: &Path) -> PathBuf {
+    repository.join("objects/pack")
 }
 
 /// The bytes of a folder's files; files that vanish meanwhile count as nothing.

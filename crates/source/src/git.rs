@@ -63,6 +63,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("http.lowSpeedLimit", "1"),
     ("http.lowSpeedTime", "120"),
     ("gc.autoDetach", "false"),
+    ("gc.packRefs", "false"),
     ("gc.pruneExpire", "30.days.ago"),
     ("maintenance.auto", "false"),
     ("i18n.logOutputEncoding", "UTF-8"),
@@ -247,10 +248,7 @@ impl Call<'_> {
             Err(Failure::TooMuch) => {
                 Err(error(Code::SourceTooLarge, format!("{doing} gave more than the allowed {} bytes.", self.limit)))
             }
-            Err(Failure::Guard) => Err((
-                Trouble::TooLarge,
-                Error::new(Code::SourceTooLarge, "The repository is larger than the limit; the transfer was ended."),
-            )),
+            Err(Failure::Guard) => Err((Trouble::TooLarge, Error::too_large())),
         }
     }
 

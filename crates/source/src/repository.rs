@@ -22,14 +22,16 @@ use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 /// Where the branches of remotes are kept.
 const REMOTES: &str = "refs/hedgerow/source/";
 /// Where a commit waits until its branch is moved.
 pub(crate) const PENDING: &str = "refs/hedgerow/pending/";
+/// Where local commits are kept that a branch no longer leads to.
+const KEPT: &str = "refs/hedgerow/kept/";
 /// How much one fabric's repository may take on disk, unless set otherwise.
 const SIZE_LIMIT: u64 = 2 << 30;
 
@@ -45,6 +47,8 @@ pub struct Repository {
     /// Whether the server wants `.git` behind the address, learnt from its redirect.
     pub(crate) with_suffix: AtomicBool,
     pub(crate) cache: Mutex<Cache>,
+    /// The branch's commit when it was last looked at.
+    known_head: Mutex<Option<Commit>>,
 }
 
 impl std::fmt::Debug for Repository {
@@ -54,8 +58,9 @@ impl std::fmt::Debug for Repository {
 }
 
 impl Repository {
-    /// Opens the repository in `dir`, creating both when they are absent. Nobody is asked over a network. A local
-    /// repository gets an empty first commit; when the fabric had a remote before, it starts from what was fetched last.
+    /// Opens the repository in `dir`, creating both when they are absent. Nobody is asked over a network. A new
+    /// local repository gets an empty first commit; one whose fabric had a remote before goes on from what was fetched
+    /// last, and a new local branch starts where the former one is.
     pub async fn open(dir: &Path, config: Config) -> Result<Self, Error> {
         config.validate()?;
         let address = config.address()?;
@@ -78,6 +83,7 @@ impl Repository {
             size_limit: SIZE_LIMIT,
             with_suffix: AtomicBool::new(false),
             cache: Mutex::default(),
+            known_head: Mutex::default(),
         };
         repository.prepare().await?;
         Ok(repository)
@@ -98,16 +104,29 @@ impl Repository {
     async fn prepare(&self) -> Result<(), Error> {
         self.make_folders().map_err(|e| Error::disk("Creating the repository's folder", &e))?;
         self.git.require().await?;
-        let lock = self.lock(Instant::now() + LOCAL).await?;
         scratch::sweep(&self.git.temporary).map_err(|e| Error::disk("Clearing temporary files", &e))?;
-        if !self.git.repository.join("HEAD").exists() || !self.git.repository.join("refs").exists() {
+        if self.address.is_some() && self.is_made() {
+            // A fetch with the former settings may be running, and may hang; what is stale can stay until it ends.
+            return match self.lock(Instant::now()).await {
+                Ok(_lock) => self.prune().await,
+                Err(e) if e.code == Code::SourceTimeout => Ok(()),
+                Err(e) => Err(e),
+            };
+        }
+        let lock = self.lock(Instant::now() + LOCAL).await?;
+        if !self.is_made() {
             let init = self.git.call("init", "Creating the repository");
             init.args(["--bare", "--quiet", "--template="]).run(Instant::now() + LOCAL).await?;
         }
-        if self.address.is_none() && self.head().await?.is_none() {
+        if self.address.is_none() {
             self.begin(&lock).await?;
         }
         self.prune().await
+    }
+
+    /// Whether the repository was made; `git init` writes these last, and may be run again on a half-made one.
+    fn is_made(&self) -> bool {
+        ["HEAD", "config", "objects", "refs"].iter().all(|part| self.git.repository.join(part).exists())
     }
 
     fn make_folders(&self) -> io::Result<()> {
@@ -118,14 +137,30 @@ impl Repository {
         builder.create(&self.git.temporary)
     }
 
-    /// The first commit of a local repository: the one that was last fetched, if there is exactly one, or an empty one.
+    /// Makes the local branch ready. Whatever the fabric's desired state was before, it stays the same: after a remote,
+    /// the branch goes on from the commit that was fetched last (an older local branch is kept under another name), and
+    /// a new branch starts where the former one is. Only a repository that holds nothing gets an empty first commit.
     async fn begin(&self, lock: &Lock) -> Result<(), Error> {
-        let fetched = self.references(REMOTES).await?;
-        if let [(id, _)] = fetched.as_slice() {
-            tracing::info!(commit = %id, "the local repository starts from the commit that was fetched last");
-            return self.move_branch(id, None).await;
+        let deadline = Instant::now() + LOCAL;
+        let head = self.head().await?;
+        let mut fetched = self.references(REMOTES).await?;
+        fetched.truncate(1); // the newest; there are more only when settings changed during a fetch
+        let former = self.git.call("for-each-ref", "Reading the branch");
+        let former = former.args(["--format=%(HEAD) %(objectname)", "refs/heads"]).text(deadline).await?;
+        let former = former.lines().find_map(|line| line.strip_prefix("* "));
+        match (&head, fetched.as_slice(), former) {
+            (Some(head), [(id, _)], _) if head.id != *id => {
+                let keep = self.git.call("update-ref", "Keeping the former branch");
+                keep.args([format!("{KEPT}{}", head.id).as_str(), &head.id]).run(deadline).await?;
+                self.move_branch(id, Some(&head.id)).await?;
+            }
+            (None, [(id, _)], _) => self.move_branch(id, None).await?,
+            (None, _, Some(id)) => self.move_branch(id, None).await?,
+            (None, _, None) => self.write_first(lock).await?,
+            (Some(_), _, _) => {}
         }
-        self.write_first(lock).await
+        let head = self.git.call("symbolic-ref", "Naming the branch");
+        head.args(["HEAD", &self.reference]).run(deadline).await.map(drop)
     }
 
     /// Removes references of earlier addresses and of commits that were never finished.
@@ -138,10 +173,13 @@ impl Repository {
         Ok(())
     }
 
-    /// Ids and names of the references below a prefix.
+    /// Ids and names of the references below a prefix, the newest commit first.
     async fn references(&self, prefix: &str) -> Result<Vec<(String, String)>, Error> {
         let call = self.git.call("for-each-ref", "Listing references");
-        let text = call.args(["--format=%(objectname) %(refname)", prefix]).text(Instant::now() + LOCAL).await?;
+        let text = call
+            .args(["--sort=-committerdate", "--format=%(objectname) %(refname)", prefix])
+            .text(Instant::now() + LOCAL)
+            .await?;
         Ok(text.lines().filter_map(|l| l.split_once(' ')).map(|(id, n)| (id.to_owned(), n.to_owned())).collect())
     }
 
@@ -172,13 +210,28 @@ impl Repository {
     }
 
     /// The commit that the branch had when it was last fetched or committed to; no network. `None` before the first
-    /// fetch.
+    /// fetch. Pages ask often: while the branch stays where it is, this reads one small file and starts no git.
     pub async fn head(&self) -> Result<Option<Commit>, Error> {
+        let known = self.known_head.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known
+            && self.loose_reference().is_some_and(|id| id == known.id)
+        {
+            return Ok(Some(known));
+        }
         let call = self.git.call("for-each-ref", "Reading the branch");
         let format = "--format=%(objectname)%00%(committerdate:unix)%00%(authorname)%00%(subject)";
         let output = call.args([format, &self.reference]).run(Instant::now() + LOCAL).await?;
         let text = String::from_utf8_lossy(&output.stdout);
-        Ok(text.lines().find_map(|line| Commit::from_fields(&line.split('\0').collect::<Vec<_>>())))
+        let head = text.lines().find_map(|line| Commit::from_fields(&line.split('\0').collect::<Vec<_>>()));
+        self.known_head.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&head);
+        Ok(head)
+    }
+
+    /// The id in the branch's own file. Our git never packs references (`gc.packRefs`); when somebody else did, there is
+    /// no such file, and git is asked.
+    fn loose_reference(&self) -> Option<String> {
+        let text = std::fs::read_to_string(self.git.repository.join(&self.reference)).ok()?;
+        Some(text.trim_end().to_owned()).filter(|id| is_id(id))
     }
 
     /// The newest commits of the branch that touch the path, newest first; no network.

@@ -1,0 +1,130 @@
+//! The verdict on one object, and the row that the store keeps of it.
+
+use super::memory::Remembered;
+use model::compare::{FieldDiff, ObjectState, compare_object};
+use model::manifest::{Finding, Manifest, Severity};
+use model::rollout::Holding;
+use model::{Gvk, ObjectKey, kind};
+use serde_json::Value;
+use std::sync::Arc;
+use store::{BaseChange, ObjectRow};
+
+/// The digest of a row that has a base: after a restart it says which bases there are to read.
+pub(super) const WITH_BASE: &str = "base";
+
+/// All that a verdict depends on.
+pub(super) struct Case<'a> {
+    pub key: &'a ObjectKey,
+    pub manifest: Option<&'a Manifest>,
+    pub live: Option<&'a Arc<Value>>,
+    /// The form that was last verified live, when it is needed and is not the live one itself.
+    pub base: Option<Value>,
+    pub findings: &'a [Finding],
+    /// Which agents hold it; `None` when the agents could not be read.
+    pub holdings: Option<&'a [Holding]>,
+    pub known: Option<&'a Remembered>,
+    pub managed: bool,
+    pub readable: bool,
+}
+
+/// A verdict.
+pub(super) struct Judged {
+    pub remembered: Remembered,
+    pub base: Option<Value>,
+    pub diffs: Vec<FieldDiff>,
+    /// The new row; `None` when the stored one says the same already.
+    pub row: Option<ObjectRow>,
+}
+
+pub(super) fn resource_version(live: Option<&Arc<Value>>) -> Option<&str> {
+    live?.get("metadata")?.get("resourceVersion")?.as_str()
+}
+
+/// Judges one object; `None` when it exists nowhere any more.
+pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
+    let broken = case.manifest.is_none() && case.findings.iter().any(|f| f.severity == Severity::Error);
+    if case.manifest.is_none() && case.live.is_none() && !broken && case.readable {
+        return None;
+    }
+    let desired = case.manifest.map(|m| &m.object);
+    let unjudged = !case.readable || broken;
+    let (mut state, mut diffs) = (ObjectState::Unknown, Vec::new());
+    let same =
+        case.known.filter(|k| k.is_same(case.manifest, case.live) && !unjudged && k.state != ObjectState::Unknown);
+    let mut base = case.base.clone();
+    if let Some(known) = same.filter(|k| matches!(k.state, ObjectState::Equal | ObjectState::Extra)) {
+        state = known.state;
+    } else if !unjudged {
+        (state, diffs) = compare_object(desired.map(AsRef::as_ref), case.live.map(AsRef::as_ref), base.as_ref());
+    }
+    let verified = state == ObjectState::Equal;
+    let live_rv = if case.readable {
+        resource_version(case.live).map(str::to_owned)
+    } else {
+        case.known.and_then(|k| k.live_rv.clone())
+    };
+    let moved = case.known.is_none_or(|k| k.live_rv != live_rv);
+    let remembered = Remembered {
+        desired: desired.cloned(),
+        place: case.manifest.map(|m| (m.location.file.clone(), m.location.line)),
+        state,
+        managed: case.managed,
+        has_base: verified || case.known.is_some_and(|k| k.has_base),
+        findings: case.findings.to_vec(),
+        holdings: match case.holdings {
+            Some(holdings) => holdings.to_vec(),
+            None => case.known.map(|k| k.holdings.clone()).unwrap_or_default(),
+        },
+        changed_in: if moved { None } else { case.known.and_then(|k| k.changed_in) },
+        live_rv,
+        judged_here: true,
+    };
+    if case.known.is_some_and(|k| k.says_the_same(&remembered)) {
+        return Some(Judged { remembered, base, diffs, row: None });
+    }
+    let live = case.live.map(|live| Arc::new(without_noise(live)));
+    let base_change = match (&live, verified) {
+        (Some(live), true) => {
+            base = None;
+            BaseChange::Set(live.clone())
+        }
+        _ => BaseChange::Keep,
+    };
+    let row = ObjectRow {
+        key: case.key.clone(),
+        version: version(case),
+        rank: kind::rank(&case.key.group, &case.key.kind),
+        state,
+        managed: case.managed,
+        confirmed: None,
+        desired: desired.cloned(),
+        live,
+        base: base_change,
+        diffs: diffs.clone(),
+        findings: case.findings.to_vec(),
+        location: case.manifest.map(|m| m.location.clone()),
+        live_rv: remembered.live_rv.clone(),
+        live_uid: case.live.and_then(|l| Some(l.get("metadata")?.get("uid")?.as_str()?.to_owned())),
+        live_changed: moved,
+        holdings: serde_json::to_value(&remembered.holdings).unwrap_or_default(),
+        digest: if remembered.has_base { WITH_BASE } else { "" }.to_owned(),
+    };
+    Some(Judged { remembered, base, diffs, row: Some(row) })
+}
+
+fn version(case: &Case<'_>) -> String {
+    let gvk = case.manifest.map(|m| m.gvk.clone()).or_else(|| {
+        let live = case.live?;
+        Some(Gvk::parse(live.get("apiVersion")?.as_str()?, live.get("kind")?.as_str()?))
+    });
+    gvk.map(|g| g.version).unwrap_or_default()
+}
+
+/// The live object as pages show it and as the base keeps it: without managedFields, which are larger than the rest.
+fn without_noise(live: &Value) -> Value {
+    let mut live = live.clone();
+    if let Some(meta) = live.get_mut("metadata").and_then(Value::as_object_mut) {
+        meta.remove("managedFields");
+    }
+    live
+}

@@ -1,0 +1,145 @@
+//! How a fabric's cluster and source are reached: credentials unsealed, clients built once per version of the settings.
+
+use crate::{Error, Shared};
+use cluster::{Access, Cluster, Kinds};
+use model::Code;
+use secrecy::{ExposeSecret, SecretString};
+use source::Repository;
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use store::{CredentialKind, Fabric, Sealed, Source};
+
+/// How long discovered kinds are believed without asking again.
+const KINDS_FOR: Duration = Duration::from_secs(300);
+
+#[derive(Default)]
+struct Cached {
+    version: i64,
+    cluster: Option<Cluster>,
+    kinds: Option<(Arc<Kinds>, Instant)>,
+    repository: Option<Arc<Repository>>,
+}
+
+/// Clients of all fabrics, by fabric id.
+#[derive(Default)]
+pub(crate) struct Connections {
+    cached: Mutex<HashMap<i64, Cached>>,
+}
+
+impl Connections {
+    fn lock(&self) -> MutexGuard<'_, HashMap<i64, Cached>> {
+        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets a fabric's clients, because its settings changed.
+    pub fn forget(&self, fabric_id: i64) {
+        self.lock().remove(&fabric_id);
+    }
+
+    fn with<T>(&self, fabric: &Fabric, f: impl FnOnce(&mut Cached) -> T) -> T {
+        let mut cached = self.lock();
+        let entry = cached.entry(fabric.id).or_default();
+        if entry.version != fabric.version {
+            *entry = Cached { version: fabric.version, ..Cached::default() };
+        }
+        f(entry)
+    }
+}
+
+impl Shared {
+    /// The fabric's cluster, without a word over the network yet.
+    pub(crate) async fn cluster(&self, fabric: &Fabric) -> Result<Cluster, Error> {
+        if let Some(cluster) = self.connections.with(fabric, |c| c.cluster.clone()) {
+            return Ok(cluster);
+        }
+        let secrets = self.store.fabrics().secrets(fabric.id).await?;
+        let credentials = match &fabric.cluster {
+            store::Cluster::None => {
+                return Err(Error::new(Code::NotConfigured, "The fabric has no cluster yet: enter one in Settings."));
+            }
+            store::Cluster::Kubeconfig => {
+                cluster::Credentials::Kubeconfig(self.unseal(fabric.id, "kubeconfig", secrets.kubeconfig.as_ref())?)
+            }
+            store::Cluster::Endpoint { server, ca_pem } => cluster::Credentials::Endpoint {
+                server: server.clone(),
+                token: self.unseal(fabric.id, "token", secrets.token.as_ref())?,
+                ca_pem: ca_pem.clone(),
+            },
+        };
+        let access = Access::new(&credentials, fabric.verify_tls)
+            .map_err(|e| Error::new(Code::ClusterConfigInvalid, format!("{}: {}", e.field, e.message)))?;
+        let cluster = Cluster::connect(&access, self.settings.cluster)?;
+        self.connections.with(fabric, |c| c.cluster = Some(cluster.clone()));
+        Ok(cluster)
+    }
+
+    /// The kinds that the fabric's cluster serves; asked anew when `fresh`, or when what is known is old.
+    pub(crate) async fn kinds(&self, fabric: &Fabric, cluster: &Cluster, fresh: bool) -> Result<Arc<Kinds>, Error> {
+        let known = self.connections.with(fabric, |c| c.kinds.clone());
+        if let Some((kinds, at)) = known
+            && !fresh
+            && at.elapsed() < KINDS_FOR
+        {
+            return Ok(kinds);
+        }
+        let kinds = Arc::new(cluster.discover().await?);
+        self.connections.with(fabric, |c| c.kinds = Some((kinds.clone(), Instant::now())));
+        Ok(kinds)
+    }
+
+    /// The fabric's repository in the data folder.
+    pub(crate) async fn repository(&self, fabric: &Fabric) -> Result<Arc<Repository>, Error> {
+        if let Some(repository) = self.connections.with(fabric, |c| c.repository.clone()) {
+            return Ok(repository);
+        }
+        let config = self.source_config(fabric).await?;
+        let repository = Arc::new(Repository::open(&self.source_dir(fabric.id), config).await?);
+        self.connections.with(fabric, |c| c.repository = Some(repository.clone()));
+        Ok(repository)
+    }
+
+    /// Where a fabric's repository lives.
+    pub(crate) fn source_dir(&self, fabric_id: i64) -> PathBuf {
+        self.settings.data_dir.join("sources").join(format!("fabric-{fabric_id}.git"))
+    }
+
+    async fn source_config(&self, fabric: &Fabric) -> Result<source::Config, Error> {
+        let remote = match &fabric.source {
+            Source::Local => None,
+            Source::Remote { url, credential_kind, username, known_hosts } => {
+                let secrets = self.store.fabrics().secrets(fabric.id).await?;
+                let credentials = match credential_kind {
+                    CredentialKind::None => source::Credentials::None,
+                    CredentialKind::Token => source::Credentials::Token {
+                        username: username.clone(),
+                        token: self.unseal(fabric.id, "source_token", secrets.source_token.as_ref())?,
+                    },
+                    CredentialKind::Ssh => source::Credentials::SshKey {
+                        private_key: self.unseal(fabric.id, "ssh_key", secrets.ssh_key.as_ref())?,
+                        known_hosts: known_hosts.clone(),
+                    },
+                };
+                Some(source::Remote { url: url.clone(), credentials })
+            }
+        };
+        Ok(source::Config {
+            remote,
+            branch: fabric.branch.clone(),
+            path: fabric.path.clone(),
+            allow_file: self.settings.allow_file,
+        })
+    }
+
+    fn unseal(&self, fabric_id: i64, column: &'static str, sealed: Option<&Sealed>) -> Result<SecretString, Error> {
+        let sealed = sealed.ok_or_else(|| {
+            Error::new(Code::ClusterConfigInvalid, format!("The fabric's {column} is not set: enter it in Settings."))
+        })?;
+        let opened = (self.unseal)(fabric_id, column, sealed).map_err(|e| {
+            Error::new(Code::Internal, format!("The fabric's {column} cannot be opened with this secret key: {e}"))
+        })?;
+        debug_assert!(!opened.expose_secret().is_empty());
+        Ok(opened)
+    }
+}

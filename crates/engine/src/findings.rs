@@ -1,0 +1,74 @@
+//! What is wrong with the source, as seen from a fabric: what was found while reading it, what the cluster's schemas
+//! say of it, and what the rules say that nobody else checks. Each with file, line and column where there are any.
+
+use crate::pending::locate;
+use crate::{Error, Shared};
+use cluster::Kinds;
+use model::manifest::{Finding, Location};
+use source::Desired;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Findings of one commit against one set of kinds: they cannot change while both stay the same.
+#[derive(Default)]
+pub(crate) struct Checked {
+    of: Option<(Arc<Desired>, Arc<Kinds>)>,
+    findings: Arc<Vec<Finding>>,
+}
+
+impl Checked {
+    /// The findings of the source itself and of the schemas, computed anew when the source or the kinds are others.
+    pub async fn findings(
+        &mut self,
+        shared: &Shared,
+        fabric: &store::Fabric,
+        desired: &Arc<Desired>,
+        kinds: &Arc<Kinds>,
+    ) -> Result<Arc<Vec<Finding>>, Error> {
+        if let Some((d, k)) = &self.of
+            && Arc::ptr_eq(d, desired)
+            && Arc::ptr_eq(k, kinds)
+        {
+            return Ok(self.findings.clone());
+        }
+        let mut findings = desired.findings.clone();
+        let mut texts = HashMap::new();
+        for manifest in &desired.manifests {
+            let Some(schema) = kinds.find(&manifest.key.group, &manifest.key.kind).and_then(|k| k.schema.as_ref())
+            else {
+                continue;
+            };
+            for mut finding in crate::pending::schema(manifest, schema) {
+                if let (Some(path), Some(at)) = (&finding.path, &manifest.location.clone().into()) {
+                    let at: &Location = at;
+                    let text = text_of(shared, fabric, desired, &at.file, &mut texts).await?;
+                    if let Some((line, column)) = locate(&text, at.document, path) {
+                        finding.location = Some(Location { line, column, ..at.clone() });
+                    }
+                }
+                finding.location.get_or_insert_with(|| manifest.location.clone());
+                findings.push(finding);
+            }
+        }
+        self.findings = Arc::new(findings);
+        self.of = Some((desired.clone(), kinds.clone()));
+        Ok(self.findings.clone())
+    }
+}
+
+async fn text_of(
+    shared: &Shared,
+    fabric: &store::Fabric,
+    desired: &Desired,
+    file: &str,
+    texts: &mut HashMap<String, Arc<str>>,
+) -> Result<Arc<str>, Error> {
+    if let Some(text) = texts.get(file) {
+        return Ok(text.clone());
+    }
+    let repository = shared.repository(fabric).await?;
+    let bytes = repository.blob(&desired.commit.id, file, shared.settings.source.file_bytes).await?.unwrap_or_default();
+    let text: Arc<str> = String::from_utf8_lossy(&bytes).into();
+    texts.insert(file.to_owned(), text.clone());
+    Ok(text)
+}

@@ -1,0 +1,163 @@
+//! Reading a cluster: every object of every kind that the fabric may keep in Git, and what the agents say.
+//!
+//! One kind that cannot be read is a named problem, never "zero objects"; credentials that the cluster refuses, or a
+//! cluster that does not answer at all, fail the whole reading.
+
+use crate::Error;
+use cluster::{Cluster, KindInfo, Kinds};
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{self, StreamExt};
+use jiff::Timestamp;
+use model::rollout::AgentView;
+use model::{Code, ObjectKey, kind};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A kind that could not be read, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// API group; empty when it is about the cluster as a whole.
+    pub group: String,
+    /// Kind; empty when it is about the cluster as a whole.
+    pub kind: String,
+    /// Why.
+    pub code: Code,
+    /// One sentence.
+    pub message: String,
+}
+
+/// What was read.
+pub(crate) struct Observation {
+    /// When reading began: what is older than this may have been missed, so this is the age of the evidence.
+    pub observed_at: Timestamp,
+    /// The kinds that the cluster serves.
+    pub kinds: Arc<Kinds>,
+    /// Every live object that users may author.
+    pub live: HashMap<ObjectKey, Arc<Value>>,
+    /// Which kinds were read completely, as (group, kind).
+    pub read: BTreeSet<(String, String)>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+    /// What agents report; `None` when they could not be read.
+    pub agents: Option<Vec<AgentView>>,
+}
+
+impl Observation {
+    /// Whether a kind was read completely.
+    pub fn has_read(&self, group: &str, kind: &str) -> bool {
+        self.read.contains(&(group.to_owned(), kind.to_owned()))
+    }
+}
+
+/// Whether objects of this kind report what a switch or gateway runs.
+pub(crate) fn is_agent(k: &KindInfo) -> bool {
+    matches!(
+        (k.gvk.group.as_str(), k.gvk.kind.as_str()),
+        ("agent.githedgehog.com", "Agent") | ("gwint.githedgehog.com", "GatewayAgent")
+    )
+}
+
+/// The reading of one kind.
+type Reading<'a> = BoxFuture<'a, (&'a KindInfo, Result<cluster::Listed, cluster::Error>)>;
+
+/// Reads every user-authored kind and the agents, several kinds at once. `progress` is told how many kinds are done,
+/// out of how many, and how many objects were read.
+pub(crate) async fn observe(
+    cluster: &Cluster,
+    kinds: Arc<Kinds>,
+    namespace: &str,
+    observed_at: Timestamp,
+    progress: &(dyn Fn(u64, u64, u64) + Sync),
+) -> Result<Observation, Error> {
+    let wanted: Vec<&KindInfo> = kinds.kinds.iter().filter(|k| kind::is_user_authored(&k.gvk) || is_agent(k)).collect();
+    let hidden = kinds.problems.iter().filter(|p| p.hides_kinds);
+    let mut problems: Vec<Problem> = hidden
+        .map(|p| Problem {
+            group: String::new(),
+            kind: String::new(),
+            code: Code::KubernetesUnavailable,
+            message: p.message.clone(),
+        })
+        .collect();
+    let total = wanted.len() as u64;
+    let (done, objects) = (AtomicU64::new(0), AtomicU64::new(0));
+    progress(0, total, 0);
+    let read = |k| {
+        let (done, objects) = (&done, &objects);
+        async move {
+            let listed = cluster.list(k, namespace, &|_, _| {}).await;
+            if let Ok(listed) = &listed {
+                objects.fetch_add(listed.objects.len() as u64, Ordering::Relaxed);
+            }
+            progress(done.fetch_add(1, Ordering::Relaxed) + 1, total, objects.load(Ordering::Relaxed));
+            (k, listed)
+        }
+        .boxed()
+    };
+    let lists: Vec<Reading<'_>> = wanted.into_iter().map(read).collect();
+    let answers: Vec<_> = stream::iter(lists).buffer_unordered(16).collect().await;
+
+    let mut found = Observation {
+        observed_at,
+        kinds: kinds.clone(),
+        live: HashMap::new(),
+        read: BTreeSet::new(),
+        problems: Vec::new(),
+        agents: Some(Vec::new()),
+    };
+    for (k, listed) in answers {
+        match listed {
+            Ok(listed) if is_agent(k) => {
+                if let Some(agents) = &mut found.agents {
+                    agents.extend(listed.objects.iter().filter_map(AgentView::from_value));
+                }
+            }
+            Ok(listed) => {
+                found.read.insert((k.gvk.group.clone(), k.gvk.kind.clone()));
+                found.live.extend(
+                    listed.objects.into_iter().filter_map(|object| Some((ObjectKey::of(&object)?, Arc::new(object)))),
+                );
+            }
+            Err(e) if e.code() == Code::KubernetesUnauthorized => return Err(e.into()),
+            Err(e) => {
+                if is_agent(k) {
+                    found.agents = None;
+                }
+                problems.push(Problem {
+                    group: k.gvk.group.clone(),
+                    kind: k.gvk.kind.clone(),
+                    code: e.code(),
+                    message: e.to_string(),
+                });
+            }
+        }
+    }
+    if found.read.is_empty()
+        && let Some(first) = problems.first()
+    {
+        return Err(Error::new(first.code, first.message.clone()));
+    }
+    if found.read.is_empty() {
+        return Err(Error::new(
+            Code::ConnectionFailed,
+            "The cluster serves no kind of the githedgehog.com groups: Hedgehog is not installed there, or this is \
+             another cluster.",
+        ));
+    }
+    problems.sort_by(|a, b| (&a.group, &a.kind).cmp(&(&b.group, &b.kind)));
+    found.problems = problems;
+    Ok(found)
+}
+
+/// Reads only the agents; `None` when the cluster has no such kind or they cannot be read.
+pub(crate) async fn observe_agents(cluster: &Cluster, kinds: &Kinds, namespace: &str) -> Option<Vec<AgentView>> {
+    let mut agents = Vec::new();
+    for k in kinds.kinds.iter().filter(|k| is_agent(k)) {
+        let listed = cluster.list(k, namespace, &|_, _| {}).await.ok()?;
+        agents.extend(listed.objects.iter().filter_map(AgentView::from_value));
+    }
+    Some(agents)
+}

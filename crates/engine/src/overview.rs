@@ -1,0 +1,245 @@
+//! How a fabric stands: the one answer that every page, script and metric gets, derived from recorded facts when it is
+//! asked for.
+
+use crate::comparing::{Tally, state_of};
+use crate::observing::Problem;
+use crate::{Engine, Error};
+use jiff::{SignedDuration, Timestamp};
+use model::Code;
+use model::compare::ObjectState;
+use model::manifest::{Finding, Severity};
+use model::operation::{OperationState, Phase, Verb};
+use model::rollout::{AgentSummary, SwitchState, in_sentence};
+use model::status::{
+    ComparisonAttempt, ComparisonFact, ComparisonOutcome, Facts, LastSync, RunningSync, Stage, StageFacts, Status,
+    SyncState, derive, stages,
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use store::{Comparison, ComparisonResult, Fabric, Operation};
+
+/// One switch or gateway as it stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct SwitchRow {
+    /// Its name.
+    pub name: String,
+    /// What its agent says, without secrets.
+    pub agent: AgentSummary,
+    /// Where it stands.
+    pub state: SwitchState,
+    /// The same in one sentence.
+    pub sentence: String,
+    /// When it was read.
+    pub observed_at: Timestamp,
+}
+
+/// How a fabric stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct Overview {
+    /// Which fabric.
+    pub fabric_id: i64,
+    /// The one status.
+    pub status: Status,
+    /// The same word, under the name that the predecessor's clients read.
+    pub sync_status: SyncState,
+    /// Again the same word, under their other name.
+    pub calculated_sync_status: SyncState,
+    /// *saved, accepted, live, applied*.
+    pub stages: [Stage; 4],
+    /// The newest comparison that read everything it could.
+    #[serde(skip)]
+    pub comparison: Option<Comparison>,
+    /// When an operation last began or was asked for.
+    pub last_attempt: Option<Timestamp>,
+    /// When a sync to the cluster last succeeded.
+    pub last_success: Option<Timestamp>,
+    /// When the source was last fetched on request.
+    pub last_git_success: Option<Timestamp>,
+    /// When the connection was last tested.
+    pub last_connection_check: Option<Timestamp>,
+    /// When the newest comparison began to read the cluster.
+    pub last_comparison: Option<Timestamp>,
+    /// What the last connection test said: whether it was good, and its sentence.
+    pub connection: Option<(bool, String)>,
+    /// The operation that writes now.
+    #[serde(skip)]
+    pub running: Option<Operation>,
+    /// What waits.
+    #[serde(skip)]
+    pub queued: Vec<Operation>,
+    /// Objects by kind (`VPC.vpc.githedgehog.com`) and state.
+    pub counts: BTreeMap<String, BTreeMap<ObjectState, u64>>,
+    /// Switches and gateways.
+    pub switches: Vec<SwitchRow>,
+    /// What is wrong with the source; as many as a page can show.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+    /// How many findings there are.
+    pub findings_total: u64,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+}
+
+impl Engine {
+    /// How a fabric stands.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn overview(&self, fabric: &Fabric) -> Result<Overview, Error> {
+        let shared = &self.shared;
+        let now = shared.now();
+        let operations = shared.store.operations().summary(fabric.id).await?;
+        let comparisons = shared.store.comparisons();
+        let latest = comparisons.latest(fabric.id).await?;
+        let latest_ok = match &latest {
+            Some(c) if c.result == ComparisonResult::Ok => latest.clone(),
+            _ => comparisons.latest_ok(fabric.id).await?,
+        };
+        let judged = match (&latest, comparisons.latest_of(fabric.id, ComparisonResult::Partial).await?) {
+            (_, Some(partial)) if latest_ok.as_ref().is_none_or(|ok| partial.id > ok.id) => Some(partial),
+            _ => latest_ok.clone(),
+        };
+        let tally = tally(judged.as_ref());
+        let agents = shared.store.agents().list(fabric.id).await?;
+        let summaries: Vec<(AgentSummary, Timestamp)> = agents
+            .into_iter()
+            .filter_map(|row| Some((serde_json::from_value(row.summary).ok()?, row.observed_at)))
+            .collect();
+        let head = match shared.repository(fabric).await {
+            Ok(repository) => repository.head().await.ok().flatten(),
+            Err(_) => None,
+        };
+        let running = operations.writer().cloned();
+        let last_sync = operations
+            .operations
+            .iter()
+            .find(|o| o.verb == Verb::SyncToKubernetes && o.state.is_final())
+            .and_then(last_sync);
+        let facts = Facts {
+            has_cluster: fabric.is_configured(),
+            sync_enabled: fabric.sync_enabled,
+            running_sync: running.as_ref().map(running_sync),
+            last_sync,
+            last_attempt: latest.as_ref().map(attempt),
+            last_comparison: latest_ok.as_ref().map(|c| ComparisonFact {
+                commit: c.commit.as_ref().map(|commit| commit.id.clone()).unwrap_or_default(),
+                at: c.observed_at,
+                counts: tally_of(c).totals,
+            }),
+            current_commit: head.as_ref().map(|c| c.id.clone()),
+            unreadable_since: None,
+            freshness: SignedDuration::try_from(shared.settings.freshness).unwrap_or(model::status::FRESHNESS),
+        };
+        let status = derive(&facts, now);
+        let read_at = summaries.iter().map(|(_, at)| *at).max();
+        let only: Vec<AgentSummary> = summaries.iter().map(|(s, _)| s.clone()).collect();
+        let findings = judged.as_ref().map(|c| c.findings.clone()).unwrap_or_default();
+        let more = StageFacts {
+            committed_at: head.as_ref().map(|c| c.time),
+            source_error: latest.as_ref().and_then(source_error),
+            refused: 0,
+            refused_reason: findings.iter().find(|f| f.severity == Severity::Error).map(|f| f.message.clone()),
+            rollout: (!only.is_empty()).then(|| tally.rollout.counts(&only, read_at, now)),
+        };
+        let stages = stages(&facts, &more, now);
+        let switches = summaries
+            .into_iter()
+            .map(|(agent, observed_at)| {
+                let state = state_of(&agent, now);
+                let sentence = in_sentence(&agent, state, now);
+                SwitchRow { name: agent.name.clone(), agent, state, sentence, observed_at }
+            })
+            .collect();
+        let test = operations.operations.iter().find(|o| o.verb == Verb::TestConnection && o.state.is_final());
+        let success = |verb| operations.last_success(verb).and_then(|o| o.ended_at);
+        Ok(Overview {
+            fabric_id: fabric.id,
+            sync_status: status.state,
+            calculated_sync_status: status.state,
+            status,
+            stages,
+            last_attempt: operations.last(Verb::SyncToKubernetes).map(|o| o.started_at.unwrap_or(o.queued_at)),
+            last_success: success(Verb::SyncToKubernetes),
+            last_git_success: success(Verb::SyncFromGit),
+            last_connection_check: test.and_then(|o| o.ended_at),
+            last_comparison: latest.as_ref().map(|c| c.observed_at),
+            connection: test.map(|o| (o.state == OperationState::Succeeded, o.message.clone())),
+            queued: operations.queued().cloned().collect(),
+            running,
+            counts: tally.by_kind,
+            switches,
+            findings_total: judged.as_ref().map_or(0, |c| c.findings_total),
+            findings,
+            problems: latest.as_ref().and_then(|c| serde_json::from_value(c.problems.clone()).ok()).unwrap_or_default(),
+            comparison: judged,
+        })
+    }
+
+    /// How several fabrics stand, in the same order.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn overviews(&self, fabrics: &[Fabric]) -> Result<Vec<Overview>, Error> {
+        let mut all = Vec::with_capacity(fabrics.len());
+        for fabric in fabrics {
+            all.push(self.overview(fabric).await?);
+        }
+        Ok(all)
+    }
+}
+
+fn tally_of(comparison: &Comparison) -> Tally {
+    serde_json::from_value(comparison.counts.clone()).unwrap_or_default()
+}
+
+fn tally(comparison: Option<&Comparison>) -> Tally {
+    comparison.map(tally_of).unwrap_or_default()
+}
+
+fn attempt(comparison: &Comparison) -> ComparisonAttempt {
+    ComparisonAttempt {
+        outcome: match comparison.result {
+            ComparisonResult::Ok => ComparisonOutcome::Ok,
+            ComparisonResult::Partial => ComparisonOutcome::Partial,
+            ComparisonResult::Failed => ComparisonOutcome::Failed,
+        },
+        code: comparison.code,
+        message: comparison.message.clone(),
+        at: comparison.finished_at,
+    }
+}
+
+fn running_sync(operation: &Operation) -> RunningSync {
+    let started_at = operation.started_at.unwrap_or(operation.queued_at);
+    let apply = operation.phases.iter().find(|p| p.phase == Phase::Apply);
+    RunningSync {
+        started_at,
+        lease_expires_at: operation.lease_expires_at.unwrap_or(started_at),
+        progress: apply.map_or((0, 0), |p| (p.done, p.total)),
+    }
+}
+
+fn last_sync(operation: &Operation) -> Option<LastSync> {
+    Some(LastSync {
+        state: operation.state,
+        code: operation.code,
+        message: operation.message.clone(),
+        ended_at: operation.ended_at?,
+    })
+}
+
+/// Whether the last comparison failed on its source.
+fn source_error(comparison: &Comparison) -> Option<(Code, String)> {
+    let code = comparison.code?;
+    let of_source = matches!(
+        code,
+        Code::SourceUnreachable
+            | Code::SourceUnauthorized
+            | Code::SourceNotFound
+            | Code::SourceRefNotFound
+            | Code::SourceConfigInvalid
+            | Code::SourceTimeout
+            | Code::SourceTooLarge
+    );
+    of_source.then(|| (code, comparison.message.clone()))
+}

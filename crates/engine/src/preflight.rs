@@ -1,0 +1,51 @@
+//! What must hold before a sync writes its first object.
+
+use crate::Error;
+use crate::comparing::Compared;
+use model::manifest::{Finding, Severity};
+use model::{Code, ObjectKey};
+use serde_json::Value;
+use source::Desired;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What the check came to.
+pub(crate) struct Checked {
+    /// Why nothing may be written, if so.
+    pub stop: Option<Error>,
+    /// What was found, one sentence.
+    pub sentence: String,
+}
+
+/// Rules whose errors block only the object they are about: the rest of the tree is sound without it, and what refers
+/// to it is refused by the cluster in its own words.
+const OBJECT_ONLY: &[&str] = &["missing_reference", "unknown_field", "schema"];
+
+/// Applies the rules that stop a run: wiring that was never hydrated, and whatever else the fabric would break on.
+pub(crate) fn check(compared: &Compared, desired: &Desired, live: &HashMap<ObjectKey, Arc<Value>>) -> Checked {
+    let findings = rules(desired, live);
+    let stopping: Vec<&Finding> =
+        findings.iter().filter(|f| f.severity == Severity::Error && !OBJECT_ONLY.contains(&f.rule.as_str())).collect();
+    let warnings = compared.findings.iter().filter(|f| f.severity == Severity::Warning).count();
+    let stop = stopping.first().map(|first| {
+        let more = match stopping.len() {
+            1 => String::new(),
+            n => format!(" And {} more; the fabric's page lists them.", n - 1),
+        };
+        let object = first.object.as_ref().map(ToString::to_string);
+        let named = object.clone().map(|o| format!("{o}: ")).unwrap_or_default();
+        Error { object, ..Error::new(Code::PreflightFailed, format!("{named}{}{more}", first.message)) }
+    });
+    let sentence = match warnings {
+        0 => "No objections".to_owned(),
+        1 => "1 warning; the fabric's page shows it".to_owned(),
+        n => format!("{n} warnings; the fabric's page lists them"),
+    };
+    Checked { stop, sentence }
+}
+
+/// The findings of the rules that Hedgehog itself does not check.
+pub(crate) fn rules(desired: &Desired, live: &HashMap<ObjectKey, Arc<Value>>) -> Vec<Finding> {
+    let manifests: Vec<_> = desired.manifests.iter().collect();
+    crate::pending::check(&manifests, &|key| live.get(key).map(AsRef::as_ref))
+}

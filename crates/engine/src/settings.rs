@@ -1,0 +1,44 @@
+//! What an engine may be told: intervals, limits and where it keeps its repositories.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of an engine. `hedgerow config` shows them with their origin.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Folder that holds one bare Git repository a fabric, under `sources/`.
+    pub data_dir: PathBuf,
+    /// Time between two background comparisons of a fabric.
+    pub compare_interval: Duration,
+    /// Age at which evidence is too old to be called true.
+    pub freshness: Duration,
+    /// How long an operation's lease holds without a heartbeat.
+    pub lease: Duration,
+    /// How long a sync follows the switches before it ends; the background comparison follows them further.
+    pub rollout_wait: Duration,
+    /// How long fetching the source may take.
+    pub fetch_timeout: Duration,
+    /// Whether `file://` sources are allowed.
+    pub allow_file: bool,
+    /// Limits on calls to a cluster.
+    pub cluster: cluster::Limits,
+    /// Limits on what is read from a source.
+    pub source: model::manifest::Limits,
+}
+
+impl Settings {
+    /// The defaults, with the folder that holds the repositories.
+    pub fn new(data_dir: PathBuf) -> Self {
+        Self {
+            data_dir,
+            compare_interval: Duration::from_secs(60),
+            freshness: Duration::from_secs(180),
+            lease: Duration::from_secs(15),
+            rollout_wait: Duration::from_secs(15),
+            fetch_timeout: Duration::from_secs(60),
+            allow_file: false,
+            cluster: cluster::Limits::default(),
+            source: model::manifest::Limits::default(),
+        }
+    }
+}

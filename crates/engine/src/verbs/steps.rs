@@ -1,0 +1,176 @@
+//! Steps that verbs share: reach the cluster and prove which one it is, fetch the source, read the cluster, compare.
+
+use crate::comparing::{self, Compared, Input};
+use crate::observing::{self, Observation, Problem};
+use crate::run::Run;
+use crate::{Error, Shared};
+use cluster::{Cluster, Kinds};
+use futures::future::{BoxFuture, FutureExt};
+use model::Code;
+use model::operation::{Phase, PhaseState, Trigger};
+use source::Desired;
+use std::sync::Arc;
+use store::Fabric;
+
+/// The fabric as it is now; a run reads it once, at its beginning.
+pub(crate) async fn fabric(run: &Run) -> Result<Fabric, Error> {
+    Ok(run.shared.store.fabrics().get(&store::Scope::System, run.operation.fabric_id).await?)
+}
+
+/// Reaches the cluster and proves that it is the one that the fabric remembers.
+pub(crate) async fn connect(run: &Run, fabric: &Fabric) -> Result<(Cluster, Arc<Kinds>), Error> {
+    run.begin(Phase::Connect, "Asking the cluster who it is");
+    let cluster = run.shared.cluster(fabric).await?;
+    check_identity(&run.shared, fabric, &cluster).await?;
+    let kinds = run.shared.kinds(fabric, &cluster, true).await?;
+    run.end(Phase::Connect, format!("{} kinds of Hedgehog's groups", kinds.kinds.len()));
+    Ok((cluster, kinds))
+}
+
+/// Compares the cluster's identity with the one that the fabric remembers, and remembers it at first contact.
+pub(crate) async fn check_identity(shared: &Shared, fabric: &Fabric, cluster: &Cluster) -> Result<(), Error> {
+    let uid = cluster.identity().await?.uid;
+    let fabrics = shared.store.fabrics();
+    let known = fabrics.adopt_cluster_uid(fabric.id, &uid).await.map_err(|e| match e {
+        store::Error::Conflict(store::Unique::ClusterNamespace) => Error::new(
+            Code::ClusterConfigInvalid,
+            format!(
+                "Another fabric already manages namespace {} of this cluster; two fabrics would undo each other's work.",
+                fabric.namespace
+            ),
+        ),
+        other => other.into(),
+    })?;
+    if known == uid {
+        if fabric.cluster_seen_uid.is_some() {
+            fabrics.set_seen_uid(fabric.id, None).await?;
+        }
+        return Ok(());
+    }
+    fabrics.set_seen_uid(fabric.id, Some(&uid)).await?;
+    shared.events.send(fabric.id, crate::Event::Changed);
+    Err(Error::new(
+        Code::ClusterChanged,
+        format!(
+            "Another cluster answers than the one that {} belongs to (kube-system {uid}, known {known}). Nothing is \
+             written until you confirm it on the fabric's page.",
+            fabric.name
+        ),
+    ))
+}
+
+/// Fetches the source and reads its manifests.
+pub(crate) async fn fetch(run: &Run, fabric: &Fabric) -> Result<Arc<Desired>, Error> {
+    run.begin(Phase::FetchSource, "Fetching the source");
+    let repository = run.shared.repository(fabric).await?;
+    let commit = repository
+        .fetch(run.shared.settings.fetch_timeout, &|line| run.detail(Phase::FetchSource, line.to_owned()))
+        .await?;
+    read(run, fabric, &commit.id).await
+}
+
+/// Reads the manifests of the commit that was fetched last; fetches when none was.
+pub(crate) async fn last_fetched(run: &Run, fabric: &Fabric) -> Result<Arc<Desired>, Error> {
+    let repository = run.shared.repository(fabric).await?;
+    match repository.head().await? {
+        Some(commit) => {
+            run.begin(Phase::FetchSource, "Reading the last fetched commit");
+            read(run, fabric, &commit.id).await
+        }
+        None => fetch(run, fabric).await,
+    }
+}
+
+async fn read(run: &Run, fabric: &Fabric, commit: &str) -> Result<Arc<Desired>, Error> {
+    let repository = run.shared.repository(fabric).await?;
+    let desired = repository.read(commit, &fabric.namespace, &run.shared.settings.source).await?;
+    let (objects, files) = (desired.manifests.len(), desired.files);
+    run.advance(Phase::FetchSource, objects as u64, objects as u64);
+    run.end(Phase::FetchSource, format!("{}: {objects} objects in {files} files", desired.commit.short()));
+    Ok(desired)
+}
+
+/// Reads the cluster.
+pub(crate) async fn observe(
+    run: &Run,
+    fabric: &Fabric,
+    cluster: &Cluster,
+    kinds: Arc<Kinds>,
+    phase: Phase,
+) -> Result<Observation, Error> {
+    run.begin(phase, "Reading the cluster");
+    let observation = observing::observe(cluster, kinds, &fabric.namespace, run.now(), &|done, total, objects| {
+        run.advance(phase, done, total);
+        run.detail(phase, format!("{objects} objects read"));
+    })
+    .await?;
+    if phase == Phase::Observe {
+        let detail = format!("{} objects of {} kinds", observation.live.len(), observation.read.len());
+        match observation.problems.first() {
+            None => run.end(phase, detail),
+            Some(p) => run.close(phase, PhaseState::Partial, format!("{detail}; {}", p.message)),
+        }
+    }
+    Ok(observation)
+}
+
+/// Compares and stores the comparison.
+pub(crate) async fn compare(
+    run: &Run,
+    fabric: &Fabric,
+    desired: &Arc<Desired>,
+    observation: &Observation,
+) -> Result<Compared, Error> {
+    let input = Input {
+        fabric,
+        operation_id: Some(run.operation.id),
+        trigger: run.operation.trigger,
+        desired,
+        observation,
+        problems: Vec::new(),
+    };
+    comparing::compare(&run.shared, input).await
+}
+
+/// The comparison that runs by itself: fetch, read, compare, store; a failure is stored as one.
+pub(crate) fn background<'a>(shared: &'a Arc<Shared>, fabric: &'a Fabric) -> BoxFuture<'a, Result<(), Error>> {
+    background_recorded(shared, fabric).boxed()
+}
+
+async fn background_recorded(shared: &Arc<Shared>, fabric: &Fabric) -> Result<(), Error> {
+    let observed_at = shared.now();
+    let result = background_inner(shared, fabric, observed_at).await;
+    if let Err(e) = &result {
+        comparing::failed(shared, fabric.id, None, Trigger::Schedule, observed_at, e).await?;
+    }
+    result
+}
+
+async fn background_inner(shared: &Arc<Shared>, fabric: &Fabric, observed_at: jiff::Timestamp) -> Result<(), Error> {
+    let repository = shared.repository(fabric).await?;
+    let fetched = repository.fetch(shared.settings.fetch_timeout, &|_| {}).await;
+    let (commit, problems) = match fetched {
+        Ok(commit) => (commit, Vec::new()),
+        Err(e) => {
+            let e = Error::from(e);
+            let Some(commit) = repository.head().await? else { return Err(e) };
+            let problem = Problem { group: String::new(), kind: String::new(), code: e.code, message: e.message };
+            (commit, vec![problem])
+        }
+    };
+    let desired = repository.read(&commit.id, &fabric.namespace, &shared.settings.source).await?;
+    let cluster = shared.cluster(fabric).await?;
+    check_identity(shared, fabric, &cluster).await?;
+    let kinds = shared.kinds(fabric, &cluster, false).await?;
+    let observation = observing::observe(&cluster, kinds, &fabric.namespace, observed_at, &|_, _, _| {}).await?;
+    let input = Input {
+        fabric,
+        operation_id: None,
+        trigger: Trigger::Schedule,
+        desired: &desired,
+        observation: &observation,
+        problems,
+    };
+    comparing::compare(shared, input).await?;
+    Ok(())
+}
