@@ -80,6 +80,18 @@ pub fn find(group: &str, kind: &str) -> Option<&'static KnownKind> {
     KNOWN.iter().find(|k| k.group == group && k.kind == kind)
 }
 
+/// The one version in which a known group has been served by every release so far. What a cluster serves is discovered
+/// there; this is for telling a mistake in a manifest before any cluster is asked.
+pub fn served_version(group: &str) -> Option<&'static str> {
+    match group {
+        WIRING | VPC | "agent.githedgehog.com" | "dhcp.githedgehog.com" | "fabricator.githedgehog.com" => {
+            Some("v1beta1")
+        }
+        GATEWAY | "gwint.githedgehog.com" | "fcint.githedgehog.com" => Some("v1alpha1"),
+        _ => None,
+    }
+}
+
 /// Place in apply order; [`UNKNOWN_RANK`] for kinds that nobody has heard of.
 pub fn rank(group: &str, kind: &str) -> u8 {
     find(group, kind).map_or(UNKNOWN_RANK, |k| k.rank)

@@ -9,4 +9,6 @@ mod mutations;
 #[cfg(test)]
 mod pairs;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod shared;
