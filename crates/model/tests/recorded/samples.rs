@@ -46,7 +46,19 @@ fn the_lab_and_the_demo_are_read_without_a_finding() {
 
 #[test]
 fn the_documentations_examples_are_read_or_named() {
-    for (file, parsed) in read("githedgehog+docs").into_iter().flatten() {
+    let Some(files) = read("githedgehog+docs") else { return };
+    // Blocks that leave lines out, and sessions of a shell.
+    let wanted = [
+        "docs/user-guide/devices.md.block03.yaml",
+        "docs/user-guide/gateway-failover.md.block02.yaml",
+        "docs/vlab/demo.md.block01.yaml",
+        "docs/vlab/demo.md.block02.yaml",
+        "docs/vlab/demo.md.block03.yaml",
+        "docs/vlab/virt-externals.md.block01.yaml",
+        "docs/vlab/virt-externals.md.block02.yaml",
+    ];
+    let mut broken = Vec::new();
+    for (file, parsed) in &files {
         assert!(!parsed.manifests.is_empty() || !parsed.findings.is_empty(), "{file} is skipped");
         for finding in &parsed.findings {
             let place = finding.location.as_ref().unwrap();
@@ -62,11 +74,15 @@ fn the_documentations_examples_are_read_or_named() {
             namespace.iter().all(|f| f.message.contains("Gateway gateway-1 is in namespace 'fab'")),
             "{namespace:?}"
         );
-        // And blocks that leave lines out.
-        let broken = usize::from(open.lines().any(|l| matches!(l.trim(), "..." | "[..]")));
-        let nameless = open.lines().filter(|l| l.starts_with("  name: #")).count() + broken;
-        assert_eq!(errors.len(), nameless, "{file}: {errors:?}");
+        let nameless = open.lines().filter(|l| l.starts_with("  name: #")).count();
+        if errors.iter().any(|f| f.rule == "yaml_syntax") {
+            broken.push(file);
+        } else {
+            assert_eq!(errors.len(), nameless, "{file}: {errors:?}");
+        }
     }
+    broken.sort_unstable();
+    assert_eq!(broken, wanted, "{broken:?}");
 }
 
 #[test]
