@@ -81,7 +81,10 @@ fn by_status(status: StatusCode, said: &Status) -> ErrorKind {
         403 => ErrorKind::Rejected,
         404 => ErrorKind::NotFound,
         409 if said.reason == "AlreadyExists" => ErrorKind::Conflict(Conflict::AlreadyExists),
-        409 if said.message.contains("UID in precondition") => ErrorKind::Conflict(Conflict::Recreated),
+        // PUT and DELETE word it differently.
+        409 if said.message.contains("UID in precondition") || said.message.contains("UID in the precondition") => {
+            ErrorKind::Conflict(Conflict::Recreated)
+        }
         409 => ErrorKind::Conflict(Conflict::Changed),
         410 => ErrorKind::Gone,
         429 => ErrorKind::TooMany,

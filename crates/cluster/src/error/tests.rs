@@ -19,6 +19,7 @@ fn every_refusal_of_a_kubernetes_api_has_its_kind_and_code() {
     let denied = r#"admission webhook "vvpc.kb.io" denied the request: failed to validate vpc: vlan 1001 is already used by other VPC"#;
     let dead = r#"Internal error occurred: failed calling webhook "mvpc.kb.io": failed to call webhook: Post "https://fabric-ctrl.fab.svc:443/x": dial tcp 10.0.0.7:443: connect: connection refused"#;
     let uid = r#"Operation cannot be fulfilled on vpcs.vpc.githedgehog.com "v": Precondition failed: UID in precondition: a, UID in object meta: b"#;
+    let deleted = r#"Operation cannot be fulfilled on VPC.vpc.githedgehog.com "v": the UID in the precondition (a) does not match the UID in record (b). The object might have been deleted and then recreated"#;
     let changed = r#"Operation cannot be fulfilled on vpcs.vpc.githedgehog.com "v": the object has been modified; please apply your changes to the latest version and try again"#;
     let quota = r#"vpcs "v" is forbidden: exceeded quota: few, requested: count/vpcs=1, used: 1, limited: 1"#;
     let table: &[(u16, &str, &str, ErrorKind, Code)] = &[
@@ -46,6 +47,7 @@ fn every_refusal_of_a_kubernetes_api_has_its_kind_and_code() {
         ),
         (409, "Conflict", changed, ErrorKind::Conflict(Conflict::Changed), Code::KubernetesConflict),
         (409, "Conflict", uid, ErrorKind::Conflict(Conflict::Recreated), Code::KubernetesConflict),
+        (409, "Conflict", deleted, ErrorKind::Conflict(Conflict::Recreated), Code::KubernetesConflict),
         (404, "NotFound", r#"vpcs.vpc.githedgehog.com "v" not found"#, ErrorKind::NotFound, Code::KubernetesRejected),
         (410, "Expired", "The provided continue parameter is too old", ErrorKind::Gone, Code::KubernetesUnavailable),
         (422, "Invalid", r#"VPC.vpc.githedgehog.com "v" is invalid"#, ErrorKind::Rejected, Code::KubernetesRejected),
