@@ -181,6 +181,8 @@ async fn compare_locked(shared: &Arc<Shared>, memory: &mut Memory, input: &Input
         Some(first) => (ComparisonResult::Partial, Some(first.code), first.message.clone()),
     };
     let now = shared.now();
+    let broken = findings.iter().filter(|f| f.severity == Severity::Error && f.object.is_none()).count();
+    counts.totals.broken_documents = broken as u64;
     let commit = &input.desired.commit;
     let new = NewComparison {
         fabric_id,

@@ -1,10 +1,10 @@
 //! What is wrong with the source, as seen from a fabric: what was found while reading it, what the cluster's schemas
 //! say of it, and what the rules say that nobody else checks. Each with file, line and column where there are any.
 
-use crate::pending::locate;
 use crate::{Error, Shared};
 use cluster::Kinds;
-use model::manifest::{Finding, Location};
+use model::manifest::{Finding, locate};
+use model::path::Path;
 use source::Desired;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,12 +39,10 @@ impl Checked {
                 continue;
             };
             for mut finding in crate::pending::schema(manifest, schema) {
-                if let (Some(path), Some(at)) = (&finding.path, &manifest.location.clone().into()) {
-                    let at: &Location = at;
+                if let Some(path) = finding.path.as_ref().and_then(|p| p.parse::<Path>().ok()) {
+                    let at = &manifest.location;
                     let text = text_of(shared, fabric, desired, &at.file, &mut texts).await?;
-                    if let Some((line, column)) = locate(&text, at.document, path) {
-                        finding.location = Some(Location { line, column, ..at.clone() });
-                    }
+                    finding.location = locate(&text, at, &path);
                 }
                 finding.location.get_or_insert_with(|| manifest.location.clone());
                 findings.push(finding);

@@ -7,9 +7,6 @@ pub struct Reference {
     pub kind: String,
     pub name: String,
 }
-pub fn locate(_: &str, _: u32, _: &str) -> Option<(u32, u32)> {
-    None
-}
 pub fn reference_not_found(_: &str) -> Option<Reference> {
     None
 }

@@ -33,7 +33,6 @@ mod git;
 mod history;
 mod layout;
 mod lock;
-mod parse;
 mod process;
 mod read;
 mod repository;

@@ -5,11 +5,11 @@
 use crate::error::Error;
 use crate::history::{self, Commit};
 use crate::layout::{self, File, finding};
-use crate::parse::{collect, parse_file};
 use crate::repository::Repository;
 use crate::tree;
 use model::Code;
 use model::manifest::{Finding, Limits, Location, Manifest, Parsed, Severity};
+use model::manifest::{collect, parse_file};
 use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
