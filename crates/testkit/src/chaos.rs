@@ -161,13 +161,20 @@ async fn connection(client: TcpStream, target: SocketAddr, modes: watch::Receive
     let mut cuts = modes.clone();
     let born = cuts.borrow_and_update().cuts;
     tokio::select! {
+        biased;
         // Beside the pump, because that may be stuck in writing to a side that does not read.
         _ = cuts.wait_for(|mode| mode.cuts != born || mode.chaos == Chaos::Cut) => {}
-        () = pump(client, target, modes, &counters) => {}
+        () = pump(client, target, modes, born, &counters) => {}
     }
 }
 
-async fn pump(mut client: TcpStream, target: SocketAddr, mut modes: watch::Receiver<Mode>, counters: &Counters) {
+async fn pump(
+    mut client: TcpStream,
+    target: SocketAddr,
+    mut modes: watch::Receiver<Mode>,
+    born: u64,
+    counters: &Counters,
+) {
     let mut server = None;
     let mut passed = 0_u64;
     let (mut question, mut answer) = (vec![0_u8; 16 * 1024], vec![0_u8; 16 * 1024]);
@@ -196,14 +203,16 @@ async fn pump(mut client: TcpStream, target: SocketAddr, mut modes: watch::Recei
             }
             read = client.read(&mut question) => {
                 let Ok(count @ 1..) = read else { return };
-                hold(&mut modes).await;
+                if hold(&mut modes, born).await.is_none() {
+                    return;
+                }
                 if server.write_all(&question[..count]).await.is_err() {
                     return;
                 }
             }
             read = server.read(&mut answer) => {
                 let Ok(count @ 1..) = read else { return };
-                let chaos = hold(&mut modes).await;
+                let Some(chaos) = hold(&mut modes, born).await else { return };
                 let allowed = match chaos {
                     Chaos::ResetAfter(most) => usize::try_from(most.saturating_sub(passed)).unwrap_or(count).min(count),
                     _ => count,
@@ -224,15 +233,18 @@ async fn pump(mut client: TcpStream, target: SocketAddr, mut modes: watch::Recei
     }
 }
 
-/// Holds a piece back for as long as the mode asks for, and says which mode it goes on in.
-async fn hold(modes: &mut watch::Receiver<Mode>) -> Chaos {
+/// Holds a piece back for as long as the mode asks for, and says which mode it goes on in; `None` when the connection
+/// was cut since it was born.
+async fn hold(modes: &mut watch::Receiver<Mode>, born: u64) -> Option<Chaos> {
     let came = tokio::time::Instant::now();
     loop {
-        let chaos = modes.borrow_and_update().chaos;
-        let until = match chaos {
+        let mode = *modes.borrow_and_update();
+        let until = match mode.chaos {
+            Chaos::Cut => return None,
+            _ if mode.cuts != born => return None,
             Chaos::Delay(time) => Some(came + time),
             Chaos::Blackhole => None,
-            _ => return chaos,
+            chaos => return Some(chaos),
         };
         let over = async {
             match until {
@@ -241,8 +253,8 @@ async fn hold(modes: &mut watch::Receiver<Mode>) -> Chaos {
             }
         };
         tokio::select! {
-            () = over => return chaos,
-            changed = modes.changed() => if changed.is_err() { return chaos },
+            () = over => return Some(mode.chaos),
+            changed = modes.changed() => if changed.is_err() { return None },
         }
     }
 }
