@@ -65,7 +65,7 @@ fn the_documentations_examples_are_read_or_named() {
             assert!(place.line > 1 && !finding.message.is_empty(), "{file}: {finding:?}");
         }
         // Those that leave the name open are errors, with the line of the open name.
-        let open = fs::read_to_string(folder().unwrap().join("samples/githedgehog+docs").join(&file)).unwrap();
+        let open = fs::read_to_string(folder().unwrap().join("samples/githedgehog+docs").join(file)).unwrap();
         let is_error = |f: &&model::manifest::Finding| f.severity == Severity::Error;
         // The guide still shows a gateway in a namespace that the webhook refuses.
         let (namespace, errors): (Vec<_>, Vec<_>) =
