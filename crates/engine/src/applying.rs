@@ -127,8 +127,16 @@ impl Writer<'_> {
         if outcome.outcome.is_good() {
             self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(d.manifest.key.clone());
         }
-        if outcome.code == Some(Code::KubernetesUnauthorized) {
-            self.halt(Code::KubernetesUnauthorized, &outcome.message);
+        // What no object of this run can get past ends the run; going on would only repeat it object by object.
+        if let Some(
+            code @ (Code::KubernetesUnauthorized
+            | Code::ConnectionFailed
+            | Code::KubernetesUnavailable
+            | Code::KubernetesTimeout
+            | Code::KubernetesWebhookDown),
+        ) = outcome.code
+        {
+            self.halt(code, &outcome.message);
         }
         self.run.outcome(outcome);
         self.run.advance(Phase::Apply, self.done.fetch_add(1, Ordering::Relaxed) + 1, self.total);
@@ -146,8 +154,11 @@ impl Writer<'_> {
             let message = format!("The cluster does not serve the kind {}.", d.manifest.gvk);
             return self.refusal(key, OutcomeKind::NotAttempted, Code::KubernetesRejected, message, 0);
         };
+        // Where the live form is the one that Hedgerow itself verified last, there is nothing of others to overwrite.
+        let of_others = matches!(d.state, ObjectState::Modified | ObjectState::Conflict) || d.base.is_none();
         if let Some(shown) = self.rules.shown_comparison
             && d.live.is_some()
+            && of_others
             && d.changed_in.is_none_or(|at| at > shown)
         {
             let message = format!(

@@ -4,10 +4,12 @@
 //! What was judged before is remembered per fabric (resource version and manifest), so that a comparison that finds
 //! nothing new judges nothing again and writes one row.
 
+mod confirm;
 mod judge;
 mod memory;
 mod rollout;
 
+pub(crate) use confirm::confirm;
 pub(crate) use memory::Memories;
 pub(crate) use rollout::{Groups, state_of};
 
@@ -91,6 +93,7 @@ impl Compared {
 }
 
 /// What goes into a comparison.
+#[derive(Clone)]
 pub(crate) struct Input<'a> {
     pub fabric: &'a store::Fabric,
     pub operation_id: Option<i64>,
@@ -129,7 +132,13 @@ async fn compare_locked(shared: &Arc<Shared>, memory: &mut Memory, input: &Input
     let mut keys: BTreeSet<&ObjectKey> = manifests.keys().copied().collect();
     keys.extend(observation.live.keys());
     keys.extend(by_object.keys().copied());
-    keys.extend(memory.objects.keys().filter(|k| !observation.has_read(&k.group, &k.kind)));
+    // What is remembered of a kind that could not be read now stays, as unknown; a kind that is gone takes its objects.
+    let unread = |k: &&ObjectKey| {
+        let kinds = &observation.kinds;
+        !observation.has_read(&k.group, &k.kind)
+            && (kinds.find(&k.group, &k.kind).is_some() || kinds.may_be_incomplete())
+    };
+    keys.extend(memory.objects.keys().filter(unread));
     let gone: Vec<ObjectKey> = memory.objects.keys().filter(|k| !keys.contains(k)).cloned().collect();
     let keys: Vec<ObjectKey> = keys.into_iter().cloned().collect();
 
@@ -152,6 +161,7 @@ async fn compare_locked(shared: &Arc<Shared>, memory: &mut Memory, input: &Input
             findings: by_object.get(key).map_or(&[], Vec::as_slice),
             holdings: holdings.as_ref().map(|h| h.get(key).map_or(&[][..], Vec::as_slice)),
             known: memory.objects.get(key),
+            confirmation: memory.confirmations.get(key),
             managed: managed.contains(&(key.group.as_str(), key.kind.as_str())),
             readable: observation.has_read(&key.group, &key.kind),
         };

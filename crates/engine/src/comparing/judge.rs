@@ -1,5 +1,6 @@
 //! The verdict on one object, and the row that the store keeps of it.
 
+use super::confirm::Confirmation;
 use super::memory::Remembered;
 use model::compare::{FieldDiff, ObjectState, compare_object};
 use model::manifest::{Finding, Manifest, Severity};
@@ -23,6 +24,8 @@ pub(super) struct Case<'a> {
     /// Which agents hold it; `None` when the agents could not be read.
     pub holdings: Option<&'a [Holding]>,
     pub known: Option<&'a Remembered>,
+    /// What the server itself said of this very pair.
+    pub confirmation: Option<&'a Confirmation>,
     pub managed: bool,
     pub readable: bool,
 }
@@ -57,6 +60,19 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
     } else if !unjudged {
         (state, diffs) = compare_object(desired.map(AsRef::as_ref), case.live.map(AsRef::as_ref), base.as_ref());
     }
+    // The server knows its release's defaults and webhooks; where it has spoken of this very pair, its word counts.
+    let mut confirmed = None;
+    if let Some(spoken) = case.confirmation.filter(|c| c.is_of(case.manifest, case.live)) {
+        let normaliser_says = state == ObjectState::Equal;
+        confirmed = spoken.equal.map(|equal| equal == normaliser_says);
+        match spoken.equal {
+            Some(true) if !normaliser_says => (state, diffs) = (ObjectState::Equal, Vec::new()),
+            Some(false) if normaliser_says => {
+                (state, diffs) = (ObjectState::Undelivered, spoken.diffs.clone());
+            }
+            _ => {}
+        }
+    }
     let verified = state == ObjectState::Equal;
     let live_rv = if case.readable {
         resource_version(case.live).map(str::to_owned)
@@ -77,6 +93,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
         },
         changed_in: if moved { None } else { case.known.and_then(|k| k.changed_in) },
         live_rv,
+        confirmed,
         judged_here: true,
     };
     if case.known.is_some_and(|k| k.says_the_same(&remembered)) {
@@ -96,7 +113,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
         rank: kind::rank(&case.key.group, &case.key.kind),
         state,
         managed: case.managed,
-        confirmed: None,
+        confirmed,
         desired: desired.cloned(),
         live,
         base: base_change,

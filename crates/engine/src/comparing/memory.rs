@@ -1,5 +1,6 @@
 //! What is remembered of a fabric's objects between two comparisons: the mirror of its rows in the store.
 
+use super::confirm::Confirmation;
 use super::judge::{WITH_BASE, resource_version};
 use crate::findings::Checked;
 use crate::{Error, Shared};
@@ -24,6 +25,8 @@ pub(super) struct Remembered {
     pub holdings: Vec<Holding>,
     /// The comparison at which the live form was first seen; `None` until the present one has its id.
     pub changed_in: Option<i64>,
+    /// Whether the server confirmed the normaliser's verdict.
+    pub confirmed: Option<bool>,
     /// Whether it was judged by this process. What was only read from the store is judged anew.
     pub judged_here: bool,
 }
@@ -51,6 +54,7 @@ impl Remembered {
             && self.place == new.place
             && self.live_rv == new.live_rv
             && self.state == new.state
+            && self.confirmed == new.confirmed
             && self.managed == new.managed
             && self.findings == new.findings
             && self.holdings == new.holdings
@@ -64,6 +68,8 @@ pub(super) struct Memory {
     pub objects: HashMap<ObjectKey, Remembered>,
     /// What the source is found to be wrong with.
     pub checked: Checked,
+    /// What the server said of objects, each for one pair of desired and live.
+    pub confirmations: HashMap<ObjectKey, Confirmation>,
     /// When the reading began that is stored.
     pub newest: Option<jiff::Timestamp>,
 }
@@ -85,6 +91,7 @@ impl Memory {
                 findings: Vec::new(),
                 holdings: Vec::new(),
                 changed_in: Some(brief.changed_in),
+                confirmed: brief.confirmed,
                 judged_here: false,
             };
             self.objects.insert(brief.key, remembered);

@@ -6,11 +6,17 @@ use crate::run::Run;
 use crate::{Error, Shared};
 use cluster::{Cluster, Kinds};
 use futures::future::{BoxFuture, FutureExt};
+use jiff::SignedDuration;
 use model::Code;
 use model::operation::{Phase, PhaseState, Trigger};
 use source::Desired;
 use std::sync::Arc;
 use store::Fabric;
+
+/// How many comparisons of a fabric are kept, besides those that operations refer to.
+const COMPARISONS_KEPT: u32 = 100;
+/// How long scheduled operations are kept.
+const OPERATIONS_KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// The fabric as it is now; a run reads it once, at its beginning.
 pub(crate) async fn fabric(run: &Run) -> Result<Fabric, Error> {
@@ -121,15 +127,34 @@ pub(crate) async fn compare(
     desired: &Arc<Desired>,
     observation: &Observation,
 ) -> Result<Compared, Error> {
-    let input = Input {
+    comparing::compare(&run.shared, input(run, fabric, desired, observation)).await
+}
+
+fn input<'a>(run: &'a Run, fabric: &'a Fabric, desired: &'a Arc<Desired>, observation: &'a Observation) -> Input<'a> {
+    Input {
         fabric,
         operation_id: Some(run.operation.id),
         trigger: run.operation.trigger,
         desired,
         observation,
         problems: Vec::new(),
-    };
-    comparing::compare(&run.shared, input).await
+    }
+}
+
+/// Compares, lets the server confirm what differs, and stores the comparison.
+pub(crate) async fn compare_and_confirm(
+    run: &Run,
+    fabric: &Fabric,
+    cluster: &Cluster,
+    desired: &Arc<Desired>,
+    observation: &Observation,
+) -> Result<Compared, Error> {
+    let compared = compare(run, fabric, desired, observation).await?;
+    run.detail(Phase::Compare, "Asking the server about what differs");
+    if comparing::confirm(&run.shared, cluster, observation, &compared, fabric.id).await {
+        return compare(run, fabric, desired, observation).await;
+    }
+    Ok(compared)
 }
 
 /// The comparison that runs by itself: fetch, read, compare, store; a failure is stored as one.
@@ -171,6 +196,15 @@ async fn background_inner(shared: &Arc<Shared>, fabric: &Fabric, observed_at: ji
         observation: &observation,
         problems,
     };
-    comparing::compare(shared, input).await?;
+    let compared = comparing::compare(shared, input.clone()).await?;
+    if comparing::confirm(shared, &cluster, &observation, &compared, fabric.id).await {
+        comparing::compare(shared, input).await?;
+    }
+    let (comparisons, operations) = (shared.store.comparisons(), shared.store.operations());
+    if compared.comparison.id % 50 == 0 {
+        comparisons.prune(fabric.id, COMPARISONS_KEPT).await?;
+        let before = observed_at.checked_sub(OPERATIONS_KEPT).unwrap_or(observed_at);
+        operations.prune(fabric.id, before).await?;
+    }
     Ok(())
 }

@@ -18,7 +18,7 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
         let (cluster, kinds) = steps::connect(run, &fabric).await?;
         let observation = steps::observe(run, &fabric, &cluster, kinds, Phase::Observe).await?;
         run.begin(Phase::Compare, "Comparing");
-        let compared = steps::compare(run, &fabric, &desired, &observation).await?;
+        let compared = steps::compare_and_confirm(run, &fabric, &cluster, &desired, &observation).await?;
         run.end(Phase::Compare, compared.sentence());
         Ok::<_, Error>(compared)
     };

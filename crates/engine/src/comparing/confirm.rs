@@ -1,0 +1,147 @@
+//! The second voice: the server's own answer, a dry run of the very write that a sync would do. It is asked about what
+//! differs, and at a bounded rate about what is equal. A dead webhook or read-only credentials withhold confirmation,
+//! not the comparison.
+
+use super::Compared;
+use super::judge::resource_version;
+use crate::Shared;
+use crate::observing::Observation;
+use cluster::Cluster;
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{self, StreamExt};
+use model::compare::{FieldDiff, ObjectState, compare_object, desired_for_write};
+use model::manifest::Manifest;
+use model::{Code, ObjectKey};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Differing objects that the server is asked about in one comparison.
+const DIFFERING: usize = 40;
+/// Equal objects that it is asked about in one comparison, in turn.
+const EQUAL: usize = 4;
+/// How long asking may take; what is not answered by then is asked the next time.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// What the server said of one pair of desired and live.
+#[derive(Clone)]
+pub(crate) struct Confirmation {
+    desired: Arc<Value>,
+    live_rv: Option<String>,
+    /// Whether a write would change nothing; `None` when it refused.
+    pub equal: Option<bool>,
+    /// What a write would change.
+    pub diffs: Vec<FieldDiff>,
+}
+
+impl Confirmation {
+    /// Whether it is about this very pair.
+    pub fn is_of(&self, manifest: Option<&Manifest>, live: Option<&Arc<Value>>) -> bool {
+        manifest.is_some_and(|m| Arc::ptr_eq(&m.object, &self.desired))
+            && self.live_rv.as_deref() == resource_version(live)
+    }
+}
+
+struct Question {
+    key: ObjectKey,
+    desired: Arc<Value>,
+    live: Option<Arc<Value>>,
+    base: Option<Value>,
+    is_equal: bool,
+}
+
+/// Asks the server. `true` when what it said changes what is to be stored, so that the comparison is made again.
+pub(crate) async fn confirm(
+    shared: &Arc<Shared>,
+    cluster: &Cluster,
+    observation: &Observation,
+    compared: &Compared,
+    fabric_id: i64,
+) -> bool {
+    let memory = shared.memories.of(fabric_id);
+    let questions = questions(&*memory.lock().await, compared);
+    let asked: Vec<BoxFuture<'_, Option<(ObjectKey, Confirmation, bool)>>> =
+        questions.iter().map(|q| ask(cluster, observation, q).boxed()).collect();
+    let mut answers = Vec::new();
+    let collecting = stream::iter(asked).buffer_unordered(8).for_each(|answer| {
+        answers.extend(answer);
+        futures::future::ready(())
+    });
+    // What is answered within the limit counts, the rest is asked the next time.
+    let _ = tokio::time::timeout(LIMIT, collecting).await;
+    let mut news = false;
+    let mut memory = memory.lock().await;
+    for (key, confirmation, was_equal) in answers {
+        if let Some(equal) = confirmation.equal
+            && equal != was_equal
+        {
+            news = true;
+            tracing::warn!(fabric = fabric_id, object = %key, server_says_equal = equal,
+                "the server disagrees with the offline comparison; its word counts, and this is a defect to report");
+        }
+        // That a difference is confirmed is worth storing at once; of what is equal the next comparison tells.
+        news |= confirmation.equal.is_some() && !was_equal;
+        memory.confirmations.insert(key, confirmation);
+    }
+    news
+}
+
+fn questions(memory: &super::memory::Memory, compared: &Compared) -> Vec<Question> {
+    let unanswered = |key: &ObjectKey, manifest: &Manifest, live: Option<&Arc<Value>>| {
+        !memory.confirmations.get(key).is_some_and(|c| c.is_of(Some(manifest), live))
+    };
+    let mut questions: Vec<Question> = compared
+        .differing
+        .iter()
+        .filter(|d| unanswered(&d.manifest.key, &d.manifest, d.live.as_ref()))
+        .take(DIFFERING)
+        .map(|d| Question {
+            key: d.manifest.key.clone(),
+            desired: d.manifest.object.clone(),
+            live: d.live.clone(),
+            base: d.base.clone(),
+            is_equal: false,
+        })
+        .collect();
+    let equal = compared.equal.iter().filter_map(|key| {
+        let known = memory.objects.get(key)?;
+        let (desired, live) = (known.desired.as_ref()?, compared.live.get(key)?);
+        let answered = memory
+            .confirmations
+            .get(key)
+            .is_some_and(|c| Arc::ptr_eq(&c.desired, desired) && c.live_rv.as_deref() == resource_version(Some(live)));
+        (!answered).then(|| Question {
+            key: key.clone(),
+            desired: desired.clone(),
+            live: Some(live.clone()),
+            base: None,
+            is_equal: true,
+        })
+    });
+    questions.extend(equal.take(EQUAL));
+    questions
+}
+
+/// One question. `None` when there is no answer that says anything about the object.
+async fn ask(cluster: &Cluster, observation: &Observation, q: &Question) -> Option<(ObjectKey, Confirmation, bool)> {
+    let kind = observation.kinds.find(&q.key.group, &q.key.kind)?;
+    let object = desired_for_write(&q.desired, q.live.as_deref(), q.base.as_ref());
+    let answer = match &q.live {
+        Some(_) => cluster.replace(kind, &object, true).await,
+        None => cluster.create(kind, &object, true).await,
+    };
+    let (equal, diffs) = match answer {
+        Ok(written) => match &q.live {
+            Some(live) => {
+                let (state, diffs) = compare_object(Some(&written.object), Some(live), None);
+                (Some(state == ObjectState::Equal), diffs)
+            }
+            None => (Some(false), Vec::new()),
+        },
+        // It refuses: the object differs as the normaliser says, and why it cannot be delivered a sync will tell.
+        Err(e) if e.code() == Code::KubernetesRejected && !q.is_equal => (None, Vec::new()),
+        Err(_) => return None,
+    };
+    let live_rv = resource_version(q.live.as_ref()).map(str::to_owned);
+    Some((q.key.clone(), Confirmation { desired: q.desired.clone(), live_rv, equal, diffs }, q.is_equal))
+}
