@@ -11,9 +11,10 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
 use model::compare::{FieldDiff, ObjectState, compare_object, desired_for_write, removed_link_addresses};
 use model::operation::{ObjectOutcome, OutcomeKind, Phase};
+use model::plan::{Plan, reference_not_found};
 use model::{Code, ObjectKey};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -46,8 +47,8 @@ struct Writer<'a> {
     cluster: &'a Cluster,
     kinds: &'a Kinds,
     rules: &'a Rules,
-    /// Objects of this run that exist by now, or will: a reference to one of them that is "not found" only needs time.
-    coming: HashSet<(String, String)>,
+    /// What this run creates: a reference to one of these that is "not found" only needs time.
+    plan: &'a Plan,
     written: Mutex<HashSet<ObjectKey>>,
     stopped: Mutex<Option<(Code, String)>>,
     stop: AtomicBool,
@@ -60,18 +61,18 @@ pub(crate) async fn apply(
     run: &Run,
     cluster: &Cluster,
     kinds: &Kinds,
-    ranks: Vec<Vec<Differing>>,
+    plan: &Plan,
+    differing: &[Differing],
     rules: &Rules,
 ) -> Applied {
-    let total = ranks.iter().map(Vec::len).sum::<usize>() as u64;
-    let coming =
-        ranks.iter().flatten().map(|d| (d.manifest.key.kind.to_lowercase(), d.manifest.key.name.clone())).collect();
+    let total = plan.len() as u64;
+    let by_key: HashMap<&ObjectKey, &Differing> = differing.iter().map(|d| (&d.manifest.key, d)).collect();
     let writer = Writer {
         run,
         cluster,
         kinds,
         rules,
-        coming,
+        plan,
         written: Mutex::new(HashSet::new()),
         stopped: Mutex::new(None),
         stop: AtomicBool::new(false),
@@ -79,13 +80,14 @@ pub(crate) async fn apply(
         total,
     };
     run.advance(Phase::Apply, 0, total);
-    for rank in ranks {
+    for step in &plan.steps {
         if writer.stop.load(Ordering::Relaxed) {
             break;
         }
-        let kinds: BTreeSet<&str> = rank.iter().map(|d| d.manifest.key.kind.as_str()).collect();
+        let kinds: BTreeSet<&str> = step.writes.iter().map(|w| w.key.kind.as_str()).collect();
         run.detail(Phase::Apply, format!("Writing {}", kinds.into_iter().collect::<Vec<_>>().join(", ")));
-        let writes: Vec<BoxFuture<'_, ()>> = rank.iter().map(|d| writer.write(d).boxed()).collect();
+        let writes: Vec<BoxFuture<'_, ()>> =
+            step.writes.iter().filter_map(|w| by_key.get(&w.key)).map(|d| writer.write(d).boxed()).collect();
         stream::iter(writes).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     }
     Applied {
@@ -211,8 +213,7 @@ impl Writer<'_> {
                     Err(e) => return self.failed(key, &e, attempts),
                 }
             }
-            let waiting_for = crate::pending::reference_not_found(&error.to_string())
-                .filter(|r| self.coming.contains(&(r.kind.to_lowercase(), r.name.clone())));
+            let waiting_for = reference_not_found(&error.message).filter(|missing| self.plan.provides(missing));
             let transient = code.retryable() && code != Code::KubernetesConflict;
             if retries < RETRIES && (transient || waiting_for.is_some()) {
                 let pause = error.retry_after.unwrap_or_else(|| backoff(retries, attempts));

@@ -7,7 +7,9 @@ use crate::observing;
 use crate::run::{Finished, Run};
 use crate::{Error, preflight};
 use cluster::{Cluster, Kinds};
+use model::compare::Verdict;
 use model::operation::{ObjectOutcome, OutcomeKind, Phase, PhaseState};
+use model::plan::{Plan, Selection};
 use model::{Code, ObjectKey};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
@@ -79,7 +81,7 @@ async fn write(run: &Run, cluster: &Cluster, kinds: &Kinds, compared: &Compared)
         shown_comparison: run.operation.shown_comparison_id,
         allow_address_removal: run.operation.options["allow_address_removal"].as_bool().unwrap_or(false),
     };
-    let applied = applying::apply(run, cluster, kinds, ranks(&compared.differing), &rules).await;
+    let applied = applying::apply(run, cluster, kinds, &plan(&compared.differing), &compared.differing, &rules).await;
     if let Some((code, why)) = &applied.stopped {
         run.leave_rest(&format!("Not tried, because the run stopped before: {why}"), *code);
     }
@@ -93,13 +95,23 @@ async fn write(run: &Run, cluster: &Cluster, kinds: &Kinds, compared: &Compared)
     applied
 }
 
-/// Differing objects by rank, in apply order; what refers to others of its own kind comes a step later.
-fn ranks(differing: &[Differing]) -> Vec<Vec<Differing>> {
-    let mut by_rank: BTreeMap<crate::pending::Rank, Vec<Differing>> = BTreeMap::new();
-    for d in differing {
-        by_rank.entry(crate::pending::rank_of(&d.manifest.object)).or_default().push(d.clone());
-    }
-    by_rank.into_values().collect()
+/// What is to be written, in dependency order.
+fn plan(differing: &[Differing]) -> Plan {
+    let verdicts: Vec<Verdict> = differing
+        .iter()
+        .map(|d| Verdict {
+            key: d.manifest.key.clone(),
+            gvk: d.manifest.gvk.clone(),
+            state: d.state,
+            diffs: Vec::new(),
+            findings: Vec::new(),
+        })
+        .collect();
+    let desired = |key: &ObjectKey| {
+        let found = differing.iter().find(|d| d.manifest.key == *key)?;
+        Some(found.manifest.object.as_ref())
+    };
+    model::plan::plan(&verdicts, &Selection::All, desired)
 }
 
 /// Reads everything again: only what is equal now counts as live.
