@@ -5,11 +5,11 @@
 use crate::error::Error;
 use crate::history::{self, Commit};
 use crate::layout::{self, File, finding};
+
 use crate::repository::Repository;
 use crate::tree;
 use model::Code;
-use model::manifest::{Finding, Limits, Location, Manifest, Parsed, Severity};
-use model::manifest::{collect, parse_file};
+use model::manifest::{Finding, Limits, Location, Manifest, Parsed, Severity, collect, parse_file};
 use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -122,7 +122,7 @@ impl Repository {
             let text = format!("The path holds {objects} objects; {} are allowed.", limits.objects);
             return Err(Error::new(Code::SourceTooLarge, text));
         }
-        let all = collect(parsed);
+        let all = collect(parsed.into_iter());
         findings.extend(all.findings);
         findings.sort_by(|a, b| place(a).cmp(&place(b)));
         Ok(Desired { commit, manifests: all.manifests, findings, files })
