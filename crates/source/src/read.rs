@@ -1,5 +1,5 @@
 //! The manifests at a commit. Files are parsed once: what a blob holds cannot change, so parsed files are kept by
-//! blob, path and namespace, and whole results by tree. Reading an unchanged tree again starts no parser, and reading
+//! path, blob and namespace, and whole results by tree. Reading an unchanged tree again starts no parser, and reading
 //! the same commit again starts no git either.
 
 use crate::error::Error;
@@ -45,16 +45,16 @@ struct Scope {
 pub(crate) struct Cache {
     /// Whole results by tree; newest last.
     results: Vec<(Scope, String, Arc<Desired>)>,
-    /// Parsed files.
-    files: HashMap<(Scope, String, String), Kept>,
-    /// Counts reads; files that two reads did not use are dropped.
-    round: u64,
+    /// Parsed files by path, per scope.
+    files: HashMap<Scope, HashMap<String, Kept>>,
 }
 
+/// What a file held when it was last read.
 #[derive(Debug)]
 struct Kept {
+    /// The blob that was parsed.
+    id: String,
     parsed: Arc<Parsed>,
-    round: u64,
 }
 
 impl Cache {
@@ -70,6 +70,20 @@ impl Cache {
         self.results.push((scope, tree, desired));
         let surplus = self.results.len().saturating_sub(KEPT);
         self.results.drain(..surplus);
+        // A scope of which no result is left is not read any more.
+        let results = &self.results;
+        self.files.retain(|scope, _| results.iter().any(|(s, ..)| s == scope));
+    }
+
+    fn file(&self, scope: &Scope, file: &File) -> Option<Arc<Parsed>> {
+        self.files.get(scope)?.get(&file.path).filter(|kept| kept.id == file.id).map(|kept| kept.parsed.clone())
+    }
+
+    /// Remembers exactly these files of a scope.
+    fn keep_files(&mut self, scope: &Scope, files: &[File], parsed: &[Arc<Parsed>]) {
+        let kept = files.iter().zip(parsed);
+        let kept = kept.map(|(f, p)| (f.path.clone(), Kept { id: f.id.clone(), parsed: p.clone() }));
+        self.files.insert(scope.clone(), kept.collect());
     }
 }
 
@@ -135,35 +149,20 @@ impl Repository {
         scope: &Scope,
         limits: &Limits,
     ) -> Result<Vec<(String, Parsed)>, Error> {
-        let mut slots: Vec<Option<Arc<Parsed>>> = Vec::with_capacity(files.len());
-        let round = {
-            let mut cache = self.cache();
-            cache.round += 1;
-            let round = cache.round;
-            for file in &files {
-                let kept = cache.files.get_mut(&(scope.clone(), file.id.clone(), file.path.clone()));
-                slots.push(kept.map(|kept| {
-                    kept.round = round;
-                    kept.parsed.clone()
-                }));
-            }
-            round
+        let known: Vec<Option<Arc<Parsed>>> = {
+            let cache = self.cache();
+            files.iter().map(|file| cache.file(scope, file)).collect()
         };
-        let missing: Vec<usize> = (0..files.len()).filter(|i| slots[*i].is_none()).collect();
-        let wanted: Vec<File> = missing.iter().map(|i| files[*i].clone()).collect();
-        let fresh = self.load(wanted, scope, limits).await?;
-        {
-            let mut cache = self.cache();
-            for (index, parsed) in missing.into_iter().zip(fresh) {
-                let file = &files[index];
-                let key = (scope.clone(), file.id.clone(), file.path.clone());
-                cache.files.insert(key, Kept { parsed: parsed.clone(), round });
-                slots[index] = Some(parsed);
-            }
-            cache.files.retain(|_, kept| kept.round + 1 >= round);
+        let missing = files.iter().zip(&known).filter(|(_, known)| known.is_none());
+        let missing: Vec<File> = missing.map(|(file, _)| file.clone()).collect();
+        let unchanged = missing.is_empty();
+        let mut fresh = self.load(missing, scope, limits).await?.into_iter();
+        let parsed: Vec<Arc<Parsed>> =
+            known.into_iter().map(|known| known.or_else(|| fresh.next()).unwrap_or_default()).collect();
+        if !unchanged {
+            self.cache().keep_files(scope, &files, &parsed);
         }
-        let parsed = slots.into_iter().map(|slot| slot.map(|p| (*p).clone()).unwrap_or_default());
-        Ok(files.into_iter().map(|f| f.path).zip(parsed).collect())
+        Ok(files.into_iter().map(|f| f.path).zip(parsed.iter().map(|p| (**p).clone())).collect())
     }
 
     /// Reads and parses files that are not in the cache.
