@@ -112,6 +112,9 @@ async fn what_is_not_followed_is_named() {
         ("file_name", "\u{fffd}\u{fffd}.yaml"),
     ];
     assert_eq!(rules(&desired), expected);
+    let warned =
+        |rule: &str| desired.findings.iter().filter(|f| f.rule == rule && f.severity == Severity::Warning).count();
+    assert_eq!((warned("symlink"), warned("submodule")), (1, 1), "a link that is no manifest is no warning");
 }
 
 #[tokio::test]
@@ -125,6 +128,8 @@ async fn limits_are_errors_with_their_number() {
     let limits = Limits { file_bytes: 1_000, ..Limits::default() };
     let desired = source.read_within(&limits).await.unwrap();
     assert_eq!(rules(&desired), [("file_too_large", "big.yaml")]);
+    // It was not even loaded: this is the sentence of who lists the files, not of who parses them.
+    assert!(desired.findings[0].message.ends_with("It is not read."), "{:?}", desired.findings[0]);
     assert_eq!(desired.manifests.len(), 5);
     for limits in [Limits { files: 5, ..Limits::default() }, Limits { objects: 5, ..Limits::default() }] {
         let error = source.read_within(&limits).await.unwrap_err();
