@@ -136,7 +136,7 @@ impl Repository {
             let text = format!("The path holds {objects} objects; {} are allowed.", limits.objects);
             return Err(Error::new(Code::SourceTooLarge, text));
         }
-        let all = collect(parsed.into_iter());
+        let all = collect(parsed);
         findings.extend(all.findings);
         findings.sort_by(|a, b| place(a).cmp(&place(b)));
         Ok(Desired { commit, manifests: all.manifests, findings, files })
