@@ -6,6 +6,8 @@
 mod certificate;
 mod kubeconfig;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper_rustls::{DefaultServerNameResolver, FixedServerNameResolver, ResolveServerName};
 use jiff::Timestamp;
 use kube::config::AuthInfo;
@@ -57,7 +59,7 @@ pub struct Access {
     tls: Arc<ClientConfig>,
     tls_name: Option<ServerName<'static>>,
     verify_tls: bool,
-    client_certificate_expires: Option<Timestamp>,
+    credentials_expire: Option<Timestamp>,
 }
 
 /// What both forms of credentials come down to.
@@ -105,6 +107,8 @@ impl Access {
             );
             return Err(ConfigError::new(parts.field, message));
         }
+        let token_expires = parts.auth.token.as_ref().and_then(|t| expiry(t.expose_secret()));
+        let credentials_expire = expires.into_iter().chain(token_expires).min();
         let tls_name = parts
             .tls_name
             .map(|name| {
@@ -113,15 +117,7 @@ impl Access {
             })
             .transpose()?;
         let tls = certificate::client_config(parts.ca, parts.identity, verify_tls, parts.field)?;
-        Ok(Self {
-            server,
-            uri,
-            auth: parts.auth,
-            tls: Arc::new(tls),
-            tls_name,
-            verify_tls,
-            client_certificate_expires: expires,
-        })
+        Ok(Self { server, uri, auth: parts.auth, tls: Arc::new(tls), tls_name, verify_tls, credentials_expire })
     }
 
     /// The address of the API server.
@@ -134,9 +130,10 @@ impl Access {
         self.verify_tls
     }
 
-    /// When the client certificate expires, if there is one.
-    pub fn client_certificate_expires(&self) -> Option<Timestamp> {
-        self.client_certificate_expires
+    /// When the credentials end by themselves, as far as they say so: a client certificate does, and a token of
+    /// `kubectl create token`, which lasts an hour unless told otherwise.
+    pub fn credentials_expire(&self) -> Option<Timestamp> {
+        self.credentials_expire
     }
 
     pub(crate) fn uri(&self) -> &http::Uri {
@@ -165,7 +162,7 @@ impl fmt::Debug for Access {
             .field("server", &self.server)
             .field("verify_tls", &self.verify_tls)
             .field("token", &self.auth.token.is_some())
-            .field("client_certificate_expires", &self.client_certificate_expires)
+            .field("credentials_expire", &self.credentials_expire)
             .finish_non_exhaustive()
     }
 }
@@ -224,6 +221,14 @@ fn clean_token(token: &SecretString) -> Result<SecretString, String> {
         );
     }
     Ok(SecretString::from(text.to_owned()))
+}
+
+/// The `exp` of a JSON Web Token. Only the API server can verify it; here it serves as a warning.
+fn expiry(token: &str) -> Option<Timestamp> {
+    let payload = token.split('.').nth(1)?;
+    let payload = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+    Timestamp::from_second(claims.get("exp")?.as_i64()?).ok()
 }
 
 #[cfg(test)]

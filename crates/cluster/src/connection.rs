@@ -3,6 +3,7 @@
 use crate::kinds::{Kinds, Problem};
 use crate::review::{Review, Verb};
 use crate::{Cluster, Error, ErrorKind, TlsReason};
+use jiff::Timestamp;
 use model::Code;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -88,6 +89,8 @@ pub struct TestReport {
     pub identity: Option<String>,
     /// The name that the server knows us by.
     pub user: Option<String>,
+    /// When the credentials end by themselves, as far as they say so.
+    pub credentials_expire: Option<Timestamp>,
     /// Hedgehog's kinds.
     pub kinds: Vec<FoundKind>,
     /// What discovery could not read.
@@ -114,6 +117,7 @@ impl Cluster {
             latency_ms: None,
             identity: None,
             user: None,
+            credentials_expire: self.inner.credentials_expire,
             kinds: Vec::new(),
             problems: Vec::new(),
             missing: Vec::new(),
@@ -134,6 +138,12 @@ impl Cluster {
             report.outcome = outcome(&error);
             report.code = Some(error.code());
             report.message = error.message.clone();
+            if let (Outcome::Unauthorized, Some(end)) = (report.outcome, report.credentials_expire)
+                && end <= Timestamp::now()
+            {
+                report.message =
+                    format!("The credentials ended on {}; enter new ones.", end.strftime("%Y-%m-%d %H:%M UTC"));
+            }
         }
         report
     }

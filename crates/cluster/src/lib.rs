@@ -23,6 +23,7 @@ mod account;
 mod address;
 mod allow;
 mod call;
+mod column;
 mod connection;
 mod discover;
 mod error;
@@ -45,6 +46,7 @@ pub use object::Written;
 pub use review::{Review, Verb};
 
 use gate::Gate;
+use jiff::Timestamp;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,6 +80,7 @@ struct Inner {
     client: kube::Client,
     server: String,
     verifies_tls: bool,
+    credentials_expire: Option<Timestamp>,
     limits: Limits,
     gate: Gate,
 }
@@ -87,12 +90,19 @@ impl Cluster {
     ///
     /// Must be called inside a tokio runtime, because the client keeps a task of its own there.
     pub fn connect(access: &Access, limits: Limits) -> Result<Cluster, Error> {
-        let client = transport::client(access, limits.connect).map_err(|message| {
+        let client = transport::client(access, limits).map_err(|message| {
             Error::new(ErrorKind::Config, format!("prepare the connection to {}", access.server()), message)
         })?;
         let gate = Gate::new(limits.concurrency);
-        let (server, verifies_tls) = (access.server().to_owned(), access.verifies_tls());
-        Ok(Self { inner: Arc::new(Inner { client, server, verifies_tls, limits, gate }) })
+        let inner = Inner {
+            client,
+            server: access.server().to_owned(),
+            verifies_tls: access.verifies_tls(),
+            credentials_expire: access.credentials_expire(),
+            limits,
+            gate,
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The address of the API server.

@@ -4,6 +4,7 @@
 //! ALPN, lets the connect limit cover everything up to the first request, pings idle connections so that a dead one is
 //! noticed, and types its failures so that they can be told apart without reading texts.
 
+use crate::Limits;
 use crate::access::Access;
 use http::Uri;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -17,7 +18,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tower::{BoxError, Service, ServiceBuilder};
 
-/// How often an HTTP/2 connection is pinged, and how long the answer may take.
+/// How often an HTTP/2 connection is pinged, and how long the answer may take: both together are less than the limit of
+/// a call, so that a call on a dead connection ends by noticing that, and the next one makes a new connection.
 const PING_EVERY: Duration = Duration::from_secs(15);
 const PING_ANSWER: Duration = Duration::from_secs(10);
 const IDLE: Duration = Duration::from_secs(90);
@@ -36,7 +38,7 @@ pub(crate) struct DnsFailure {
 pub(crate) struct ConnectDeadline(pub(crate) Duration);
 
 /// Builds the client; the reason as a sentence when it cannot be built.
-pub(crate) fn client(access: &Access, connect: Duration) -> Result<kube::Client, String> {
+pub(crate) fn client(access: &Access, limits: Limits) -> Result<kube::Client, String> {
     if tokio::runtime::Handle::try_current().is_err() {
         return Err("The client must be built inside a tokio runtime.".to_owned());
     }
@@ -47,16 +49,18 @@ pub(crate) fn client(access: &Access, connect: Duration) -> Result<kube::Client,
     http.enforce_http(false);
     http.set_nodelay(true);
     http.set_keepalive(Some(PING_EVERY));
+    let ping_every = PING_EVERY.min(limits.request / 2);
+    let ping_answer = PING_ANSWER.min(limits.request / 3);
     let https = hyper_rustls::HttpsConnector::new(http, access.tls(), false, access.server_name_resolver());
 
     let hyper = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE)
-        .http2_keep_alive_interval(PING_EVERY)
-        .http2_keep_alive_timeout(PING_ANSWER)
+        .http2_keep_alive_interval(ping_every)
+        .http2_keep_alive_timeout(ping_answer)
         .http2_keep_alive_while_idle(true)
-        .build::<_, Body>(Deadline { inner: https, limit: connect });
+        .build::<_, Body>(Deadline { inner: https, limit: limits.connect });
 
     let auth = config.auth_layer().map_err(|e| format!("The credentials cannot be sent: {e}."))?;
     let headers = config.extra_headers_layer().map_err(|e| format!("The impersonation cannot be sent: {e}."))?;

@@ -56,7 +56,7 @@ fn what_a_server_can_use_is_accepted() {
     // A path beside inline data is what some tools leave behind; the data counts.
     let both = format!("client-certificate: /a, client-certificate-data: {pem}, client-key-data: {key}");
     let access = check(&kubeconfig(&ca, &both)).unwrap();
-    assert_eq!(access.client_certificate_expires(), Some("2030-01-01T00:00:00Z".parse().unwrap()));
+    assert_eq!(access.credentials_expire(), Some("2030-01-01T00:00:00Z".parse().unwrap()));
     // Other contexts do not matter.
     let other = kubeconfig(&ca, TOKEN) + "- name: none\n  user: {exec: {command: aws, apiVersion: v1}}\n";
     check(&other).unwrap();
@@ -210,4 +210,16 @@ fn no_secret_is_in_debug() {
     let access = check(&text).unwrap();
     let shown = format!("{credentials:?} {endpoint:?} {access:?}");
     assert!(!shown.contains("s3cr3t") && !shown.contains(&STANDARD.encode(&key)[20..40]), "{shown}");
+}
+
+#[test]
+fn the_end_of_a_token_is_read_where_it_says_so() {
+    let (pem, _) = certificate(2030);
+    let ends = |token: &str| endpoint("https://h", token, Some(&pem)).unwrap().credentials_expire();
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"sub":"a","exp":1780272000}"#);
+    // One that has ended is not refused here: the server's own answer is the evidence.
+    assert_eq!(ends(&format!("e30.{payload}.sig")), Some("2026-06-01T00:00:00Z".parse().unwrap()));
+    for silent in ["abc", "a.b.c", "..", "K10abc::server:x", "e30.e30.sig"] {
+        assert_eq!(ends(silent), None, "{silent}");
+    }
 }

@@ -50,13 +50,18 @@ fn classify(server: &str, error: &Dyn) -> (ErrorKind, String) {
     }
     if let Some(hyper) = links.iter().find_map(|e| e.downcast_ref::<hyper::Error>()) {
         if hyper.is_timeout() {
-            return (ErrorKind::Timeout, format!("The connection to {server} stopped answering."));
+            return (ErrorKind::ConnectionCut, silent(server));
         }
         if hyper.is_parse() {
             return (ErrorKind::Protocol, format!("What answers at {server} does not speak HTTP."));
         }
     }
     (ErrorKind::ConnectionCut, format!("{server} closed the connection before the answer was complete."))
+}
+
+/// Not a timeout of the call: pings, or TCP itself, found nobody at the other end any more.
+fn silent(server: &str) -> String {
+    format!("The connection to {server} went silent.")
 }
 
 fn io_fault(server: &str, kind: io::ErrorKind, connecting: bool) -> Option<(ErrorKind, String)> {
@@ -70,7 +75,7 @@ fn io_fault(server: &str, kind: io::ErrorKind, connecting: bool) -> Option<(Erro
         }
         K::PermissionDenied => (ErrorKind::Unreachable, format!("This machine's firewall forbids {server}.")),
         K::TimedOut if connecting => (ErrorKind::Unreachable, format!("No connection to {server} in time.")),
-        K::TimedOut => (ErrorKind::Timeout, format!("The connection to {server} stopped answering.")),
+        K::TimedOut => (ErrorKind::ConnectionCut, silent(server)),
         K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe | K::UnexpectedEof | K::NotConnected => {
             let (kind, when) = match connecting {
                 true => (ErrorKind::Unreachable, "while it was being made"),

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 async fn list(cluster: &Cluster) -> Result<usize, Error> {
@@ -293,9 +293,90 @@ async fn a_connection_that_died_is_replaced() {
     let cluster = connect(&format!("https://{}", proxy.address()), &server.ca, limits());
     assert_eq!(list(&cluster).await.unwrap(), 1);
     proxy.set(testkit::Chaos::Cut);
-    let error = failure(&cluster).await;
+    let cut = testkit::eventually(Duration::from_secs(20), "the proxy is cut", || async {
+        list(&cluster).await.err().ok_or("still answered")
+    });
+    let error = cut.await.unwrap();
     assert!(matches!(error.kind, ErrorKind::Unreachable | ErrorKind::ConnectionCut), "{error:?}");
     proxy.set(testkit::Chaos::Pass);
     // The proxy listens again a moment later.
     testkit::eventually(Duration::from_secs(20), "the same client reads again", || list(&cluster)).await.unwrap();
+}
+
+#[tokio::test]
+async fn calls_that_are_given_up_free_their_places() {
+    let server = Server::start(|request| async move {
+        match request.uri().path().ends_with("/version") {
+            true => crate::support::json(200, &json!({"gitVersion": "v1"})),
+            false => pending::<Answer>().await,
+        }
+    })
+    .await;
+    let cluster = server.cluster_with(Limits { concurrency: 2, ..limits() });
+    for _ in 0..5 {
+        let given_up =
+            tokio::time::timeout(Duration::from_millis(50), futures::future::join(list(&cluster), list(&cluster)));
+        assert!(given_up.await.is_err());
+    }
+    cluster.version().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_is_dropped_closes_its_connections() {
+    let server = Server::start(|_| async { crate::support::page(&["a"], "", None) }).await;
+    let proxy = testkit::ChaosProxy::start(&format!("127.0.0.1:{}", server.port)).await.unwrap();
+    let cluster = connect(&format!("https://{}", proxy.address()), &server.ca, limits());
+    list(&cluster).await.unwrap();
+    assert_eq!(proxy.open(), 1);
+    drop(cluster);
+    let closed = testkit::eventually(Duration::from_secs(20), "the connection is closed", || async {
+        if proxy.open() == 0 { Ok(()) } else { Err(format!("{} open", proxy.open())) }
+    });
+    closed.await.unwrap();
+}
+
+/// A proxy that forgets the connections it has: they stay open, and nothing comes through any more. New ones work. It
+/// is what a stateful firewall does after a restart.
+async fn forgetful_proxy(target: u16) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let forgotten = Arc::new(AtomicUsize::new(0));
+    let (known, accepted) = (forgotten.clone(), AtomicUsize::new(0));
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let (number, known) = (accepted.fetch_add(1, Ordering::SeqCst), known.clone());
+            tokio::spawn(async move {
+                let mut far = tokio::net::TcpStream::connect(("127.0.0.1", target)).await.unwrap();
+                let (mut there, mut back) = ([0; 4096], [0; 4096]);
+                loop {
+                    let (from_near, count) = tokio::select! {
+                        read = near.read(&mut there) => (true, read.unwrap_or(0)),
+                        read = far.read(&mut back) => (false, read.unwrap_or(0)),
+                    };
+                    while number < known.load(Ordering::SeqCst) {
+                        tokio::time::sleep(Duration::from_secs(3600)).await;
+                    }
+                    let sent = match from_near {
+                        true => far.write_all(&there[..count]).await,
+                        false => near.write_all(&back[..count]).await,
+                    };
+                    if count == 0 || sent.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (url, forgotten)
+}
+
+#[tokio::test]
+async fn a_connection_that_went_silent_is_noticed_and_replaced_within_one_call() {
+    let server = Server::start(|_| async { crate::support::page(&["a"], "", None) }).await;
+    let (url, forgotten) = forgetful_proxy(server.port).await;
+    let cluster = connect(&url, &server.ca, Limits { request: Duration::from_secs(6), ..limits() });
+    assert_eq!(list(&cluster).await.unwrap(), 1);
+    forgotten.store(1, Ordering::SeqCst);
+    assert_eq!(list(&cluster).await.unwrap(), 1);
+    assert_eq!(server.connections.load(Ordering::SeqCst), 2, "over a second connection");
 }
