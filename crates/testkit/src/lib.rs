@@ -33,7 +33,7 @@ pub use api_front::{ApiCall, ApiFront, Rule};
 pub use browser::{Browser, BrowserOptions, ConsoleLine, PageRequest};
 pub use chaos::{Chaos, ChaosProxy};
 pub use console::{Console, ConsoleOptions, hedgerow};
-pub use control_plane::{Access, Answer, ControlPlane, KubeClient, Lease, TokenUser, kubectl, read_crds};
+pub use control_plane::{Access, Answer, Change, ControlPlane, KubeClient, Lease, TokenUser, kubectl, read_crds};
 pub use eventually::eventually;
 pub use git_server::{GitMode, GitServer};
 pub use http_user::{Cookie, Form, HttpUser, Page};

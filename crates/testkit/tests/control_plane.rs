@@ -1,8 +1,9 @@
 //! The control plane is real: it stores, refuses, forgets and comes back.
 
 use anyhow::Result;
+use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
-use testkit::{Access, Chaos, ChaosProxy, ControlPlane, KubeClient, kubectl};
+use testkit::{Access, Change, Chaos, ChaosProxy, ControlPlane, KubeClient, kubectl};
 
 /// A kind of our own in one of Hedgehog's groups, so that nothing here needs files.
 fn crd(kind: &str, plural: &str) -> Value {
@@ -49,6 +50,29 @@ async fn objects_are_stored_read_changed_and_deleted() -> Result<()> {
     assert_eq!(cluster.kubectl(&["get", "vpcs", "one", "-o", "jsonpath={.spec.vlan}"]).await?, "1002");
     client.delete("VPC", "one").await?;
     assert_eq!(client.get("VPC", "one").await?, None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_watch_tells_what_is_and_what_becomes() -> Result<()> {
+    let cluster = ControlPlane::pool().await?;
+    cluster.replace_crds(&[crd("VPC", "vpcs")]).await?;
+    let client = cluster.client()?;
+    client.create(&vpc("early", 1)).await?;
+    let changes = client.watch("VPC").await?;
+    client.create(&vpc("late", 2)).await?;
+    client.patch("VPC", "late", &json!({"spec": {"vlan": 3}})).await?;
+    client.delete("VPC", "early").await?;
+    let told: Vec<String> = changes
+        .take(5)
+        .map_ok(|change| match change {
+            Change::Put(object) => format!("{} {}", object["metadata"]["name"], object["spec"]["vlan"]),
+            Change::Synced => "synced".to_owned(),
+            Change::Gone(object) => format!("{} gone", object["metadata"]["name"]),
+        })
+        .try_collect()
+        .await?;
+    assert_eq!(told, ["\"early\" 1", "synced", "\"late\" 2", "\"late\" 3", "\"early\" gone"]);
     Ok(())
 }
 

@@ -7,7 +7,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use futures::{Stream, StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
+use tokio::io::AsyncBufReadExt;
 
 /// What the API server answered.
 #[derive(Debug, Clone)]
@@ -26,6 +28,29 @@ impl Answer {
         }
         let reason = self.body["message"].as_str().map_or_else(|| self.body.to_string(), str::to_owned);
         bail!("{what}: {} {reason}", self.status)
+    }
+}
+
+/// What a watch tells.
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// An object that is there, is new, or has changed.
+    Put(Value),
+    /// Everything that was there at the start has been told.
+    Synced,
+    /// An object that is gone, as it was last.
+    Gone(Value),
+}
+
+impl Change {
+    fn read(line: &str) -> Result<Self> {
+        let mut event: Value = serde_json::from_str(line).context("read an event of the watch")?;
+        let object = event["object"].take();
+        match event["type"].as_str() {
+            Some("ADDED" | "MODIFIED") => Ok(Self::Put(object)),
+            Some("DELETED") => Ok(Self::Gone(object)),
+            other => bail!("the watch says {other:?}: {object}"),
+        }
     }
 }
 
@@ -179,6 +204,33 @@ impl KubeClient {
     pub async fn delete(&self, kind: &str, name: &str) -> Result<()> {
         let path = self.object_path(kind, name).await?;
         self.request("DELETE", &path, None).await?.success(&format!("delete {kind} {name}")).map(drop)
+    }
+
+    /// All objects of a kind, and then every change of them: first a [`Change::Put`] for each that is there, then
+    /// [`Change::Synced`], then what happens. It ends with an error when the server ends the watch.
+    pub async fn watch(&self, kind: &str) -> Result<impl Stream<Item = Result<Change>> + use<>> {
+        let path = self.resource(kind).await?.path(None);
+        let list = self.request("GET", &path, None).await?.success(&format!("list {kind}"))?;
+        let mut first: Vec<Result<Change>> = Vec::new();
+        for item in list["items"].as_array().into_iter().flatten() {
+            first.push(Ok(Change::Put(item.clone())));
+        }
+        first.push(Ok(Change::Synced));
+        let version = list["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+        let url = format!("{}{path}?watch=1&resourceVersion={version}", self.server);
+        // Open for as long as it is wanted, unlike every other request.
+        let mut request = self.http.get(url).timeout(Duration::from_secs(24 * 3600));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.with_context(|| format!("watch {kind}"))?.error_for_status()?;
+        let bytes = response.bytes_stream().map_err(std::io::Error::other);
+        let lines = tokio_util::io::StreamReader::new(bytes).lines();
+        let changes = stream::try_unfold(lines, |mut lines| async move {
+            let line = lines.next_line().await.context("read the watch")?.context("the server ended the watch")?;
+            anyhow::Ok(Some((Change::read(&line)?, lines)))
+        });
+        Ok(stream::iter(first).chain(changes))
     }
 
     async fn object_path(&self, kind: &str, name: &str) -> Result<String> {

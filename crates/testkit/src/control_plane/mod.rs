@@ -18,7 +18,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 pub use access::{Access, TokenUser};
-pub use client::{Answer, KubeClient};
+pub use client::{Answer, Change, KubeClient};
 pub use crds::read_crds;
 pub use pool::Lease;
 
