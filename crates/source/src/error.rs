@@ -238,13 +238,15 @@ const RULES: &[Rule] = &[
 pub(crate) fn classify(doing: &str, place: &Place, said: &str) -> (Trouble, Error) {
     let lower = said.to_lowercase();
     let detail = last_words(said);
-    for rule in RULES {
+    let here = matches!(place, Place::Local);
+    // The rules are about servers; of a call that talks to none, only the disk's words mean something.
+    for rule in RULES.iter().filter(|rule| !here || rule.code == Code::StoreUnavailable) {
         if rule.any.iter().any(|text| lower.contains(text)) {
             let message = format!("{}{}", place.name(), rule.says);
             return (rule.trouble, Error { code: rule.code, message, detail });
         }
     }
-    let code = if matches!(place, Place::Local) { Code::Internal } else { Code::SourceUnreachable };
+    let code = if here { Code::Internal } else { Code::SourceUnreachable };
     let why = detail.clone().unwrap_or_else(|| "git gave no reason".into());
     (Trouble::Other, Error { code, message: format!("{doing} failed{}: {why}.", place.of()), detail })
 }
@@ -302,6 +304,15 @@ mod tests {
         for (said, expected) in cases {
             assert_eq!(code(said), expected, "{said}");
         }
+    }
+
+    #[test]
+    fn a_damaged_folder_of_ours_is_not_the_server_s_fault() {
+        let (_, error) = classify("Reading files", &Place::Local, "fatal: not a git repository: '[repository]'");
+        assert_eq!(error.code, Code::Internal);
+        assert!(error.message.starts_with("Reading files failed: fatal: not a git repository"), "{error}");
+        let (_, error) = classify("Writing the commit", &Place::Local, "error: No space left on device");
+        assert_eq!(error.code, Code::StoreUnavailable);
     }
 
     #[test]

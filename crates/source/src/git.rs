@@ -61,7 +61,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("submodule.recurse", "false"),
     ("http.followRedirects", "false"),
     ("http.lowSpeedLimit", "1"),
-    ("http.lowSpeedTime", "120"),
+    ("http.lowSpeedTime", "30"),
     ("gc.autoDetach", "false"),
     ("gc.packRefs", "false"),
     ("gc.pruneExpire", "30.days.ago"),

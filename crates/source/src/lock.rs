@@ -1,6 +1,7 @@
 //! One writer per repository, across processes: a lock of the operating system on a file beside the repository. It
 //! ends with the process that holds it, so nothing of it can be stale. A `git` that writes holds it too (as its
-//! standard input), so that the child of a Hedgerow that was killed still counts.
+//! standard input), so that the child of a Hedgerow that was killed still counts. Such an orphan ends by itself, within
+//! half a minute when its server is silent (`http.lowSpeedTime`, ssh's `ServerAliveInterval`).
 //!
 //! Who holds it may remove what a killed git left: git's own lock files are plain files, and would block for ever.
 
@@ -88,4 +89,42 @@ fn locks_below(folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    fn soon(millis: u64) -> Instant {
+        Instant::now() + Duration::from_millis(millis)
+    }
+
+    #[tokio::test]
+    async fn a_child_keeps_the_lock_after_its_parent_let_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let lock = Lock::acquire(&path, soon(0)).await.unwrap();
+        let Stdin::Held(file) = lock.held().unwrap() else { panic!("a held file was promised") };
+        let mut child = Command::new("sleep").arg("600").stdin(Stdio::from(file)).spawn().unwrap();
+        drop(lock);
+        let error = Lock::acquire(&path, soon(100)).await.unwrap_err();
+        assert_eq!(error.code, Code::SourceTimeout);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        Lock::acquire(&path, soon(5_000)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_gets_the_lock_when_it_is_free() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let first = Lock::acquire(&path, soon(0)).await.unwrap();
+        let waiting = tokio::spawn({
+            let path = path.clone();
+            async move { Lock::acquire(&path, soon(10_000)).await.map(drop) }
+        });
+        drop(first);
+        waiting.await.unwrap().unwrap();
+    }
 }

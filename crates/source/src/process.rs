@@ -185,3 +185,74 @@ fn emit(line: &mut Vec<u8>, on_line: OnLine<'_>) {
         on_line(text.trim());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    fn sh(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    fn within(seconds: u64) -> Instant {
+        Instant::now() + Duration::from_secs(seconds)
+    }
+
+    async fn simply(script: &str, limit: usize, seconds: u64) -> Result<Output, Failure> {
+        run(sh(script), Stdin::Empty, limit, within(seconds), None, std::future::pending()).await
+    }
+
+    #[tokio::test]
+    async fn output_errors_and_status_come_back() {
+        let output = simply("echo out; echo err >&2; exit 3", 100, 30).await.unwrap();
+        assert_eq!((output.stdout.as_slice(), output.stderr.as_str()), (b"out\n".as_slice(), "err\n"));
+        assert_eq!(output.status.code(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn output_is_bounded_and_errors_keep_their_end() {
+        assert!(matches!(simply("yes", 10_000, 30).await, Err(Failure::TooMuch)));
+        assert_eq!(simply("printf 12345", 5, 30).await.unwrap().stdout, b"12345");
+        let output = simply("yes word | head -c 200000 >&2; echo the reason >&2", 100, 30).await.unwrap();
+        assert!(output.stderr.len() <= STDERR_BYTES && output.stderr.ends_with("the reason\n"));
+    }
+
+    #[tokio::test]
+    async fn a_deadline_ends_the_whole_group_even_when_it_does_not_listen() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("pid");
+        // The grandchild ignores SIGTERM, and keeps the pipes open.
+        let script = format!("(trap '' TERM; echo $$ > '{}'; while :; do sleep 1; done) & wait", file.display());
+        let started = Instant::now();
+        assert!(matches!(simply(&script, 100, 1).await, Err(Failure::Deadline)));
+        assert!(started.elapsed() < Duration::from_secs(30));
+        let group: i32 = std::fs::read_to_string(&file).unwrap().trim().parse().unwrap();
+        let group = Pid::from_raw(group).unwrap();
+        while rustix::process::test_kill_process_group(group).is_ok() {
+            assert!(started.elapsed() < Duration::from_secs(30), "the grandchild is still there");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn input_larger_than_a_pipe_is_fed_while_output_is_read() {
+        let input = vec![b'x'; 1 << 20];
+        let output = run(sh("cat"), Stdin::Bytes(input.clone()), 2 << 20, within(30), None, std::future::pending());
+        assert_eq!(output.await.unwrap().stdout, input);
+        // A program that does not read is no failure of ours.
+        let output = run(sh("exit 7"), Stdin::Bytes(input), 10, within(30), None, std::future::pending());
+        assert_eq!(output.await.unwrap().status.code(), Some(7));
+    }
+
+    #[tokio::test]
+    async fn progress_comes_line_by_line_without_control_characters() {
+        let lines = Mutex::new(Vec::new());
+        let on_line = |line: &str| lines.lock().unwrap().push(line.to_owned());
+        let script = "printf 'a 10%%\\ra 20%%\\r\\nremote: \\033[31mred\\n\\nlast' >&2";
+        run(sh(script), Stdin::Empty, 10, within(30), Some(&on_line), std::future::pending()).await.unwrap();
+        assert_eq!(*lines.lock().unwrap(), ["a 10%", "a 20%", "remote: [31mred", "last"]);
+    }
+}
