@@ -32,7 +32,7 @@ metadata:
     kubernetes.io/service-account.name: {name_yaml}
 type: kubernetes.io/service-account-token
 ---
-# Reading: Hedgehog's objects, their definitions, and which cluster this is.
+# Reading: Hedgehog's objects, their definitions, which cluster this is, and whether the namespace exists.
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
@@ -46,7 +46,7 @@ rules:
     verbs: ["get", "list", "watch"]
   - apiGroups: [""]
     resources: ["namespaces"]
-    resourceNames: ["kube-system"]
+    resourceNames: ["kube-system", {namespace_yaml}]
     verbs: ["get"]
 ---
 apiVersion: rbac.authorization.k8s.io/v1

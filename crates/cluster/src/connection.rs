@@ -1,8 +1,9 @@
 //! Test Connection: everything that can be said about a cluster without changing it.
 
+use crate::call::Call;
 use crate::kinds::{Kinds, Problem};
 use crate::review::{Review, Verb};
-use crate::{Cluster, Error, ErrorKind, TlsReason};
+use crate::{Cluster, Error, ErrorKind, TlsReason, address};
 use jiff::Timestamp;
 use model::Code;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub enum Outcome {
     Forbidden,
     /// A Kubernetes API without Hedgehog's kinds.
     NoKinds,
+    /// A cluster without the fabric's namespace; its lists would be empty, not refused.
+    NoNamespace,
     /// Something answers, but not a Kubernetes API.
     NotKubernetes,
     /// The server failed; see the message.
@@ -171,7 +174,30 @@ impl Cluster {
         let refused = |reads: bool| reviews.iter().any(|r| r.needed && !r.allowed && r.verb.reads() == reads);
         (report.can_read, report.can_write) = (!refused(true), !refused(false));
         conclude(report, found);
+        if report.outcome != Outcome::NoKinds && self.lacks_namespace(namespace).await? {
+            report.outcome = Outcome::NoNamespace;
+            report.code = Some(Code::ClusterConfigInvalid);
+            report.message = format!(
+                "Connected, but the cluster has no namespace '{namespace}'. Hedgehog's objects live in 'default'."
+            );
+        }
         Ok(())
+    }
+}
+
+impl Cluster {
+    /// Whether the namespace is certain not to exist. Credentials that may not look at it leave that open.
+    async fn lacks_namespace(&self, namespace: &str) -> Result<bool, Error> {
+        if namespace.is_empty() {
+            return Ok(false);
+        }
+        let path = format!("/api/v1/namespaces/{}", address::escape(namespace));
+        match self.call(&Call::get(format!("read the namespace {namespace}"), path)).await {
+            Ok(_) => Ok(false),
+            Err(e) if e.kind == ErrorKind::NotFound => Ok(true),
+            Err(e) if e.kind == ErrorKind::Forbidden => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 }
 

@@ -122,6 +122,16 @@ async fn a_client_certificate_logs_in() {
 }
 
 #[tokio::test]
+async fn a_namespace_that_does_not_exist_is_no_empty_fabric() {
+    let plane = ControlPlane::pool().await.unwrap();
+    plane.replace_crds(&basic()).await.unwrap();
+    let cluster = connect(&plane.kubeconfig_admin());
+    let report = cluster.test("defualt").await;
+    assert_eq!((report.outcome, report.code), (Outcome::NoNamespace, Some(Code::ClusterConfigInvalid)));
+    assert!(report.message.contains("'defualt'"), "{}", report.message);
+}
+
+#[tokio::test]
 async fn the_recommended_account_is_enough_and_not_more() {
     let plane = ControlPlane::pool().await.unwrap();
     let mut definitions = basic();

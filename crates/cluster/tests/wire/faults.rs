@@ -380,3 +380,21 @@ async fn a_connection_that_went_silent_is_noticed_and_replaced_within_one_call()
     assert_eq!(list(&cluster).await.unwrap(), 1);
     assert_eq!(server.connections.load(Ordering::SeqCst), 2, "over a second connection");
 }
+
+#[tokio::test]
+async fn a_server_without_http2_is_spoken_to_all_the_same() {
+    let shown = Shown { old_http: true, ..Shown::default() };
+    let server = Server::showing(shown, |request| async move {
+        assert_eq!(request.version(), http::Version::HTTP_11);
+        match request.uri().path().ends_with("/version") {
+            true => crate::support::json(200, &json!({"gitVersion": "v1"})),
+            false => half("{", Some(io::Error::from(io::ErrorKind::BrokenPipe))),
+        }
+    })
+    .await;
+    let cluster = server.cluster();
+    assert_eq!(cluster.version().await.unwrap().http, "HTTP/1.1");
+    let four = || cluster.version();
+    futures::future::try_join_all([four(), four(), four(), four()]).await.unwrap();
+    assert_eq!(failure(&cluster).await.kind, ErrorKind::ConnectionCut);
+}

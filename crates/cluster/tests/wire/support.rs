@@ -32,11 +32,13 @@ pub struct Shown {
     pub wants_client: bool,
     /// Whether the server shows a self-signed CA certificate as its own.
     pub as_authority: bool,
+    /// Whether the server speaks HTTP/1.1 only, as many proxies do.
+    pub old_http: bool,
 }
 
 impl Default for Shown {
     fn default() -> Self {
-        Self { names: vec!["127.0.0.1"], until: 2100, wants_client: false, as_authority: false }
+        Self { names: vec!["127.0.0.1"], until: 2100, wants_client: false, as_authority: false, old_http: false }
     }
 }
 
@@ -154,7 +156,7 @@ fn certificates(shown: &Shown) -> (String, rustls::ServerConfig) {
         builder.with_no_client_auth()
     };
     let mut config = builder.with_single_cert(chain, key).unwrap();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = if shown.old_http { Vec::new() } else { vec![b"h2".to_vec(), b"http/1.1".to_vec()] };
     (ca_pem, config)
 }
 
