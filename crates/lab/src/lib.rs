@@ -1,1 +1,27 @@
-//! Room to be filled.
+//! An in-process Kubernetes API with Hedgehog's kinds, for demo, drills and tests: unmodified kubectl works against it.
+//!
+//! ```text
+//! kinds, profiles   the facts: definitions, built-in switch profiles
+//! admission         what Hedgehog's webhooks default and refuse, as pure functions and as a webhook server
+//! api               the Kubernetes API: discovery, objects, watches, tables, server-side apply
+//! faults            what can be made to go wrong while it runs
+//! lab               the handle: start, load, look, stop
+//! ```
+//!
+//! It is no proof of anything: what counts is a real kube-apiserver, for which the definitions and the webhooks serve too.
+
+pub mod admission;
+mod api;
+pub mod faults;
+pub mod identity;
+pub mod kinds;
+mod lab;
+pub mod profiles;
+#[cfg(test)]
+mod recorded;
+pub mod serve;
+
+pub use api::ApiError;
+pub use faults::{Fault, FaultPlan, Faults, Rejection, RequestFault};
+pub use identity::Identity;
+pub use lab::{Lab, LoadError, Options, StartError};

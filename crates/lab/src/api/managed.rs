@@ -1,0 +1,383 @@
+//! managedFields: who set which field, and when. Lists are owned as a whole, as in all of Hedgehog's kinds.
+//!
+//! Ownership is worked out before the mutating webhooks run, so what they fill in belongs to nobody, and what they
+//! take out stays owned. That is what kube-apiserver does, and why it matters to whoever reads managedFields.
+
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A path of keys; a last key of `.` stands for the existence of an object that has fields of its own.
+type Path = Vec<String>;
+/// Paths that one manager owns.
+type Set = BTreeSet<Path>;
+
+/// Who writes, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Writer<'a> {
+    pub manager: &'a str,
+    pub apply: bool,
+    pub subresource: Option<&'a str>,
+    pub time: &'a str,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Entry {
+    manager: String,
+    operation: String,
+    subresource: Option<String>,
+    api_version: String,
+    time: Option<String>,
+    set: Set,
+}
+
+fn read(object: &Value) -> Vec<Entry> {
+    let entries = object["metadata"]["managedFields"].as_array().map_or(&[][..], Vec::as_slice);
+    entries
+        .iter()
+        .map(|e| {
+            let text = |key: &str| e.get(key).and_then(Value::as_str).map(str::to_owned);
+            let mut set = Set::new();
+            collect(&e["fieldsV1"], &mut Vec::new(), &mut set);
+            Entry {
+                manager: text("manager").unwrap_or_default(),
+                operation: text("operation").unwrap_or_default(),
+                subresource: text("subresource"),
+                api_version: text("apiVersion").unwrap_or_default(),
+                time: text("time"),
+                set,
+            }
+        })
+        .collect()
+}
+
+fn collect(fields: &Value, path: &mut Path, set: &mut Set) {
+    for (key, inner) in fields.as_object().into_iter().flatten() {
+        path.push(key.strip_prefix("f:").unwrap_or(key).to_owned());
+        if inner.as_object().is_none_or(Map::is_empty) {
+            set.insert(path.clone());
+        } else {
+            collect(inner, path, set);
+        }
+        path.pop();
+    }
+}
+
+fn fields_v1(set: &Set) -> Value {
+    let mut root = Map::new();
+    for path in set {
+        let mut at = &mut root;
+        for key in path {
+            let key = if key == "." { ".".to_owned() } else { format!("f:{key}") };
+            let inner = at.entry(key).or_insert_with(|| json!({}));
+            match inner.as_object_mut() {
+                Some(inner) => at = inner,
+                None => break,
+            }
+        }
+    }
+    Value::Object(root)
+}
+
+fn write(object: &mut Value, mut entries: Vec<Entry>) {
+    entries.retain(|e| !e.set.is_empty());
+    let list: Vec<Value> = entries
+        .iter()
+        .map(|e| {
+            let mut entry = json!({"manager": e.manager, "operation": e.operation, "apiVersion": e.api_version});
+            if let Some(time) = &e.time {
+                entry["time"] = json!(time);
+            }
+            entry["fieldsType"] = json!("FieldsV1");
+            entry["fieldsV1"] = fields_v1(&e.set);
+            if let Some(subresource) = &e.subresource {
+                entry["subresource"] = json!(subresource);
+            }
+            entry
+        })
+        .collect();
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        if list.is_empty() {
+            metadata.shift_remove("managedFields");
+        } else {
+            metadata.insert("managedFields".to_owned(), Value::Array(list));
+        }
+    }
+}
+
+/// All fields of an object that can be owned, with their values.
+fn leaves(object: &Value) -> BTreeMap<Path, &Value> {
+    let mut all = BTreeMap::new();
+    for (key, value) in object.as_object().into_iter().flatten() {
+        match key.as_str() {
+            "apiVersion" | "kind" => {}
+            "metadata" => {
+                for part in ["labels", "annotations", "finalizers", "ownerReferences"] {
+                    if let Some(value) = value.get(part) {
+                        walk(value, &mut vec!["metadata".to_owned(), part.to_owned()], &mut all);
+                    }
+                }
+            }
+            _ => walk(value, &mut vec![key.clone()], &mut all),
+        }
+    }
+    all
+}
+
+fn walk<'a>(value: &'a Value, path: &mut Path, all: &mut BTreeMap<Path, &'a Value>) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            path.push(".".to_owned());
+            all.insert(path.clone(), &Value::Null);
+            path.pop();
+            for (key, inner) in fields {
+                path.push(key.clone());
+                walk(inner, path, all);
+                path.pop();
+            }
+        }
+        _ => _ = all.insert(path.clone(), value),
+    }
+}
+
+fn own<'a>(entries: &'a mut Vec<Entry>, writer: &Writer, api_version: &str) -> &'a mut Entry {
+    let operation = if writer.apply { "Apply" } else { "Update" };
+    let same = |e: &Entry| {
+        e.manager == writer.manager && e.operation == operation && e.subresource.as_deref() == writer.subresource
+    };
+    let at = entries.iter().position(same).unwrap_or_else(|| {
+        entries.push(Entry {
+            manager: writer.manager.to_owned(),
+            operation: operation.to_owned(),
+            subresource: writer.subresource.map(str::to_owned),
+            api_version: api_version.to_owned(),
+            time: None,
+            set: Set::new(),
+        });
+        entries.len() - 1
+    });
+    &mut entries[at]
+}
+
+/// Ownership after a create or an update: what changed belongs to the writer, what is gone to nobody.
+pub(super) fn after_update(old: Option<&Value>, new: &mut Value, writer: &Writer) {
+    let mut entries = old.map(read).unwrap_or_default();
+    let before = old.map(leaves).unwrap_or_default();
+    let after = leaves(new);
+    let changed: Set = after.iter().filter(|(p, v)| before.get(*p) != Some(v)).map(|(p, _)| p.clone()).collect();
+    let gone: Set = before.keys().filter(|p| !after.contains_key(*p)).cloned().collect();
+    drop(after);
+    for entry in &mut entries {
+        entry.set.retain(|p| !changed.contains(p) && !gone.contains(p));
+    }
+    if !changed.is_empty() {
+        let api_version = new["apiVersion"].as_str().unwrap_or_default().to_owned();
+        let own = own(&mut entries, writer, &api_version);
+        own.set.extend(changed);
+        own.time = Some(writer.time.to_owned());
+    } else if !gone.is_empty() {
+        for entry in entries.iter_mut().filter(|e| e.manager == writer.manager && e.operation == "Update") {
+            entry.time = Some(writer.time.to_owned());
+        }
+    }
+    write(new, entries);
+}
+
+/// Whether two versions of an object differ in nothing, or only in the times of ownership.
+pub(super) fn equal_but_for_times(old: &Value, new: &Value) -> bool {
+    if old == new {
+        return true;
+    }
+    let without_times = |object: &Value| {
+        let mut object = object.clone();
+        for entry in object["metadata"]["managedFields"].as_array_mut().into_iter().flatten() {
+            if let Some(entry) = entry.as_object_mut() {
+                entry.shift_remove("time");
+            }
+        }
+        object
+    };
+    without_times(old) == without_times(new)
+}
+
+/// The outcome of server-side apply, before admission.
+pub(super) enum Applied {
+    /// The merged object.
+    Merged(Value),
+    /// Managers and fields that stand against it.
+    Conflicts(Vec<(String, String)>),
+}
+
+/// Merges an applied configuration into the object that is there.
+pub(super) fn apply(live: Option<&Value>, config: &Value, writer: &Writer, force: bool) -> Applied {
+    let base = live.cloned().unwrap_or_else(|| {
+        json!({"apiVersion": config["apiVersion"], "kind": config["kind"],
+            "metadata": {"name": config["metadata"]["name"], "namespace": config["metadata"]["namespace"]}})
+    });
+    let mut entries = read(&base);
+    let current = leaves(&base);
+    let wanted = leaves(config);
+    let is_own = |e: &Entry| e.manager == writer.manager && e.operation == "Apply";
+
+    let mut conflicts = Vec::new();
+    for (path, value) in &wanted {
+        if path.last().is_some_and(|k| k == ".") || current.get(path) == Some(value) {
+            continue;
+        }
+        for entry in entries.iter().filter(|e| !is_own(e) && e.set.contains(path)) {
+            conflicts.push((entry.manager.clone(), dotted(path)));
+        }
+    }
+    if !conflicts.is_empty() && !force {
+        conflicts.sort();
+        conflicts.dedup();
+        return Applied::Conflicts(conflicts);
+    }
+
+    let wanted_set: Set = wanted.keys().cloned().collect();
+    let dropped: Vec<Path> = entries
+        .iter()
+        .filter(|e| is_own(e))
+        .flat_map(|e| e.set.iter())
+        .filter(|p| !wanted_set.contains(*p))
+        .filter(|p| !entries.iter().any(|e| !is_own(e) && e.set.contains(*p)))
+        .cloned()
+        .collect();
+    let mut merged = base.clone();
+    for path in &dropped {
+        remove(&mut merged, path);
+    }
+    // An object that is dropped takes with it what nobody owns, such as defaults; what others own comes back.
+    for path in entries.iter().filter(|e| !is_own(e)).flat_map(|e| e.set.iter()) {
+        let under = |d: &Path| d.last().is_some_and(|k| k == ".") && path.starts_with(&d[..d.len() - 1]);
+        if let Some(value) = current.get(path)
+            && path.last().is_some_and(|k| k != ".")
+            && dropped.iter().any(under)
+        {
+            insert(&mut merged, path, value);
+        }
+    }
+    let mut changed = !dropped.is_empty();
+    for (path, value) in &wanted {
+        if path.last().is_some_and(|k| k == ".") {
+            continue;
+        }
+        if current.get(path) != Some(value) {
+            changed = true;
+            for entry in entries.iter_mut().filter(|e| !is_own(e)) {
+                entry.set.remove(path);
+            }
+        }
+        insert(&mut merged, path, value);
+    }
+    let api_version = config["apiVersion"].as_str().unwrap_or_default().to_owned();
+    let own = own(&mut entries, writer, &api_version);
+    if changed || own.set != wanted_set || own.time.is_none() {
+        own.time = Some(writer.time.to_owned());
+    }
+    own.set = wanted_set;
+    write(&mut merged, entries);
+    Applied::Merged(merged)
+}
+
+/// `.spec.subnets.default.vlan`.
+fn dotted(path: &Path) -> String {
+    path.iter().map(|key| format!(".{key}")).collect()
+}
+
+fn insert(object: &mut Value, path: &Path, value: &Value) {
+    let mut at = object;
+    for key in path {
+        if !at.is_object() {
+            *at = json!({});
+        }
+        at = &mut at[key.as_str()];
+    }
+    // An object that was applied empty does not wipe the fields that others put into it.
+    if !(value.as_object().is_some_and(Map::is_empty) && at.is_object()) {
+        *at = value.clone();
+    }
+}
+
+/// Removes a field, or with the existence of an object all of it.
+fn remove(object: &mut Value, path: &Path) {
+    let path = if path.last().is_some_and(|k| k == ".") { &path[..path.len() - 1] } else { &path[..] };
+    let Some((last, parents)) = path.split_last() else { return };
+    let mut at = object;
+    for key in parents {
+        match at.get_mut(key.as_str()) {
+            Some(inner) => at = inner,
+            None => return,
+        }
+    }
+    if let Some(fields) = at.as_object_mut() {
+        fields.shift_remove(last.as_str());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn writer(manager: &str, apply: bool) -> Writer<'_> {
+        Writer { manager, apply, subresource: None, time: "2026-01-01T00:00:00Z" }
+    }
+
+    fn vpc(spec: Value) -> Value {
+        json!({"apiVersion": "g/v1", "kind": "VPC", "metadata": {"name": "v", "labels": {"a": "b"}}, "spec": spec})
+    }
+
+    fn owned(object: &Value, manager: &str) -> Value {
+        let entries = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+        entries.into_iter().find(|e| e["manager"] == manager).map_or(Value::Null, |e| e["fieldsV1"].clone())
+    }
+
+    #[test]
+    fn a_change_moves_ownership_and_nothing_else() {
+        let mut first = vpc(json!({"vlan": 1, "list": [1], "deep": {"x": 1}}));
+        after_update(None, &mut first, &writer("a", false));
+        assert_eq!(
+            owned(&first, "a"),
+            json!({"f:metadata": {"f:labels": {".": {}, "f:a": {}}},
+                "f:spec": {".": {}, "f:deep": {".": {}, "f:x": {}}, "f:list": {}, "f:vlan": {}}})
+        );
+        let mut second = first.clone();
+        second["spec"]["vlan"] = json!(2);
+        second["spec"]["deep"] = json!({});
+        after_update(Some(&first), &mut second, &writer("b", false));
+        assert_eq!(owned(&second, "b"), json!({"f:spec": {"f:vlan": {}, "f:deep": {}}}));
+        assert_eq!(
+            owned(&second, "a"),
+            json!({"f:metadata": {"f:labels": {".": {}, "f:a": {}}}, "f:spec": {".": {}, "f:list": {}}})
+        );
+    }
+
+    #[test]
+    fn apply_conflicts_with_others_unless_forced() {
+        let mut live = vpc(json!({"vlan": 1, "other": 1}));
+        after_update(None, &mut live, &writer("a", false));
+        let config = vpc(json!({"vlan": 2}));
+        let Applied::Conflicts(conflicts) = apply(Some(&live), &config, &writer("b", true), false) else {
+            panic!("no conflict");
+        };
+        assert_eq!(conflicts, [("a".to_owned(), ".spec.vlan".to_owned())]);
+        let Applied::Merged(merged) = apply(Some(&live), &config, &writer("b", true), true) else { panic!("conflict") };
+        assert_eq!(merged["spec"], json!({"vlan": 2, "other": 1}));
+        assert!(owned(&merged, "a")["f:spec"].get("f:vlan").is_none());
+        assert!(owned(&merged, "b")["f:spec"].get("f:vlan").is_some());
+    }
+
+    #[test]
+    fn apply_takes_away_only_what_it_owns_alone() {
+        let writer = writer("b", true);
+        let config = vpc(json!({"mine": 1, "shared": 1, "deep": {"x": 1}}));
+        let Applied::Merged(mut live) = apply(None, &config, &writer, false) else { panic!("conflict") };
+        live["spec"]["defaulted"] = json!(true);
+        let Applied::Merged(live) =
+            apply(Some(&live), &vpc(json!({"shared": 1})), &Writer { manager: "c", ..writer.clone() }, false)
+        else {
+            panic!("conflict")
+        };
+        let Applied::Merged(live) = apply(Some(&live), &vpc(json!({})), &writer, false) else { panic!("conflict") };
+        assert_eq!(live["spec"], json!({"shared": 1, "defaulted": true}));
+    }
+}
