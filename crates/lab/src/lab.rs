@@ -2,6 +2,7 @@
 
 use crate::{
     admission::FabricSettings,
+    agents::{AgentTimings, Simulation},
     api::{
         self, ApiError, App,
         registry::Registry,
@@ -21,6 +22,9 @@ use std::{
 };
 use tokio::net::TcpListener;
 
+/// The field manager of what the fabric controller writes.
+const CONTROLLER: &str = "manager";
+
 /// How a lab is started.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -32,6 +36,8 @@ pub struct Options {
     pub token: Option<String>,
     /// Come back as this lab: same authority, same token, same cluster.
     pub identity: Option<Identity>,
+    /// How fast the simulated agents are.
+    pub agents: AgentTimings,
     /// CustomResourceDefinitions to serve instead of the lab's own.
     pub crds: Option<Vec<Value>>,
     /// Address plan and limits that the admission rules use.
@@ -45,6 +51,7 @@ impl Default for Options {
             empty: true,
             token: None,
             identity: None,
+            agents: AgentTimings::default(),
             crds: None,
             settings: FabricSettings::default(),
         }
@@ -88,6 +95,7 @@ pub struct Lab {
     identity: Identity,
     address: SocketAddr,
     server: Option<Server>,
+    simulation: Option<Simulation>,
 }
 
 impl Lab {
@@ -110,13 +118,13 @@ impl Lab {
             faults: faults.clone(),
             token: identity.token().into(),
             address: address.to_string().into(),
+            openapi_index: Arc::default(),
         };
-        let server = Server::start(listener, tls, api::router(app), faults.cuts());
-        let lab = Self { store, faults, identity, address, server: Some(server) };
-        lab.load(
-            profiles::built_in().iter().filter(|p| lab.store.registry.of_object(p).is_some()).cloned(),
-            "manager",
-        )?;
+        let mut lab = Self { store, faults, identity, address, server: None, simulation: None };
+        let known = |p: &&Value| lab.store.registry.of_object(p).is_some();
+        lab.load(profiles::built_in().iter().filter(known).cloned(), CONTROLLER)?;
+        lab.simulation = Some(Simulation::start(&lab.store, &lab.faults, options.agents));
+        lab.server = Some(Server::start(listener, tls, api::router(app), lab.faults.cuts()));
         Ok(lab)
     }
 
@@ -223,6 +231,7 @@ impl Lab {
 
     /// Stops the lab and waits until its port is free.
     pub async fn stop(mut self) {
+        self.simulation = None;
         if let Some(server) = self.server.take() {
             server.stop().await;
         }

@@ -3,6 +3,7 @@
 //! ```text
 //! kinds, profiles   the facts: definitions, built-in switch profiles
 //! admission         what Hedgehog's webhooks default and refuse, as pure functions and as a webhook server
+//! agents            a simulated fabric controller and simulated agents
 //! api               the Kubernetes API: discovery, objects, watches, tables, server-side apply
 //! faults            what can be made to go wrong while it runs
 //! lab               the handle: start, load, look, stop
@@ -11,6 +12,7 @@
 //! It is no proof of anything: what counts is a real kube-apiserver, for which the definitions and the webhooks serve too.
 
 pub mod admission;
+pub mod agents;
 mod api;
 pub mod faults;
 pub mod identity;
@@ -21,6 +23,7 @@ pub mod profiles;
 mod recorded;
 pub mod serve;
 
+pub use agents::AgentTimings;
 pub use api::ApiError;
 pub use faults::{Fault, FaultPlan, Faults, Rejection, RequestFault};
 pub use identity::Identity;

@@ -202,6 +202,55 @@ fn changes_end_as_recorded() {
     }
 }
 
+/// What the recorded agents hold, by name, the planned ones hold too, with equal specs.
+#[test]
+fn agents_embed_what_was_recorded() {
+    let Some(cluster) = with_pairs() else { return };
+    let planned = crate::agents::plan(&cluster.store).objects;
+    let recorded = recording("agents.jsonl").unwrap();
+    assert_eq!(recorded.len(), 8);
+    let mut compared = 0;
+    for agent in recorded {
+        let same = |o: &&Value| o["kind"] == agent["kind"] && o["metadata"]["name"] == agent["metadata"]["name"];
+        let own = planned.iter().find(same).unwrap_or_else(|| panic!("{} is missing", agent["metadata"]["name"]));
+        let name = &agent["metadata"]["name"];
+        for part in ["role", "description", "switch", "redundancyGroupPeers", "attachedVPCs", "configuredVPCSubnets"] {
+            assert_eq!(own["spec"].get(part), agent["spec"].get(part), "{name}: {part}");
+        }
+        for part in [
+            "vpcs",
+            "vpcAttachments",
+            "vpcPeers",
+            "connections",
+            "switches",
+            "externals",
+            "externalAttachments",
+            "externalPeerings",
+            "ipv4Namespaces",
+            "vlanNamespaces",
+        ] {
+            if agent["kind"] == "GatewayAgent" {
+                continue;
+            }
+            assert_eq!(own["spec"].get(part), agent["spec"].get(part), "{name}: {part}");
+            compared += own["spec"].get(part).and_then(Value::as_object).map_or(0, serde_json::Map::len);
+        }
+        if agent["kind"] == "GatewayAgent" {
+            for part in ["gateway", "groups", "peerings", "communities", "config"] {
+                assert_eq!(own["spec"][part], agent["spec"][part], "{name}: {part}");
+            }
+            let names = |v: &Value| {
+                v["spec"]["vpcs"].as_object().unwrap().keys().cloned().collect::<std::collections::BTreeSet<_>>()
+            };
+            assert_eq!(names(own), names(&agent), "{name}: vpcs");
+        }
+        let (labels, recorded) = (own["metadata"].get("labels"), agent["metadata"].get("labels"));
+        assert_eq!(labels, recorded, "{name}: labels");
+        assert_eq!(own["metadata"].get("annotations"), agent["metadata"].get("annotations"), "{name}: annotations");
+    }
+    assert!(compared > 100, "{compared}");
+}
+
 #[test]
 fn built_in_profiles_are_as_recorded() {
     let Some(mut recorded) = recording("switchprofiles.jsonl") else { return };

@@ -134,6 +134,24 @@ impl<'a> Parsed<'a> {
     }
 }
 
+/// Which devices a Connection connects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConnectionEnds {
+    /// Names of its switches.
+    pub switches: BTreeSet<String>,
+    /// Names of its servers.
+    pub servers: BTreeSet<String>,
+}
+
+impl ConnectionEnds {
+    /// The devices of a Connection object.
+    pub fn of(connection: &Value) -> Self {
+        let parsed = Parsed::of(connection);
+        let all = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+        Self { switches: all(parsed.switches()), servers: all(parsed.servers()) }
+    }
+}
+
 /// What may not change while the Connection exists.
 pub(super) fn immutable(old: Option<&Value>, new: &Value) -> Verdict {
     let Some(old) = old else { return Ok(()) };

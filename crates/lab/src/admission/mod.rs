@@ -23,6 +23,7 @@ mod vpc;
 mod vpc_dhcp;
 mod webhook;
 
+pub use connection::ConnectionEnds;
 pub use ports::PortMap;
 pub use settings::FabricSettings;
 pub use snapshot::{Objects, SharedObjects};

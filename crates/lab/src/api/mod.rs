@@ -7,7 +7,9 @@ mod managed;
 mod meta;
 mod objects;
 mod openapi;
+mod openapi_v2;
 mod patch;
+mod protobuf;
 pub(crate) mod registry;
 mod request;
 mod reviews;
@@ -33,11 +35,11 @@ use axum::{
 use objects::Call;
 use request::{Query, Target};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use store::Store;
 
 /// The version of Kubernetes that the lab says it is.
-pub(crate) const VERSION: &str = "v1.33.4";
+pub(crate) const VERSION: &str = "v1.35.0";
 /// The one user.
 pub(crate) const USER: &str = "lab-admin";
 /// Largest body that is read.
@@ -50,6 +52,8 @@ pub(crate) struct App {
     pub faults: Arc<Faults>,
     pub token: Arc<str>,
     pub address: Arc<str>,
+    /// Worked out once: it takes all documents.
+    pub openapi_index: Arc<OnceLock<Value>>,
 }
 
 /// The whole API as one service.
@@ -61,6 +65,8 @@ pub(crate) fn router(app: App) -> Router {
 enum Ask {
     Plain(&'static str),
     Value(Value),
+    /// A body of another type than JSON.
+    Bytes(&'static str, Vec<u8>),
     /// Discovery in the aggregated form, of a version.
     Aggregated(Value, &'static str),
     Faults,
@@ -112,13 +118,17 @@ async fn respond(
     let answer = match ask {
         Ask::Plain(text) => text.into_response(),
         Ask::Value(value) => Json(value).into_response(),
+        Ask::Bytes(media, bytes) => ([(header::CONTENT_TYPE, media)], bytes).into_response(),
         Ask::Aggregated(value, version) => {
             let form = format!("application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList");
             ([(header::CONTENT_TYPE, form)], value.to_string()).into_response()
         }
         Ask::Review(kind) if method == Method::POST => {
-            let review = serde_json::from_slice(&body)
-                .map_err(|e| ApiError::bad_request(format!("error decoding the body: {e}")))?;
+            let review = match protobuf::review(&body) {
+                Some(review) => review,
+                None => serde_json::from_slice(&body)
+                    .map_err(|e| ApiError::bad_request(format!("error decoding the body: {e}")))?,
+            };
             (StatusCode::CREATED, Json(reviews::answer(app, kind, review)?)).into_response()
         }
         Ask::Object(target) => {
@@ -207,7 +217,11 @@ fn route(app: &App, method: &Method, path: &str, headers: &HeaderMap) -> Result<
             None if *list == "api" => Ask::Value(discovery::core_versions(&app.address)),
             None => Ask::Value(discovery::group_list(registry)),
         }),
-        ["openapi", "v3"] => Some(Ask::Value(openapi::index(registry))),
+        ["openapi", "v2"] if accept.contains(openapi_v2::ASKED) => {
+            Some(Ask::Bytes(openapi_v2::ANSWERED, openapi_v2::protobuf(registry)))
+        }
+        ["openapi", "v2"] => Some(Ask::Value(openapi_v2::json())),
+        ["openapi", "v3"] => Some(Ask::Value(app.openapi_index.get_or_init(|| openapi::index(registry)).clone())),
         ["openapi", "v3", "api", version] => openapi::document(registry, "", version).map(Ask::Value),
         ["openapi", "v3", "apis", group, version] => openapi::document(registry, group, version).map(Ask::Value),
         ["api", version] => discovery::resource_list(registry, "", version).map(Ask::Value),
@@ -223,7 +237,7 @@ fn route(app: &App, method: &Method, path: &str, headers: &HeaderMap) -> Result<
     };
     match found {
         None => Err(ApiError::no_such_path()),
-        Some(Ask::Value(_) | Ask::Aggregated(..) | Ask::Plain(_))
+        Some(Ask::Value(_) | Ask::Bytes(..) | Ask::Aggregated(..) | Ask::Plain(_))
             if method != Method::GET && method != Method::HEAD =>
         {
             Err(ApiError::method_not_allowed())
@@ -234,7 +248,7 @@ fn route(app: &App, method: &Method, path: &str, headers: &HeaderMap) -> Result<
 
 fn version() -> Value {
     json!({
-        "major": "1", "minor": "33", "gitVersion": format!("{VERSION}+lab"), "gitCommit": "",
+        "major": "1", "minor": "35", "gitVersion": format!("{VERSION}+lab"), "gitCommit": "",
         "gitTreeState": "clean", "buildDate": "1970-01-01T00:00:00Z", "goVersion": "none", "compiler": "rustc",
         "platform": format!("{}/{}", std::env::consts::OS, std::env::consts::ARCH),
     })

@@ -1,7 +1,7 @@
 //! Which resources are served: those of the CustomResourceDefinitions, and the few of Kubernetes itself that clients
 //! ask for.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// One resource of one version.
@@ -63,14 +63,17 @@ impl Registry {
     /// The resources of these definitions, and Kubernetes' own.
     pub fn new(crds: &[Value]) -> Self {
         let mut resources = Vec::new();
-        for (group, version, kind, plural, short) in [
-            ("", "v1", "Namespace", "namespaces", "ns"),
-            ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", "crd"),
+        let created = json!({"name": "Created At", "type": "string", "jsonPath": ".metadata.creationTimestamp"});
+        let status = json!({"name": "Status", "type": "string", "jsonPath": ".status.phase"});
+        let age = json!({"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"});
+        for (group, kind, plural, short, columns) in [
+            ("", "Namespace", "namespaces", "ns", vec![status, age]),
+            ("apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions", "crd", vec![created]),
         ] {
             resources.push(Resource {
                 id: 0,
                 group: group.to_owned(),
-                version: version.to_owned(),
+                version: "v1".to_owned(),
                 kind: kind.to_owned(),
                 list_kind: format!("{kind}List"),
                 plural: plural.to_owned(),
@@ -79,7 +82,7 @@ impl Registry {
                 categories: Vec::new(),
                 namespaced: false,
                 schema: None,
-                columns: Vec::new(),
+                columns,
                 status: false,
                 verbs: if group.is_empty() { ALL_VERBS } else { READ_VERBS },
             });

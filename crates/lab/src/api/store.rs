@@ -162,6 +162,15 @@ impl Locked<'_> {
         Ok(self.state.log.range(from..).filter(|e| e.resource == resource).cloned().collect())
     }
 
+    /// Whether anything of these resources was written after a version.
+    pub fn changed_since(&self, version: u64, of: impl Fn(usize) -> bool) -> bool {
+        if version < self.state.compacted {
+            return true;
+        }
+        let from = self.state.log.partition_point(|e| e.version <= version);
+        self.state.log.range(from..).any(|e| of(e.resource))
+    }
+
     /// Forgets all that happened, as a compaction does: watches from older versions get 410.
     pub fn compact(&mut self) {
         self.state.log.clear();
