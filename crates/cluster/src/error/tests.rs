@@ -161,3 +161,27 @@ fn endless_messages_are_shortened() {
     let error = status(422, "Invalid", &"\u{e9}".repeat(100_000), json!({}));
     assert!(error.message.len() < 10_000 && error.message.ends_with("[shortened]"));
 }
+
+/// Hedgehog's own webhooks, as they were recorded: none of their refusals is taken for a missing right.
+#[test]
+fn recorded_verdicts_are_refusals_by_their_webhook() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/hedgehog/recorded/verdicts.jsonl");
+    let Ok(text) = std::fs::read_to_string(path) else {
+        println!("skipped: ../shared is not here");
+        return;
+    };
+    let mut seen = 0;
+    for line in text.lines() {
+        let verdict: Value = serde_json::from_str(line).unwrap();
+        let Some(says) = verdict["says"].as_str().and_then(|s| s.strip_prefix("Error from server (Forbidden): "))
+        else {
+            continue;
+        };
+        let error = status(403, "Forbidden", says, json!({}));
+        assert_eq!(error.kind, ErrorKind::Rejected, "{says}");
+        let webhook = error.webhook.as_deref().unwrap_or_default();
+        assert!(webhook.starts_with('v') && webhook.ends_with(".kb.io"), "{says}");
+        seen += 1;
+    }
+    assert!(seen > 30, "{seen}");
+}

@@ -18,6 +18,22 @@ async fn a_real_api_server_conforms() {
     conformance(&plane.kubeconfig_admin()).await;
 }
 
+#[tokio::test]
+async fn a_server_that_was_killed_is_found_again() {
+    let mut plane = ControlPlane::pool().await.unwrap();
+    plane.replace_crds(&basic()).await.unwrap();
+    let cluster = connect(&plane.kubeconfig_admin());
+    let kinds = cluster.discover().await.unwrap();
+    let kind = kinds.find("wiring.githedgehog.com", "Server").unwrap();
+    cluster.create(kind, &server("kept", ""), false).await.unwrap();
+    plane.stop_api_server();
+    let error = cluster.list(kind, "default", &|_, _| ()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
+    assert_eq!(cluster.test("default").await.outcome, Outcome::Unreachable);
+    plane.start_api_server().await.unwrap();
+    assert_eq!(cluster.list(kind, "default", &|_, _| ()).await.unwrap().objects.len(), 1);
+}
+
 async fn conformance(kubeconfig: &str) {
     let cluster = connect(kubeconfig);
     let kind = who_and_what(&cluster).await;
