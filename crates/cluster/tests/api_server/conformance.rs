@@ -19,6 +19,38 @@ async fn a_real_api_server_conforms() {
 }
 
 #[tokio::test]
+async fn the_lab_conforms() {
+    let lab = lab::Lab::start(lab::Options::default()).await.unwrap();
+    conformance(&lab.kubeconfig()).await;
+}
+
+#[tokio::test]
+async fn a_list_survives_a_compaction_in_its_middle() {
+    let lab = lab::Lab::start(lab::Options::default()).await.unwrap();
+    let cluster = connect(&lab.kubeconfig());
+    let kinds = cluster.discover().await.unwrap();
+    let kind = kinds.find("wiring.githedgehog.com", "Server").unwrap();
+    for n in 0..7 {
+        cluster.create(kind, &server(&format!("s-{n}"), ""), false).await.unwrap();
+    }
+    let progress = Mutex::new(Vec::new());
+    let listed = cluster
+        .list(kind, "default", &|n, _| {
+            let mut progress = progress.lock().unwrap();
+            progress.push(n);
+            if progress.len() == 3 {
+                // A write makes the snapshot of the list the past, the compaction makes it unreadable.
+                lab.load([server("late", "")], "somebody").unwrap();
+                lab.compact();
+            }
+        })
+        .await
+        .unwrap();
+    assert_eq!(listed.objects.len(), 8, "as of the moment of the second start");
+    assert_eq!(progress.lock().unwrap()[..4], [0, 2, 4, 0], "the control: it did start again");
+}
+
+#[tokio::test]
 async fn a_server_that_was_killed_is_found_again() {
     let mut plane = ControlPlane::pool().await.unwrap();
     plane.replace_crds(&basic()).await.unwrap();
