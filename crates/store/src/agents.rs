@@ -66,7 +66,7 @@ pub(crate) async fn replace(conn: &mut AnyConnection, fabric_id: i64, agents: &[
         }
     }
     for chunk in agents.chunks(500) {
-        let mut sql = Sql::new(st::PUT_AGENTS, st::AGENT_INSERT);
+        let mut sql = Sql::bulk(conn, st::PUT_AGENTS, st::AGENT_INSERT);
         sql.rows(chunk, |a| Ok(args![fabric_id, &a.kind, &a.name, to_json("summary", &a.summary)?, a.observed_at]))?;
         sql.push(st::AGENT_UPSERT).once();
         sql.run(conn).await?;

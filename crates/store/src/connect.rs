@@ -8,8 +8,13 @@ use std::time::Duration;
 
 const OPEN: &str = "open the database";
 
-/// How long a caller waits for a connection before it is told that the database is busy.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a caller waits for a server's connection, which includes its restart, before it is told that there is
+/// none. A page that waits longer is worse than one that says so.
+const PATIENCE_SERVER: Duration = Duration::from_secs(5);
+
+/// How long a caller waits for the one connection that writes to the file: other writes come before, none of which
+/// takes longer than a second or two.
+const PATIENCE_FILE: Duration = Duration::from_secs(20);
 
 /// Connections that read, on either engine.
 const READERS: u32 = 8;
@@ -52,7 +57,7 @@ async fn pool(size: u32, options: AnyConnectOptions, pragmas: &'static [&'static
     let local = !pragmas.is_empty();
     AnyPoolOptions::new()
         .max_connections(size)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(if local { PATIENCE_FILE } else { PATIENCE_SERVER })
         // A file needs no ping; a server may have gone away.
         .test_before_acquire(!local)
         .idle_timeout((!local).then_some(Duration::from_secs(300)))

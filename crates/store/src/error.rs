@@ -177,23 +177,16 @@ fn transient(code: &str) -> Transient {
     }
 }
 
-/// PostgreSQL names the index; SQLite lists the columns, or names the index when it is on an expression.
+/// PostgreSQL names the index; SQLite lists the columns after the colon, or names the index when it is on an expression.
 fn which_unique(constraint: Option<&str>, message: &str) -> Unique {
-    let is = |index: &str, columns: &str| constraint == Some(index) || message.contains(columns);
-    if is("fabrics_name", "fabrics.name") {
-        Unique::FabricName
-    } else if is("fabrics_cluster_namespace", "fabrics.cluster_uid") {
-        Unique::ClusterNamespace
-    } else if is("users_username", "users_username") {
-        Unique::Username
-    } else if is("user_groups_name", "user_groups.name") {
-        Unique::GroupName
-    } else if is("object_permissions_name", "object_permissions.name") {
-        Unique::PermissionName
-    } else if is("operations_one_writer", "operations.fabric_id") {
-        Unique::OneWriter
-    } else {
-        Unique::Other
+    match constraint.unwrap_or_else(|| after_colon(message)) {
+        "fabrics_name" | "fabrics.name" => Unique::FabricName,
+        "fabrics_cluster_namespace" | "fabrics.cluster_uid, fabrics.namespace" => Unique::ClusterNamespace,
+        "users_username" | "index 'users_username'" => Unique::Username,
+        "user_groups_name" | "user_groups.name" => Unique::GroupName,
+        "object_permissions_name" | "object_permissions.name" => Unique::PermissionName,
+        "operations_one_writer" | "operations.fabric_id" => Unique::OneWriter,
+        _ => Unique::Other,
     }
 }
 
@@ -201,6 +194,10 @@ fn which_unique(constraint: Option<&str>, message: &str) -> Unique {
 fn which_check(constraint: Option<&str>, message: &str) -> String {
     match constraint {
         Some(name) => name.to_owned(),
-        None => message.rsplit(": ").next().unwrap_or(message).to_owned(),
+        None => after_colon(message).to_owned(),
     }
+}
+
+fn after_colon(message: &str) -> &str {
+    message.rsplit(": ").next().unwrap_or(message)
 }

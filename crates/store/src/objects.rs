@@ -161,7 +161,7 @@ pub enum ObjectSort {
     /// Apply order, then kind and name.
     #[default]
     Rank,
-    /// Kind, then state and name.
+    /// Kind, then name.
     Kind,
     /// Name.
     Name,
@@ -291,7 +291,7 @@ pub(crate) async fn put(
         (with, st::INSERT_WITH_BASE, st::UPSERT_WITH_BASE),
     ] {
         for chunk in rows.chunks(CHUNK) {
-            let mut sql = Sql::new(st::PUT, insert);
+            let mut sql = Sql::bulk(conn, st::PUT, insert);
             sql.rows(chunk, |row| row.args(fabric_id, comparison_id))?;
             sql.push(upsert);
             if chunk.len() < CHUNK {
@@ -331,12 +331,15 @@ impl<'a> Objects<'a> {
         let mut select = Sql::new(st::LIST, st::SELECT);
         restrict(&mut select, fabric_id, filter);
         let order = match filter.sort {
+            // Objects of one kind have one rank.
+            ObjectSort::Rank if filter.kind.is_some() => st::BY_KIND,
             ObjectSort::Rank => st::BY_RANK,
             ObjectSort::Kind => st::BY_KIND,
             ObjectSort::Name => st::BY_NAME,
             ObjectSort::State => st::BY_STATE,
         };
-        select.push(&order.replace("{d}", filter.direction.sql())).page(page);
+        let order = order.replace("{d}", filter.direction.sql());
+        select.push(&order).page(page).expand(st::SELECT_ROWS, fabric_id).push(&order);
         let mut conn = self.0.reader(st::LIST).await?;
         let total = count.count(&mut conn).await?;
         let rows = select.all(&mut conn).await?.iter().map(brief).collect::<Result<_>>()?;
@@ -404,7 +407,7 @@ impl<'a> Objects<'a> {
         let mut tx = self.0.writer(st::PUT).await?;
         let mut changed = 0;
         for chunk in bases.chunks(CHUNK) {
-            let mut sql = Sql::new(st::PUT, st::SET_BASE);
+            let mut sql = Sql::bulk(&tx, st::PUT, st::SET_BASE);
             sql.rows(chunk, |(key, base)| {
                 Ok(args![key.to_string(), base.as_deref().map(|b| to_json("base", b)).transpose()?])
             })?;

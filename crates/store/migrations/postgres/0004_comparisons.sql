@@ -59,11 +59,12 @@ CREATE TABLE objects (
     base TEXT COLLATE "C",
     PRIMARY KEY (fabric_id, object_key)
 );
--- The bodies make rows large. Lists, counts and filters read these indices alone.
+-- The bodies make rows large. Lists find their page, filter and count in these indices alone; objects_by_kind then
+-- leads to the rows.
 CREATE INDEX objects_by_rank ON objects (fabric_id, rank, kind, group_, namespace, name, state, managed, has_errors);
-CREATE INDEX objects_by_kind ON objects (fabric_id, kind, state, name, namespace, managed, has_errors);
-CREATE INDEX objects_by_name ON objects (fabric_id, name, kind, namespace, state, managed, has_errors);
-CREATE INDEX objects_by_state ON objects (fabric_id, state, rank, kind, namespace, name, managed, has_errors);
+CREATE INDEX objects_by_kind ON objects (fabric_id, kind, group_, namespace, name, state, managed, has_errors, rank);
+CREATE INDEX objects_by_name ON objects (fabric_id, name, kind, group_, namespace, state, managed, has_errors, rank);
+CREATE INDEX objects_by_state ON objects (fabric_id, state, rank, kind, group_, namespace, name, managed, has_errors);
 CREATE INDEX objects_brief ON objects (fabric_id, object_key, state, digest, live_rv, changed_in, confirmed);
 
 CREATE TABLE agents (

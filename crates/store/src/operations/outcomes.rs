@@ -31,7 +31,7 @@ impl Operations<'_> {
         }
         let mut tx = self.0.writer(st::PUT_OUTCOMES).await?;
         for chunk in outcomes.chunks(CHUNK) {
-            let mut sql = Sql::new(st::PUT_OUTCOMES, st::OUTCOME_INSERT);
+            let mut sql = Sql::bulk(&tx, st::PUT_OUTCOMES, st::OUTCOME_INSERT);
             sql.rows(chunk, |o| {
                 Ok(args![
                     operation_id,

@@ -39,8 +39,16 @@ pub(crate) const SET_BASE: &str = "UPDATE objects SET base = v.column2 FROM (VAL
 pub(crate) const SET_BASE_END: &str = ") AS v WHERE objects.object_key = v.column1 AND objects.fabric_id = ";
 
 pub(crate) const LIST: &str = "list objects";
-/// Followed by conditions.
-pub(crate) const SELECT: &str = concat!("SELECT ", brief!(), " FROM objects");
+/// Followed by conditions, an order and a page: which objects, found in an index alone.
+pub(crate) const SELECT: &str = concat!(
+    "SELECT ",
+    brief!(),
+    " FROM (SELECT kind AS page_kind, group_ AS page_group, namespace AS page_namespace,",
+    " name AS page_name FROM objects"
+);
+/// Followed by the order once more: the rows of the page. `CROSS JOIN` keeps SQLite from walking the objects first.
+pub(crate) const SELECT_ROWS: &str = ") AS page CROSS JOIN objects WHERE kind = page_kind AND group_ = page_group \
+     AND namespace = page_namespace AND name = page_name AND fabric_id = ?";
 /// Followed by conditions.
 pub(crate) const COUNT: &str = "SELECT count(*) AS n FROM objects";
 pub(crate) const OF_FABRIC: &str = "fabric_id = ?";
@@ -54,9 +62,9 @@ pub(crate) const HAS_ERRORS: &str = "has_errors = ?";
 pub(crate) const NAME_LIKE: &str = "lower(name) LIKE ? ESCAPE '\\'";
 /// Each order has an index; `{d}` is the direction.
 pub(crate) const BY_RANK: &str = " ORDER BY rank{d}, kind{d}, group_{d}, namespace{d}, name{d}";
-pub(crate) const BY_KIND: &str = " ORDER BY kind{d}, state{d}, name{d}, namespace{d}, group_{d}";
-pub(crate) const BY_NAME: &str = " ORDER BY name{d}, kind{d}, namespace{d}, group_{d}";
-pub(crate) const BY_STATE: &str = " ORDER BY state{d}, rank{d}, kind{d}, namespace{d}, name{d}, group_{d}";
+pub(crate) const BY_KIND: &str = " ORDER BY kind{d}, group_{d}, namespace{d}, name{d}";
+pub(crate) const BY_NAME: &str = " ORDER BY name{d}, kind{d}, group_{d}, namespace{d}";
+pub(crate) const BY_STATE: &str = " ORDER BY state{d}, rank{d}, kind{d}, group_{d}, namespace{d}, name{d}";
 
 super::statements! {
     GET("read an object") = (

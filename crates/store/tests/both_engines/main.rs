@@ -1,0 +1,17 @@
+//! The store's contract: every test here runs on SQLite and on a real PostgreSQL.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "the helpers of tests are tests too")]
+
+mod bed;
+mod comparisons;
+mod durability;
+mod fabrics;
+mod migrations;
+mod objects;
+mod operations;
+mod people;
+mod queue;
+mod records;
+mod schema;
+mod scope;
+mod sessions;
+mod speed;

@@ -1,0 +1,150 @@
+//! Operations as they are read: lists under a scope, what a status is derived from, outcomes, pruning.
+
+use crate::bed::{ask, both_engines, fabric, lease, t, user};
+use model::operation::{ObjectOutcome, OperationState, OutcomeKind, Trigger, Verb};
+use model::{Code, ObjectKey};
+use serde_json::json;
+use store::operations::{Finish, OperationFilter};
+use store::scope::Term;
+use store::*;
+
+async fn ran(store: &Store, fabric_id: i64, verb: Verb, state: OperationState, at: i64) -> i64 {
+    ran_by(store, ask(fabric_id, verb, &at.to_string()), state, at).await
+}
+
+async fn ran_by(store: &Store, new: NewOperation, state: OperationState, at: i64) -> i64 {
+    let fabric_id = new.fabric_id;
+    let id = store.operations().enqueue(new, t(at)).await.unwrap().operation.id;
+    let running = store.operations().claim(Some(fabric_id), &lease("p"), t(at)).await.unwrap().unwrap();
+    assert_eq!(running.id, id);
+    let phases = vec![];
+    let end = Finish { state, code: None, message: String::new(), error_object: None, result: json!(null), phases };
+    assert!(store.operations().finish(id, "p", &end, t(at + 1)).await.unwrap());
+    id
+}
+
+fn outcome(i: usize, outcome: OutcomeKind) -> ObjectOutcome {
+    ObjectOutcome {
+        key: ObjectKey::new("vpc.githedgehog.com", "VPC", "default", format!("vpc-{i:05}")),
+        outcome,
+        verified: outcome == OutcomeKind::Created,
+        code: (outcome == OutcomeKind::Refused).then_some(Code::KubernetesRejected),
+        message: if outcome == OutcomeKind::Refused { "VLAN 5 is taken — by 'vpc-2'".into() } else { String::new() },
+        overwrote: vec!["spec.vlan: 5 (kubectl-edit)".into()],
+        attempts: 2,
+        at: t(3),
+    }
+}
+
+both_engines! {
+    async fn lists_show_what_the_scope_covers(bed) {
+        let (lab, prod) = (fabric(&bed, "lab").await, fabric(&bed, "prod").await);
+        for at in 0..3 {
+            ran(&bed, lab.id, Verb::SyncToKubernetes, OperationState::Succeeded, at).await;
+        }
+        ran(&bed, lab.id, Verb::TestConnection, OperationState::Failed, 3).await;
+        let newest = ran(&bed, prod.id, Verb::SyncToKubernetes, OperationState::Succeeded, 4).await;
+        let list = async |scope: &Scope, filter: OperationFilter, page| {
+            let listed = bed.operations().list(scope, &filter, page).await.unwrap();
+            (listed.rows.len(), listed.total, listed.rows.first().map(|o| o.id))
+        };
+        let all = OperationFilter::default();
+        assert_eq!(list(&Scope::All, all, Page::first(2)).await, (2, 5, Some(newest)));
+        assert_eq!(list(&Scope::None, all, Page::all()).await, (0, 0, None));
+        let labs = Scope::Where(vec![Constraint { terms: vec![Term::parse("name", &json!("lab")).unwrap()] }]);
+        assert_eq!(list(&labs, all, Page::all()).await.1, 4);
+        let of_prod = OperationFilter { fabric_id: Some(prod.id), ..all };
+        assert_eq!(list(&labs, of_prod, Page::all()).await.1, 0, "the filter does not widen the scope");
+        assert_eq!(list(&Scope::All, of_prod, Page::all()).await.1, 1);
+        let failed = OperationFilter { state: Some(OperationState::Failed), verb: Some(Verb::TestConnection), ..all };
+        assert_eq!(list(&labs, failed, Page::all()).await.1, 1);
+    }
+
+    async fn lesson_7_times_are_derived_from_operations(bed) {
+        let lab = fabric(&bed, "lab").await;
+        let nothing = bed.operations().summary(lab.id).await.unwrap();
+        assert!(nothing.operations.is_empty() && nothing.last_attempt().is_none());
+
+        use OperationState::{Failed, Partial, Succeeded};
+        let good = ran(&bed, lab.id, Verb::SyncToKubernetes, Succeeded, 0).await;
+        ran(&bed, lab.id, Verb::SyncToKubernetes, Partial, 10).await;
+        let bad = ran(&bed, lab.id, Verb::SyncToKubernetes, Failed, 20).await;
+        let tested = ran(&bed, lab.id, Verb::TestConnection, Succeeded, 30).await;
+        for at in 40..60 {
+            ran(&bed, lab.id, Verb::SyncFromFabric, Succeeded, at).await;
+        }
+        let running = bed.operations().enqueue(ask(lab.id, Verb::SyncToKubernetes, "x"), t(90)).await.unwrap().operation;
+        bed.operations().claim(None, &lease("p"), t(91)).await.unwrap().unwrap();
+        let waiting = bed.operations().enqueue(ask(lab.id, Verb::SyncToKubernetes, "y"), t(92)).await.unwrap().operation;
+
+        let summary = bed.operations().summary(lab.id).await.unwrap();
+        let id = |o: Option<&Operation>| o.map(|o| o.id);
+        assert_eq!(id(summary.last_attempt()), Some(waiting.id));
+        assert_eq!(id(summary.writer()), Some(running.id));
+        assert_eq!(summary.queued().map(|o| o.id).collect::<Vec<_>>(), [waiting.id]);
+        assert_eq!(id(summary.last(Verb::SyncToKubernetes)), Some(waiting.id));
+        assert_eq!(id(summary.last_ended(Verb::SyncToKubernetes)), Some(bad));
+        assert_eq!(id(summary.last_success(Verb::SyncToKubernetes)), Some(good));
+        assert_eq!(id(summary.last_success(Verb::TestConnection)), Some(tested));
+        assert_eq!(id(summary.last_success(Verb::SyncFromGit)), None);
+        assert!(summary.operations.len() <= 8, "{}", summary.operations.len());
+
+        let last = |verb| { let store = bed.store.clone(); async move { store.operations().last(lab.id, verb).await.unwrap().map(|o| o.id) } };
+        assert_eq!(last(Verb::SyncToKubernetes).await, Some(waiting.id));
+        assert_eq!(last(Verb::SyncFromGit).await, None);
+        let success = bed.operations().last_success(lab.id, Verb::SyncToKubernetes).await.unwrap();
+        assert_eq!(success.map(|o| o.id), Some(good));
+        let now: Vec<_> = bed.operations().running(lab.id).await.unwrap().iter().map(|o| o.id).collect();
+        assert_eq!(now, [running.id]);
+        let open: Vec<_> = bed.operations().open().await.unwrap().iter().map(|o| o.id).collect();
+        assert_eq!(open, [running.id, waiting.id]);
+    }
+
+    async fn lesson_29_every_outcome_is_kept(bed) {
+        let lab = fabric(&bed, "lab").await;
+        let id = ran(&bed, lab.id, Verb::SyncToKubernetes, OperationState::Partial, 0).await;
+        let outcomes: Vec<_> = (0..1203)
+            .map(|i| outcome(i, if i % 100 == 7 { OutcomeKind::Refused } else { OutcomeKind::Created }))
+            .collect();
+        bed.operations().put_outcomes(id, &outcomes).await.unwrap();
+        bed.operations().put_outcomes(id, &[]).await.unwrap();
+
+        let all = bed.operations().outcomes(id, &[], Page::all()).await.unwrap();
+        assert_eq!((all.total, &all.rows), (1203, &outcomes));
+        let refused = bed.operations().outcomes(id, &[OutcomeKind::Refused], Page::new(5, 10)).await.unwrap();
+        assert_eq!((refused.total, refused.rows.len()), (12, 2));
+        assert_eq!(refused.rows[0], outcomes[1007]);
+
+        // A second try of one object replaces its outcome.
+        bed.operations().put_outcomes(id, &[outcome(7, OutcomeKind::Created)]).await.unwrap();
+        let counts = bed.operations().outcome_counts(id).await.unwrap();
+        let counts: Vec<_> = counts.iter().map(|c| (c.outcome, c.objects, c.verified)).collect();
+        assert_eq!(counts, [(OutcomeKind::Created, 1192, 1192), (OutcomeKind::Refused, 11, 0)]);
+        let nowhere = bed.operations().put_outcomes(999, &outcomes[..1]).await;
+        assert!(matches!(nowhere, Err(Error::Dangling(_))));
+    }
+
+    async fn an_operation_outlives_the_user_who_started_it(bed) {
+        let (lab, anna) = (fabric(&bed, "lab").await, user(&bed, "anna").await);
+        let new = NewOperation { actor_user_id: Some(anna.id), ..ask(lab.id, Verb::SyncFromGit, "") };
+        let id = bed.operations().enqueue(new, t(0)).await.unwrap().operation.id;
+        bed.users().delete(anna.id).await.unwrap();
+        let orphan = bed.operations().get(id).await.unwrap();
+        assert_eq!((orphan.actor.as_str(), orphan.actor_user_id), ("anna", None));
+    }
+
+    async fn pruning_keeps_what_people_did_and_what_the_status_needs(bed) {
+        let lab = fabric(&bed, "lab").await;
+        let by_schedule = |at: i64| NewOperation { trigger: Trigger::Schedule, ..ask(lab.id, Verb::SyncFromFabric, &at.to_string()) };
+        let by_hand = ran(&bed, lab.id, Verb::SyncFromFabric, OperationState::Succeeded, 0).await;
+        let old = ran_by(&bed, by_schedule(10), OperationState::Succeeded, 10).await;
+        let last_good = ran_by(&bed, by_schedule(20), OperationState::Succeeded, 20).await;
+        let failed = ran_by(&bed, by_schedule(30), OperationState::Failed, 30).await;
+        let newest = ran_by(&bed, by_schedule(40), OperationState::Failed, 40).await;
+        assert_eq!(bed.operations().prune(lab.id, t(100)).await.unwrap(), 2);
+        for (id, kept) in [(by_hand, true), (old, false), (last_good, true), (failed, false), (newest, true)] {
+            assert_eq!(bed.operations().get(id).await.is_ok(), kept, "{id}");
+        }
+        assert_eq!(bed.operations().prune(lab.id, t(5)).await.unwrap(), 0);
+    }
+}
