@@ -14,6 +14,7 @@ pub mod path;
 pub mod plan;
 pub mod preflight;
 pub mod rollout;
+pub mod schema;
 pub mod status;
 
 pub use code::Code;

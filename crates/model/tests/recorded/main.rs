@@ -11,4 +11,6 @@ mod pairs;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
+mod schemas;
+#[cfg(test)]
 mod shared;
