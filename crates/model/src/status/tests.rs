@@ -1,6 +1,7 @@
 //! The status table over the whole product of representative facts, against its rows as they are stated again here.
 
 use super::*;
+use crate::compare::ObjectState;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_000_000 + seconds).unwrap()

@@ -9,6 +9,8 @@ mod mutations;
 #[cfg(test)]
 mod pairs;
 #[cfg(test)]
+mod preflight;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod schemas;
