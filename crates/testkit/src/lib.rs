@@ -7,6 +7,7 @@
 //! | [`Postgres`] | a PostgreSQL server, a database a test |
 //! | [`ChaosProxy`] | a TCP proxy that delays, swallows, cuts and resets |
 //! | [`ApiFront`] | a door in front of the API server that fails single requests |
+//! | [`Hedgehog`] | the fabric controller, its webhooks and the agents, played beside the API server |
 //! | [`Console`] | the built `hedgerow` |
 //! | [`Browser`] | headless Chromium behind chromedriver |
 //! | [`HttpUser`] | a person without a browser: forms, cookies, redirects by hand |
@@ -22,12 +23,14 @@ mod console;
 mod control_plane;
 mod eventually;
 mod git_server;
+mod hedgehog;
 mod http_user;
 pub mod kubeconfig;
 mod machine;
 mod postgres;
 mod process;
 pub mod tls;
+mod tls_server;
 
 pub use api_front::{ApiCall, ApiFront, Rule};
 pub use browser::{Browser, BrowserOptions, ConsoleLine, PageRequest};
@@ -36,6 +39,7 @@ pub use console::{Console, ConsoleOptions, hedgerow};
 pub use control_plane::{Access, Answer, Change, ControlPlane, KubeClient, Lease, TokenUser, kubectl, read_crds};
 pub use eventually::eventually;
 pub use git_server::{GitMode, GitServer};
+pub use hedgehog::{AGENT_SECRET, AgentMode, Hedgehog};
 pub use http_user::{Cookie, Form, HttpUser, Page};
 pub use machine::{shared_folder, workspace};
 pub use postgres::Postgres;

@@ -14,20 +14,12 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, stream};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use hyper_util::service::TowerToHyperService;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::net::TcpListener;
-use tokio::task::{JoinHandle, JoinSet};
-use tokio_rustls::TlsAcceptor;
 
 pub use rule::Rule;
 use rule::{Deed, status_object};
 
 use crate::control_plane::ControlPlane;
-use crate::machine::servers;
+use crate::tls_server::TlsServer;
 
 /// A request that came in, and how it was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,9 +51,8 @@ impl Shared {
 
 /// The door. Dropped, it closes.
 pub struct ApiFront {
-    port: u16,
     shared: Arc<Shared>,
-    task: JoinHandle<()>,
+    server: TlsServer,
 }
 
 impl ApiFront {
@@ -77,20 +68,14 @@ impl ApiFront {
             .context("make an HTTP client")?;
         let upstream = control_plane.url();
         let shared = Arc::new(Shared { upstream, http, rules: Mutex::default(), calls: Mutex::default() });
-        let chain: Vec<_> =
-            CertificateDer::pem_slice_iter(identity.certificate.as_bytes()).collect::<Result<_, _>>()?;
-        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes())?;
-        let mut tls = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key)?;
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let listener = servers().spawn(TcpListener::bind("127.0.0.1:0")).await?.context("bind a port")?;
-        let port = listener.local_addr().context("read the port")?.port();
-        let task = servers().spawn(accept(listener, TlsAcceptor::from(Arc::new(tls)), shared.clone()));
-        Ok(Self { port, shared, task })
+        let router = axum::Router::new().fallback(serve).with_state(shared.clone());
+        let server = TlsServer::start(&identity, router).await?;
+        Ok(Self { shared, server })
     }
 
     /// The address, for a kubeconfig: `control_plane.kubeconfig(&front.url(), token)`.
     pub fn url(&self) -> String {
-        format!("https://127.0.0.1:{}", self.port)
+        format!("https://{}", self.server.address())
     }
 
     /// Adds a rule; of several that fit a request, the first added acts.
@@ -111,35 +96,6 @@ impl ApiFront {
     /// The requests since the last call of this function.
     pub fn take_calls(&self) -> Vec<ApiCall> {
         std::mem::take(&mut *self.shared.calls())
-    }
-}
-
-impl Drop for ApiFront {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>) {
-    let router = axum::Router::new().fallback(serve).with_state(shared);
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let Ok((connection, _)) = accepted else { continue };
-                let (tls, router) = (tls.clone(), router.clone());
-                connections.spawn(async move {
-                    // A client that does not trust us hangs up, which is not our failure.
-                    let Ok(connection) = tls.accept(connection).await else { return };
-                    let service = TowerToHyperService::new(router);
-                    let builder = auto::Builder::new(TokioExecutor::new());
-                    if let Err(error) = builder.serve_connection(TokioIo::new(connection), service).await {
-                        tracing::debug!("a connection of the API front ended: {error}");
-                    }
-                });
-            }
-            Some(_) = connections.join_next() => {}
-        }
     }
 }
 

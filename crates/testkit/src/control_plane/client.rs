@@ -125,6 +125,11 @@ impl KubeClient {
         Ok(Answer { status, body })
     }
 
+    /// Whether the server has a kind.
+    pub async fn has(&self, kind: &str) -> Result<bool> {
+        self.look_up(kind).await.map(|found| found.is_some())
+    }
+
     /// One object, or `None` when the server says that there is none.
     pub async fn get(&self, kind: &str, name: &str) -> Result<Option<Value>> {
         let path = self.object_path(kind, name).await?;
@@ -250,14 +255,18 @@ impl KubeClient {
         Ok((resource, namespace, name))
     }
 
-    /// Looks a kind up among what the server offers; asks the server again when it is not known yet.
     pub(super) async fn resource(&self, kind: &str) -> Result<Resource> {
+        self.look_up(kind).await?.with_context(|| format!("the server has no kind {kind}"))
+    }
+
+    /// Looks a kind up among what the server offers; asks the server again when it is not known yet.
+    async fn look_up(&self, kind: &str) -> Result<Option<Resource>> {
         if let Some(found) = self.known(kind)? {
-            return Ok(found);
+            return Ok(Some(found));
         }
         let offered = self.discover().await?;
         *self.resources.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = offered;
-        self.known(kind)?.with_context(|| format!("the server has no kind {kind}"))
+        self.known(kind)
     }
 
     fn known(&self, wanted: &str) -> Result<Option<Resource>> {
