@@ -11,6 +11,7 @@ mod database;
 mod logging;
 mod output;
 mod password;
+mod private_file;
 mod server;
 mod settings;
 

@@ -1,17 +1,17 @@
 //! One HTTP server: bind, TLS, serve, and a clean end. Used by `serve` and `demo`; which pages it answers with is not
 //! its business.
 
+mod layers;
+mod tls;
+
 use crate::Misuse;
 use crate::settings::Settings;
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::Context as _;
 use axum::Router;
 use axum_server::tls_rustls::RustlsConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use ipnet::IpNet;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -23,25 +23,23 @@ pub(crate) struct Server {
     listener: TcpListener,
     address: SocketAddr,
     tls: Option<RustlsConfig>,
+    proxies: Vec<IpNet>,
 }
 
 impl Server {
     /// Takes the port and reads the TLS files, so that what is wrong with them is said before anything else happens.
     pub(crate) fn bind(settings: &Settings) -> anyhow::Result<Self> {
-        let tls = settings.tls().map(|(cert, key)| tls_config(cert, key)).transpose()?;
+        let tls = settings.tls().map(|(cert, key)| tls::config(cert, key)).transpose()?;
         if tls.is_none() && settings.trusted_proxies.is_empty() {
             refuse_plain_http(settings.listen)?;
         }
-        Self::open(settings.listen, tls)
-    }
-
-    fn open(address: SocketAddr, tls: Option<RustlsConfig>) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(address).with_context(|| match address.port() {
-            0 => format!("cannot listen on {address}"),
-            _ => format!("cannot listen on {address}; choose another with --listen"),
+        let listen = settings.listen;
+        let listener = TcpListener::bind(listen).with_context(|| match listen.port() {
+            0 => format!("cannot listen on {listen}"),
+            _ => format!("cannot listen on {listen}; choose another with --listen"),
         })?;
         let address = listener.local_addr().context("cannot read the address that was bound")?;
-        Ok(Self { listener, address, tls })
+        Ok(Self { listener, address, tls, proxies: settings.trusted_proxies.clone() })
     }
 
     /// Where it listens.
@@ -68,12 +66,16 @@ impl Server {
     /// Answers requests until `stop`; then accepts no more, and gives the running ones `grace` to end.
     pub(crate) async fn serve(self, router: Router, stop: CancellationToken, grace: Duration) -> anyhow::Result<()> {
         let handle = axum_server::Handle::new();
-        let ending = handle.clone();
+        let (ending, stopped) = (handle.clone(), stop.clone());
         tokio::spawn(async move {
-            stop.cancelled().await;
+            stopped.cancelled().await;
             tracing::info!(open = ending.connection_count(), "no new requests; waiting for those that run");
             ending.graceful_shutdown(Some(grace));
         });
+        let mut router = layers::end_streams(router, stop);
+        if self.tls.is_none() && !self.address.ip().is_loopback() {
+            router = layers::only_proxies(router, self.proxies);
+        }
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let mut server = axum_server::from_tcp(self.listener).context("cannot serve the port")?.handle(handle);
         server.http_builder().http1().header_read_timeout(HEAD_TIMEOUT);
@@ -102,28 +104,6 @@ fn refuse_plain_http(address: SocketAddr) -> anyhow::Result<()> {
         address.port()
     ))
     .into())
-}
-
-fn tls_config(cert: &Path, key: &Path) -> anyhow::Result<RustlsConfig> {
-    let chain: Result<Vec<CertificateDer<'static>>, _> =
-        CertificateDer::pem_file_iter(cert).and_then(|certificates| certificates.collect());
-    let chain = chain.map_err(|error| unreadable("certificate chain", cert, error))?;
-    if chain.is_empty() {
-        bail!("the certificate chain {} holds no certificate in PEM", cert.display());
-    }
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable("private key", key, error))?;
-    let versions = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .context("TLS cannot be set up")?;
-    let mut config = versions.with_no_client_auth().with_single_cert(chain, secret).with_context(|| {
-        format!("the certificate {} and the key {} cannot be used together", cert.display(), key.display())
-    })?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(RustlsConfig::from_config(Arc::new(config)))
-}
-
-fn unreadable(what: &str, path: &Path, error: rustls::pki_types::pem::Error) -> anyhow::Error {
-    anyhow!("cannot read the {what} {}: {error}", path.display())
 }
 
 /// Waits for Ctrl-C or SIGTERM; a second one ends the process at once.
@@ -186,23 +166,5 @@ mod tests {
         assert_eq!(server.url(), format!("http://127.0.0.1:{}/", server.address().port()));
         let everywhere = settings(&[("listen", "0.0.0.0:0"), ("trusted_proxies", "10.0.0.1")]);
         assert!(Server::bind(&everywhere).unwrap().url().starts_with("http://127.0.0.1:"));
-    }
-
-    #[test]
-    fn a_tls_file_that_cannot_be_used_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let (cert, key) = (folder.path().join("chain.pem"), folder.path().join("key.pem"));
-        let say = || format!("{:#}", tls_config(&cert, &key).unwrap_err());
-        assert!(say().contains("chain.pem"), "{}", say());
-        std::fs::write(&cert, "nothing").unwrap();
-        assert!(say().contains("chain.pem holds no certificate"), "{}", say());
-        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        std::fs::write(&cert, made.cert.pem()).unwrap();
-        assert!(say().contains("cannot read the private key") && say().contains("key.pem"), "{}", say());
-        let other = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-        std::fs::write(&key, other.signing_key.serialize_pem()).unwrap();
-        assert!(say().contains("cannot be used together"), "{}", say());
-        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-        tls_config(&cert, &key).unwrap();
     }
 }

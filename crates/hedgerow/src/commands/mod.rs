@@ -1,6 +1,7 @@
 //! The sub-commands, one file each, and what several of them share: reading the settings.
 
 mod config;
+mod lab;
 mod migrate;
 mod reference;
 pub(crate) mod user;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 /// Runs the command to its end.
 pub(crate) fn run(command: Sub) -> anyhow::Result<()> {
     match command {
+        Sub::Lab(arguments) => lab::run(&arguments),
         Sub::Migrate(arguments) => migrate::run(&arguments),
         Sub::User(command) => user::run(&command),
         Sub::Config(arguments) => config::run(&arguments),

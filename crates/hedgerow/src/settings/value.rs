@@ -205,6 +205,13 @@ impl Value for Vec<IpNet> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PublicUrl(pub(crate) Url);
 
+impl PublicUrl {
+    /// Scheme, host and port, as a browser's `Origin` header writes them.
+    pub(crate) fn origin(&self) -> String {
+        self.0.origin().ascii_serialization()
+    }
+}
+
 impl Value for PublicUrl {
     const TYPE: &'static str = "URL";
     const FORM: &'static str = "scheme and host of the console, such as https://hedgerow.example.net";

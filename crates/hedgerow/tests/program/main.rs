@@ -2,6 +2,7 @@
 //! it serves are tested elsewhere; here it is started, asked for one page, and stopped.
 
 mod command_line;
+mod lab;
 mod running;
 // mod serving;
 mod settings;
