@@ -99,7 +99,7 @@ impl Console {
         self.ready.password.as_deref().context("the console printed no password")
     }
 
-    /// The kubeconfig of the demo's lab, as printed: the path of a file.
+    /// The kubeconfig of the demo's lab, as printed.
     pub fn kubeconfig(&self) -> Result<&str> {
         self.ready.kubeconfig.as_deref().context("the console printed no kubeconfig")
     }
@@ -143,8 +143,7 @@ impl Console {
 
     /// Ends it as Ctrl-C does and says how it ended.
     pub async fn stop(&mut self) -> Result<ExitStatus> {
-        // Running requests may take ten seconds of it.
-        self.process.take().context("the console does not run")?.stop(Duration::from_secs(20)).await
+        self.process.take().context("the console does not run")?.stop().await
     }
 
     /// Starts it again after [`Self::kill9`] or [`Self::stop`]: same address, same data.

@@ -232,11 +232,11 @@ impl Process {
     }
 
     /// Asks it to end and waits; says how it ended.
-    pub async fn stop(&mut self, within: Duration) -> Result<ExitStatus> {
+    pub async fn stop(&mut self) -> Result<ExitStatus> {
         if self.ended().is_none() {
             self.send(self.signal)?;
         }
-        self.wait(within).await
+        self.wait(GRACE).await
     }
 
     /// Kills it with all that it started, as a power cut would.

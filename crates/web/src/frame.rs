@@ -12,8 +12,6 @@ pub enum Nav {
     Fabrics,
     /// The activity of all fabrics.
     Activity,
-    /// None.
-    Elsewhere,
 }
 
 /// The theme that the user chose.

@@ -49,6 +49,16 @@ pub fn relative(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// How long something took: finer than a span since.
+pub fn length(length: SignedDuration) -> String {
+    match length.as_millis() {
+        ..1_000 => format!("{} ms", length.as_millis().max(0)),
+        1_000..10_000 => format!("{:.1} s", length.as_secs_f64()),
+        10_000..120_000 => format!("{} s", length.as_secs()),
+        _ => format!("{} min {} s", length.as_secs() / 60, length.as_secs() % 60),
+    }
+}
+
 /// A length of time in its largest fitting unit.
 pub fn span(length: SignedDuration) -> String {
     let seconds = length.as_secs();
@@ -77,6 +87,9 @@ mod tests {
         assert_eq!(before(3 * 86_400), "3 d ago");
         assert_eq!(before(-40), "in 40 s");
         assert_eq!(span(SignedDuration::from_millis(340)), "340 ms");
+        assert_eq!(length(SignedDuration::from_millis(1_440)), "1.4 s");
+        assert_eq!(length(SignedDuration::from_secs(75)), "75 s");
+        assert_eq!(length(SignedDuration::from_secs(150)), "2 min 30 s");
         assert_eq!(
             When::new(now, now).to_string(),
             r#"<time datetime="2026-02-03T14:02:00Z" title="2026-02-03 14:02:00 UTC" data-ago>now</time>"#

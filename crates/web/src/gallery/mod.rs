@@ -6,7 +6,6 @@
 mod checks;
 mod samples;
 
-use askama::Template;
 use std::path::Path;
 
 /// Name and markup of every sample page.
@@ -50,7 +49,3 @@ fn every_page_renders_and_can_be_looked_at() {
         std::fs::write(folder.join(format!("{name}-dark.html")), dark).unwrap();
     }
 }
-
-/// Keeps the trait in scope for `dyn_render`.
-#[allow(unused)]
-fn _template<T: Template>(_: T) {}

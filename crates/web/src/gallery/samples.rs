@@ -308,7 +308,7 @@ fn operation_rows() -> Vec<OperationRow> {
 
 pub fn fabric() -> fabric::Page {
     let differing = |name: &str, kind: &str, state: ObjectState, hint: &str| fabric::Differing {
-        href: url::object_page(FABRIC, &format!("{kind}.vpc.githedgehog.com"), "default", name),
+        href: url::object_page(FABRIC, format!("{kind}.vpc.githedgehog.com"), "default", name),
         name: name.into(),
         kind: kind.into(),
         state: state.into(),
@@ -318,6 +318,7 @@ pub fn fabric() -> fabric::Page {
         name: name.into(),
         is_gateway,
         state,
+        sentence: String::new(),
         generations: generations.into(),
         heartbeat: Some(ago(seconds)),
     };
@@ -666,7 +667,7 @@ pub fn operation_failed() -> operation::Page {
                    overwrote: &[&str],
                    verified| operation::OutcomeRow {
         key: format!("{kind}.vpc.githedgehog.com/default/{name}"),
-        href: url::object_page(FABRIC, &format!("{kind}.vpc.githedgehog.com"), "default", name),
+        href: url::object_page(FABRIC, format!("{kind}.vpc.githedgehog.com"), "default", name),
         name: name.into(),
         kind: kind.into(),
         outcome: outcome.into(),
@@ -769,37 +770,46 @@ pub fn activity() -> operations::Page {
 
 pub fn fabric_form() -> fabric_form::Page {
     use field::{Field, FieldKind::*};
-    let mut endpoint =
-        Field::new(Text, "endpoint", "API server", "htps://10.0.12.4:6443").help("For example https://10.0.12.4:6443.");
-    endpoint.error = Some("htps is not a scheme for an API server. Write https://.".into());
+    let mut server =
+        Field::new(Text, "server", "API server", "htps://10.0.12.4:6443").help("For example https://10.0.12.4:6443.");
+    server.error = Some("htps is not a scheme for an API server. Write https://.".into());
     let mut token = Field::new(Secret, "token", "Token", "").help("Of the ServiceAccount beside this form.");
     token.stored = true;
+    let clusters =
+        &[("kubeconfig", "By kubeconfig"), ("endpoint", "By address and token"), ("none", "Later: no cluster yet")];
+    let credentials =
+        &[("none", "Without credentials"), ("token", "With a token over https"), ("ssh", "With an SSH key")];
     fabric_form::Page {
         frame: fabric_frame("Settings", "fabric_edit"),
         head: Some(head_out_of_sync()),
         tabs: Some(tabs(FabricPage::Settings)),
         action: url::fabric_edit(FABRIC),
+        version: Some("3".into()),
         form: fabric_form::Fields {
             name: Field::new(Text, "name", "Name", "lab-1").required(),
             description: Field::new(Text, "description", "Description", "Two spines, four leaves"),
-            enabled: Field::new(Check, "enabled", "Sync is on", "on").help("When off, nothing is compared or written."),
+            sync_enabled: Field::new(Check, "sync_enabled", "Sync is on", "on")
+                .help("When off, nothing is written to the cluster."),
+            deadline_minutes: Field::new(Text, "deadline_minutes", "Time limit in minutes", "15"),
+            cluster_kind: Field::new(Select, "cluster_kind", "How the cluster is reached", "endpoint")
+                .options(clusters),
             kubeconfig: Field::new(SecretArea, "kubeconfig", "Kubeconfig", "")
-                .help("Exec plugins are refused: they would run a program on this server."),
-            endpoint,
+                .help("Exec plugins are refused: they would run on this server."),
+            server,
             token,
-            ca: Field::new(Area, "ca", "CA certificate", "").placeholder("-----BEGIN CERTIFICATE-----"),
-            client_certificate: Field::new(Area, "client_certificate", "Client certificate", ""),
-            client_key: Field::new(SecretArea, "client_key", "Client key", ""),
-            tls_verify: Field::new(Check, "tls_verify", "Verify the cluster's certificate", "on"),
+            ca_pem: Field::new(Area, "ca_pem", "CA certificate", "").placeholder("-----BEGIN CERTIFICATE-----"),
+            verify_tls: Field::new(Check, "verify_tls", "Verify the cluster's certificate", "on"),
             namespace: Field::new(Text, "namespace", "Namespace", "default").required(),
             source_url: Field::new(Text, "source_url", "Repository", "https://git.example.net/fabrics/lab-1.git"),
-            source_branch: Field::new(Text, "source_branch", "Branch", "main"),
-            source_path: Field::new(Text, "source_path", "Path", "fabric/"),
+            branch: Field::new(Text, "branch", "Branch", "main"),
+            path: Field::new(Text, "path", "Path", "fabric/"),
+            credential_kind: Field::new(Select, "credential_kind", "How to log in to it", "token").options(credentials),
             source_username: Field::new(Text, "source_username", "User name", "hedgerow"),
-            source_secret: Field::new(SecretArea, "source_secret", "Token or SSH key", ""),
-            source_known_hosts: Field::new(Area, "source_known_hosts", "Known hosts", ""),
+            source_token: Field::new(Secret, "source_token", "Token or password", ""),
+            ssh_key: Field::new(SecretArea, "ssh_key", "SSH key", ""),
+            known_hosts: Field::new(Area, "known_hosts", "Known hosts", ""),
         },
-        errors: vec![("endpoint".into(), "API server: htps is not a scheme for an API server".into())],
+        errors: vec![("server".into(), "API server: htps is not a scheme for an API server".into())],
         submit: "Save changes".into(),
         cancel: url::fabric(FABRIC),
         delete: Some(url::fabric_delete(FABRIC)),

@@ -2,10 +2,108 @@
 
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
-use crate::parts::{Badge, Chips, Pager, RailMarks};
-use crate::url;
+use crate::parts::derive::{sentence, stages, sync_badge};
+use crate::parts::list::PAGE_SIZE;
+use crate::parts::{Badge, Chip, Chips, Pager, RailMarks};
+use crate::problem::Problem;
+use crate::routes::{Needs, Route};
+use crate::state::AppState;
+use crate::url::{self, pattern};
+use crate::view::{self, View};
 use crate::when::When;
 use askama::Template;
+use auth::{Action, ObjectType};
+use axum::extract::State;
+use axum::response::Response;
+use engine::Overview;
+use model::status::SyncState;
+use std::cmp::Reverse;
+use store::fabrics::FabricFilter;
+
+/// The routes of this page.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::page("home", pattern::home, Needs::Listing, show),
+        Route::page("fabrics", pattern::fabrics, Needs::Listing, show),
+    ]
+}
+
+async fn show(State(state): State<AppState>, view: View) -> Result<Response, Problem> {
+    let query = view.query();
+    let search = query.get("q").map(str::to_owned);
+    let number = query.page()?;
+    let filter = FabricFilter { search: search.clone(), ..FabricFilter::default() };
+    let page = store::Page::new(PAGE_SIZE as u32, (number - 1) * PAGE_SIZE);
+    let listed = state.store.fabrics().list(&view.login.access.fabrics(), &filter, page).await?;
+    let overviews = state.engine.overviews(&listed.rows).await?;
+    let mut fabrics: Vec<_> = listed.rows.iter().zip(&overviews).collect();
+    // What is not well comes first; over several pages that would be an order within each page only.
+    if listed.total <= PAGE_SIZE {
+        fabrics
+            .sort_by_key(|(fabric, overview)| (Reverse(overview.status.state.severity()), fabric.name.to_lowercase()));
+    }
+    let row = |(fabric, overview): &(&store::Fabric, &Overview)| Row {
+        href: url::fabric(fabric.id),
+        name: fabric.name.clone(),
+        description: fabric.description.clone(),
+        state: sync_badge(overview),
+        marks: RailMarks { stages: stages(overview, view.now) },
+        sentence: sentence(overview),
+        verified: overview.status.evidence_at.map(|at| view.when(at)),
+        last_sync: overview.last_success.map(|at| view.when(at)),
+    };
+    let rows: Vec<Row> = fabrics.iter().map(row).collect();
+    let can_add = view.login.access.actor().may(Action::Add, ObjectType::Fabric);
+    let mut frame = view.frame("fabrics", "Fabrics", Nav::Fabrics)?.crumbs(vec![], "Fabrics");
+    frame.events = Some(url::events());
+    frame.refresh_without_script = 30;
+    let chips = search.iter().map(|value| Chip { name: "name", value: value.clone(), without: url::fabrics() });
+    let page = Page {
+        frame,
+        summary: summary(&overviews, listed.total),
+        can_add,
+        chips: Chips { chips: chips.collect(), clear: url::fabrics() },
+        empty: match (&search, listed.total, can_add) {
+            (_, 1.., _) => "There is no such page of this list.".to_owned(),
+            (Some(search), ..) => format!("No fabric that you may see has “{search}” in its name or description."),
+            (None, _, true) => {
+                "No fabric yet. Add one with its cluster's kubeconfig and the repository that holds its \
+                                desired state."
+                    .to_owned()
+            }
+            (None, _, false) => {
+                "There is no fabric that you may see. An administrator grants hedgerow.view_fabric.".to_owned()
+            }
+        },
+        rows,
+        pager: Pager::new(
+            url::fabrics(),
+            search.map(|q| ("q".to_owned(), q)).into_iter().collect(),
+            number,
+            listed.total,
+        ),
+    };
+    view::page("fabrics", &page)
+}
+
+/// How many fabrics are in which state, worst first.
+fn summary(overviews: &[Overview], total: u64) -> String {
+    let mut states: Vec<SyncState> = SyncState::ALL.to_vec();
+    states.sort_by_key(|state| Reverse(state.severity()));
+    let parts: Vec<String> = states
+        .into_iter()
+        .filter_map(|state| {
+            let count = overviews.iter().filter(|overview| overview.status.state == state).count();
+            (count > 0).then(|| format!("{count} {}", state.title().to_lowercase()))
+        })
+        .collect();
+    match (total, overviews.len() as u64) {
+        (0, _) => String::new(),
+        (1, 1) => String::new(),
+        (total, shown) if shown < total => format!("{total} in all; on this page {}", parts.join(", ")),
+        (total, _) => format!("{total} in all: {}", parts.join(", ")),
+    }
+}
 
 /// What the page shows.
 #[derive(Template)]

@@ -2,8 +2,43 @@
 
 use crate::frame::Bare;
 use crate::icon::Icon;
+use crate::problem;
 use crate::url;
 use askama::Template;
+
+/// Fields that are never written back into a page.
+pub const SECRET_FIELDS: &[&str] = &["password", "kubeconfig", "token", "source_token", "ssh_key"];
+
+impl Again {
+    /// The form of a request whose token was stale.
+    pub fn of(action: &str, again: &problem::Again) -> Self {
+        let secret = |name: &str| SECRET_FIELDS.contains(&name);
+        let kept = again.fields.iter().filter(|(name, _)| name != "csrfmiddlewaretoken" && !secret(name));
+        let lost = again.fields.iter().filter(|(name, value)| secret(name) && !value.is_empty());
+        Self {
+            action: action.to_owned(),
+            csrf: again.csrf.clone(),
+            kept: kept.cloned().collect(),
+            secret: lost.map(|(name, _)| name.clone()).collect(),
+            label: label(action),
+        }
+    }
+}
+
+/// What the button says.
+fn label(action: &str) -> String {
+    let word = action.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    match word {
+        "sync" => "Sync to Kubernetes",
+        "sync-from-git" => "Sync from Git",
+        "sync-from-fabric" => "Sync from Fabric",
+        "test-connection" => "Test Connection",
+        "cancel" => "Cancel the operation",
+        "logout" => "Log out",
+        _ => "Send again",
+    }
+    .to_owned()
+}
 
 /// What the page shows.
 #[derive(Template)]

@@ -1,11 +1,303 @@
 //! A fabric's page: is it all right, if not what is wrong, and what can be done.
 
-use crate::frame::{Frame, Nav};
+use crate::extract::OfFabric;
+use crate::frame::{Find, Frame, Nav};
 use crate::icon::Icon;
-use crate::parts::{Badge, Fact, Head, Notice, OperationRow, StageRail, Tabs};
-use crate::url;
+use crate::pages::operations;
+use crate::parts::derive::{self, stages, switch_badge};
+use crate::parts::head::FabricPage;
+use crate::parts::{Badge, Fact, Head, Notice, OperationRow, StageRail, Tabs, Tone, yaml};
+use crate::problem::Problem;
+use crate::routes::{Needs, Route};
+use crate::state::AppState;
+use crate::url::{self, pattern};
+use crate::view::{self, View};
 use crate::when::When;
 use askama::Template;
+use auth::Action;
+use axum::extract::State;
+use axum::response::Response;
+use engine::Overview;
+use model::compare::ObjectState;
+use model::rollout::{AgentKind, SwitchState};
+use model::status::{SyncState, short};
+use std::cmp::Reverse;
+use store::objects::{ObjectFilter, ObjectSort};
+use store::operations::OperationFilter;
+use store::{Cluster, Fabric, Operation, Source};
+
+/// The routes of this page.
+pub fn routes() -> Vec<Route> {
+    vec![Route::page("fabric", pattern::fabric, Needs::Fabric(Action::View), show)]
+}
+
+/// Rows of each short list on this page.
+const SHORT: u32 = 12;
+/// Findings that this page shows.
+const FINDINGS: usize = 25;
+
+/// The states that are worth a row under "what differs", worst first.
+const DIFFERING: [ObjectState; 6] = [
+    ObjectState::Conflict,
+    ObjectState::Modified,
+    ObjectState::Missing,
+    ObjectState::Undelivered,
+    ObjectState::Unknown,
+    ObjectState::Extra,
+];
+
+async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFabric) -> Result<Response, Problem> {
+    let overview = state.engine.overview(&fabric).await?;
+    let (head, tabs) = derive::head(&view, &fabric, &overview, FabricPage::Overview).await?;
+    let filter = ObjectFilter {
+        states: DIFFERING.to_vec(),
+        managed: Some(true),
+        sort: ObjectSort::State,
+        ..ObjectFilter::default()
+    };
+    let differing = state.store.objects().list(fabric.id, &filter, store::Page::first(SHORT)).await?;
+    let mut differs = Vec::with_capacity(differing.rows.len());
+    for object in &differing.rows {
+        let detail = state.store.objects().get(fabric.id, &object.key).await?;
+        differs.push(Differing {
+            href: url::object(fabric.id, &object.key),
+            name: object.key.name.clone(),
+            kind: object.key.kind.clone(),
+            state: object.state.into(),
+            hint: hint(&detail),
+        });
+    }
+    let of_fabric = OperationFilter { fabric_id: Some(fabric.id), ..OperationFilter::default() };
+    let scope = view.login.access.fabrics();
+    let last = state.store.operations().list(&scope, &of_fabric, store::Page::first(8)).await?;
+    let mut frame = view
+        .frame("fabric", fabric.name.clone(), Nav::Fabrics)?
+        .crumbs(vec![("Fabrics".into(), url::fabrics())], &*fabric.name);
+    frame.find = Find::objects(fabric.id);
+    frame.events = Some(url::fabric_events(fabric.id));
+    frame.refresh_without_script = 15;
+    let page = Page {
+        frame,
+        head,
+        rail: StageRail { stages: stages(&overview, view.now) },
+        tabs,
+        notices: notices(&fabric, &overview, &last.rows),
+        differs,
+        differs_total: differing.total,
+        differs_href: url::with_query(&url::objects(fabric.id), &[("state", "differs")]),
+        differs_empty: differs_empty(&overview),
+        counts: counts(fabric.id, &overview),
+        findings: findings(&fabric, &overview),
+        findings_total: overview.findings_total,
+        findings_empty: match &overview.comparison {
+            Some(_) => "None. Everything in the source is written as the cluster will take it.".to_owned(),
+            None => "Nothing was read yet.".to_owned(),
+        },
+        switches: switches(&view, &overview),
+        switches_summary: switches_summary(&overview),
+        switches_empty: match &overview.comparison {
+            Some(_) => "The cluster holds no Agent objects, so it cannot be told what the switches run.".to_owned(),
+            None => "Read with the first comparison.".to_owned(),
+        },
+        operations: last.rows.iter().map(|operation| operations::row(&view, operation, None)).collect(),
+        facts: facts(&view, &fabric, &overview),
+    };
+    view::page("fabric", &page)
+}
+
+/// The first difference of an object, in one line.
+fn hint(detail: &store::ObjectDetail) -> String {
+    match (&detail.desired, &detail.live) {
+        (Some(_), None) if detail.brief.state == ObjectState::Missing => return "was live and is gone".to_owned(),
+        (Some(_), None) => return "not in the cluster yet".to_owned(),
+        (None, Some(_)) => return "not in Git".to_owned(),
+        _ => {}
+    }
+    let Some(diff) = detail.diffs.first() else {
+        return detail.findings.first().map(|finding| finding.message.clone()).unwrap_or_default();
+    };
+    let side = |value: &Option<serde_json::Value>| value.as_ref().map_or_else(|| "absent".to_owned(), yaml::inline);
+    let by = diff.manager.as_deref().map(|manager| format!(", by {manager}")).unwrap_or_default();
+    let more = match detail.diffs.len() {
+        1 => String::new(),
+        n => format!(" (and {} more)", n - 1),
+    };
+    let text = format!("{}: {} in the cluster, {} in Git", diff.path, side(&diff.live), side(&diff.desired));
+    let cut: String = text.chars().take(180).collect();
+    format!("{cut}{}{by}{more}", if cut.len() < text.len() { "…" } else { "" })
+}
+
+/// What stands in the way, with its code and what to do.
+fn notices(fabric: &Fabric, overview: &Overview, last: &[Operation]) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if let Some(seen) = &fabric.cluster_seen_uid {
+        let mut notice = Notice::new(
+            Tone::Bad,
+            "Another cluster answers.",
+            format!(
+                "Its uid is {seen}, this fabric knows {}. Nothing is written.",
+                fabric.cluster_uid.as_deref().unwrap_or("none")
+            ),
+            "If the fabric really moved, confirm the new cluster; otherwise correct the settings.",
+        );
+        notice.link = Some(("Confirm the new cluster".into(), url::fabric_confirm_cluster(fabric.id)));
+        notices.push(notice);
+    }
+    if let (SyncState::Error, Some(code)) = (overview.status.state, overview.status.code) {
+        let mut notice = Notice::failure(code, overview.status.message.clone());
+        let ended = last.iter().find(|operation| operation.verb.writes() && operation.state.is_final());
+        let failed = ended.filter(|operation| operation.code == Some(code));
+        notice.link = failed.map(|operation| (format!("Operation {}", operation.id), url::operation(operation.id)));
+        notices.push(notice);
+    }
+    for problem in overview.problems.iter().take(8) {
+        notices.push(Notice::failure(problem.code, problem.message.clone()));
+    }
+    if overview.problems.len() > 8 {
+        let more = format!("{} more kinds could not be read.", overview.problems.len() - 8);
+        notices.push(Notice::new(Tone::Bad, more, "", "They stand in the last operation."));
+    }
+    if let Some((false, message)) = &overview.connection
+        && overview.last_connection_check > overview.last_comparison
+    {
+        notices.push(Notice::new(Tone::Bad, "The last connection test failed.", message.clone(), ""));
+    }
+    notices
+}
+
+fn differs_empty(overview: &Overview) -> String {
+    let Some(comparison) = &overview.comparison else { return "Nothing was compared yet.".to_owned() };
+    let commit = comparison.commit.as_ref().map(|commit| short(&commit.id)).unwrap_or("none");
+    match overview.status.state {
+        SyncState::InSync => format!("Nothing. Every object in the cluster equals commit {commit}."),
+        _ => format!("Nothing did when commit {commit} was last compared."),
+    }
+}
+
+fn counts(id: i64, overview: &Overview) -> Counts {
+    let shown: Vec<ObjectState> = ObjectState::ALL
+        .iter()
+        .copied()
+        .filter(|state| {
+            matches!(state, ObjectState::Equal | ObjectState::Undelivered | ObjectState::Modified)
+                || overview.counts.values().any(|counts| counts.get(state).is_some_and(|count| *count > 0))
+        })
+        .collect();
+    let href = |kind: &str, state: &str| url::with_query(&url::objects(id), &[("kind", kind), ("state", state)]);
+    let row = |(kind, counts): (&String, &std::collections::BTreeMap<ObjectState, u64>)| {
+        let cell = |state: &ObjectState| {
+            let count = counts.get(state).copied().unwrap_or_default();
+            CountCell { count, href: (count > 0).then(|| href(kind, state.as_str())) }
+        };
+        CountRow {
+            kind: kind.split('.').next().unwrap_or(kind).to_owned(),
+            href: href(kind, ""),
+            cells: shown.iter().map(cell).collect(),
+        }
+    };
+    Counts {
+        columns: shown.iter().map(|state| Badge::from(*state).word).collect(),
+        rows: overview.counts.iter().map(row).collect(),
+    }
+}
+
+fn findings(fabric: &Fabric, overview: &Overview) -> Vec<FindingRow> {
+    let mut findings: Vec<_> = overview.findings.iter().collect();
+    findings.sort_by_key(|finding| Reverse(finding.severity));
+    findings
+        .into_iter()
+        .take(FINDINGS)
+        .map(|finding| FindingRow {
+            severity: finding.severity.into(),
+            rule: finding.rule.clone(),
+            message: finding.message.clone(),
+            object: finding
+                .object
+                .as_ref()
+                .map(|key| (format!("{} {}", key.kind, key.name), url::object(fabric.id, key))),
+            path: finding.path.clone(),
+            place: finding.location.as_ref().map(place).unwrap_or_default(),
+        })
+        .collect()
+}
+
+/// A place in the source, as editors and compilers write it.
+pub fn place(location: &model::manifest::Location) -> String {
+    format!("{}:{}:{}", location.file, location.line, location.column)
+}
+
+fn switches(view: &View, overview: &Overview) -> Vec<SwitchLine> {
+    let mut switches: Vec<_> = overview.switches.iter().collect();
+    switches.sort_by_key(|switch| (Reverse(switch.state.severity()), switch.name.clone()));
+    let line = |switch: &engine::SwitchRow| SwitchLine {
+        name: switch.name.clone(),
+        is_gateway: switch.agent.kind == AgentKind::GatewayAgent,
+        state: switch_badge(switch.state),
+        sentence: switch.sentence.clone(),
+        generations: generations(&switch.agent),
+        heartbeat: switch.agent.last_heartbeat.map(|at| view.when(at)),
+    };
+    switches.into_iter().map(line).collect()
+}
+
+/// Applied and wanted generation.
+pub fn generations(agent: &model::rollout::AgentSummary) -> String {
+    match agent.last_applied_gen {
+        Some(applied) => format!("{applied} / {}", agent.generation),
+        None => format!("– / {}", agent.generation),
+    }
+}
+
+fn switches_summary(overview: &Overview) -> String {
+    let total = overview.switches.len();
+    let applied = overview.switches.iter().filter(|switch| switch.state == SwitchState::Applied).count();
+    if total == 0 { String::new() } else { format!("{applied} of {total} applied") }
+}
+
+fn facts(view: &View, fabric: &Fabric, overview: &Overview) -> Vec<Fact> {
+    let at = |name: &str, at: Option<jiff::Timestamp>| Fact::at(name, at.map(|at| view.when(at)), "never");
+    let commit = overview.comparison.as_ref().and_then(|comparison| comparison.commit.as_ref());
+    let source = match &fabric.source {
+        Source::Local => "a local repository of Hedgerow's".to_owned(),
+        Source::Remote { url, .. } => url.clone(),
+    };
+    let path = if fabric.path.is_empty() { "all of it".to_owned() } else { fabric.path.clone() };
+    let cluster = match &fabric.cluster {
+        Cluster::None => "none".to_owned(),
+        Cluster::Kubeconfig => "by kubeconfig".to_owned(),
+        Cluster::Endpoint { server, .. } => server.clone(),
+    };
+    let mut facts = vec![
+        at("Last comparison", overview.last_comparison),
+        at("Last sync, any outcome", overview.last_attempt),
+        at("Last sync that was verified", overview.last_success),
+        at("Last fetch from Git on request", overview.last_git_success),
+        at("Last connection check", overview.last_connection_check),
+    ];
+    if let Some(commit) = commit {
+        facts.push(Fact::new(
+            "Commit compared",
+            format!("{} {}, by {}", short(&commit.id), commit.subject, commit.author),
+        ));
+    }
+    facts.extend([
+        Fact::new("Source", source),
+        Fact::new("Branch and path", format!("{}, {path}", fabric.branch)),
+        Fact::new("Cluster", cluster),
+        Fact::new("Namespace", fabric.namespace.clone()),
+    ]);
+    if let Some(uid) = &fabric.cluster_uid {
+        facts.push(Fact::new("Cluster's uid", uid.clone()));
+    }
+    if let Some(release) = overview.comparison.as_ref().and_then(|comparison| comparison.release.clone()) {
+        facts.push(Fact::new("Hedgehog release", release));
+    }
+    facts.push(Fact::new(
+        "Ignored in comparisons",
+        "status and system metadata; what the server fills in by itself; link and switch addresses that Git leaves out",
+    ));
+    facts
+}
 
 /// What the page shows.
 #[derive(Template)]
@@ -74,6 +366,7 @@ pub struct SwitchLine {
     pub name: String,
     pub is_gateway: bool,
     pub state: Badge,
+    pub sentence: String,
     pub generations: String,
     pub heartbeat: Option<When>,
 }

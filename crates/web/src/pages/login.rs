@@ -1,10 +1,184 @@
 //! Logging in and out.
 
+use crate::extract::{Fields, Login};
 use crate::frame::Bare;
 use crate::icon::Icon;
-use crate::parts::Notice;
-use crate::url;
+use crate::layers::classify::{Asked, wants_json};
+use crate::layers::{client, cookies};
+use crate::parts::{Notice, Tone};
+use crate::problem::Problem;
+use crate::routes::{Needs, Route, safe_next};
+use crate::state::AppState;
+use crate::url::{self, pattern};
+use crate::view;
 use askama::Template;
+use auth::{LoginError, PreSession, SessionError, SessionToken};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use model::Code;
+use secrecy::SecretString;
+use serde_json::json;
+
+/// The routes of logging in and out.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::page("login", pattern::login, Needs::Public, show),
+        Route::post("login", pattern::login, Needs::Public, log_in),
+        Route::post("logout", pattern::logout, Needs::LoggedIn, log_out),
+    ]
+}
+
+/// Where a login leads: a page of this site, never an action.
+fn leads_to(next: &str) -> String {
+    safe_next(next).map_or_else(url::home, str::to_owned)
+}
+
+async fn show(State(state): State<AppState>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
+    let query = uri.query().unwrap_or_default();
+    let next = ::url::form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "next")
+        .map(|(_, value)| value.into_owned());
+    let next = leads_to(next.as_deref().unwrap_or_default());
+    let cookie = cookies::session(&state.settings, &headers);
+    let mut notices = Vec::new();
+    match state.sessions.authenticate(cookie, false).await {
+        Ok(_) => return Ok(Redirect::to(&next).into_response()),
+        Err(SessionError::Denied(denied)) if denied.reason.is_some() => {
+            let mut notice = Notice::new(
+                Tone::Off,
+                denied.sentence(),
+                "",
+                "Log in again; you come back to the page where you were.",
+            );
+            notice.code = Some(denied.code.as_str().to_owned());
+            notices.push(notice);
+        }
+        Err(SessionError::Denied(_)) => {}
+        Err(SessionError::Store(error)) => return Err(error.into()),
+    }
+    form(&state, &headers, StatusCode::OK, &next, "", notices)
+}
+
+/// The login form, bound to the browser by a cookie of its own.
+fn form(
+    state: &AppState,
+    headers: &HeaderMap,
+    status: StatusCode,
+    next: &str,
+    username: &str,
+    notices: Vec<Notice>,
+) -> Result<Response, Problem> {
+    let random = |error| Problem::internal("make a login form", &error);
+    // A second tab must not take the first one's form its cookie away.
+    let known = cookies::login(&state.settings, headers).and_then(PreSession::parse);
+    let browser = match &known {
+        Some(known) => known.clone(),
+        None => PreSession::generate().map_err(random)?,
+    };
+    let page = Page {
+        frame: Bare {
+            title: "Log in".to_owned(),
+            page: "login",
+            theme: cookies::theme(&state.settings, headers),
+            now: state.now(),
+        },
+        csrf: state.csrf.anonymous_token(&browser).map_err(random)?,
+        next: next.to_owned(),
+        leads_to: if next == url::home() { String::new() } else { next.to_owned() },
+        username: username.to_owned(),
+        notices,
+    };
+    let mut response = view::page("login", &page)?;
+    *response.status_mut() = status;
+    if let (None, Some(cookie)) = (known, cookies::set_login(&state.settings, browser.reveal())) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+async fn log_in(State(state): State<AppState>, fields: Fields, request: Request) -> Result<Response, Problem> {
+    let headers = request.headers();
+    let next = leads_to(fields.get("next").unwrap_or_default());
+    let username = fields.text("username").to_owned();
+    let asked = Asked::of(headers);
+    let refuse = |problem: Problem| -> Result<Response, Problem> {
+        if asked == Asked::Script {
+            return Err(problem);
+        }
+        let status = problem.http_status();
+        let mut notice = Notice::failure(problem.code, problem.message.clone());
+        notice.todo = problem.what_to_do().to_owned();
+        let shown: String = username.chars().take(150).collect();
+        let mut response = form(&state, headers, status, &next, &shown, vec![notice])?;
+        if let Some(seconds) = problem.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        Ok(response)
+    };
+    let browser = cookies::login(&state.settings, headers).and_then(PreSession::parse);
+    if let Err(error) = state.csrf.verify_anonymous(browser.as_ref(), fields.get("csrfmiddlewaretoken")) {
+        tracing::info!(%error, "login form refused");
+        return refuse(match browser {
+            // The session's cookie has the very same attributes: it would not come back either.
+            None => Problem::new(Code::CsrfFailed, no_cookie(&state))
+                .todo("Allow cookies for this address, or open Hedgerow over https, then log in again."),
+            Some(_) => {
+                Problem::new(Code::CsrfFailed, "This login form was too old.").todo("Here is a new one: log in again.")
+            }
+        });
+    }
+    let address = client::address(&state.settings, request.extensions(), headers);
+    let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let previous = cookies::session(&state.settings, headers).and_then(SessionToken::parse);
+    let password = SecretString::from(fields.get("password").unwrap_or_default());
+    match state.sessions.login(&username, password, &address, agent, previous.as_ref()).await {
+        Ok(logged_in) => {
+            let cookie = cookies::set_session(&state.settings, logged_in.token.reveal());
+            let cookie = cookie.map(|cookie| [(header::SET_COOKIE, cookie)]);
+            if asked == Asked::Script && wants_json(headers) {
+                let body = json!({ "success": true, "user": logged_in.user.username, "redirect": next });
+                return Ok((cookie, view::json(StatusCode::OK, &body)).into_response());
+            }
+            Ok((cookie, Redirect::to(&next)).into_response())
+        }
+        Err(LoginError::Invalid) => refuse(
+            Problem::new(Code::AuthenticationRequired, "The user name or the password is wrong.")
+                .todo("Check both and try again."),
+        ),
+        Err(LoginError::Throttled { retry_after }) => {
+            let seconds = retry_after.as_secs().max(1);
+            let message =
+                format!("Too many logins failed for this user or from this address. The next is taken in {seconds} s.");
+            let mut problem = Problem::new(Code::Throttled, message);
+            problem.retry_after = Some(seconds);
+            refuse(problem)
+        }
+        Err(LoginError::Store(error)) => refuse(error.into()),
+        Err(error) => refuse(Problem::internal("log somebody in", &error)),
+    }
+}
+
+fn no_cookie(state: &AppState) -> &'static str {
+    match state.settings.secure() {
+        true => {
+            "Your browser did not send back the cookie of this form, so a login would not last. Cookies are blocked, or this \
+             page was opened over http although Hedgerow is set up for https."
+        }
+        false => {
+            "Your browser did not send back the cookie of this form, so a login would not last. Cookies are blocked."
+        }
+    }
+}
+
+async fn log_out(State(state): State<AppState>, login: Login, asked: Asked) -> Result<Response, Problem> {
+    state.sessions.logout(&login.session).await?;
+    let cookie = cookies::clear_session(&state.settings).map(|cookie| [(header::SET_COOKIE, cookie)]);
+    Ok(match asked {
+        Asked::Script => (cookie, view::json(StatusCode::OK, &json!({ "success": true }))).into_response(),
+        Asked::Navigation => (cookie, Redirect::to(&url::login())).into_response(),
+    })
+}
 
 /// What the login page shows.
 #[derive(Template)]

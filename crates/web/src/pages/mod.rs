@@ -2,6 +2,7 @@
 
 pub mod dashboard;
 pub mod error;
+pub mod events;
 pub mod fabric;
 pub mod fabric_delete;
 pub mod fabric_form;
@@ -10,3 +11,6 @@ pub mod object;
 pub mod objects;
 pub mod operation;
 pub mod operations;
+pub mod plain;
+pub mod session;
+pub mod verbs;

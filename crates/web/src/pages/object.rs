@@ -1,12 +1,284 @@
 //! One object: its differing fields first, then desired and live beside each other, then where it stands.
 
-use crate::frame::{Frame, Nav};
+use crate::extract::OfFabric;
+use crate::frame::{Find, Frame, Nav};
 use crate::icon::Icon;
-use crate::parts::compare::SideBlock;
-use crate::parts::{Badge, Fact, Head, Notice, Tabs};
-use crate::url;
+use crate::pages::fabric::{generations, place};
+use crate::parts::compare::{SideBlock, patch, sides};
+use crate::parts::derive::{self, switch_badge};
+use crate::parts::head::FabricPage;
+use crate::parts::{Badge, Fact, Head, Notice, Tabs, Tone, yaml};
+use crate::problem::Problem;
+use crate::routes::{Needs, Route};
+use crate::state::AppState;
+use crate::url::{self, pattern};
+use crate::view::{self, View};
 use crate::when::When;
 use askama::Template;
+use auth::Action;
+use axum::extract::{RawPathParams, State};
+use axum::response::Response;
+use model::ObjectKey;
+use model::compare::{FieldDiff, ObjectState, Side};
+use model::manifest::{Finding, Severity};
+use model::rollout::{AgentSummary, Holding, RolloutState, SwitchState, object_rollout};
+use model::status::short;
+use store::{Fabric, ObjectDetail};
+
+/// The routes of these pages.
+pub fn routes() -> Vec<Route> {
+    let needs = Needs::Fabric(Action::View);
+    vec![
+        Route::page("object", pattern::object_page, needs, show),
+        Route::page("object_server_view", pattern::object_server_view, needs, server_view),
+    ]
+}
+
+/// Which object the address names.
+fn key(params: &RawPathParams) -> Result<ObjectKey, Problem> {
+    let part = |name: &str| params.iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default();
+    let (kind, group) = part("kind").split_once('.').ok_or_else(|| Problem::not_found("object"))?;
+    let namespace = if part("namespace") == "-" { "" } else { part("namespace") };
+    Ok(ObjectKey::new(group, kind, namespace, part("name")))
+}
+
+fn title(key: &ObjectKey) -> String {
+    if key.namespace.is_empty() { key.name.clone() } else { format!("{}/{}", key.namespace, key.name) }
+}
+
+fn frame(view: &View, fabric: &Fabric, key: &ObjectKey, page: &'static str) -> Result<Frame, Problem> {
+    let kind = format!("{}.{}", key.kind, key.group);
+    let of_kind = url::with_query(&url::objects(fabric.id), &[("kind", &kind)]);
+    let way = vec![
+        ("Fabrics".into(), url::fabrics()),
+        (fabric.name.clone(), url::fabric(fabric.id)),
+        (key.kind.clone(), of_kind),
+    ];
+    let title = format!("{} {} · {}", key.kind, key.name, fabric.name);
+    let mut frame = view.frame(page, title, Nav::Fabrics)?.crumbs(way, &*key.name);
+    frame.find = Find::objects(fabric.id);
+    Ok(frame)
+}
+
+async fn show(
+    State(state): State<AppState>,
+    view: View,
+    OfFabric(fabric): OfFabric,
+    params: RawPathParams,
+) -> Result<Response, Problem> {
+    let key = key(&params)?;
+    let detail = state.store.objects().get(fabric.id, &key).await?;
+    let overview = state.engine.overview(&fabric).await?;
+    let (head, tabs) = derive::head(&view, &fabric, &overview, FabricPage::Objects).await?;
+    let mut frame = frame(&view, &fabric, &key, "object")?;
+    frame.events = Some(url::fabric_events(fabric.id));
+    let (live, desired) = (detail.live.as_ref().map(yaml::text), detail.desired.as_ref().map(yaml::text));
+    let (live, desired) = (live.unwrap_or_default(), desired.unwrap_or_default());
+    let file = detail.brief.location.as_ref().map_or("desired", |location| location.file.as_str());
+    let agents: Vec<AgentSummary> = state
+        .store
+        .agents()
+        .list(fabric.id)
+        .await?
+        .into_iter()
+        .filter_map(|row| serde_json::from_value(row.summary).ok())
+        .collect();
+    let holdings: Vec<Holding> = serde_json::from_value(detail.holdings.clone()).unwrap_or_default();
+    let rollout = object_rollout(&holdings, &agents, view.now);
+    let applied = rollout.switches.iter().filter(|switch| switch.state == SwitchState::Applied).count();
+    let page = Page {
+        frame,
+        head,
+        tabs,
+        kind: key.kind.clone(),
+        name: title(&key),
+        state: detail.brief.state.into(),
+        unconfirmed: detail.brief.confirmed != Some(true) && detail.desired.is_some(),
+        notices: notices(&detail),
+        fields: detail.diffs.iter().map(|diff| field(&view, diff)).collect(),
+        fields_empty: fields_empty(&detail),
+        sides: sides(&live, &desired),
+        sides_note: match (detail.brief.state, live == desired) {
+            (ObjectState::Equal, false) => {
+                "what differs here is filled in by the server or left to others, and counts for nothing"
+            }
+            _ => "what Kubernetes and the controllers write is left out",
+        }
+        .to_owned(),
+        sides_empty: "Neither side holds it any more.".to_owned(),
+        patch: if detail.brief.state == ObjectState::Equal {
+            String::new()
+        } else {
+            patch(&live, &desired, "live", file)
+        },
+        facts: facts(&view, &overview, &detail),
+        rollout_summary: match rollout.switches.len() {
+            0 => String::new(),
+            total => format!("{applied} of {total} applied"),
+        },
+        rollout: rollout
+            .switches
+            .iter()
+            .map(|switch| RolloutRow {
+                name: switch.agent.clone(),
+                state: switch_badge(switch.state),
+                generations: agents
+                    .iter()
+                    .find(|agent| agent.name == switch.agent && agent.kind == switch.kind)
+                    .map(generations)
+                    .unwrap_or_default(),
+            })
+            .collect(),
+        rollout_empty: rollout_empty(rollout.state, &detail, agents.is_empty()),
+        server_href: url::object_server(fabric.id, &key),
+    };
+    view::page("object", &page)
+}
+
+fn rollout_empty(state: RolloutState, detail: &ObjectDetail, no_agents: bool) -> String {
+    match state {
+        _ if detail.live.is_none() => "It is not in the cluster.",
+        _ if no_agents => "No agents were read, so it is not known what the switches run.",
+        _ => "No switch or gateway runs it: live is its last stage.",
+    }
+    .to_owned()
+}
+
+fn field(view: &View, diff: &FieldDiff) -> FieldRow {
+    let by = match (&diff.manager, diff.side) {
+        (Some(manager), _) => format!("by {manager}"),
+        (None, Side::Desired) => "in Git".to_owned(),
+        (None, Side::Live) => "in the cluster".to_owned(),
+        (None, Side::Both) => "on both sides".to_owned(),
+    };
+    FieldRow {
+        path: diff.path.clone(),
+        live: diff.live.as_ref().map(shown),
+        desired: diff.desired.as_ref().map(shown),
+        by,
+        when: diff.changed_at.map(|at| view.when(at)),
+    }
+}
+
+/// A value in a cell: on one line when it is short, otherwise as its text, never without end.
+fn shown(value: &serde_json::Value) -> String {
+    const LONGEST: usize = 2_000;
+    let inline = yaml::inline(value);
+    let text =
+        if inline.len() > 80 && (value.is_object() || value.is_array()) { yaml::fragment(value) } else { inline };
+    if text.chars().count() <= LONGEST {
+        text
+    } else {
+        format!("{}…", text.chars().take(LONGEST).collect::<String>())
+    }
+}
+
+fn notices(detail: &ObjectDetail) -> Vec<Notice> {
+    let notice = |finding: &Finding| {
+        let tone = match finding.severity {
+            Severity::Error => Tone::Bad,
+            Severity::Warning => Tone::Waiting,
+            Severity::Info => Tone::Off,
+        };
+        let path = finding.path.as_ref().map(|path| format!("{path}: ")).unwrap_or_default();
+        let place = finding.location.as_ref().map(place).unwrap_or_default();
+        let mut notice = Notice::new(tone, format!("{path}{}", finding.message), "", place);
+        notice.code = Some(finding.rule.clone());
+        notice
+    };
+    let mut findings: Vec<&Finding> = detail.findings.iter().collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+    findings.into_iter().take(20).map(notice).collect()
+}
+
+fn fields_empty(detail: &ObjectDetail) -> String {
+    match detail.brief.state {
+        ObjectState::Equal => "None. The cluster holds it as Git has it.",
+        ObjectState::Undelivered if detail.live.is_none() => "The whole object: it is not in the cluster yet.",
+        ObjectState::Missing => "The whole object: it was live and is gone from the cluster.",
+        ObjectState::Extra => "The whole object: it is only in the cluster. It is left alone.",
+        ObjectState::Unknown => "Not known: the manifest has errors, or the kind could not be read.",
+        _ => "None that counts.",
+    }
+    .to_owned()
+}
+
+fn facts(view: &View, overview: &engine::Overview, detail: &ObjectDetail) -> Vec<Fact> {
+    let brief = &detail.brief;
+    let mut facts = Vec::new();
+    facts.push(match &brief.location {
+        Some(location) => Fact::new("File", format!("{}, line {}", location.file, location.line)),
+        None => Fact::new("File", "not in Git"),
+    });
+    if let Some(comparison) = &overview.comparison {
+        if let Some(commit) = comparison.commit.as_ref().filter(|_| brief.location.is_some()) {
+            facts.push(Fact::new("Commit", format!("{} {}", short(&commit.id), commit.subject)));
+        }
+        facts.push(Fact::at("Compared", Some(view.when(comparison.observed_at)), "never"));
+    }
+    facts.push(Fact::new(
+        "Verified live before",
+        if detail.base.is_some() { "yes; that form is kept as the base" } else { "not yet" },
+    ));
+    let last = detail
+        .diffs
+        .iter()
+        .filter_map(|diff| Some((diff.manager.as_deref()?, diff.changed_at?)))
+        .max_by_key(|(_, at)| *at);
+    if let Some((manager, at)) = last {
+        facts.push(Fact { name: "Last changed by".into(), value: format!("{manager}, "), when: Some(view.when(at)) });
+    }
+    facts.push(Fact::new("API version", brief.gvk().api_version()));
+    if let Some(version) = &brief.live_rv {
+        facts.push(Fact::new("Resource version", version.clone()));
+    }
+    if let Some(uid) = &brief.live_uid {
+        facts.push(Fact::new("uid", uid.clone()));
+    }
+    facts
+}
+
+/// The server's own answer. It waits for the cluster, for five seconds at most, so it is a page of its own.
+async fn server_view(
+    State(state): State<AppState>,
+    view: View,
+    OfFabric(fabric): OfFabric,
+    params: RawPathParams,
+) -> Result<Response, Problem> {
+    let key = key(&params)?;
+    state.store.objects().get(fabric.id, &key).await?;
+    let overview = state.engine.overview(&fabric).await?;
+    let (head, tabs) = derive::head(&view, &fabric, &overview, FabricPage::Objects).await?;
+    let (mut notices, mut fields) = (Vec::new(), Vec::new());
+    match state.engine.server_view(&fabric, &key).await {
+        Ok(answer) => {
+            if let Some((code, message)) = answer.refusal {
+                notices.push(Notice::failure(code, message));
+            } else if answer.equal {
+                let what = "The server would change nothing.";
+                notices.push(Notice::new(Tone::Good, what, "A dry run of this object gives what is live now.", ""));
+            }
+            notices.extend(answer.warnings.into_iter().map(|warning| Notice::new(Tone::Waiting, warning, "", "")));
+            fields = answer.changes.iter().map(|diff| server_field(&view, diff)).collect();
+        }
+        Err(error) => notices.push(Notice::failure(error.code, error.message)),
+    }
+    let page = ServerPage {
+        frame: frame(&view, &fabric, &key, "object_server_view")?,
+        head,
+        tabs,
+        kind: key.kind.clone(),
+        name: title(&key),
+        object_href: url::object(fabric.id, &key),
+        notices,
+        fields,
+    };
+    view::page("object_server_view", &page)
+}
+
+fn server_field(view: &View, diff: &FieldDiff) -> FieldRow {
+    FieldRow { by: String::new(), when: None, ..field(view, diff) }
+}
 
 /// What the page shows.
 #[derive(Template)]

@@ -1,10 +1,266 @@
 //! The objects of a fabric: filtered, sorted and paged, with all of that in the address.
 
-use crate::frame::{Frame, Nav};
+use crate::extract::OfFabric;
+use crate::frame::{Find, Frame, Nav};
 use crate::icon::Icon;
-use crate::parts::{Badge, Chips, Choice, Head, Pager, Tabs};
-use crate::url;
+use crate::pages::fabric::place;
+use crate::parts::columns;
+use crate::parts::derive;
+use crate::parts::head::FabricPage;
+use crate::parts::list::PAGE_SIZE;
+use crate::parts::{Badge, Chip, Chips, Choice, Head, Pager, Tabs};
+use crate::problem::Problem;
+use crate::routes::{Needs, Route};
+use crate::state::AppState;
+use crate::url::{self, pattern};
+use crate::view::{self, Query, View, bad};
 use askama::Template;
+use auth::Action;
+use axum::extract::State;
+use axum::response::Response;
+use cluster::Column as Printer;
+use model::compare::ObjectState;
+use std::collections::BTreeMap;
+use store::Direction;
+use store::objects::{KindCount, ObjectBrief, ObjectFilter, ObjectSort};
+
+/// The routes of this page.
+pub fn routes() -> Vec<Route> {
+    vec![Route::page("objects", pattern::objects, Needs::Fabric(Action::View), show)]
+}
+
+/// The filter word for everything that is not equal.
+const DIFFERS: &str = "differs";
+
+/// The filters of the address, as they were written and as the store takes them.
+struct Wanted {
+    kind: String,
+    state: String,
+    name: String,
+    sort: String,
+    page: u64,
+    filter: ObjectFilter,
+}
+
+impl Wanted {
+    fn read(query: &Query) -> Result<Self, Problem> {
+        let text = |name: &str| query.get(name).unwrap_or_default().to_owned();
+        let (kind, state, name, sort) = (text("kind"), text("state"), text("name"), text("sort"));
+        let mut filter = ObjectFilter::default();
+        if !kind.is_empty() {
+            // `Kind.group`; a kind alone is of any group.
+            let (kind, group) = kind.split_once('.').unwrap_or((&kind, ""));
+            filter.kind = Some(kind.to_owned());
+            filter.group = (!group.is_empty()).then(|| group.to_owned());
+        }
+        filter.states = match state.as_str() {
+            "" => Vec::new(),
+            DIFFERS => ObjectState::ALL.iter().copied().filter(|state| *state != ObjectState::Equal).collect(),
+            word => vec![word.parse().map_err(|_| bad("state", word))?],
+        };
+        if state == DIFFERS {
+            filter.managed = Some(true);
+        }
+        filter.name = (!name.is_empty()).then(|| name.clone());
+        let (word, direction) = match sort.strip_prefix('-') {
+            Some(word) => (word, Direction::Descending),
+            None => (sort.as_str(), Direction::Ascending),
+        };
+        filter.direction = direction;
+        filter.sort = match word {
+            "" => ObjectSort::Rank,
+            "name" => ObjectSort::Name,
+            "kind" => ObjectSort::Kind,
+            "state" => ObjectSort::State,
+            other => return Err(bad("sort", other)),
+        };
+        Ok(Self { kind, state, name, sort, page: query.page()?, filter })
+    }
+
+    /// This list with one parameter changed, from its first page.
+    fn with(&self, id: i64, name: &str, value: &str) -> String {
+        let mut pairs =
+            vec![("kind", self.kind.as_str()), ("state", &self.state), ("name", &self.name), ("sort", &self.sort)];
+        for pair in &mut pairs {
+            if pair.0 == name {
+                pair.1 = value;
+            }
+        }
+        url::with_query(&url::objects(id), &pairs)
+    }
+
+    fn pairs(&self) -> Vec<(String, String)> {
+        let pairs = [("kind", &self.kind), ("state", &self.state), ("name", &self.name), ("sort", &self.sort)];
+        pairs.into_iter().filter(|(_, value)| !value.is_empty()).map(|(k, v)| (k.to_owned(), v.clone())).collect()
+    }
+
+    fn chips(&self, id: i64) -> Chips {
+        let mut chips = Vec::new();
+        let mut chip = |name: &'static str, value: String, given: &str| {
+            if !given.is_empty() {
+                chips.push(Chip { name, value, without: self.with(id, name, "") });
+            }
+        };
+        chip("kind", self.kind.split('.').next().unwrap_or_default().to_owned(), &self.kind);
+        chip("state", state_word(&self.state), &self.state);
+        chip("name", self.name.clone(), &self.name);
+        Chips { chips, clear: url::with_query(&url::objects(id), &[("sort", &self.sort)]) }
+    }
+
+    /// A column's head: sorts by it, or the other way round.
+    fn column(&self, id: i64, label: &str, word: &str, may_hide: bool) -> Column {
+        let down = format!("-{word}");
+        let (sorted, next) = match &self.sort {
+            sort if sort == word => (Some("ascending"), down.as_str()),
+            sort if *sort == down => (Some("descending"), word),
+            _ => (None, word),
+        };
+        Column { label: label.to_owned(), href: Some(self.with(id, "sort", next)), sorted, may_hide }
+    }
+}
+
+fn state_word(word: &str) -> String {
+    match word.parse::<ObjectState>() {
+        Ok(state) => Badge::from(state).word,
+        Err(_) => "Everything that differs".to_owned(),
+    }
+}
+
+async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFabric) -> Result<Response, Problem> {
+    let id = fabric.id;
+    let wanted = Wanted::read(&view.query())?;
+    let overview = state.engine.overview(&fabric).await?;
+    let (head, tabs) = derive::head(&view, &fabric, &overview, FabricPage::Objects).await?;
+    let counts = state.store.objects().counts(id).await?;
+    let page = store::Page::new(PAGE_SIZE as u32, (wanted.page - 1) * PAGE_SIZE);
+    let listed = state.store.objects().list(id, &wanted.filter, page).await?;
+    let printers = printers(&wanted, &overview);
+    let mut rows = Vec::with_capacity(listed.rows.len());
+    for object in &listed.rows {
+        rows.push(row(&state, id, object, &printers, wanted.kind.is_empty()).await?);
+    }
+    let mut columns = vec![wanted.column(id, "Name", "name", false), wanted.column(id, "State", "state", false)];
+    if wanted.kind.is_empty() {
+        columns.push(wanted.column(id, "Kind", "kind", true));
+    }
+    let fixed = |label: &str| Column { label: label.to_owned(), href: None, sorted: None, may_hide: true };
+    columns.extend(printers.iter().map(|column| fixed(&column.name)));
+    columns.push(fixed("File"));
+    let mut frame = view
+        .frame("objects", format!("Objects · {}", fabric.name), Nav::Fabrics)?
+        .crumbs(vec![("Fabrics".into(), url::fabrics()), (fabric.name.clone(), url::fabric(id))], "Objects");
+    frame.find = Find::objects(id);
+    frame.events = Some(url::fabric_events(id));
+    let page = Page {
+        frame,
+        head,
+        tabs,
+        kinds: kinds(&counts, &wanted.kind),
+        states: states(&counts, &wanted.state),
+        chips: wanted.chips(id),
+        empty: empty(&wanted, overview.comparison.is_some(), listed.total),
+        columns,
+        rows,
+        pager: Pager::new(url::objects(id), wanted.pairs(), wanted.page, listed.total),
+        name: wanted.name,
+        sort: wanted.sort,
+    };
+    view::page("objects", &page)
+}
+
+fn empty(wanted: &Wanted, compared: bool, total: u64) -> String {
+    if !compared {
+        return "Nothing was compared yet. Sync from Git reads the source and the cluster.".to_owned();
+    }
+    if total > 0 {
+        return "This list has fewer pages.".to_owned();
+    }
+    match wanted.pairs().iter().any(|(name, _)| name != "sort") {
+        true => "No object fits these filters. Take one off above.".to_owned(),
+        false => "Neither the source nor the cluster holds an object of Hedgehog's kinds.".to_owned(),
+    }
+}
+
+/// The columns that the CRD of the chosen kind names.
+fn printers(wanted: &Wanted, overview: &engine::Overview) -> Vec<Printer> {
+    let (Some(kind), Some(group), Some(comparison)) = (&wanted.filter.kind, &wanted.filter.group, &overview.comparison)
+    else {
+        return Vec::new();
+    };
+    columns::of_kind(&comparison.kinds, group, kind)
+}
+
+async fn row(
+    state: &AppState,
+    id: i64,
+    object: &ObjectBrief,
+    printers: &[Printer],
+    show_kind: bool,
+) -> Result<Row, Problem> {
+    let mut cells = Vec::new();
+    if show_kind {
+        cells.push(object.key.kind.clone());
+    }
+    if !printers.is_empty() {
+        // Bodies are read only where a column shows something of them, for the rows of one page.
+        let detail = state.store.objects().get(id, &object.key).await?;
+        let body = detail.desired.or(detail.live).unwrap_or_default();
+        cells.extend(printers.iter().map(|column| columns::cell(column, &body)));
+    }
+    let mut sub = Vec::new();
+    if object.has_errors {
+        sub.push("has errors".to_owned());
+    } else if object.finding_count > 0 {
+        sub.push(format!(
+            "{} {}",
+            object.finding_count,
+            if object.finding_count == 1 { "finding" } else { "findings" }
+        ));
+    }
+    if !object.managed {
+        sub.push("kind not kept in Git".to_owned());
+    }
+    Ok(Row {
+        href: url::object(id, &object.key),
+        name: object.key.name.clone(),
+        sub: sub.join(", "),
+        state: object.state.into(),
+        unconfirmed: object.confirmed != Some(true) && object.state != ObjectState::Extra,
+        cells,
+        place: object.location.as_ref().map(place).unwrap_or_default(),
+    })
+}
+
+fn kinds(counts: &[KindCount], chosen: &str) -> Vec<Choice> {
+    let mut kinds: BTreeMap<(u8, &str, &str), u64> = BTreeMap::new();
+    for count in counts {
+        *kinds.entry((count.rank, &count.kind, &count.group)).or_default() += count.objects;
+    }
+    let choice = |((_, kind, group), objects): ((u8, &str, &str), u64)| {
+        let value = format!("{kind}.{group}");
+        Choice { selected: value == chosen, label: format!("{kind} ({objects})"), value }
+    };
+    let mut choices: Vec<Choice> = kinds.into_iter().map(choice).collect();
+    if !chosen.is_empty() && !choices.iter().any(|choice| choice.selected) {
+        choices.push(Choice { value: chosen.to_owned(), label: format!("{chosen} (0)"), selected: true });
+    }
+    choices
+}
+
+fn states(counts: &[KindCount], chosen: &str) -> Vec<Choice> {
+    let of = |state: ObjectState| counts.iter().filter(|c| c.state == state).map(|c| c.objects).sum::<u64>();
+    let mut choices = vec![Choice {
+        value: DIFFERS.to_owned(),
+        label: "Everything that differs".to_owned(),
+        selected: chosen == DIFFERS,
+    }];
+    choices.extend(ObjectState::ALL.iter().map(|state| Choice {
+        value: state.as_str().to_owned(),
+        label: format!("{} ({})", Badge::from(*state).word, of(*state)),
+        selected: state.as_str() == chosen,
+    }));
+    choices
+}
 
 /// What the page shows.
 #[derive(Template)]

@@ -1,11 +1,418 @@
 //! One operation: its phases, the outcome of every object with failures on top, and how to cancel it. It reads the
 //! same when it is over.
 
-use crate::frame::{Frame, Nav};
+use crate::extract::OfOperation;
+use crate::frame::{Find, Frame, Nav};
 use crate::icon::Icon;
+use crate::layers::classify::{Asked, wants_json};
+use crate::pages::operations::took;
+use crate::parts::list::PAGE_SIZE;
 use crate::parts::{Badge, Choice, Fact, Notice, Pager, Tone};
-use crate::url;
+use crate::problem::Problem;
+use crate::routes::{Needs, Route};
+use crate::state::AppState;
+use crate::url::{self, pattern};
+use crate::view::{self, Query, View};
+use crate::when::{length, machine, relative};
 use askama::Template;
+use auth::Action;
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use cluster::TestReport;
+use http::StatusCode;
+use model::Code;
+use model::operation::{ObjectOutcome, OperationState, OutcomeKind, PhaseProgress, PhaseState, Trigger, Verb};
+use model::status::short;
+use serde_json::{Value, json};
+use store::Operation;
+use store::operations::OutcomeCount;
+
+/// The routes of an operation.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::page("operation", pattern::operation, Needs::Operation(Action::View), show),
+        Route::post("operation_cancel", pattern::operation_cancel, Needs::Operation(Action::Sync), cancel),
+    ]
+}
+
+/// The outcomes that are failures; they stand on top.
+const BAD: [OutcomeKind; 5] = [
+    OutcomeKind::Refused,
+    OutcomeKind::Failed,
+    OutcomeKind::NotVerified,
+    OutcomeKind::ChangedMeanwhile,
+    OutcomeKind::NotAttempted,
+];
+
+/// The code that says why an operation did not succeed.
+pub fn code(operation: &Operation) -> Option<Code> {
+    operation.code.or(match operation.state {
+        OperationState::Partial => Some(Code::Partial),
+        OperationState::Failed => Some(Code::Internal),
+        OperationState::Cancelled => Some(Code::Cancelled),
+        OperationState::TimedOut => Some(Code::DeadlineExceeded),
+        OperationState::Interrupted => Some(Code::Interrupted),
+        OperationState::Queued | OperationState::Running | OperationState::Succeeded => None,
+    })
+}
+
+/// An operation that ended without success, as a refusal.
+pub fn failure(operation: &Operation) -> Problem {
+    let code = code(operation).unwrap_or(Code::Internal);
+    let message = match operation.message.is_empty() {
+        true => format!("{}: {}.", operation.verb.title(), Badge::from(operation.state).word.to_lowercase()),
+        false => operation.message.clone(),
+    };
+    // A cancelled or partial run is no answer of another server's; whatever its code, it is not done.
+    let problem = Problem::new(code, message);
+    if problem.http_status().as_u16() < 400 { problem.status(StatusCode::UNPROCESSABLE_ENTITY) } else { problem }
+}
+
+/// An operation for scripts: everything but its objects, which are read by page.
+pub fn as_json(view: &View, fabric: &str, operation: &Operation) -> Value {
+    let code = code(operation);
+    let time = |at: Option<jiff::Timestamp>| at.map(machine);
+    let phase = |phase: &PhaseProgress| {
+        json!({ "phase": phase.phase, "title": phase.phase.title(), "state": phase.state, "done": phase.done, "total": phase.total,
+                "detail": phase.detail, "started_at": time(phase.started_at), "ended_at": time(phase.ended_at) })
+    };
+    let began = operation.started_at.unwrap_or(operation.queued_at);
+    json!({
+        "id": operation.id,
+        "url": url::operation(operation.id),
+        "fabric": { "id": operation.fabric_id, "name": fabric, "url": url::fabric(operation.fabric_id) },
+        "verb": operation.verb,
+        "title": operation.verb.title(),
+        "state": operation.state,
+        "state_title": Badge::from(operation.state).word,
+        "final": operation.state.is_final(),
+        "success": match operation.state {
+            OperationState::Succeeded => json!(true),
+            state if state.is_final() => json!(false),
+            _ => Value::Null,
+        },
+        "code": code,
+        "message": operation.message,
+        "what_to_do": code.map(Code::what_to_do),
+        "object": operation.error_object,
+        "actor": operation.actor,
+        "trigger": operation.trigger,
+        "request_id": operation.request_id,
+        "commit": operation.commit,
+        "comparison": operation.shown_comparison_id,
+        "queued_at": machine(operation.queued_at),
+        "started_at": time(operation.started_at),
+        "started_words": relative(began, view.now).trim_end_matches(" ago"),
+        "ended_at": time(operation.ended_at),
+        "deadline_at": time(operation.deadline_at),
+        "cancel_requested_by": operation.cancel_requested_by,
+        "phases": operation.phases.iter().map(phase).collect::<Vec<_>>(),
+    })
+}
+
+async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Result<Response, Problem> {
+    let OfOperation(operation, fabric) = of;
+    let counts = state.store.operations().outcome_counts(operation.id).await?;
+    let (wanted, number) = (wanted(&view.query())?, view.query().page()?);
+    let listed = outcomes(&state, operation.id, &counts, wanted, number).await?;
+    if wants_json(&view.headers) {
+        let mut body = as_json(&view, &fabric.name, &operation);
+        body["outcomes"] = outcomes_json(&counts, wanted, number, &listed);
+        return Ok(view::json(StatusCode::OK, &body));
+    }
+    let title = operation.verb.title();
+    let mut frame =
+        view.frame("operation", format!("{title} #{} · {}", operation.id, fabric.name), Nav::Fabrics)?.crumbs(
+            vec![
+                ("Fabrics".into(), url::fabrics()),
+                (fabric.name.clone(), url::fabric(fabric.id)),
+                ("Operations".into(), url::fabric_operations(fabric.id)),
+            ],
+            format!("#{}", operation.id),
+        );
+    frame.find = Find::objects(fabric.id);
+    if !operation.state.is_final() {
+        frame.events = Some(url::operation_events(operation.id));
+        frame.refresh_without_script = 2;
+    }
+    let may_cancel = view.login.access.may(fabric.id, Action::Sync).await?;
+    let path = url::operation(operation.id);
+    let total = chosen_total(&counts, wanted);
+    let page = Page {
+        id: operation.id,
+        title: title.to_owned(),
+        fabric_id: fabric.id,
+        fabric_name: fabric.name.clone(),
+        state: operation.state.into(),
+        sentence: sentence(&operation),
+        cancel: cancel_button(&operation, may_cancel),
+        notices: notices(&operation),
+        phases: operation.phases.iter().map(|phase| phase_line(phase, view.now)).collect(),
+        deadline: deadline(&operation, view.now),
+        outcomes: listed.iter().map(|outcome| outcome_row(fabric.id, outcome)).collect(),
+        outcomes_summary: summary(&counts),
+        outcomes_empty: outcomes_empty(&operation, total),
+        choices: choices(&path, &counts, wanted),
+        pager: Pager::new(
+            path.clone(),
+            wanted.map(|kind| ("outcome".to_owned(), kind.to_string())).into_iter().collect(),
+            number,
+            total,
+        ),
+        facts: facts(&view, &operation),
+        report: report(&operation),
+        frame,
+    };
+    view::page("operation", &page)
+}
+
+/// One page of outcomes for scripts.
+fn outcomes_json(counts: &[OutcomeCount], wanted: Option<OutcomeKind>, number: u64, listed: &[ObjectOutcome]) -> Value {
+    let mut by_outcome = serde_json::Map::new();
+    for count in counts {
+        by_outcome.insert(count.outcome.to_string(), json!({ "objects": count.objects, "verified": count.verified }));
+    }
+    let total = chosen_total(counts, wanted);
+    let next = (number * PAGE_SIZE < total).then_some(number + 1);
+    json!({ "counts": by_outcome, "count": total, "page": number, "next_page": next, "results": listed })
+}
+
+/// Which outcomes the address asks for.
+fn wanted(query: &Query) -> Result<Option<OutcomeKind>, Problem> {
+    query.word("outcome")
+}
+
+fn chosen_total(counts: &[OutcomeCount], wanted: Option<OutcomeKind>) -> u64 {
+    counts.iter().filter(|count| wanted.is_none_or(|kind| kind == count.outcome)).map(|count| count.objects).sum()
+}
+
+/// One page of outcomes: failures first, then the rest.
+async fn outcomes(
+    state: &AppState,
+    id: i64,
+    counts: &[OutcomeCount],
+    wanted: Option<OutcomeKind>,
+    number: u64,
+) -> Result<Vec<ObjectOutcome>, Problem> {
+    let operations = state.store.operations();
+    let first = (number - 1) * PAGE_SIZE;
+    if let Some(kind) = wanted {
+        return Ok(operations.outcomes(id, &[kind], store::Page::new(PAGE_SIZE as u32, first)).await?.rows);
+    }
+    let bad: u64 = counts.iter().filter(|count| BAD.contains(&count.outcome)).map(|count| count.objects).sum();
+    let mut rows = Vec::new();
+    if first < bad {
+        rows = operations.outcomes(id, &BAD, store::Page::new(PAGE_SIZE as u32, first)).await?.rows;
+    }
+    let left = PAGE_SIZE - rows.len() as u64;
+    if left > 0 {
+        let good: Vec<OutcomeKind> = OutcomeKind::ALL.iter().copied().filter(|kind| !BAD.contains(kind)).collect();
+        let page = store::Page::new(left as u32, first.saturating_sub(bad));
+        rows.extend(operations.outcomes(id, &good, page).await?.rows);
+    }
+    Ok(rows)
+}
+
+fn sentence(operation: &Operation) -> String {
+    if operation.state == OperationState::Running {
+        let phase = operation.phases.iter().find(|phase| phase.state == PhaseState::Running);
+        let doing = match phase {
+            Some(phase) if phase.total > 0 => format!("{}: {} of {}.", phase.phase.title(), phase.done, phase.total),
+            Some(phase) => format!("{}.", phase.phase.title()),
+            None => "It begins.".to_owned(),
+        };
+        let asked = operation.cancel_requested_by.as_ref().map(|by| format!(" {by} asked it to end."));
+        return format!("{doing}{} Leaving this page stops nothing.", asked.unwrap_or_default());
+    }
+    if operation.state == OperationState::Queued {
+        return "Another operation writes to this fabric; this one runs next.".to_owned();
+    }
+    operation.message.clone()
+}
+
+fn cancel_button(operation: &Operation, may: bool) -> Option<Cancel> {
+    if operation.state.is_final() {
+        return None;
+    }
+    let why_not = match &operation.cancel_requested_by {
+        Some(by) => Some(format!("{by} asked it to end; it ends at its next step.")),
+        None if !may => Some("Needs the permission hedgerow.sync_fabric on this fabric.".to_owned()),
+        None => None,
+    };
+    Some(Cancel { why_not })
+}
+
+fn notices(operation: &Operation) -> Vec<Notice> {
+    let Some(code) = code(operation).filter(|_| operation.state.is_final()) else { return Vec::new() };
+    let about = operation.error_object.as_ref().map(|object| format!("{object}: ")).unwrap_or_default();
+    let mut notice = Notice::failure(code, format!("{about}{}", failure(operation).message));
+    notice.request_id = Some(operation.request_id.clone()).filter(|id| !id.is_empty());
+    vec![notice]
+}
+
+fn phase_line(phase: &PhaseProgress, now: jiff::Timestamp) -> PhaseLine {
+    let look = Badge::from(phase.state);
+    let took = phase.started_at.map(|began| length(phase.ended_at.unwrap_or(now).duration_since(began)));
+    PhaseLine {
+        phase: phase.phase.to_string(),
+        state: phase.state.to_string(),
+        tone: look.tone,
+        icon: look.icon,
+        title: phase.phase.title().to_owned(),
+        word: look.word,
+        done: phase.done,
+        total: phase.total,
+        count: if phase.total > 0 { format!("{} of {}", phase.done, phase.total) } else { String::new() },
+        detail: phase.detail.clone(),
+        took: took.unwrap_or_default(),
+    }
+}
+
+fn deadline(operation: &Operation, now: jiff::Timestamp) -> String {
+    match (operation.state, operation.deadline_at) {
+        (OperationState::Running, Some(at)) if at > now => format!("{} left", length(at.duration_since(now))),
+        (OperationState::Running, Some(_)) => "its time is up".to_owned(),
+        (OperationState::Queued, _) => {
+            format!("has {} once it begins", length(operation.time_limit.try_into().unwrap_or_default()))
+        }
+        _ => {
+            let took = took(operation, now);
+            if took.is_empty() { String::new() } else { format!("took {took}") }
+        }
+    }
+}
+
+fn summary(counts: &[OutcomeCount]) -> String {
+    let total: u64 = counts.iter().map(|count| count.objects).sum();
+    let failed: u64 = counts.iter().filter(|count| BAD.contains(&count.outcome)).map(|count| count.objects).sum();
+    let verified: u64 = counts.iter().map(|count| count.verified).sum();
+    match (total, failed) {
+        (0, _) => String::new(),
+        (total, 0) => format!("{total}, {verified} of them read back and equal"),
+        (total, failed) => format!("{total}: {failed} not as desired, {verified} read back and equal"),
+    }
+}
+
+fn outcomes_empty(operation: &Operation, total: u64) -> String {
+    match operation.state {
+        _ if total > 0 => "This list has fewer pages.",
+        OperationState::Queued | OperationState::Running => "Outcomes stand here as objects are done.",
+        _ if !operation.verb.writes() => "This verb writes nothing, so no object has an outcome.",
+        _ => "The operation ended before it came to any object.",
+    }
+    .to_owned()
+}
+
+fn choices(path: &str, counts: &[OutcomeCount], wanted: Option<OutcomeKind>) -> Vec<Choice> {
+    let total = chosen_total(counts, None);
+    if counts.len() < 2 && wanted.is_none() {
+        return Vec::new();
+    }
+    let mut choices =
+        vec![Choice { value: path.to_owned(), label: format!("All {total}"), selected: wanted.is_none() }];
+    choices.extend(counts.iter().map(|count| Choice {
+        value: url::with_query(path, &[("outcome", count.outcome.as_str())]),
+        label: format!("{} {}", Badge::from(count.outcome).word, count.objects),
+        selected: wanted == Some(count.outcome),
+    }));
+    choices
+}
+
+fn outcome_row(fabric_id: i64, outcome: &ObjectOutcome) -> OutcomeRow {
+    let verified = match (outcome.verified, outcome.outcome) {
+        (true, _) => Badge::new(Tone::Good, Icon::Tick, "read back, equal"),
+        (false, OutcomeKind::Extra) => Badge::new(Tone::Off, Icon::Hollow, "not ours"),
+        (false, _) => Badge::new(Tone::Off, Icon::Hollow, "no"),
+    };
+    OutcomeRow {
+        key: outcome.key.to_string(),
+        href: url::object(fabric_id, &outcome.key),
+        name: outcome.key.name.clone(),
+        kind: outcome.key.kind.clone(),
+        outcome: outcome.outcome.into(),
+        message: outcome.message.clone(),
+        code: outcome.code.map(|code| code.as_str().to_owned()),
+        overwrote: outcome.overwrote.clone(),
+        verified,
+        attempts: outcome.attempts,
+    }
+}
+
+fn facts(view: &View, operation: &Operation) -> Vec<Fact> {
+    let how = match operation.trigger {
+        Trigger::Button => "with the button",
+        Trigger::Script => "by a script",
+        Trigger::Schedule => "by the schedule",
+    };
+    let at = |name: &str, at: Option<jiff::Timestamp>, otherwise: &str| {
+        Fact::at(name, at.map(|at| view.when(at)), otherwise)
+    };
+    let mut facts = vec![
+        Fact::new("Started by", format!("{}, {how}", operation.actor)),
+        at("Asked for", Some(operation.queued_at), ""),
+        at("Began", operation.started_at, "not yet"),
+        at("Ended", operation.ended_at, "not yet"),
+        Fact::new("Time limit", length(operation.time_limit.try_into().unwrap_or_default())),
+    ];
+    if let Some(commit) = &operation.commit {
+        facts.push(Fact::new("Commit", short(commit)));
+    }
+    if let Some(comparison) = operation.shown_comparison_id {
+        facts.push(Fact::new("Comparison shown", comparison.to_string()));
+    }
+    if let Some(by) = &operation.cancel_requested_by {
+        facts.push(Fact::new("Cancelled by", by.clone()));
+    }
+    if !operation.request_id.is_empty() {
+        facts.push(Fact::new("Request", operation.request_id.clone()));
+    }
+    facts
+}
+
+/// What a connection test found.
+fn report(operation: &Operation) -> Option<Vec<Fact>> {
+    if operation.verb != Verb::TestConnection {
+        return None;
+    }
+    let report: TestReport = serde_json::from_value(operation.result.clone()).ok()?;
+    let yes = |yes: bool| if yes { "yes" } else { "no" }.to_owned();
+    let known = |text: Option<String>| text.unwrap_or_else(|| "not known".to_owned());
+    let mut facts = vec![
+        Fact::new("Server", report.server),
+        Fact::new("Certificate verified", yes(report.tls_verified)),
+        Fact::new("Version", known(report.version)),
+        Fact::new("Protocol", known(report.http)),
+        Fact::new(
+            "Time of one call",
+            report.latency_ms.map_or_else(|| "not known".to_owned(), |ms| format!("{ms} ms")),
+        ),
+        Fact::new("Known there as", known(report.user)),
+        Fact::new("Cluster's uid", known(report.identity)),
+        Fact::new("May read what is needed", yes(report.can_read)),
+        Fact::new("May write what users keep in Git", yes(report.can_write)),
+    ];
+    let kinds: Vec<String> = report.kinds.iter().map(|kind| kind.kind.clone()).collect();
+    facts.push(Fact::new(format!("Kinds found: {}", kinds.len()), kinds.join(", ")));
+    facts.extend(report.missing.iter().map(|missing| {
+        let verbs: Vec<String> = missing.verbs.iter().map(|verb| verb.to_string()).collect();
+        Fact::new(format!("Not permitted on {}", missing.kind), verbs.join(", "))
+    }));
+    facts.extend(report.problems.iter().map(|problem| Fact::new("Not read", problem.message.clone())));
+    Some(facts)
+}
+
+async fn cancel(State(state): State<AppState>, view: View, of: OfOperation, asked: Asked) -> Result<Response, Problem> {
+    let OfOperation(operation, fabric) = of;
+    if !operation.state.is_final() {
+        state.engine.cancel(operation.id, &view.login.user.username).await?;
+    }
+    if asked == Asked::Navigation {
+        return Ok(Redirect::to(&url::operation(operation.id)).into_response());
+    }
+    let operation = state.store.operations().get(operation.id).await?;
+    let body = json!({ "success": Value::Null, "operation": as_json(&view, &fabric.name, &operation) });
+    Ok(view::json(StatusCode::ACCEPTED, &body))
+}
 
 /// What the page shows.
 #[derive(Template)]

@@ -76,12 +76,6 @@ impl Badge {
     pub fn as_mark(&self) -> Mark<'_> {
         Mark { tone: self.tone, icon: self.icon, word: &self.word }
     }
-
-    /// The same look with another word.
-    pub fn saying(mut self, word: impl Into<String>) -> Self {
-        self.word = word.into();
-        self
-    }
 }
 
 impl From<ObjectState> for Badge {

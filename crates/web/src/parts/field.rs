@@ -18,6 +18,8 @@ pub enum FieldKind {
     SecretArea,
     /// Yes or no.
     Check,
+    /// One of several.
+    Select,
 }
 
 /// One field of a form.
@@ -42,10 +44,10 @@ pub struct Field {
     pub rows: u8,
     /// A secret is stored.
     pub stored: bool,
-    /// The user chose to remove the stored secret.
-    pub remove: bool,
     /// It must be filled.
     pub required: bool,
+    /// Value and words of each choice.
+    pub options: &'static [(&'static str, &'static str)],
 }
 
 markup!(Field);
@@ -75,8 +77,8 @@ impl Field {
             error: None,
             rows: 6,
             stored: false,
-            remove: false,
             required: false,
+            options: &[],
         }
     }
 
@@ -89,6 +91,12 @@ impl Field {
     /// With what an empty field shows.
     pub fn placeholder(mut self, placeholder: impl Into<String>) -> Self {
         self.placeholder = placeholder.into();
+        self
+    }
+
+    /// With its choices.
+    pub fn options(mut self, options: &'static [(&'static str, &'static str)]) -> Self {
+        self.options = options;
         self
     }
 
@@ -128,7 +136,7 @@ mod tests {
             field.stored = true;
             let html = field.to_string();
             assert!(!html.contains("s3cret"), "{html}");
-            assert!(html.contains("remove_token"), "{html}");
+            assert!(html.contains("Stored"), "{html}");
         }
     }
 

@@ -2,15 +2,18 @@
 //! engine, so that a page can be rendered from sample values.
 
 pub mod badge;
+pub mod columns;
 pub mod compare;
+pub mod derive;
 pub mod field;
 pub mod head;
 pub mod list;
 pub mod notice;
 pub mod stages;
+pub mod yaml;
 
 pub use badge::{Badge, Tone};
-pub use head::{Head, Tab, Tabs, VerbForm};
+pub use head::{Head, Tabs, VerbForm};
 pub use list::{Chip, Chips, Choice, OperationRow, OperationsTable, Pager};
 pub use notice::Notice;
 pub use stages::{RailMarks, Stage, StageRail};

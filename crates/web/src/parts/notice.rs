@@ -23,8 +23,8 @@ pub struct Notice {
     pub code: Option<String>,
     /// The request id.
     pub request_id: Option<String>,
-    /// The element's id.
-    pub id: Option<&'static str>,
+    /// The page that shows more: its words and its address.
+    pub link: Option<(String, String)>,
 }
 
 markup!(Notice);
@@ -49,7 +49,7 @@ impl Notice {
             todo: todo.into(),
             code: None,
             request_id: None,
-            id: None,
+            link: None,
         }
     }
 

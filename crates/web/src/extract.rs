@@ -1,0 +1,148 @@
+//! What handlers get from the guard: who asks, the fabric or operation that they may act on, and the form's fields.
+//! A handler cannot come by these in any other way.
+
+use crate::problem::Problem;
+use auth::{Access, Granted};
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use model::Code;
+use serde_json::Value;
+use store::{Fabric, Operation, Session, User};
+
+/// Who is logged in.
+#[derive(Debug, Clone)]
+pub struct Login {
+    /// The session.
+    pub session: Session,
+    /// The user.
+    pub user: User,
+    /// What the user may see and do.
+    pub access: Access,
+}
+
+/// The fabric that the route is about, with the proof that its action is permitted.
+#[derive(Debug, Clone)]
+pub struct OfFabric(pub Granted<Fabric>);
+
+/// The operation that the route is about, and its fabric with the same proof.
+#[derive(Debug, Clone)]
+pub struct OfOperation(pub Operation, pub Granted<Fabric>);
+
+/// A form's fields, in their order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fields(Vec<(String, String)>);
+
+/// What a verb's handler tells about its try, for the record.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    /// The operation that it got.
+    pub operation_id: Option<i64>,
+    /// What the user was told.
+    pub message: String,
+}
+
+impl Fields {
+    /// Reads a urlencoded form.
+    pub fn of_form(bytes: &[u8]) -> Self {
+        Self(url::form_urlencoded::parse(bytes).into_owned().collect())
+    }
+
+    /// Reads a JSON object of plain values.
+    pub fn of_json(bytes: &[u8]) -> Result<Self, Problem> {
+        let bad = |why: &str| Problem::new(Code::InvalidInput, format!("The request's JSON cannot be used: {why}."));
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| bad(&error.to_string()))?;
+        let Value::Object(map) = value else { return Err(bad("it is not an object")) };
+        let mut fields = Vec::new();
+        for (name, value) in map {
+            match value {
+                Value::Null => {}
+                Value::String(text) => fields.push((name, text)),
+                Value::Bool(_) | Value::Number(_) => fields.push((name, value.to_string())),
+                Value::Array(_) | Value::Object(_) => return Err(bad("only plain values are taken here")),
+            }
+        }
+        Ok(Self(fields))
+    }
+
+    /// A field's value; the first when it stands several times.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A field's value without the space around it; empty when there is none.
+    pub fn text(&self, name: &str) -> &str {
+        self.get(name).unwrap_or_default().trim()
+    }
+
+    /// Whether a box is ticked.
+    pub fn ticked(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| matches!(value, "on" | "true" | "1" | "yes"))
+    }
+
+    /// All fields.
+    pub fn all(&self) -> &[(String, String)] {
+        &self.0
+    }
+}
+
+/// A handler asks for what its route does not declare: a defect, found by the test that calls every route.
+fn undeclared(what: &str) -> Problem {
+    Problem::internal("hand a handler what its route does not declare", &what)
+}
+
+impl<S: Sync> FromRequestParts<S> for Login {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| undeclared("a session"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for OfFabric {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Granted<Fabric>>().cloned().map(Self).ok_or_else(|| undeclared("a fabric"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for OfOperation {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let operation = parts.extensions.get::<Operation>().cloned();
+        let fabric = parts.extensions.get::<Granted<Fabric>>().cloned();
+        operation
+            .zip(fabric)
+            .map(|(operation, fabric)| Self(operation, fabric))
+            .ok_or_else(|| undeclared("an operation"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Fields {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| undeclared("a form"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_and_json_give_the_same_fields() {
+        let form = Fields::of_form(b"comparison=12&confirm=on&name=a+b%26c");
+        let json = Fields::of_json(br#"{"comparison":12,"confirm":true,"name":"a b&c","key":null}"#).unwrap();
+        for fields in [&form, &json] {
+            assert_eq!(fields.get("comparison"), Some("12"));
+            assert!(fields.ticked("confirm"));
+            assert_eq!(fields.text("name"), "a b&c");
+            assert_eq!(fields.get("key"), None);
+        }
+        assert!(Fields::of_json(b"[1]").is_err());
+        assert!(Fields::of_json(br#"{"a":{"b":1}}"#).is_err());
+        assert!(Fields::of_json(b"{").is_err());
+    }
+}

@@ -1,0 +1,195 @@
+//! The guard before every handler: it enforces what the route declares, in this order: origin, session, CSRF token,
+//! permission. What it found out, and nothing else, is what handlers get through the extractors of
+//! [`crate::extract`]; each try of a verb is recorded, also one that it turns away.
+
+use crate::attempts;
+use crate::extract::{Fields, Login, Told};
+use crate::layers::classify::{Asked, is_activity};
+use crate::layers::{cookies, origin};
+use crate::problem::{Again, Problem};
+use crate::routes::{Kind, Needs, RouteInfo};
+use crate::state::AppState;
+use auth::{Access, Actor, Authenticated, SessionError};
+use axum::RequestExt;
+use axum::body::{Body, Bytes};
+use axum::extract::{RawPathParams, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, Method, StatusCode, header};
+use model::Code;
+use std::sync::Arc;
+
+/// Bytes of a form; a kubeconfig with certificates has some twenty thousand.
+const LARGEST_BODY: usize = 1 << 20;
+
+/// What the guard of one route knows.
+#[derive(Clone)]
+pub struct Guard {
+    state: AppState,
+    route: Arc<RouteInfo>,
+}
+
+impl Guard {
+    /// The guard of a route.
+    pub fn new(state: AppState, route: RouteInfo) -> Self {
+        Self { state, route: Arc::new(route) }
+    }
+}
+
+/// Lets a request through to its handler, or answers in its place.
+pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
+    let recorded = matches!(guard.route.kind, Kind::Verb(_));
+    let mut told = attempts::Told::of(&guard.state, &guard.route, &request);
+    let response = match admit(&guard, request, &mut told).await {
+        Ok(request) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    if recorded {
+        let outcome = response.extensions().get::<Told>().cloned().unwrap_or_default();
+        let problem = response.extensions().get::<Arc<Problem>>().cloned();
+        attempts::record(&guard.state, told, response.status(), problem.as_deref(), outcome).await;
+    }
+    response
+}
+
+async fn admit(guard: &Guard, mut request: Request, told: &mut attempts::Told) -> Result<Request, Problem> {
+    let Guard { state, route } = guard;
+    let unsafe_method = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let from = origin::of(&state.settings, request.headers());
+    if unsafe_method {
+        if from == origin::From::Elsewhere {
+            return Err(Problem::new(Code::CsrfFailed, "The request came from another site and was refused.")
+                .todo("Open Hedgerow itself and press the button there."));
+        }
+        request = read_form(request).await?;
+    }
+    if route.needs == Needs::Public {
+        return Ok(request);
+    }
+    let activity = is_activity(request.method(), request.headers()) && route.kind != Kind::Stream;
+    let login = match session(state, request.headers(), activity).await {
+        Ok(login) => login,
+        Err(problem) => {
+            if matches!(route.kind, Kind::Verb(_)) {
+                told.was(state, request.headers()).await;
+            }
+            return Err(problem);
+        }
+    };
+    told.is(&login);
+    if unsafe_method {
+        check_token(state, &login, &request, from)?;
+    }
+    permit(state, route.needs, &login, &mut request, told).await?;
+    request.extensions_mut().insert(login);
+    Ok(request)
+}
+
+/// Who is logged in, or why nobody is.
+pub async fn session(state: &AppState, headers: &HeaderMap, activity: bool) -> Result<Login, Problem> {
+    let cookie = cookies::session(&state.settings, headers);
+    let Authenticated { session, user } = match state.sessions.authenticate(cookie, activity).await {
+        Ok(authenticated) => authenticated,
+        Err(SessionError::Denied(denied)) => return Err(Problem::new(denied.code, denied.sentence())),
+        Err(SessionError::Store(error)) => return Err(error.into()),
+    };
+    let actor = Actor::of_user(&state.store, &user).await?;
+    let access = Access::new(state.store.clone(), actor);
+    Ok(Login { session, user, access })
+}
+
+/// Reads a form's fields, once; a handler gets them by [`Fields`].
+async fn read_form(request: Request) -> Result<Request, Problem> {
+    let (mut parts, body) = request.into_parts();
+    let media = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let bytes = axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|_| {
+        Problem::new(Code::InvalidInput, "The form is larger than one mebibyte, or broke off.")
+            .status(StatusCode::PAYLOAD_TOO_LARGE)
+            .todo("Send less, or try again.")
+    })?;
+    let fields = match media.as_str() {
+        "application/x-www-form-urlencoded" => Fields::of_form(&bytes),
+        "application/json" if !bytes.is_empty() => Fields::of_json(&bytes)?,
+        _ if bytes.is_empty() => Fields::default(),
+        _ => {
+            return Err(Problem::new(Code::InvalidInput, "Forms are taken as x-www-form-urlencoded or as JSON.")
+                .status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
+        }
+    };
+    parts.extensions.insert(fields);
+    Ok(Request::from_parts(parts, Body::from(Bytes::new())))
+}
+
+/// The token must be of this user, in the header or in the form.
+fn check_token(state: &AppState, login: &Login, request: &Request, from: origin::From) -> Result<(), Problem> {
+    let header = request.headers().get("x-csrftoken").and_then(|value| value.to_str().ok());
+    let fields = request.extensions().get::<Fields>();
+    let token = header.or_else(|| fields.and_then(|fields| fields.get("csrfmiddlewaretoken")));
+    let Err(refused) = state.csrf.verify(&login.session, token, state.now()) else { return Ok(()) };
+    let mut problem = Problem::new(
+        Code::CsrfFailed,
+        match refused {
+            auth::CsrfError::Missing => {
+                "The request carried no token of this site, so it was refused. Nothing was done."
+            }
+            auth::CsrfError::Foreign => {
+                "The request's token is not one of your pages, so it was refused. Nothing was done."
+            }
+            auth::CsrfError::Stale => "This page came from an earlier login, so its token had ended. Nothing was done.",
+        },
+    );
+    // A form of our own page that is only too old: it comes back with what it held, to be sent with one press.
+    if refused == auth::CsrfError::Stale
+        && from == origin::From::Here
+        && Asked::of(request.headers()) == Asked::Navigation
+        && let (Some(fields), Ok(csrf)) = (fields, state.csrf.token(&login.session))
+    {
+        problem = problem.todo("The form is here again with a new token and with what it held.");
+        problem.again = Some(Again { fields: fields.all().to_vec(), csrf });
+    }
+    Err(problem)
+}
+
+/// The permission that the route declares; what it is for goes to the handler.
+async fn permit(
+    state: &AppState,
+    needs: Needs,
+    login: &Login,
+    request: &mut Request,
+    told: &mut attempts::Told,
+) -> Result<(), Problem> {
+    match needs {
+        Needs::Public | Needs::LoggedIn | Needs::Listing => {}
+        Needs::Fabrics(action) => {
+            login.access.require(action)?;
+        }
+        Needs::Fabric(action) => {
+            let id = path_id(request).await.ok_or_else(|| Problem::not_found("fabric"))?;
+            let fabric = login.access.fabric(id, action).await?;
+            told.on(&fabric);
+            request.extensions_mut().insert(fabric);
+        }
+        Needs::Operation(action) => {
+            let missing = || Problem::not_found("operation");
+            let id = path_id(request).await.ok_or_else(missing)?;
+            let operation = state.store.operations().get(id).await?;
+            let fabric = match login.access.fabric(operation.fabric_id, action).await {
+                // Whoever may not see the fabric does not learn that there is an operation.
+                Err(auth::AccessError::NotFound(_)) => return Err(missing()),
+                other => other?,
+            };
+            told.on(&fabric);
+            request.extensions_mut().insert(fabric);
+            request.extensions_mut().insert(operation);
+        }
+    }
+    Ok(())
+}
+
+async fn path_id(request: &mut Request) -> Option<i64> {
+    let params = request.extract_parts::<RawPathParams>().await.ok()?;
+    let (_, id) = params.iter().find(|(name, _)| *name == "id")?;
+    // Only the form that we write ourselves: no sign, no leading zeros.
+    id.parse().ok().filter(|number: &i64| *number > 0 && number.to_string() == id)
+}

@@ -1,0 +1,156 @@
+//! Streams of hints: something changed, read again. They carry no data, so that a page shows only what it read itself,
+//! under its own permissions. A stream ends with its session, and looking at it does not make the session last.
+
+use crate::extract::{Login, OfFabric, OfOperation};
+use crate::guard;
+use crate::layers::request_id::RequestId;
+use crate::problem::Problem;
+use crate::routes::{Kind, Needs, Route};
+use crate::state::AppState;
+use crate::url::{self, pattern};
+use auth::Action;
+use axum::extract::State;
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream, FusedStream, Stream};
+use http::{HeaderMap, HeaderValue, header};
+use std::convert::Infallible;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+use tokio_stream::wrappers::BroadcastStream;
+
+/// The routes of the streams.
+pub fn routes() -> Vec<Route> {
+    let view = Needs::Fabric(Action::View);
+    vec![
+        Route::get("fabric_events", pattern::fabric_events, view, Kind::Stream, of_fabric),
+        Route::get(
+            "operation_events",
+            pattern::operation_events,
+            Needs::Operation(Action::View),
+            Kind::Stream,
+            of_operation,
+        ),
+        Route::get("events", pattern::events, Needs::Listing, Kind::Stream, of_all),
+    ]
+}
+
+/// How often the stream says that it lives, and looks whether its session does.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Hints within this time are one.
+const TOGETHER: Duration = Duration::from_millis(100);
+/// How long a stream lasts; its page then opens a new one, with the fabrics that are there by then.
+const LONGEST: Duration = Duration::from_secs(20 * 60);
+/// Fabrics that one stream listens to: as many as a page of the list shows, and some.
+const FABRICS: u32 = 200;
+
+async fn of_fabric(
+    State(state): State<AppState>,
+    OfFabric(fabric): OfFabric,
+    headers: HeaderMap,
+    id: RequestId,
+) -> Response {
+    listen(state, &[fabric.id], headers, id)
+}
+
+async fn of_operation(
+    State(state): State<AppState>,
+    OfOperation(operation, _): OfOperation,
+    headers: HeaderMap,
+    id: RequestId,
+) -> Response {
+    listen(state, &[operation.fabric_id], headers, id)
+}
+
+async fn of_all(
+    State(state): State<AppState>,
+    login: Login,
+    headers: HeaderMap,
+    id: RequestId,
+) -> Result<Response, Problem> {
+    let filter = store::fabrics::FabricFilter::default();
+    let page = store::Page::first(FABRICS);
+    let listed = state.store.fabrics().list(&login.access.fabrics(), &filter, page).await?;
+    let ids: Vec<i64> = listed.rows.iter().map(|fabric| fabric.id).collect();
+    Ok(listen(state, &ids, headers, id))
+}
+
+struct Listening {
+    state: AppState,
+    headers: HeaderMap,
+    request_id: String,
+    hints: stream::Fuse<BoxStream<'static, ()>>,
+    beat: Instant,
+    end: Instant,
+    said_hello: bool,
+    ended: bool,
+}
+
+fn listen(state: AppState, fabrics: &[i64], headers: HeaderMap, RequestId(request_id): RequestId) -> Response {
+    // A listener that was too slow missed hints; the next one is enough.
+    let hints = fabrics.iter().map(|id| BroadcastStream::new(state.engine.subscribe(*id)).map(|_| ()));
+    let hints = stream::select_all(hints.collect::<Vec<_>>()).boxed().fuse();
+    let now = Instant::now();
+    let listening = Listening {
+        state,
+        headers,
+        request_id,
+        hints,
+        beat: now + HEARTBEAT,
+        end: now + LONGEST,
+        said_hello: false,
+        ended: false,
+    };
+    let mut response = Sse::new(stream(listening)).into_response();
+    // Proxies that collect an answer before they pass it on would keep every hint to themselves.
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn stream(listening: Listening) -> impl Stream<Item = Result<Event, Infallible>> {
+    stream::unfold(listening, |mut listening| async move {
+        let event = listening.next().await?;
+        Some((Ok(event), listening))
+    })
+}
+
+impl Listening {
+    async fn next(&mut self) -> Option<Event> {
+        if self.ended {
+            return None;
+        }
+        if !self.said_hello {
+            self.said_hello = true;
+            return Some(Event::default().event("hello").data("{}"));
+        }
+        let closing = self.state.closing.clone();
+        let quiet = self.hints.is_terminated();
+        tokio::select! {
+            () = closing.cancelled() => None,
+            () = sleep_until(self.end) => None,
+            () = sleep_until(self.beat) => Some(self.still_there().await),
+            _ = self.hints.next(), if !quiet => {
+                let until = Instant::now() + TOGETHER;
+                while !self.hints.is_terminated()
+                    && tokio::time::timeout_at(until, self.hints.next()).await.is_ok() {}
+                Some(Event::default().event("changed").data("{}"))
+            }
+        }
+    }
+
+    /// Says that the stream lives, or why its session does not.
+    async fn still_there(&mut self) -> Event {
+        self.beat = Instant::now() + HEARTBEAT;
+        match guard::session(&self.state, &self.headers, false).await {
+            Err(problem) if problem.http_status() == http::StatusCode::UNAUTHORIZED => {
+                self.ended = true;
+                let body = problem.to_json(&self.request_id, "", Some(url::login()));
+                Event::default().event("session_ended").data(body.to_string())
+            }
+            // The database's trouble is not the session's end.
+            _ => Event::default().comment("alive"),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What is no page: static files, probes, reports of failing scripts, and the way back from an action's address.
+
+use crate::assets;
+use crate::attempts;
+use crate::extract::Fields;
+use crate::layers::client;
+use crate::layers::request_id::RequestId;
+use crate::problem::Problem;
+use crate::routes::{Kind, Needs, Route, object_of};
+use crate::state::AppState;
+use crate::url::pattern;
+use crate::view;
+use axum::extract::{RawPathParams, Request, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
+use serde_json::json;
+use store::NewAttempt;
+
+/// The routes of these.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::get("static_file", pattern::static_file, Needs::Public, Kind::Plain, static_file),
+        Route::get("healthz", pattern::healthz, Needs::Public, Kind::Plain, healthz),
+        Route::get("readyz", pattern::readyz, Needs::Public, Kind::Plain, readyz),
+        Route::post("client_error", pattern::client_error, Needs::Public, client_error),
+    ]
+}
+
+/// A GET on an action's address, as a login or a bookmark may bring it about: leads to the object.
+pub async fn back(uri: Uri) -> Redirect {
+    Redirect::to(&object_of(uri.path()))
+}
+
+async fn static_file(params: RawPathParams) -> Result<Response, Problem> {
+    let part = |name: &str| params.iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default();
+    let (bytes, media) = assets::get(part("file")).ok_or_else(|| Problem::not_found("file"))?;
+    // A page of an older release asks for an older version: it gets today's file, but must not keep it under that name.
+    let keep = if part("version") == assets::version() { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(media)),
+        (header::CACHE_CONTROL, HeaderValue::from_static(keep)),
+    ];
+    Ok((headers, bytes.into_owned()).into_response())
+}
+
+async fn healthz() -> Response {
+    view::json(StatusCode::OK, &json!({ "status": "ok" }))
+}
+
+/// Ready is who can read the database and is not about to stop.
+async fn readyz(State(state): State<AppState>) -> Response {
+    if state.closing.is_cancelled() {
+        return view::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "stopping" }));
+    }
+    match state.store.users().count().await {
+        Ok(_) => view::json(StatusCode::OK, &json!({ "status": "ok" })),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            view::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "store_unavailable" }))
+        }
+    }
+}
+
+async fn client_error(State(state): State<AppState>, id: RequestId, fields: Fields, request: Request) -> Response {
+    let text = |name: &str, longest: usize| {
+        let shown: String = fields.text(name).chars().filter(|c| !c.is_control()).take(longest).collect();
+        shown
+    };
+    let (message, place, page) = (text("message", 300), text("place", 600), text("page", 200));
+    tracing::warn!(message, place, page, "a page's script failed");
+    // Which fabric it was about, when the page was one of a fabric's.
+    let mut words = page.split('/').skip_while(|word| *word != "fabrics");
+    let fabric_id = words.nth(1).and_then(|word| word.parse().ok());
+    let attempt = NewAttempt {
+        at: state.now(),
+        fabric_id,
+        fabric_name: String::new(),
+        verb: None,
+        actor: "anonymous".to_owned(),
+        user_id: None,
+        address: client::address(&state.settings, request.extensions(), request.headers()),
+        method: Method::POST.to_string(),
+        path: page,
+        http_status: 0,
+        code: None,
+        message: String::new(),
+        request_id: id.0,
+        operation_id: None,
+    };
+    attempts::client_error(&state, attempt, message).await;
+    view::json(StatusCode::ACCEPTED, &json!({ "received": true }))
+}

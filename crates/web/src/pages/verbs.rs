@@ -1,0 +1,181 @@
+//! The four verbs: a form gets a 303 to the operation's page, a script the operation itself. With `?wait=SECONDS` a
+//! script gets its result when it ends in time: 200 only for what was verified.
+
+use crate::extract::{Fields, OfFabric, Told};
+use crate::layers::classify::Asked;
+use crate::layers::origin;
+use crate::pages::operation::{as_json, failure};
+use crate::problem::Problem;
+use crate::routes::Route;
+use crate::state::AppState;
+use crate::url::{self, ALIAS, pattern};
+use crate::view::{self, View, bad};
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use engine::{Disposition, Request};
+use http::StatusCode;
+use model::Code;
+use model::operation::{OperationState, Trigger, Verb};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The routes of the verbs.
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::verb("test_connection", pattern::test_connection, Verb::TestConnection, test_connection),
+        Route::verb("sync_from_git", pattern::sync_from_git, Verb::SyncFromGit, sync_from_git),
+        Route::verb("sync_from_fabric", pattern::sync_from_fabric, Verb::SyncFromFabric, sync_from_fabric),
+        Route::verb("sync", pattern::sync, Verb::SyncToKubernetes, sync),
+    ]
+}
+
+/// The longest `?wait=`; the limit on a whole request is a little longer.
+const LONGEST_WAIT: u64 = 50;
+/// How long the predecessor's sync addresses wait for a script that does not say.
+const PREDECESSORS_WAIT: u64 = 25;
+
+async fn test_connection(
+    state: State<AppState>,
+    view: View,
+    on: OfFabric,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    run(&state, &view, &on, &fields, Verb::TestConnection).await
+}
+
+async fn sync_from_git(state: State<AppState>, view: View, on: OfFabric, fields: Fields) -> Result<Response, Problem> {
+    run(&state, &view, &on, &fields, Verb::SyncFromGit).await
+}
+
+async fn sync_from_fabric(
+    state: State<AppState>,
+    view: View,
+    on: OfFabric,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    run(&state, &view, &on, &fields, Verb::SyncFromFabric).await
+}
+
+async fn sync(state: State<AppState>, view: View, on: OfFabric, fields: Fields) -> Result<Response, Problem> {
+    run(&state, &view, &on, &fields, Verb::SyncToKubernetes).await
+}
+
+async fn run(state: &AppState, view: &View, on: &OfFabric, fields: &Fields, verb: Verb) -> Result<Response, Problem> {
+    let OfFabric(fabric) = on;
+    let wait = wait(view, verb)?;
+    let user = &view.login.user;
+    let here = origin::of(&state.settings, &view.headers) == origin::From::Here;
+    let request = Request {
+        fabric_id: fabric.id,
+        verb,
+        actor: user.username.clone(),
+        actor_user_id: Some(user.id),
+        // A page's script asks for a person; other programs do not say that they come from a page of ours.
+        trigger: if here || view.asked() == Asked::Navigation { Trigger::Button } else { Trigger::Script },
+        request_id: view.request_id.clone(),
+        // A key is one user's, on one fabric, for one verb: nobody gets at another's operation by guessing it.
+        idempotency_key: key(view, fields)?.map(|key| format!("{}:{}:{verb}:{key}", user.id, fabric.id)),
+        shown_comparison: shown(state, fabric.id, fields).await?,
+        allow_address_removal: fields.ticked("allow_address_removal"),
+    };
+    let requested = state.engine.request(request).await?;
+    let (operation, disposition) = (requested.operation, requested.disposition);
+    let told = Told { operation_id: Some(operation.id), message: words(disposition).to_owned() };
+    let answer = if view.asked() == Asked::Navigation {
+        Ok(Redirect::to(&url::operation(operation.id)).into_response())
+    } else {
+        let operation = match wait {
+            Some(up_to) => state.engine.wait(operation.id, up_to).await?,
+            None => operation,
+        };
+        let asked_to_wait = wait.is_some();
+        match operation.state {
+            OperationState::Succeeded if asked_to_wait => {
+                let body = body(view, &fabric.name, &operation, disposition, json!(true));
+                Ok(view::json(StatusCode::OK, &body))
+            }
+            state if state.is_final() && asked_to_wait => {
+                Err(failure(&operation).with("operation", as_json(view, &fabric.name, &operation)))
+            }
+            _ => {
+                let body = body(view, &fabric.name, &operation, disposition, Value::Null);
+                Ok(view::json(StatusCode::ACCEPTED, &body))
+            }
+        }
+    };
+    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+    response.extensions_mut().insert(told);
+    Ok(response)
+}
+
+fn body(view: &View, fabric: &str, operation: &store::Operation, disposition: Disposition, success: Value) -> Value {
+    json!({
+        "success": success,
+        "message": if operation.message.is_empty() { words(disposition) } else { &operation.message },
+        "disposition": word(disposition),
+        "code": (disposition == Disposition::AlreadyRunning).then_some(Code::AlreadyRunning),
+        "request_id": view.request_id,
+        "operation": as_json(view, fabric, operation),
+    })
+}
+
+fn word(disposition: Disposition) -> &'static str {
+    match disposition {
+        Disposition::New => "new",
+        Disposition::Queued => "queued",
+        Disposition::AlreadyRunning => "already_running",
+        Disposition::SameKey => "same_key",
+    }
+}
+
+fn words(disposition: Disposition) -> &'static str {
+    match disposition {
+        Disposition::New => "It begins now.",
+        Disposition::Queued => "Another operation writes to this fabric; this one runs next.",
+        Disposition::AlreadyRunning => "The same is running already; this is that operation.",
+        Disposition::SameKey => "This request was received before; this is the operation that it got.",
+    }
+}
+
+/// How long to wait for the result.
+fn wait(view: &View, verb: Verb) -> Result<Option<Duration>, Problem> {
+    if let Some(text) = view.query().get("wait") {
+        let seconds: u64 = text.parse().map_err(|_| bad("wait", text))?;
+        return Ok(Some(Duration::from_secs(seconds.min(LONGEST_WAIT))));
+    }
+    let predecessors = verb == Verb::SyncToKubernetes && view.uri.path().starts_with(ALIAS);
+    Ok(predecessors.then_some(Duration::from_secs(PREDECESSORS_WAIT)))
+}
+
+/// The key that makes a repeated request the same request.
+fn key(view: &View, fields: &Fields) -> Result<Option<String>, Problem> {
+    let header = view.headers.get("idempotency-key").map(|value| value.to_str().unwrap_or("\u{0}"));
+    let Some(key) = header.or_else(|| fields.get("idempotency_key")).filter(|key| !key.is_empty()) else {
+        return Ok(None);
+    };
+    // RFC drafts write the key as a quoted string.
+    let key = key.trim().trim_matches('"');
+    if (1..=128).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(Some(key.to_owned()))
+    } else {
+        Err(Problem::new(Code::InvalidInput, "The Idempotency-Key must be 1 to 128 printable characters."))
+    }
+}
+
+/// The comparison that the page showed; of this fabric, or it is refused.
+async fn shown(state: &AppState, fabric_id: i64, fields: &Fields) -> Result<Option<i64>, Problem> {
+    let text = fields.text("comparison");
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let unknown = || {
+        Problem::new(Code::ChangedSinceComparison, "The comparison that the page showed is not known any more.")
+            .todo("Reload the page, look at the differences, then sync again.")
+    };
+    let id: i64 = text.parse().map_err(|_| bad("comparison", text))?;
+    match state.store.comparisons().get(id).await {
+        Ok(comparison) if comparison.fabric_id == fabric_id => Ok(Some(id)),
+        Ok(_) | Err(store::Error::NotFound(_)) => Err(unknown()),
+        Err(error) => Err(error.into()),
+    }
+}

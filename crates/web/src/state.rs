@@ -1,0 +1,87 @@
+//! What every handler works with.
+
+use auth::{Clock, Csrf, MasterKey, Sealer, Sessions};
+use engine::Engine;
+use ipnet::IpNet;
+use jiff::Timestamp;
+use std::net::IpAddr;
+use std::sync::Arc;
+use store::Store;
+use tokio_util::sync::CancellationToken;
+
+/// The settings of the web server's own.
+#[derive(Debug, Clone, Default)]
+pub struct WebSettings {
+    /// Whether this server ends TLS itself.
+    pub tls: bool,
+    /// Proxies that are believed about the client's address; one of them ends TLS.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The origin that users see, e.g. `https://hedgerow.example.net`, when it is not that of the `Host` header.
+    pub public_url: Option<String>,
+    /// Whether a source may be a `file://` address (the setting `source.allow_file`).
+    pub allow_file: bool,
+}
+
+impl WebSettings {
+    /// Whether browsers reach this server over TLS. Without, on loopback, cookies cannot be `Secure`.
+    pub fn secure(&self) -> bool {
+        self.tls
+            || !self.trusted_proxies.is_empty()
+            || self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+
+    /// Whether a peer is one of the proxies.
+    pub fn is_proxy(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
+        self.trusted_proxies.iter().any(|net| net.contains(&peer))
+    }
+}
+
+/// What every handler works with. Cheap to clone.
+#[derive(Clone)]
+pub struct AppState {
+    /// The database.
+    pub store: Store,
+    /// Logging in and being logged in.
+    pub sessions: Sessions,
+    /// Proof that a form is one of ours.
+    pub csrf: Csrf,
+    /// The door to secrets at rest.
+    pub sealer: Sealer,
+    /// The verbs, and how each fabric stands.
+    pub engine: Engine,
+    /// The settings of the web server's own.
+    pub settings: Arc<WebSettings>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Cancelled when the server is to stop: open streams end, so that it need not wait for them.
+    pub closing: CancellationToken,
+}
+
+impl AppState {
+    /// The state of a console.
+    pub fn new(
+        store: Store,
+        sessions: Sessions,
+        key: &MasterKey,
+        engine: Engine,
+        settings: WebSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            store,
+            sessions,
+            csrf: Csrf::new(key),
+            sealer: Sealer::new(key),
+            engine,
+            settings: Arc::new(settings),
+            clock,
+            closing: CancellationToken::new(),
+        }
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}

@@ -1,0 +1,161 @@
+//! What a page's handler has at hand: who looks, when, from where, and how a page is answered.
+
+use crate::extract::Login;
+use crate::frame::{Find, Frame, Nav, Theme};
+use crate::layers::classify::Asked;
+use crate::layers::cookies;
+use crate::layers::request_id::RequestId;
+use crate::problem::Problem;
+use crate::state::AppState;
+use crate::when::When;
+use askama::Template;
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use jiff::Timestamp;
+use model::Code;
+
+/// What a page's handler has at hand.
+#[derive(Clone)]
+pub struct View {
+    /// The console.
+    pub state: AppState,
+    /// Who looks.
+    pub login: Login,
+    /// The request's headers.
+    pub headers: HeaderMap,
+    /// The request's address.
+    pub uri: Uri,
+    /// The request's id.
+    pub request_id: String,
+    /// One moment for the whole page.
+    pub now: Timestamp,
+}
+
+impl FromRequestParts<AppState> for View {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
+        let login = Login::from_request_parts(parts, state).await?;
+        let Ok(RequestId(request_id)) = RequestId::from_request_parts(parts, state).await;
+        Ok(Self {
+            state: state.clone(),
+            login,
+            headers: parts.headers.clone(),
+            uri: parts.uri.clone(),
+            request_id,
+            now: state.now(),
+        })
+    }
+}
+
+impl View {
+    /// Who asks.
+    pub fn asked(&self) -> Asked {
+        Asked::of(&self.headers)
+    }
+
+    /// A moment, seen from now.
+    pub fn when(&self, at: Timestamp) -> When {
+        When::new(at, self.now)
+    }
+
+    /// A CSRF token for this session.
+    pub fn csrf(&self) -> Result<String, Problem> {
+        self.state.csrf.token(&self.login.session).map_err(|error| Problem::internal("make a CSRF token", &error))
+    }
+
+    /// The theme.
+    pub fn theme(&self) -> Theme {
+        cookies::theme(&self.state.settings, &self.headers)
+    }
+
+    /// The address of this page, with its query.
+    pub fn here(&self) -> String {
+        self.uri.path_and_query().map_or_else(|| "/".to_owned(), |all| all.as_str().to_owned())
+    }
+
+    /// The frame of a page.
+    pub fn frame(&self, page: &'static str, title: impl Into<String>, nav: Nav) -> Result<Frame, Problem> {
+        let session = &self.login.session;
+        Ok(Frame {
+            title: title.into(),
+            page,
+            nav,
+            crumbs: Vec::new(),
+            find: Find::fabrics(),
+            user: self.login.user.username.clone(),
+            csrf: self.csrf()?,
+            theme: self.theme(),
+            now: self.now,
+            here: self.here(),
+            deadlines: Some((session.idle_expires_at, session.absolute_expires_at)),
+            events: None,
+            refresh_without_script: 0,
+        })
+    }
+
+    /// The parameters of the query, decoded.
+    pub fn query(&self) -> Query {
+        let query = self.uri.query().unwrap_or_default();
+        Query(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+    }
+}
+
+/// The parameters of a query.
+#[derive(Debug, Clone, Default)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// A parameter's value without the space around it; nothing when it is absent or empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let value = self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim());
+        value.filter(|value| !value.is_empty())
+    }
+
+    /// The page of a list, from 1.
+    pub fn page(&self) -> Result<u64, Problem> {
+        match self.get("page") {
+            None => Ok(1),
+            Some(text) => {
+                text.parse().ok().filter(|page| (1..=1_000_000).contains(page)).ok_or_else(|| bad("page", text))
+            }
+        }
+    }
+
+    /// A parameter that is one of some words.
+    pub fn word<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Problem> {
+        self.get(name).map(|text| text.parse().map_err(|_| bad(name, text))).transpose()
+    }
+}
+
+/// A parameter that makes no sense.
+pub fn bad(name: &str, value: &str) -> Problem {
+    let shown: String = value.chars().take(60).collect();
+    Problem::new(Code::InvalidInput, format!("The parameter {name} cannot be “{shown}”."))
+        .todo("Correct the address, or begin again from the page's own filters.")
+}
+
+/// The header by which a page's script knows that what it read is this page.
+static PAGE: HeaderName = HeaderName::from_static("x-hedgerow-page");
+
+/// Answers with a page.
+pub fn page(name: &'static str, template: &impl Template) -> Result<Response, Problem> {
+    let html = template.render()?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (PAGE.clone(), HeaderValue::from_static(name)),
+        (header::VARY, HeaderValue::from_static("Accept, Sec-Fetch-Mode")),
+    ];
+    Ok((headers, html).into_response())
+}
+
+/// Answers with data.
+pub fn json(status: http::StatusCode, body: &serde_json::Value) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (header::VARY, HeaderValue::from_static("Accept, Sec-Fetch-Mode")),
+    ];
+    (status, headers, body.to_string()).into_response()
+}

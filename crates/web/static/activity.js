@@ -1,0 +1,19 @@
+// @ts-check
+// Pointer or keyboard use in a visible tab keeps the session from ending by idleness: one small request, seldom.
+import { call, sessionEnded } from "./call.js";
+
+const AT_MOST_EVERY_MS = 120_000;
+
+export function start() {
+  const url = document.body.dataset.sessionUrl;
+  if (!url || !document.body.dataset.idleDeadline) return;
+  // Loading the page counted already.
+  let last = Date.now();
+  const used = () => {
+    if (document.hidden || sessionEnded() || Date.now() - last < AT_MOST_EVERY_MS) return;
+    last = Date.now();
+    call(url, { method: "POST" });
+  };
+  document.addEventListener("pointerdown", used, { passive: true });
+  document.addEventListener("keydown", used, { passive: true });
+}

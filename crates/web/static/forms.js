@@ -1,0 +1,72 @@
+// @ts-check
+// Forms whose contents must not be lost: sent by script, so that an ended session, a stale token or a refused field
+// leaves everything that was typed where it is.
+import { call, loginUrl, newKey } from "./call.js";
+import { element, icon } from "./dom.js";
+
+/** @param {HTMLFormElement} form */
+function clear(form) {
+  for (const node of form.querySelectorAll(".field.bad")) node.classList.remove("bad");
+  for (const node of form.querySelectorAll(".field .error, .form-answer")) node.remove();
+  for (const node of form.querySelectorAll("[aria-invalid]")) node.removeAttribute("aria-invalid");
+  document.getElementById("form-errors")?.remove();
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @param {import("./call.js").Problem} problem
+ */
+function refuse(form, problem) {
+  let first = true;
+  for (const [name, message] of Object.entries(problem.fields ?? {})) {
+    const control = form.elements.namedItem(name);
+    const field = control instanceof HTMLElement ? control.closest(".field") : null;
+    if (!(control instanceof HTMLElement) || !field) continue;
+    field.classList.add("bad");
+    field.append(element("p", { class: "error", id: `error-${name}` }, icon("bad"), element("span", {}, message)));
+    control.setAttribute("aria-invalid", "true");
+    if (first) control.focus();
+    first = false;
+  }
+  const login = problem.status === 401 ? element("a", { href: loginUrl(), target: "_blank", rel: "noopener", class: "login-again" }, "Log in again in a new tab, then save here") : null;
+  const words = element("span", { class: "code-word", "data-code": problem.code }, problem.code);
+  form.querySelector(".actions:last-of-type")?.before(
+    element("div", { class: "notice tone-bad form-answer", role: "alert" }, icon("bad"), element("div", {},
+      element("p", {}, element("strong", {}, "Nothing was saved."), ` ${problem.detail || problem.title}`),
+      problem.what_to_do && !problem.fields ? element("p", {}, problem.what_to_do) : null,
+      login, words)),
+  );
+}
+
+/** @param {HTMLFormElement} form */
+async function send(form) {
+  if (form.dataset.busy) return;
+  form.dataset.busy = "1";
+  const button = form.querySelector("button[type='submit']");
+  button?.setAttribute("aria-busy", "true");
+  clear(form);
+  form.dataset.key ??= newKey();
+  try {
+    const fields = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) fields.append(name, String(value));
+    const outcome = await call(form.action, { method: "POST", form: fields, key: form.dataset.key });
+    if (outcome.kind === "data" && typeof outcome.data.redirect === "string") {
+      location.assign(outcome.data.redirect);
+    } else if (outcome.kind === "problem") {
+      if (outcome.problem.code !== "transport_failed") delete form.dataset.key;
+      refuse(form, outcome.problem);
+    }
+  } finally {
+    delete form.dataset.busy;
+    button?.removeAttribute("aria-busy");
+  }
+}
+
+export function start() {
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!(form instanceof HTMLFormElement) || !form.matches("form[data-keep]")) return;
+    event.preventDefault();
+    send(form);
+  });
+}

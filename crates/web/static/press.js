@@ -1,0 +1,152 @@
+// @ts-check
+// Buttons of verbs: the answer comes in place, within the time of a blink, and a press can never run twice. Without
+// this script the same forms lead to the operation's page.
+import { call, loginUrl, newKey, sessionEnded } from "./call.js";
+import { element, icon } from "./dom.js";
+import { refresh } from "./live.js";
+
+/** @typedef {import("./call.js").Problem} Problem */
+
+const BUSY = /** @type {Record<string, string>} */ ({
+  test_connection: "Testing",
+  sync_from_git: "Fetching",
+  sync_from_fabric: "Reading",
+  sync_to_kubernetes: "Syncing",
+  cancel: "Cancelling",
+});
+const FOLLOW_EVERY_MS = 700;
+
+/**
+ * The answer under the buttons of a group.
+ * @param {Element} group
+ * @param {"good" | "bad" | "busy"} tone
+ * @param {Array<Node | string>} lines
+ * @param {Array<Node>} [links]
+ */
+function answer(group, tone, lines, links = []) {
+  group.querySelector(".answer")?.remove();
+  const text = element("div", { class: "answer-text" }, ...lines.map((line) => element("p", {}, line)));
+  const close = element("button", { type: "button", class: "plain slim", "aria-label": "Close this answer" }, "Close");
+  const box = element("div", { class: `answer tone-${tone}`, role: tone === "bad" ? "alert" : "status", "data-answer": tone }, icon(tone), text);
+  text.append(element("p", { class: "answer-links" }, ...links, ...(tone === "busy" ? [] : [close])));
+  close.addEventListener("click", () => {
+    box.remove();
+    refresh();
+  });
+  group.append(box);
+}
+
+/**
+ * @param {Element} group
+ * @param {Problem} problem
+ */
+function refuse(group, problem) {
+  const links = problem.status === 401 ? [element("a", { href: loginUrl(), class: "login-again" }, "Log in again")] : [];
+  const words = element("span", { class: "code-word", "data-code": problem.code }, problem.request_id ? `${problem.code} · request ${problem.request_id}` : problem.code);
+  const lines = [problem.detail || problem.title, problem.what_to_do ?? ""].filter((line) => line !== "");
+  answer(group, "bad", [...lines, words], links);
+}
+
+/**
+ * What an operation does now, in a few words.
+ * @param {any} operation
+ */
+function progress(operation) {
+  const phase = (operation.phases ?? []).find((/** @type {any} */ each) => each.state === "running");
+  if (!phase) return operation.state === "queued" ? "Queued" : "Running";
+  return phase.total > 0 ? `${phase.title}: ${phase.done} of ${phase.total}` : phase.title;
+}
+
+/**
+ * @param {Element} group
+ * @param {any} operation
+ */
+function end(group, operation) {
+  const link = element("a", { href: operation.url }, `Operation ${operation.id}`);
+  if (operation.state === "succeeded") {
+    answer(group, "good", [`${operation.title} succeeded.`, operation.message].filter((line) => line), [link]);
+    return;
+  }
+  const words = operation.code ? [element("span", { class: "code-word", "data-code": operation.code }, operation.code)] : [];
+  answer(group, "bad", [`${operation.title}: ${operation.state_title}.`, operation.message, operation.what_to_do ?? "", ...words].filter((line) => line !== ""), [link]);
+}
+
+/**
+ * Follows an operation until it is over.
+ * @param {Element} group
+ * @param {HTMLButtonElement} button
+ * @param {any} operation
+ * @param {string} first what to say about how it was accepted
+ */
+async function follow(group, button, operation, first) {
+  let lost = 0;
+  for (;;) {
+    if (operation.final) {
+      end(group, operation);
+      await refresh();
+      return;
+    }
+    answer(group, "busy", [first || `${operation.title}: ${progress(operation)}`, first ? progress(operation) : ""].filter((line) => line), [
+      element("a", { href: operation.url }, `Watch operation ${operation.id}`),
+    ]);
+    button.replaceChildren(element("span", { class: "verb-busy", "aria-hidden": "true" }), progress(operation));
+    await new Promise((resolve) => setTimeout(resolve, FOLLOW_EVERY_MS));
+    const outcome = await call(operation.url, { background: true });
+    if (outcome.kind === "data") {
+      operation = outcome.data;
+      lost = 0;
+    } else if (outcome.kind === "problem" && (outcome.problem.code !== "transport_failed" || ++lost > 20)) {
+      refuse(group, outcome.problem);
+      return;
+    }
+  }
+}
+
+/** @param {HTMLFormElement} form */
+async function press(form) {
+  const button = form.querySelector("button");
+  const group = form.closest("[data-press-group]") ?? form;
+  if (!button || form.dataset.busy) return;
+  const ended = sessionEnded();
+  if (ended) {
+    refuse(group, ended);
+    return;
+  }
+  const field = /** @type {HTMLInputElement | null} */ (form.elements.namedItem("idempotency_key"));
+  const words = button.textContent ?? "";
+  form.dataset.busy = "1";
+  button.disabled = true;
+  button.setAttribute("aria-busy", "true");
+  button.replaceChildren(element("span", { class: "verb-busy", "aria-hidden": "true" }), BUSY[form.dataset.verb ?? ""] ?? "Working");
+  answer(group, "busy", ["Sent. Waiting for the answer."]);
+  try {
+    const fields = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) fields.append(name, String(value));
+    const key = field?.value || newKey();
+    const outcome = await call(form.action, { method: "POST", form: fields, key });
+    if (outcome.kind === "data" && outcome.data.operation) {
+      const { operation, disposition } = outcome.data;
+      const first = disposition === "already_running" ? `This already runs since ${operation.started_words}, started by ${operation.actor}.`
+        : disposition === "queued" ? "Another operation runs. This one is queued and runs next." : "";
+      await follow(group, button, operation, first);
+    } else if (outcome.kind === "problem") {
+      refuse(group, outcome.problem);
+    }
+    // Lost is the one end after which the same press must stay the same request.
+    if (field && !(outcome.kind === "problem" && outcome.problem.code === "transport_failed")) field.value = newKey();
+  } finally {
+    delete form.dataset.busy;
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+    button.replaceChildren(words);
+  }
+}
+
+export function start() {
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!(form instanceof HTMLFormElement) || !form.matches("form.verb")) return;
+    event.preventDefault();
+    press(form);
+  });
+}
