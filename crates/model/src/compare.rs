@@ -183,3 +183,6 @@ impl Sides {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,19 +71,15 @@ pub(crate) fn canonical_state<'a>(object: &'a Value, rules: &KindRules) -> Field
 
 /// The canonical form of a spec that stands by itself, as in an Agent.
 pub(crate) fn canonical_spec<'a>(spec: &'a Value, rules: &KindRules) -> Node<'a> {
-    match spec {
-        Value::Object(map) => {
-            let mut fields = Fields::build(map, rules.spec);
-            (rules.default)(&mut fields);
-            Node::Map(fields)
-        }
-        Value::Null => {
-            let mut fields = Fields::default();
-            (rules.default)(&mut fields);
-            Node::Map(fields)
-        }
-        other => Node::build(other, rules.spec).unwrap_or(Node::EMPTY),
-    }
+    let mut fields = match spec {
+        Value::Object(map) => Fields::build(map, rules.spec),
+        other => match Node::build(other, rules.spec) {
+            Some(node) => return node,
+            None => Fields::default(),
+        },
+    };
+    (rules.default)(&mut fields);
+    Node::Map(fields)
 }
 
 fn is_unknown(rules: &KindRules) -> bool {
@@ -272,9 +268,12 @@ pub fn rules_in_words(gvk: &Gvk) -> Vec<&'static str> {
 }
 
 fn has_hydrated(shape: &'static shape::Shape, depth: u8) -> bool {
-    depth < 5
+    depth < 7
         && (shape.hydrated
             || shape.fields.iter().any(|(_, child)| has_hydrated(child, depth + 1))
             || has_hydrated(shape.items, depth + 1)
             || has_hydrated(shape.rest, depth + 1))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The one derived status of a fabric: a pure function from recorded facts and the time to a word and a sentence.
 //!
-//! Every page, API answer and metric calls [`derive`] with the same facts, so that none of them can disagree. The rows
+//! Every page, API answer and metric calls [`derive()`] with the same facts, so that none of them can disagree. The rows
 //! of the table are tried in order and the first that holds wins. A clock can make a status stale; it never makes it
 //! green.
 
