@@ -54,7 +54,7 @@ impl Cluster {
             manager: manager.to_owned(),
             dry_run,
             field_validation: FieldValidation::Strict,
-            subresource: None,
+            ..WriteOptions::default()
         }
     }
 

@@ -119,7 +119,8 @@ async fn connection(stream: TcpStream, tls: TlsAcceptor, router: Router, mut cut
             tracing::debug!("a connection ended: {error}");
         },
         () = connection.0.notified() => {}
-        _ = cuts.changed() => {}
+        // Without anybody who could cut, nothing is cut.
+        Ok(()) = cuts.changed() => {}
     }
 }
 

@@ -31,13 +31,39 @@ impl ApiError {
     }
 
     fn about(mut self, resource: &Resource, name: &str) -> Self {
-        self.details = Some(Box::new(json!({"name": name, "group": resource.group, "kind": resource.plural})));
+        let mut details = json!({"name": name, "group": resource.group, "kind": resource.plural});
+        if resource.group.is_empty()
+            && let Some(details) = details.as_object_mut()
+        {
+            details.shift_remove("group");
+        }
+        self.details = Some(Box::new(details));
         self
     }
 
     /// 400: the request makes no sense.
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(400, "BadRequest", message)
+    }
+
+    /// 422: an option of the request is wrong.
+    pub fn invalid_option(options: &str, field: &str, reason: &str, message: &str) -> Self {
+        let whole = format!("{options}.meta.k8s.io \"\" is invalid: {field}: {message}");
+        let mut error = Self::new(422, "Invalid", whole);
+        error.details = Some(Box::new(json!({"group": "meta.k8s.io", "kind": options,
+            "causes": [{"reason": reason, "message": message, "field": field}]})));
+        error
+    }
+
+    /// 422: a dry run that is not All.
+    pub fn invalid_dry_run(options: &str, value: &str) -> Self {
+        let message = format!("Unsupported value: [\"{value}\"]: supported values: \"All\"");
+        Self::invalid_option(options, "dryRun", "FieldValueNotSupported", &message)
+    }
+
+    /// 500 without a reason, as kube-apiserver has it for a few mistakes of the client.
+    pub fn plain(message: impl Into<String>) -> Self {
+        Self::new(500, "", message)
     }
 
     /// 401: no token, or one that nobody knows.
@@ -144,6 +170,28 @@ impl ApiError {
         error
     }
 
+    /// 422 for a replacement that does not say which version it replaces. It names the resource, not the kind.
+    pub fn version_required(resource: &Resource, name: &str) -> Self {
+        let message = "Invalid value: 0: must be specified for an update";
+        let field = "metadata.resourceVersion";
+        let whole = format!("{} \"{name}\" is invalid: {field}: {message}", resource.qualified());
+        let causes = json!([{"reason": "FieldValueInvalid", "message": message, "field": field}]);
+        let mut error = Self::new(422, "Invalid", whole).about(resource, name);
+        if let Some(details) = &mut error.details {
+            details["causes"] = causes;
+        }
+        error
+    }
+
+    /// 422 for a patch whose outcome has fields that nobody knows.
+    pub fn invalid_patch(patched: &Value, why: &str) -> Self {
+        let message = format!("Invalid value: {}: {why}", Value::String(patched.to_string()));
+        let mut error = Self::new(422, "Invalid", format!(" \"\" is invalid: patch: {message}"));
+        error.details =
+            Some(Box::new(json!({"causes": [{"reason": "FieldValueInvalid", "message": message, "field": "patch"}]})));
+        error
+    }
+
     /// 429.
     pub fn too_many_requests(seconds: u32) -> Self {
         let mut error = Self::new(429, "TooManyRequests", "Too many requests, please try again later.");
@@ -172,8 +220,11 @@ impl ApiError {
     pub fn status(&self) -> Value {
         let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason,
+            "message": self.message,
         });
+        if !self.reason.is_empty() {
+            status["reason"] = json!(self.reason);
+        }
         if let Some(details) = &self.details {
             status["details"] = (**details).clone();
         }
@@ -185,6 +236,9 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let code = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if self.code == 404 && self.details.is_none() {
+            return (code, "404 page not found\n").into_response();
+        }
         let mut response = (code, Json(self.status())).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));

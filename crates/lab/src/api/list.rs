@@ -38,7 +38,7 @@ pub(super) fn list(store: &Store, target: &Target, query: &Query, form: Form) ->
     let total = snapshot.items.len();
     let start = offset.min(total);
     let end = limit.map_or(total, |limit| total.min(start.saturating_add(limit)));
-    let mut metadata = json!({"resourceVersion": snapshot.version.to_string()});
+    let mut metadata = json!({"resourceVersion": snapshot.version.to_string(), "continue": ""});
     if end < total {
         let id = kept.unwrap_or_else(|| store.lock().keep_list(snapshot.clone()));
         metadata["continue"] = json!(encode(id, end));
@@ -70,6 +70,10 @@ fn answer(target: &Target, items: &[Arc<Value>], metadata: Value, form: Form) ->
             table::table(resource, &objects, metadata, true).to_string().into_bytes()
         }
         Form::Metadata => {
+            let mut metadata = metadata;
+            if let Some(metadata) = metadata.as_object_mut().filter(|m| m.get("continue") == Some(&json!(""))) {
+                metadata.shift_remove("continue");
+            }
             let objects: Vec<Value> = items.iter().map(|o| table::partial(o)).collect();
             json!({"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata, "items": objects})
                 .to_string()

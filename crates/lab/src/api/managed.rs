@@ -6,7 +6,8 @@
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A path of keys; a last key of `.` stands for the existence of an object that has fields of its own.
+/// A path of keys as fieldsV1 writes them: `f:` and a field's name, `v:` and a value of a set, `k:` and the key of an
+/// item; a last key of `.` stands for the existence of what has fields of its own.
 type Path = Vec<String>;
 /// Paths that one manager owns.
 type Set = BTreeSet<Path>;
@@ -52,7 +53,7 @@ fn read(object: &Value) -> Vec<Entry> {
 
 fn collect(fields: &Value, path: &mut Path, set: &mut Set) {
     for (key, inner) in fields.as_object().into_iter().flatten() {
-        path.push(key.strip_prefix("f:").unwrap_or(key).to_owned());
+        path.push(key.clone());
         if inner.as_object().is_none_or(Map::is_empty) {
             set.insert(path.clone());
         } else {
@@ -67,8 +68,7 @@ fn fields_v1(set: &Set) -> Value {
     for path in set {
         let mut at = &mut root;
         for key in path {
-            let key = if key == "." { ".".to_owned() } else { format!("f:{key}") };
-            let inner = at.entry(key).or_insert_with(|| json!({}));
+            let inner = at.entry(key.clone()).or_insert_with(|| json!({}));
             match inner.as_object_mut() {
                 Some(inner) => at = inner,
                 None => break,
@@ -113,30 +113,84 @@ fn leaves(object: &Value) -> BTreeMap<Path, &Value> {
             "metadata" => {
                 for part in ["labels", "annotations", "finalizers", "ownerReferences"] {
                     if let Some(value) = value.get(part) {
-                        walk(value, &mut vec!["metadata".to_owned(), part.to_owned()], &mut all);
+                        walk(value, &mut vec![field("metadata"), field(part)], &mut all);
                     }
                 }
             }
-            _ => walk(value, &mut vec![key.clone()], &mut all),
+            _ => walk(value, &mut vec![field(key)], &mut all),
         }
     }
     all
 }
 
+fn field(name: &str) -> String {
+    format!("f:{name}")
+}
+
 fn walk<'a>(value: &'a Value, path: &mut Path, all: &mut BTreeMap<Path, &'a Value>) {
+    let exists = |path: &mut Path, all: &mut BTreeMap<Path, &'a Value>| {
+        path.push(".".to_owned());
+        all.insert(path.clone(), &Value::Null);
+        path.pop();
+    };
     match value {
         Value::Object(fields) if !fields.is_empty() => {
-            path.push(".".to_owned());
-            all.insert(path.clone(), &Value::Null);
-            path.pop();
+            exists(path, all);
             for (key, inner) in fields {
-                path.push(key.clone());
+                path.push(field(key));
                 walk(inner, path, all);
+                path.pop();
+            }
+        }
+        Value::Array(items) if !items.is_empty() && in_metadata(path) => {
+            exists(path, all);
+            for item in items {
+                path.push(item_key(item));
+                all.insert(path.clone(), item);
                 path.pop();
             }
         }
         _ => _ = all.insert(path.clone(), value),
     }
+}
+
+/// The lists of metadata are sets; all others are one value.
+fn in_metadata(path: &Path) -> bool {
+    path.first().is_some_and(|k| k == "f:metadata")
+}
+
+fn item_key(item: &Value) -> String {
+    match item.get("uid") {
+        Some(uid) => format!("k:{}", json!({"uid": uid})),
+        None => format!("v:{item}"),
+    }
+}
+
+/// What an applied configuration owns. Other than with an update, only entries of maps exist by themselves: a struct,
+/// which the schema names, exists by its fields.
+fn applied_leaves<'a>(config: &'a Value, schema: Option<&Value>) -> BTreeMap<Path, &'a Value> {
+    let mut all = leaves(config);
+    all.retain(|path, _| match path.split_last() {
+        Some((last, parents)) if last == "." => is_map_entry(parents, schema),
+        _ => true,
+    });
+    all
+}
+
+fn is_map_entry(path: &[String], schema: Option<&Value>) -> bool {
+    if path.len() < 2 || path[0] == "f:metadata" {
+        return false;
+    }
+    let Some(mut at) = schema else { return true };
+    for (i, key) in path.iter().enumerate() {
+        let known = key.strip_prefix("f:").and_then(|name| at.get("properties")?.get(name));
+        match (known, at.get("additionalProperties")) {
+            (Some(inner), _) if i + 1 == path.len() => return !inner.is_object(),
+            (Some(inner), _) | (None, Some(inner)) if i + 1 < path.len() => at = inner,
+            _ => return true,
+        }
+    }
+    false
 }
 
 fn own<'a>(entries: &'a mut Vec<Entry>, writer: &Writer, api_version: &str) -> &'a mut Entry {
@@ -208,14 +262,20 @@ pub(super) enum Applied {
 }
 
 /// Merges an applied configuration into the object that is there.
-pub(super) fn apply(live: Option<&Value>, config: &Value, writer: &Writer, force: bool) -> Applied {
+pub(super) fn apply(
+    live: Option<&Value>,
+    config: &Value,
+    schema: Option<&Value>,
+    writer: &Writer,
+    force: bool,
+) -> Applied {
     let base = live.cloned().unwrap_or_else(|| {
         json!({"apiVersion": config["apiVersion"], "kind": config["kind"],
             "metadata": {"name": config["metadata"]["name"], "namespace": config["metadata"]["namespace"]}})
     });
     let mut entries = read(&base);
     let current = leaves(&base);
-    let wanted = leaves(config);
+    let wanted = applied_leaves(config, schema);
     let is_own = |e: &Entry| e.manager == writer.manager && e.operation == "Apply";
 
     let mut conflicts = Vec::new();
@@ -234,14 +294,28 @@ pub(super) fn apply(live: Option<&Value>, config: &Value, writer: &Writer, force
     }
 
     let wanted_set: Set = wanted.keys().cloned().collect();
-    let dropped: Vec<Path> = entries
-        .iter()
-        .filter(|e| is_own(e))
-        .flat_map(|e| e.set.iter())
-        .filter(|p| !wanted_set.contains(*p))
-        .filter(|p| !entries.iter().any(|e| !is_own(e) && e.set.contains(*p)))
-        .cloned()
-        .collect();
+    // Of structs, those count as owned in which something is owned: a struct goes with its last owner.
+    let with_structs = |sets: &mut dyn Iterator<Item = &Path>| -> Set {
+        let mut all = Set::new();
+        for path in sets {
+            for end in 1..path.len() {
+                let identity = end == 1 && path[0] == "f:metadata";
+                if !identity && path[end] != "." && !is_map_entry(&path[..end], schema) {
+                    all.insert([&path[..end], &[".".to_owned()]].concat());
+                }
+            }
+            all.insert(path.clone());
+        }
+        all
+    };
+    let last = with_structs(&mut entries.iter().filter(|e| is_own(e)).flat_map(|e| e.set.iter()));
+    let others = entries.iter().filter(|e| !is_own(e)).flat_map(|e| e.set.iter());
+    let kept = with_structs(&mut others.chain(&wanted_set));
+    let stays = |path: &Path| {
+        let whole = path.last().is_some_and(|k| k == ".").then(|| path[..path.len() - 1].to_vec());
+        kept.contains(path) || whole.is_some_and(|whole| kept.contains(&whole))
+    };
+    let dropped: Vec<Path> = last.into_iter().filter(|path| !stays(path)).collect();
     let mut merged = base.clone();
     for path in &dropped {
         remove(&mut merged, path);
@@ -281,16 +355,27 @@ pub(super) fn apply(live: Option<&Value>, config: &Value, writer: &Writer, force
 
 /// `.spec.subnets.default.vlan`.
 fn dotted(path: &Path) -> String {
-    path.iter().map(|key| format!(".{key}")).collect()
+    path.iter().map(|key| format!(".{}", key.strip_prefix("f:").unwrap_or(key))).collect()
 }
 
 fn insert(object: &mut Value, path: &Path, value: &Value) {
     let mut at = object;
     for key in path {
+        let Some(name) = key.strip_prefix("f:") else {
+            // An item of a set: added when it is not there.
+            if !at.is_array() {
+                *at = json!([]);
+            }
+            if let Some(items) = at.as_array_mut() {
+                items.retain(|item| item_key(item) != *key);
+                items.push(value.clone());
+            }
+            return;
+        };
         if !at.is_object() {
             *at = json!({});
         }
-        at = &mut at[key.as_str()];
+        at = &mut at[name];
     }
     // An object that was applied empty does not wipe the fields that others put into it.
     if !(value.as_object().is_some_and(Map::is_empty) && at.is_object()) {
@@ -298,19 +383,21 @@ fn insert(object: &mut Value, path: &Path, value: &Value) {
     }
 }
 
-/// Removes a field, or with the existence of an object all of it.
+/// Removes a field or an item of a set, or with the existence of an object all of it.
 fn remove(object: &mut Value, path: &Path) {
     let path = if path.last().is_some_and(|k| k == ".") { &path[..path.len() - 1] } else { &path[..] };
     let Some((last, parents)) = path.split_last() else { return };
     let mut at = object;
     for key in parents {
-        match at.get_mut(key.as_str()) {
+        match key.strip_prefix("f:").and_then(|name| at.get_mut(name)) {
             Some(inner) => at = inner,
             None => return,
         }
     }
-    if let Some(fields) = at.as_object_mut() {
-        fields.shift_remove(last.as_str());
+    match (at, last.strip_prefix("f:")) {
+        (Value::Object(fields), Some(name)) => _ = fields.shift_remove(name),
+        (Value::Array(items), None) => items.retain(|item| item_key(item) != *last),
+        _ => {}
     }
 }
 
@@ -356,11 +443,13 @@ mod tests {
         let mut live = vpc(json!({"vlan": 1, "other": 1}));
         after_update(None, &mut live, &writer("a", false));
         let config = vpc(json!({"vlan": 2}));
-        let Applied::Conflicts(conflicts) = apply(Some(&live), &config, &writer("b", true), false) else {
+        let Applied::Conflicts(conflicts) = apply(Some(&live), &config, None, &writer("b", true), false) else {
             panic!("no conflict");
         };
         assert_eq!(conflicts, [("a".to_owned(), ".spec.vlan".to_owned())]);
-        let Applied::Merged(merged) = apply(Some(&live), &config, &writer("b", true), true) else { panic!("conflict") };
+        let Applied::Merged(merged) = apply(Some(&live), &config, None, &writer("b", true), true) else {
+            panic!("conflict")
+        };
         assert_eq!(merged["spec"], json!({"vlan": 2, "other": 1}));
         assert!(owned(&merged, "a")["f:spec"].get("f:vlan").is_none());
         assert!(owned(&merged, "b")["f:spec"].get("f:vlan").is_some());
@@ -370,14 +459,16 @@ mod tests {
     fn apply_takes_away_only_what_it_owns_alone() {
         let writer = writer("b", true);
         let config = vpc(json!({"mine": 1, "shared": 1, "deep": {"x": 1}}));
-        let Applied::Merged(mut live) = apply(None, &config, &writer, false) else { panic!("conflict") };
+        let Applied::Merged(mut live) = apply(None, &config, None, &writer, false) else { panic!("conflict") };
         live["spec"]["defaulted"] = json!(true);
         let Applied::Merged(live) =
-            apply(Some(&live), &vpc(json!({"shared": 1})), &Writer { manager: "c", ..writer.clone() }, false)
+            apply(Some(&live), &vpc(json!({"shared": 1})), None, &Writer { manager: "c", ..writer.clone() }, false)
         else {
             panic!("conflict")
         };
-        let Applied::Merged(live) = apply(Some(&live), &vpc(json!({})), &writer, false) else { panic!("conflict") };
+        let Applied::Merged(live) = apply(Some(&live), &vpc(json!({})), None, &writer, false) else {
+            panic!("conflict")
+        };
         assert_eq!(live["spec"], json!({"shared": 1, "defaulted": true}));
     }
 }

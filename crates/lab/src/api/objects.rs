@@ -12,7 +12,7 @@ use super::{
 use axum::{
     Json,
     body::Body,
-    http::{HeaderMap, HeaderValue, Response, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header},
     response::IntoResponse,
 };
 use serde_json::{Value, json};
@@ -42,13 +42,13 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Response<Body>, ApiError>
             Ok(shaped(target, &object, form, StatusCode::OK))
         }
         "create" => {
-            let options = request::write_options(target, query, headers)?;
+            let options = request::write_options(&Method::POST, target, query, headers)?;
             let object = decode(call)?;
             let namespace = namespace_of(target, &object);
             written(target, form, writes.create(&target.resource, &namespace, object, &options)?)
         }
         "update" => {
-            let options = request::write_options(target, query, headers)?;
+            let options = request::write_options(&Method::PUT, target, query, headers)?;
             let new = decode(call)?;
             let mut replace = |_: &Value| Ok(new.clone());
             written(
@@ -98,12 +98,13 @@ fn answer_patch(call: &Call, writes: Writes, form: Form) -> Result<Response<Body
     let Call { target, query, headers, .. } = call;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let kind = patch::kind(content_type)?;
-    let options = request::write_options(target, query, headers)?;
+    let options = request::write_options(&Method::PATCH, target, query, headers)?;
     let body = parse(content_type, call.body)?;
     let (namespace, name) = (target.namespace(), target.name());
     if kind == patch::Kind::Apply {
         if query.get("fieldManager").is_empty() {
-            return Err(ApiError::bad_request("fieldManager is required for apply patch"));
+            let message = "Required value: is required for apply patch";
+            return Err(ApiError::invalid_option("PatchOptions", "fieldManager", "FieldValueRequired", message));
         }
         if target.status {
             return Err(ApiError::unsupported_media_type(
@@ -123,7 +124,7 @@ fn delete_options(call: &Call) -> Result<(Preconditions, bool), ApiError> {
     let mut dry_run = match call.query.get("dryRun") {
         "" => false,
         "All" => true,
-        other => return Err(ApiError::bad_request(format!("dryRun '{other}' is not supported, only All is"))),
+        other => return Err(ApiError::invalid_dry_run("DeleteOptions", other)),
     };
     if !call.body.is_empty() {
         let options = decode(call)?;
@@ -169,7 +170,7 @@ fn delete_collection(call: &Call, app: &App, writes: Writes) -> Result<Response<
         }
     }
     let list = json!({"kind": target.resource.list_kind, "apiVersion": target.resource.api_version(),
-        "metadata": {"resourceVersion": app.store.lock().version().to_string()},
+        "metadata": {"resourceVersion": app.store.lock().version().to_string(), "continue": ""},
         "items": items.iter().map(|i| (**i).clone()).collect::<Vec<_>>()});
     Ok(Json(list).into_response())
 }

@@ -136,17 +136,31 @@ pub(super) fn target(registry: &Registry, group: &str, version: &str, rest: &[&s
 }
 
 /// How a write is meant, from its query and headers.
-pub(super) fn write_options(target: &Target, query: &Query, headers: &HeaderMap) -> Result<WriteOptions, ApiError> {
+pub(super) fn write_options(
+    method: &Method,
+    target: &Target,
+    query: &Query,
+    headers: &HeaderMap,
+) -> Result<WriteOptions, ApiError> {
+    let options = match *method {
+        Method::POST => "CreateOptions",
+        Method::PUT => "UpdateOptions",
+        _ => "PatchOptions",
+    };
     let dry_run = match query.get("dryRun") {
         "" => false,
         "All" => true,
-        other => return Err(ApiError::bad_request(format!("dryRun '{other}' is not supported, only All is"))),
+        other => return Err(ApiError::invalid_dry_run(options, other)),
     };
     let field_validation = match query.get("fieldValidation") {
         "" | "Warn" => FieldValidation::Warn,
         "Strict" => FieldValidation::Strict,
         "Ignore" => FieldValidation::Ignore,
-        other => return Err(ApiError::bad_request(format!("fieldValidation '{other}' is not supported"))),
+        other => {
+            let message =
+                format!("Unsupported value: \"{other}\": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"");
+            return Err(ApiError::invalid_option(options, "fieldValidation", "FieldValueNotSupported", &message));
+        }
     };
     let manager = match query.get("fieldManager") {
         "" => {
@@ -155,7 +169,13 @@ pub(super) fn write_options(target: &Target, query: &Query, headers: &HeaderMap)
         }
         manager => manager.to_owned(),
     };
-    Ok(WriteOptions { manager, dry_run, field_validation, subresource: target.status.then_some("status") })
+    Ok(WriteOptions {
+        manager,
+        dry_run,
+        field_validation,
+        subresource: target.status.then_some("status"),
+        patch: method == Method::PATCH,
+    })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     admission::{self, Operation},
     faults::Faults,
-    kinds::schema::{self, Cause},
+    kinds::schema,
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub(crate) struct WriteOptions {
     pub field_validation: FieldValidation,
     /// `status`, or nothing.
     pub subresource: Option<&'static str>,
+    /// The change came as a patch; some mistakes are worded after that.
+    pub patch: bool,
 }
 
 /// What came of a write.
@@ -78,9 +80,10 @@ impl Writes<'_> {
         self,
         resource: &Resource,
         object: &mut Value,
-        validation: FieldValidation,
+        WriteOptions { field_validation, patch, .. }: &WriteOptions,
         warnings: &mut Vec<String>,
     ) -> Result<(), ApiError> {
+        let (validation, patch) = (*field_validation, *patch);
         let wrong = |why: &str| {
             let (kind, version) = (&resource.kind, &resource.version);
             ApiError::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {why}"))
@@ -88,16 +91,15 @@ impl Writes<'_> {
         if !object.is_object() {
             return Err(wrong("the body is not an object"));
         }
-        if object["apiVersion"] != resource.api_version().as_str() || object["kind"] != resource.kind.as_str() {
+        if object["apiVersion"] != resource.api_version().as_str() {
             return Err(ApiError::bad_request(format!(
-                "the API version in the data ({}) does not match the expected API version ({}), or its kind ({}) is \
-                 not {}",
+                "the API version in the data ({}) does not match the expected API version ({})",
                 object["apiVersion"].as_str().unwrap_or_default(),
-                resource.api_version(),
-                object["kind"].as_str().unwrap_or_default(),
-                resource.kind
+                resource.api_version()
             )));
         }
+        // Another kind is taken for a slip of the pen, as by a real API server.
+        object["kind"] = json!(resource.kind);
         if let Some(why) = meta::undecodable(object) {
             return Err(wrong(&why));
         }
@@ -110,7 +112,8 @@ impl Writes<'_> {
         match validation {
             FieldValidation::Strict if !unknown.is_empty() => {
                 let all: Vec<String> = words.collect();
-                Err(wrong(&format!("strict decoding error: {}", all.join(", "))))
+                let why = format!("strict decoding error: {}", all.join(", "));
+                Err(if patch { ApiError::invalid_patch(object, &why) } else { wrong(&why) })
             }
             FieldValidation::Warn => {
                 warnings.extend(words);
@@ -170,9 +173,9 @@ impl Writes<'_> {
         options: &WriteOptions,
     ) -> Result<Written, ApiError> {
         let mut warnings = Vec::new();
-        self.decode(resource, &mut object, options.field_validation, &mut warnings)?;
+        self.decode(resource, &mut object, options, &mut warnings)?;
         if !text(&object, "resourceVersion").is_empty() {
-            return Err(ApiError::bad_request("resourceVersion should not be set on objects to be created"));
+            return Err(ApiError::plain("resourceVersion should not be set on objects to be created"));
         }
         place(resource, namespace, &mut object)?;
         if text(&object, "name").is_empty() && !text(&object, "generateName").is_empty() {
@@ -244,7 +247,7 @@ impl Writes<'_> {
         let old = locked.get(resource, namespace, name).ok_or_else(|| ApiError::not_found(resource, name))?;
         let mut new = change(&old)?;
         let mut warnings = Vec::new();
-        self.decode(resource, &mut new, options.field_validation, &mut warnings)?;
+        self.decode(resource, &mut new, options, &mut warnings)?;
         place(resource, namespace, &mut new)?;
         if text(&new, "name") != name {
             let message =
@@ -308,7 +311,8 @@ impl Writes<'_> {
         options: &WriteOptions,
     ) -> Result<Written, ApiError> {
         let mut warnings = Vec::new();
-        self.decode(resource, &mut config, options.field_validation, &mut warnings)?;
+        self.type_check(resource, &config, name)?;
+        self.decode(resource, &mut config, options, &mut warnings)?;
         place(resource, namespace, &mut config)?;
         if config["metadata"].get("managedFields").is_some() {
             return Err(ApiError::bad_request("metadata.managedFields must be nil"));
@@ -321,7 +325,6 @@ impl Writes<'_> {
                 "the name of the object does not match the name on the URL ({name})"
             )));
         }
-        self.type_check(resource, &config, name)?;
         let mut locked = self.store.lock();
         let old = locked.get(resource, namespace, name);
         let time = now();
@@ -329,7 +332,7 @@ impl Writes<'_> {
         if let Some(old) = &old {
             check_versions_of_apply(resource, old, &config)?;
         }
-        let merged = match managed::apply(old.as_deref(), &config, &writer, force) {
+        let merged = match managed::apply(old.as_deref(), &config, resource.schema.as_ref(), &writer, force) {
             Applied::Conflicts(conflicts) => return Err(ApiError::apply_conflict(&conflicts)),
             Applied::Merged(merged) => merged,
         };
@@ -351,19 +354,18 @@ impl Writes<'_> {
     /// Server-side apply needs a typed configuration, and says so before anything else.
     fn type_check(self, resource: &Resource, config: &Value, name: &str) -> Result<(), ApiError> {
         let Some(schema) = &resource.schema else { return Ok(()) };
-        let wrong: Vec<Cause> =
-            schema::validate(config, schema).into_iter().filter(|c| c.reason == "FieldValueTypeInvalid").collect();
-        match wrong.first() {
-            None => Ok(()),
-            Some(cause) => Err(ApiError::bad_request(format!(
-                "failed to create typed patch object ({}/{name}; {}, Kind={}): .{}: {}",
-                text(config, "namespace"),
-                resource.api_version(),
-                resource.kind,
-                cause.field,
-                cause.message
-            ))),
-        }
+        let wrong = schema::validate(config, schema).into_iter().find(|c| c.reason == "FieldValueTypeInvalid");
+        let (field, why) = match (wrong, schema::prune(&mut config.clone(), schema).into_iter().next()) {
+            (Some(cause), _) => (cause.field, cause.message),
+            (None, Some(field)) => (field, "field not declared in schema".to_owned()),
+            (None, None) => return Ok(()),
+        };
+        Err(ApiError::plain(format!(
+            "failed to create typed patch object ({}/{name}; {}, Kind={}): .{field}: {why}",
+            text(config, "namespace"),
+            resource.api_version(),
+            resource.kind,
+        )))
     }
 
     /// Removes an object, or marks it when finalizers stand against it.
@@ -398,6 +400,8 @@ impl Writes<'_> {
             if marked["metadata"].get("deletionTimestamp").is_none() {
                 marked["metadata"]["deletionTimestamp"] = json!(now());
                 marked["metadata"]["deletionGracePeriodSeconds"] = json!(0);
+                let generation = old["metadata"]["generation"].as_i64().unwrap_or_default();
+                marked["metadata"]["generation"] = json!(generation + 1);
                 locked.put(resource, marked)
             } else {
                 old
@@ -444,12 +448,7 @@ fn check_versions_of_apply(resource: &Resource, old: &Value, config: &Value) -> 
 
 fn check_versions(resource: &Resource, old: &Value, new: &Value) -> Result<(), ApiError> {
     if text(new, "resourceVersion").is_empty() {
-        let cause = Cause {
-            reason: "FieldValueInvalid",
-            field: "metadata.resourceVersion".to_owned(),
-            message: "Invalid value: 0: must be specified for an update".to_owned(),
-        };
-        return Err(ApiError::invalid(resource, text(old, "name"), &[cause]));
+        return Err(ApiError::version_required(resource, text(old, "name")));
     }
     check_versions_of_apply(resource, old, new)
 }
