@@ -1,0 +1,8 @@
+//! Journeys: what a user does, from the login form to the cluster, against the built binary, a real kube-apiserver and
+//! a real Git server. A file's name says the seam that it goes through: `http_` a browser without script, `browser_`
+//! Chromium. Lessons of `docs/concepts` carry their number in the test's name.
+
+#[path = "world.rs"]
+mod world;
+
+mod http_main_job;

@@ -1,0 +1,185 @@
+//! The world that the journeys share: one console, one API server with the project's own kinds, one Git server. Each
+//! test has a fabric of its own in a namespace of its own, so that they run side by side.
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use testkit::{Console, ConsoleOptions, ControlPlane, GitServer, HttpUser, KubeClient, Page};
+use tokio::sync::OnceCell;
+
+/// What all tests of this binary share.
+pub struct World {
+    /// The console.
+    pub console: Console,
+    /// The API server.
+    pub plane: ControlPlane,
+    /// The Git server.
+    pub git: GitServer,
+    /// The administrator's password.
+    pub password: String,
+}
+
+static WORLD: OnceCell<World> = OnceCell::const_new();
+static FABRICS: AtomicU32 = AtomicU32::new(0);
+
+/// The shared world, started by the first who asks.
+pub async fn world() -> &'static World {
+    WORLD.get_or_init(|| async { World::start().await.expect("the world of the journeys starts") }).await
+}
+
+impl World {
+    async fn start() -> Result<Self> {
+        let plane = ControlPlane::start().await?;
+        plane.install_crds(&lab::kinds::crds()).await?;
+        let git = GitServer::start().await?;
+        git.add_user("hedgerow", "git-token-1");
+        git.require_auth(true);
+        let console = Console::start(ConsoleOptions {
+            env: vec![("HEDGEROW_COMPARE_INTERVAL".into(), "1h".into())],
+            ..ConsoleOptions::default()
+        })
+        .await?;
+        let password = console.password()?.to_owned();
+        Ok(Self { console, plane, git, password })
+    }
+
+    /// The administrator, logged in by the form.
+    pub async fn admin(&self) -> Result<HttpUser> {
+        let mut user = HttpUser::new(self.console.url())?;
+        user.login("admin", &self.password).await?;
+        Ok(user)
+    }
+}
+
+/// One fabric with all that belongs to it.
+pub struct Fabric {
+    /// Its number in the console.
+    pub id: i64,
+    /// Its name, which is also the name of its repository and its namespace.
+    pub name: String,
+    /// Who made it.
+    pub user: HttpUser,
+}
+
+impl Fabric {
+    /// A fabric with a namespace and a remote repository of its own, made by the form.
+    pub async fn add() -> Result<Self> {
+        Self::add_with(&[]).await
+    }
+
+    /// The same, with other values in some fields of the form.
+    pub async fn add_with(fields: &[(&str, &str)]) -> Result<Self> {
+        let world = world().await;
+        let name = format!("fabric-{}-{}", std::process::id(), FABRICS.fetch_add(1, Ordering::Relaxed));
+        world.plane.client()?.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})).await?;
+        world.git.create_repo(&name).await?;
+        world.git.commit(&name, "main", &[("README.md", Some("Manifests."))], "Begin").await?;
+        let mut user = world.admin().await?;
+        let kubeconfig = world.plane.kubeconfig_admin();
+        let url = world.git.url(&name);
+        let mut all: Vec<(&str, &str)> = vec![
+            ("name", &name),
+            ("kubeconfig", &kubeconfig),
+            ("namespace", &name),
+            ("source_url", &url),
+            ("source_branch", "main"),
+            ("source_username", "hedgerow"),
+            ("source_secret", "git-token-1"),
+        ];
+        for (field, value) in fields {
+            all.retain(|(known, _)| known != field);
+            all.push((field, value));
+        }
+        let form = user.visit("/fabrics/add/").await?;
+        let answer = user.submit(&form, "form.form", &all).await?;
+        if answer.status != 303 {
+            bail!("the form was not taken: {} {}", answer.status, answer.visible_text());
+        }
+        let page = user.arrive(answer).await?;
+        let id = page.attribute("#sync-now-btn", "data-fabric-id")?.context("the button names its fabric")?.parse()?;
+        Ok(Self { id, name, user })
+    }
+
+    /// Commits files to its repository.
+    pub async fn commit(&self, files: &[(&str, Option<&str>)]) -> Result<String> {
+        world().await.git.commit(&self.name, "main", files, "Change").await
+    }
+
+    /// Its page.
+    pub async fn page(&mut self) -> Result<Page> {
+        self.user.visit(&format!("/fabrics/{}/", self.id)).await
+    }
+
+    /// Presses a button of its page, follows to the operation's page, and waits until it has ended.
+    pub async fn press(&mut self, verb: &str) -> Result<Value> {
+        let page = self.page().await?;
+        let answer = self.user.submit(&page, &format!("form[data-verb={verb}]"), &[]).await?;
+        let location = answer.location().with_context(|| format!("pressing {verb} leads to the operation: {}", answer.status))?;
+        self.ended(&location).await
+    }
+
+    /// Waits until the operation at this address has ended, and gives its JSON.
+    pub async fn ended(&mut self, location: &str) -> Result<Value> {
+        let user = &mut self.user;
+        for _ in 0..600 {
+            let answer = user.script("GET", location, &[("Accept", "application/json")], None).await?;
+            let operation = answer.json()?;
+            match operation["state"].as_str() {
+                Some("queued" | "running") => tokio::time::sleep(Duration::from_millis(100)).await,
+                Some(_) => return Ok(operation),
+                None => bail!("{location} is no operation: {operation}"),
+            }
+        }
+        bail!("{location} did not end within a minute")
+    }
+
+    /// One object of the fabric's namespace, read by a client of the test's own.
+    pub async fn live(&self, kind: &str, name: &str) -> Result<Option<Value>> {
+        self.cluster().await?.get(kind, &format!("{}/{name}", self.name)).await
+    }
+
+    /// A client of the test's own.
+    pub async fn cluster(&self) -> Result<KubeClient> {
+        world().await.plane.client()
+    }
+
+    /// Changes an object as another person would, with kubectl.
+    pub async fn kubectl(&self, args: &[&str]) -> Result<String> {
+        let mut all = vec!["--namespace", &self.name];
+        all.extend(args);
+        world().await.plane.kubectl(&all).await
+    }
+
+    /// The JSON of the fabric, as a script gets it.
+    pub async fn status(&mut self) -> Result<Value> {
+        let path = format!("/fabrics/{}/", self.id);
+        self.user.script("GET", &path, &[("Accept", "application/json")], None).await?.json()
+    }
+}
+
+/// Manifests of a small fabric: the namespaces, and one VPC with the VLAN given.
+pub fn vpc(name: &str, octet: u8, vlan: u16) -> String {
+    format!(
+        "apiVersion: vpc.githedgehog.com/v1beta1\nkind: VPC\nmetadata:\n  name: {name}\nspec:\n  ipv4Namespace: \
+         default\n  vlanNamespace: default\n  subnets:\n    default:\n      subnet: 10.0.{octet}.0/24\n      gateway: \
+         10.0.{octet}.1\n      vlan: {vlan}\n"
+    )
+}
+
+/// The namespaces that VPCs need.
+pub const NAMESPACES: &str = "apiVersion: vpc.githedgehog.com/v1beta1
+kind: IPv4Namespace
+metadata:
+  name: default
+spec:
+  subnets: [10.0.0.0/16]
+---
+apiVersion: wiring.githedgehog.com/v1beta1
+kind: VLANNamespace
+metadata:
+  name: default
+spec:
+  ranges:
+    - {from: 1000, to: 2999}
+";
