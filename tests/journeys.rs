@@ -5,4 +5,5 @@
 #[path = "world.rs"]
 mod world;
 
+mod http_cluster_lessons;
 mod http_main_job;
