@@ -96,24 +96,6 @@ async fn lesson_04_one_kind_forbidden_is_partial_and_names_the_kind() -> Result<
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lesson_15_a_cluster_that_never_answers_ends_at_the_deadline_with_progress() -> Result<()> {
-    let plane = &world().await.plane;
-    let proxy = ChaosProxy::start(&plane.address()).await?;
-    let server = format!("https://{}", proxy.address());
-    let user = plane.token_user("lesson-15", &Access::writer()).await?;
-    let mut fields = endpoint(&server, &user.token, plane.ca_certificate()).to_vec();
-    fields.push(("deadline", "3"));
-    let mut fabric = Fabric::add_with(&fields).await?;
-    commit_two(&fabric).await?;
-    proxy.set(Chaos::Blackhole);
-    let ended = fabric.press("sync_to_kubernetes").await?;
-    assert_eq!((ended["state"].as_str(), ended["code"].as_str()), (Some("timed_out"), Some("deadline_exceeded")), "{ended}");
-    assert_eq!(ended["phases"][0]["phase"], "connect");
-    assert_eq!(ended["phases"][0]["state"], "failed");
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn lesson_16_a_good_git_sync_is_a_success_without_a_cluster() -> Result<()> {
     let mut fabric = Fabric::add_with(&[("kubeconfig", "")]).await?;
     commit_two(&fabric).await?;
