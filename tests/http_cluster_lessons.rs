@@ -42,7 +42,10 @@ async fn lesson_02_a_revoked_token_is_an_error_and_the_last_success_stays() -> R
     plane.revoke(&user).await?;
     for verb in ["sync_from_fabric", "sync_to_kubernetes"] {
         let ended = fabric.press(verb).await?;
-        assert_eq!((ended["state"].as_str(), ended["code"].as_str()), (Some("failed"), Some("kubernetes_unauthorized")));
+        assert_eq!(
+            (ended["state"].as_str(), ended["code"].as_str()),
+            (Some("failed"), Some("kubernetes_unauthorized"))
+        );
     }
     let after = fabric.status().await?;
     assert_eq!(after["sync_status"], "error");
@@ -64,7 +67,11 @@ async fn lesson_03_and_41_an_unreachable_cluster_is_a_failure_and_a_healthy_one_
     // Stored "connected", cluster gone.
     proxy.set(Chaos::Cut);
     let ended = fabric.press("sync_to_kubernetes").await?;
-    assert_eq!((ended["state"].as_str(), ended["code"].as_str()), (Some("failed"), Some("connection_failed")), "{ended}");
+    assert_eq!(
+        (ended["state"].as_str(), ended["code"].as_str()),
+        (Some("failed"), Some("connection_failed")),
+        "{ended}"
+    );
     assert!(fabric.live("VPC", "vpc-01").await?.is_none(), "nothing was written");
     assert_eq!(fabric.press("test_connection").await?["state"], "failed");
     assert_eq!(fabric.status().await?["sync_status"], "error");
@@ -85,7 +92,11 @@ async fn lesson_04_one_kind_forbidden_is_partial_and_names_the_kind() -> Result<
     let mut fabric = Fabric::add_with(&endpoint(&server, &user.token, plane.ca_certificate())).await?;
     commit_two(&fabric).await?;
     let read = fabric.press("sync_from_fabric").await?;
-    assert_eq!((read["state"].as_str(), read["code"].as_str()), (Some("partial"), Some("kubernetes_forbidden")), "{read}");
+    assert_eq!(
+        (read["state"].as_str(), read["code"].as_str()),
+        (Some("partial"), Some("kubernetes_forbidden")),
+        "{read}"
+    );
     assert!(read["message"].as_str().is_some_and(|m| m.contains("IPv4Namespace")), "{read}");
     let synced = fabric.press("sync_to_kubernetes").await?;
     assert_eq!((synced["state"].as_str(), synced["code"].as_str()), (Some("partial"), Some("kubernetes_forbidden")));

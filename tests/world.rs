@@ -72,7 +72,11 @@ impl Fabric {
     pub async fn add_with(fields: &[(&str, &str)]) -> Result<Self> {
         let world = world().await;
         let name = format!("fabric-{}-{}", std::process::id(), FABRICS.fetch_add(1, Ordering::Relaxed));
-        world.plane.client()?.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})).await?;
+        world
+            .plane
+            .client()?
+            .create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}))
+            .await?;
         world.git.create_repo(&name).await?;
         world.git.commit(&name, "main", &[("README.md", Some("Manifests."))], "Begin").await?;
         let mut user = world.admin().await?;
@@ -115,7 +119,8 @@ impl Fabric {
     pub async fn press(&mut self, verb: &str) -> Result<Value> {
         let page = self.page().await?;
         let answer = self.user.submit(&page, &format!("form[data-verb={verb}]"), &[]).await?;
-        let location = answer.location().with_context(|| format!("pressing {verb} leads to the operation: {}", answer.status))?;
+        let location =
+            answer.location().with_context(|| format!("pressing {verb} leads to the operation: {}", answer.status))?;
         self.ended(&location).await
     }
 

@@ -5,6 +5,7 @@ use crate::{Error, Shared};
 use cluster::Kinds;
 use model::manifest::{Finding, locate};
 use model::path::Path;
+use model::schema::Schema;
 use source::Desired;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,12 +34,14 @@ impl Checked {
         }
         let mut findings = desired.findings.clone();
         let mut texts = HashMap::new();
+        let mut schemas: HashMap<(&str, &str), Option<Schema>> = HashMap::new();
         for manifest in &desired.manifests {
-            let Some(schema) = kinds.find(&manifest.key.group, &manifest.key.kind).and_then(|k| k.schema.as_ref())
-            else {
-                continue;
-            };
-            for mut finding in crate::pending::schema(manifest, schema) {
+            let (group, kind) = (manifest.key.group.as_str(), manifest.key.kind.as_str());
+            let schema = schemas
+                .entry((group, kind))
+                .or_insert_with(|| kinds.find(group, kind).and_then(|k| k.schema.as_ref()).map(Schema::new));
+            let Some(schema) = schema else { continue };
+            for mut finding in schema.check(manifest) {
                 if let Some(path) = finding.path.as_ref().and_then(|p| p.parse::<Path>().ok()) {
                     let at = &manifest.location;
                     let text = text_of(shared, fabric, desired, &at.file, &mut texts).await?;

@@ -9,6 +9,3 @@ pub fn is_discarded(_: &Finding) -> bool {
 pub fn check<'a>(_: &[&Manifest], _: &dyn Fn(&ObjectKey) -> Option<&'a Value>) -> Vec<Finding> {
     Vec::new()
 }
-pub fn schema(_: &Manifest, _: &Value) -> Vec<Finding> {
-    Vec::new()
-}

@@ -46,12 +46,8 @@ spec: {ranges: [{from: 1000, to: 2999}]}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sync_makes_the_cluster_equal_and_sees_what_changed_there() {
-    let Some(shared) = testkit::shared_folder() else {
-        println!("skipped: ../shared is not here");
-        return;
-    };
     let plane = ControlPlane::start().await.unwrap();
-    plane.install_crd_dir(&shared.join("hedgehog/crds")).await.unwrap();
+    plane.install_crds(&lab::kinds::crds()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path().join("h.db").to_str().unwrap()).await.unwrap();
     let id = store.fabrics().reserve_id().await.unwrap();
