@@ -64,6 +64,8 @@ pub(crate) struct Compared {
     /// Objects that are not written: the manifest is wrong, or the kind could not be read.
     pub blocked: Vec<(ObjectKey, Blocked)>,
     pub findings: Vec<Finding>,
+    /// Those of them that the rules before a write made.
+    pub rule_findings: Vec<Finding>,
     pub problems: Vec<Problem>,
     /// The live objects that were compared, for following the rollout.
     pub live: HashMap<ObjectKey, Arc<Value>>,
@@ -121,7 +123,7 @@ async fn compare_locked(shared: &Arc<Shared>, memory: &mut Memory, input: &Input
     let (fabric_id, observation) = (input.fabric.id, input.observation);
     memory.load(shared, input.fabric).await?;
     let stale = memory.newest.is_some_and(|newest| newest > observation.observed_at);
-    let findings = memory.findings(shared, input).await?;
+    let (findings, rule_findings) = memory.findings(shared, input).await?;
     let by_object = by_object(&findings);
     let manifests: HashMap<&ObjectKey, &Manifest> = input.desired.manifests.iter().map(|m| (&m.key, m)).collect();
     let managed: BTreeSet<(&str, &str)> = manifests.keys().map(|k| (k.group.as_str(), k.kind.as_str())).collect();
@@ -230,7 +232,7 @@ async fn compare_locked(shared: &Arc<Shared>, memory: &mut Memory, input: &Input
     shared.events.send(fabric_id, Event::Compared { comparison_id: id });
     let Found { differing, equal, extra, blocked } = out;
     let live = observation.live.clone();
-    Ok(Compared { comparison, differing, equal, extra, blocked, findings, problems, live })
+    Ok(Compared { comparison, differing, equal, extra, blocked, findings, rule_findings, problems, live })
 }
 
 /// The forms that were last verified live, of these objects.
@@ -271,7 +273,7 @@ impl Tally {
         let by_kind = self.by_kind.entry(format!("{}.{}", key.kind, key.group)).or_default();
         *by_kind.entry(judged.state).or_default() += 1;
         self.totals.add(judged.state, case.managed);
-        if judged.state == ObjectState::Equal && case.findings.iter().any(crate::pending::is_discarded) {
+        if judged.state == ObjectState::Equal && case.findings.iter().any(model::preflight::is_discarded) {
             self.totals.discarded += 1;
         }
         if case.manifest.is_some() {

@@ -12,7 +12,6 @@ mod events;
 mod findings;
 mod observing;
 mod overview;
-mod pending;
 mod preflight;
 mod queue;
 mod run;

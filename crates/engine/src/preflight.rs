@@ -2,12 +2,11 @@
 
 use crate::Error;
 use crate::comparing::Compared;
+use crate::observing::Observation;
+use model::Code;
 use model::manifest::{Finding, Severity};
-use model::{Code, ObjectKey};
-use serde_json::Value;
 use source::Desired;
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 /// What the check came to.
 pub(crate) struct Checked {
@@ -22,8 +21,8 @@ pub(crate) struct Checked {
 const OBJECT_ONLY: &[&str] = &["missing_reference", "unknown_field", "schema"];
 
 /// Applies the rules that stop a run: wiring that was never hydrated, and whatever else the fabric would break on.
-pub(crate) fn check(compared: &Compared, desired: &Desired, live: &HashMap<ObjectKey, Arc<Value>>) -> Checked {
-    let findings = rules(desired, live);
+pub(crate) fn check(compared: &Compared) -> Checked {
+    let findings = &compared.rule_findings;
     let stopping: Vec<&Finding> =
         findings.iter().filter(|f| f.severity == Severity::Error && !OBJECT_ONLY.contains(&f.rule.as_str())).collect();
     let warnings = compared.findings.iter().filter(|f| f.severity == Severity::Warning).count();
@@ -45,7 +44,11 @@ pub(crate) fn check(compared: &Compared, desired: &Desired, live: &HashMap<Objec
 }
 
 /// The findings of the rules that Hedgehog itself does not check.
-pub(crate) fn rules(desired: &Desired, live: &HashMap<ObjectKey, Arc<Value>>) -> Vec<Finding> {
+pub(crate) fn rules(desired: &Desired, observation: &Observation) -> Vec<Finding> {
     let manifests: Vec<_> = desired.manifests.iter().collect();
-    crate::pending::check(&manifests, &|key| live.get(key).map(AsRef::as_ref))
+    let live: Vec<_> = observation.live.iter().map(|(key, live)| (key, live.as_ref())).collect();
+    let kinds = desired.manifests.iter().map(|m| (m.key.group.as_str(), m.key.kind.as_str()));
+    let referred = model::kind::KNOWN.iter().map(|k| (k.group, k.kind));
+    let unread: BTreeSet<_> = kinds.chain(referred).filter(|(g, k)| !observation.has_read(g, k)).collect();
+    model::preflight::check(&manifests, &live, &unread.into_iter().collect::<Vec<_>>())
 }

@@ -101,12 +101,18 @@ impl Memory {
         Ok(())
     }
 
-    /// What is wrong with the source: what reading it and the schemas say, and what the rules say that nobody else checks.
-    pub async fn findings(&mut self, shared: &Shared, input: &super::Input<'_>) -> Result<Vec<Finding>, Error> {
+    /// What is wrong with the source: what reading it and the schemas say, and what the rules
+    /// say that nobody else checks; the latter once more by themselves.
+    pub async fn findings(
+        &mut self,
+        shared: &Shared,
+        input: &super::Input<'_>,
+    ) -> Result<(Vec<Finding>, Vec<Finding>), Error> {
         let of_source = self.checked.findings(shared, input.fabric, input.desired, &input.observation.kinds).await?;
+        let of_rules = crate::preflight::rules(input.desired, input.observation);
         let mut findings = of_source.as_ref().clone();
-        findings.extend(crate::preflight::rules(input.desired, &input.observation.live));
-        Ok(findings)
+        findings.extend(of_rules.iter().cloned());
+        Ok((findings, of_rules))
     }
 
     /// Whether an object's base is needed to judge it.

@@ -32,7 +32,7 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
     run.end(Phase::Compare, compared.sentence());
 
     run.begin(Phase::Preflight, "Checking the rules that the cluster does not check");
-    let checked = preflight::check(&compared, &desired, &observation.live);
+    let checked = preflight::check(&compared);
     announce(run, &compared);
     if let Some(stop) = checked.stop {
         run.close(Phase::Preflight, PhaseState::Failed, stop.message.clone());
