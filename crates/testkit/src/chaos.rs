@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::machine::servers;
+use crate::machine::{free_port, servers};
 
 /// What the proxy does; switched while it runs, and effective for connections that are open already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub enum Chaos {
 struct Mode {
     chaos: Chaos,
     cuts: u64,
+    number: u64,
 }
 
 #[derive(Default)]
@@ -41,6 +42,8 @@ struct Counters {
     accepted: AtomicU64,
     open: AtomicU64,
     answered: AtomicU64,
+    /// The number of the last mode that the port was opened or closed for.
+    obeyed: AtomicU64,
 }
 
 /// A proxy on a port of its own in front of one address. Dropped, it closes everything.
@@ -57,11 +60,10 @@ impl ChaosProxy {
         // Looked up once, by the caller's word: the proxy has no name service to depend on.
         let target = tokio::net::lookup_host(target).await.with_context(|| format!("look {target} up"))?.next();
         let target = target.context("a target without address")?;
-        let (mode, modes) = watch::channel(Mode { chaos: Chaos::Pass, cuts: 0 });
+        let (mode, modes) = watch::channel(Mode { chaos: Chaos::Pass, cuts: 0, number: 0 });
         let counters = Arc::new(Counters::default());
         let for_task = counters.clone();
-        let listener = servers().spawn(TcpListener::bind("127.0.0.1:0")).await?.context("bind a port")?;
-        let port = listener.local_addr().context("read the port")?.port();
+        let (listener, port) = bind().await?;
         let task = servers().spawn(run(listener, target, modes, for_task));
         Ok(Self { port, mode, counters, task })
     }
@@ -71,12 +73,19 @@ impl ChaosProxy {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Switches.
+    /// Switches. When this returns, the port is open or closed as the mode says.
     pub fn set(&self, chaos: Chaos) {
         self.mode.send_modify(|mode| {
             mode.chaos = chaos;
             mode.cuts += u64::from(chaos == Chaos::Cut);
+            mode.number += 1;
         });
+        // The proxy is on threads of its own, so it gets on while this one waits.
+        let number = self.mode.borrow().number;
+        let until = std::time::Instant::now() + Duration::from_secs(10);
+        while self.counters.obeyed.load(Ordering::Acquire) < number && std::time::Instant::now() < until {
+            std::thread::sleep(Duration::from_micros(200));
+        }
     }
 
     /// How many connections were accepted so far; refused ones do not count.
@@ -107,8 +116,8 @@ async fn run(listener: TcpListener, target: SocketAddr, mut modes: watch::Receiv
     let mut connections = JoinSet::new();
     loop {
         // A port that is not listened on is what refuses; it is bound again when the cut is over.
-        let cut = modes.borrow_and_update().chaos == Chaos::Cut;
-        if cut {
+        let mode = *modes.borrow_and_update();
+        if mode.chaos == Chaos::Cut {
             listener = None;
         } else if listener.is_none() {
             listener = match address {
@@ -116,6 +125,7 @@ async fn run(listener: TcpListener, target: SocketAddr, mut modes: watch::Receiv
                 Err(_) => None,
             };
         }
+        counters.obeyed.store(mode.number, Ordering::Release);
         tokio::select! {
             changed = modes.changed() => if changed.is_err() { return },
             accepted = accept(listener.as_ref()) => if let Ok((client, _)) = accepted {
@@ -131,6 +141,20 @@ async fn accept(listener: Option<&TcpListener>) -> std::io::Result<(TcpStream, S
     match listener {
         Some(listener) => listener.accept().await,
         None => std::future::pending().await,
+    }
+}
+
+/// A port that nobody gets as the near end of a connection while it is closed.
+async fn bind() -> Result<(TcpListener, u16)> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let port = free_port()?;
+        match servers().spawn(TcpListener::bind(("127.0.0.1", port))).await? {
+            Ok(listener) => return Ok((listener, port)),
+            Err(_) if attempt < 5 => {}
+            Err(error) => return Err(error).context("bind a port"),
+        }
     }
 }
 
