@@ -2,7 +2,7 @@
 //! test suite for both.
 //!
 //! [`Store`] opens the database and brings its schema up to date. Each noun has a module and a handle with its
-//! functions: `store.fabrics().get(&scope, id)`. All SQL texts are in [`statements`]; what a caller may see is a
+//! functions: `store.fabrics().get(&scope, id)`. All SQL texts are in `statements`; what a caller may see is a
 //! [`Scope`] that is compiled into the query, so that rows outside of it never leave the database.
 //!
 //! Habits that hold for every function:

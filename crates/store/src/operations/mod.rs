@@ -1,5 +1,5 @@
-//! Operations: recorded runs of a verb on a fabric. The queue and the lease are in [`queue`], the outcome of each
-//! object in [`outcomes`], what a status is derived from in [`summary`].
+//! Operations: recorded runs of a verb on a fabric. The queue and the lease are in `queue`, the outcome of each
+//! object in `outcomes`, what a status is derived from in `summary`.
 
 mod outcomes;
 mod queue;

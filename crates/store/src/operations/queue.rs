@@ -31,6 +31,9 @@ impl Lease {
     }
 }
 
+/// How often a claim looks again after another process was faster.
+const CLAIM_TRIES: u32 = 20;
+
 fn later(now: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| now.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
@@ -125,12 +128,12 @@ impl Operations<'_> {
     /// Claims the oldest operation that may run now, of one fabric or of any: queued becomes running, under the lease.
     /// `None` when there is nothing to do.
     pub async fn claim(&self, fabric_id: Option<i64>, lease: &Lease, now: Timestamp) -> Result<Option<Operation>> {
-        loop {
+        for _ in 0..CLAIM_TRIES {
             let mut tx = self.0.writer(st::CLAIM.doing).await?;
             let args = args![fabric_id.unwrap_or(0), now, &lease.owner, lease.until(now)];
             let claimed = match st::CLAIM.optional(&mut tx, args).await {
-                // Another process began to write to the same fabric in the same moment. Look again: what is left may
-                // be claimed. This ends, because each round one operation less is queued or one more writer runs.
+                // Another process began to write to the same fabric in the same moment. Look again: something else may
+                // be left.
                 Err(Error::Conflict(Unique::OneWriter)) => continue,
                 claimed => claimed?,
             };
@@ -139,6 +142,8 @@ impl Operations<'_> {
             commit(tx, st::CLAIM.doing).await?;
             return Ok(Some(claimed));
         }
+        // Others claim as fast as this one looks. The next round comes anyway.
+        Ok(None)
     }
 
     /// Says that the process lives. `false`: the lease was lost, and whatever the process still does is nobody's.

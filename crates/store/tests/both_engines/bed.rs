@@ -55,16 +55,23 @@ impl Bed {
 
     /// Runs SQL behind the store's back.
     pub async fn meddle(&self, sql: &'static str) {
+        self.try_meddle(sql).await.unwrap();
+    }
+
+    /// Runs SQL behind the store's back, and says what the database says to it.
+    pub async fn try_meddle(&self, sql: &'static str) -> Result<(), String> {
         match self.store.engine() {
             Engine::Postgres => {
-                testkit::Postgres::shared().await.unwrap().sql(&self.url, sql).await.unwrap();
+                let server = testkit::Postgres::shared().await.unwrap();
+                server.sql(&self.url, sql).await.map(drop).map_err(|e| format!("{e:#}"))
             }
             Engine::Sqlite => {
                 use sqlx::{ConnectOptions, Connection};
                 let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&self.url);
                 let mut conn = options.connect().await.unwrap();
-                sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+                let ran = sqlx::raw_sql(sql).execute(&mut conn).await.map(drop).map_err(|e| e.to_string());
                 conn.close().await.unwrap();
+                ran
             }
         }
     }

@@ -189,6 +189,17 @@ both_engines! {
         assert_eq!(next.iter().map(|o| (o.fabric_id, o.fingerprint.as_str())).collect::<Vec<_>>(), [(lab.id, "1")]);
     }
 
+    async fn the_database_itself_refuses_a_second_writer(bed) {
+        let lab = fabric(&bed, "lab").await;
+        enqueue(&bed, ask(lab.id, Verb::SyncToKubernetes, "1")).await;
+        enqueue(&bed, ask(lab.id, Verb::SyncToKubernetes, "2")).await;
+        claim(&bed, "p", 1).await.unwrap();
+        let refused = bed.try_meddle(
+            "UPDATE operations SET state = 'running', lease_owner = 'x', lease_expires_at = 1 WHERE state = 'queued'"
+        ).await.unwrap_err();
+        assert!(refused.to_lowercase().contains("unique"), "{refused}");
+    }
+
     async fn claiming_can_be_limited_to_a_fabric(bed) {
         let (lab, prod) = (fabric(&bed, "lab").await, fabric(&bed, "prod").await);
         enqueue(&bed, ask(lab.id, Verb::SyncFromGit, "")).await;
