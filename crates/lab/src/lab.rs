@@ -30,7 +30,7 @@ const CONTROLLER: &str = "manager";
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Holds nothing but the built-in switch profiles; otherwise the demo's fabric as well.
+    /// Holds nothing but the built-in switch profiles; otherwise the fabric `east` of the demo as well.
     pub empty: bool,
     /// The bearer token; random when absent. An identity brings its own.
     pub token: Option<String>,
@@ -123,6 +123,9 @@ impl Lab {
         let mut lab = Self { store, faults, identity, address, server: None, simulation: None };
         let known = |p: &&Value| lab.store.registry.of_object(p).is_some();
         lab.load(profiles::built_in().iter().filter(known).cloned(), CONTROLLER)?;
+        if !options.empty {
+            crate::demo::east().load(&lab)?;
+        }
         lab.simulation = Some(Simulation::start(&lab.store, &lab.faults, options.agents));
         lab.server = Some(Server::start(listener, tls, api::router(app), lab.faults.cuts()));
         Ok(lab)

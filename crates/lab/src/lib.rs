@@ -5,6 +5,7 @@
 //! admission         what Hedgehog's webhooks default and refuse, as pure functions and as a webhook server
 //! agents            a simulated fabric controller and simulated agents
 //! api               the Kubernetes API: discovery, objects, watches, tables, server-side apply
+//! demo              two fabrics to look at: manifests, and what their clusters hold
 //! faults            what can be made to go wrong while it runs
 //! lab               the handle: start, load, look, stop
 //! ```
@@ -14,6 +15,7 @@
 pub mod admission;
 pub mod agents;
 mod api;
+pub mod demo;
 pub mod faults;
 pub mod identity;
 pub mod kinds;

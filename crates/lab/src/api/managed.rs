@@ -104,8 +104,8 @@ fn write(object: &mut Value, mut entries: Vec<Entry>) {
     }
 }
 
-/// All fields of an object that can be owned, with their values.
-fn leaves(object: &Value) -> BTreeMap<Path, &Value> {
+/// All fields of an object that can be owned, with their values. What the schema calls atomic is one field.
+fn leaves<'a>(object: &'a Value, schema: Option<&Value>) -> BTreeMap<Path, &'a Value> {
     let mut all = BTreeMap::new();
     for (key, value) in object.as_object().into_iter().flatten() {
         match key.as_str() {
@@ -113,32 +113,38 @@ fn leaves(object: &Value) -> BTreeMap<Path, &Value> {
             "metadata" => {
                 for part in ["labels", "annotations", "finalizers", "ownerReferences"] {
                     if let Some(value) = value.get(part) {
-                        walk(value, &mut vec![field("metadata"), field(part)], &mut all);
+                        walk(value, None, &mut vec![field("metadata"), field(part)], &mut all);
                     }
                 }
             }
-            _ => walk(value, &mut vec![field(key)], &mut all),
+            _ => walk(value, below(schema, key), &mut vec![field(key)], &mut all),
         }
     }
     all
+}
+
+fn below<'s>(schema: Option<&'s Value>, key: &str) -> Option<&'s Value> {
+    let schema = schema?;
+    schema.get("properties").and_then(|p| p.get(key)).or_else(|| schema.get("additionalProperties"))
 }
 
 fn field(name: &str) -> String {
     format!("f:{name}")
 }
 
-fn walk<'a>(value: &'a Value, path: &mut Path, all: &mut BTreeMap<Path, &'a Value>) {
+fn walk<'a>(value: &'a Value, schema: Option<&Value>, path: &mut Path, all: &mut BTreeMap<Path, &'a Value>) {
+    let atomic = schema.is_some_and(|s| s.get("x-kubernetes-map-type").is_some_and(|t| t == "atomic"));
     let exists = |path: &mut Path, all: &mut BTreeMap<Path, &'a Value>| {
         path.push(".".to_owned());
         all.insert(path.clone(), &Value::Null);
         path.pop();
     };
     match value {
-        Value::Object(fields) if !fields.is_empty() => {
+        Value::Object(fields) if !fields.is_empty() && !atomic => {
             exists(path, all);
             for (key, inner) in fields {
                 path.push(field(key));
-                walk(inner, path, all);
+                walk(inner, below(schema, key), path, all);
                 path.pop();
             }
         }
@@ -169,7 +175,7 @@ fn item_key(item: &Value) -> String {
 /// What an applied configuration owns. Other than with an update, only entries of maps exist by themselves: a struct,
 /// which the schema names, exists by its fields.
 fn applied_leaves<'a>(config: &'a Value, schema: Option<&Value>) -> BTreeMap<Path, &'a Value> {
-    let mut all = leaves(config);
+    let mut all = leaves(config, schema);
     all.retain(|path, _| match path.split_last() {
         Some((last, parents)) if last == "." => is_map_entry(parents, schema),
         _ => true,
@@ -213,10 +219,10 @@ fn own<'a>(entries: &'a mut Vec<Entry>, writer: &Writer, api_version: &str) -> &
 }
 
 /// Ownership after a create or an update: what changed belongs to the writer, what is gone to nobody.
-pub(super) fn after_update(old: Option<&Value>, new: &mut Value, writer: &Writer) {
+pub(super) fn after_update(old: Option<&Value>, new: &mut Value, schema: Option<&Value>, writer: &Writer) {
     let mut entries = old.map(read).unwrap_or_default();
-    let before = old.map(leaves).unwrap_or_default();
-    let after = leaves(new);
+    let before = old.map(|o| leaves(o, schema)).unwrap_or_default();
+    let after = leaves(new, schema);
     let changed: Set = after.iter().filter(|(p, v)| before.get(*p) != Some(v)).map(|(p, _)| p.clone()).collect();
     let gone: Set = before.keys().filter(|p| !after.contains_key(*p)).cloned().collect();
     drop(after);
@@ -274,7 +280,7 @@ pub(super) fn apply(
             "metadata": {"name": config["metadata"]["name"], "namespace": config["metadata"]["namespace"]}})
     });
     let mut entries = read(&base);
-    let current = leaves(&base);
+    let current = leaves(&base, schema);
     let wanted = applied_leaves(config, schema);
     let is_own = |e: &Entry| e.manager == writer.manager && e.operation == "Apply";
 
@@ -421,7 +427,7 @@ mod tests {
     #[test]
     fn a_change_moves_ownership_and_nothing_else() {
         let mut first = vpc(json!({"vlan": 1, "list": [1], "deep": {"x": 1}}));
-        after_update(None, &mut first, &writer("a", false));
+        after_update(None, &mut first, None, &writer("a", false));
         assert_eq!(
             owned(&first, "a"),
             json!({"f:metadata": {"f:labels": {".": {}, "f:a": {}}},
@@ -430,7 +436,7 @@ mod tests {
         let mut second = first.clone();
         second["spec"]["vlan"] = json!(2);
         second["spec"]["deep"] = json!({});
-        after_update(Some(&first), &mut second, &writer("b", false));
+        after_update(Some(&first), &mut second, None, &writer("b", false));
         assert_eq!(owned(&second, "b"), json!({"f:spec": {"f:vlan": {}, "f:deep": {}}}));
         assert_eq!(
             owned(&second, "a"),
@@ -441,7 +447,7 @@ mod tests {
     #[test]
     fn apply_conflicts_with_others_unless_forced() {
         let mut live = vpc(json!({"vlan": 1, "other": 1}));
-        after_update(None, &mut live, &writer("a", false));
+        after_update(None, &mut live, None, &writer("a", false));
         let config = vpc(json!({"vlan": 2}));
         let Applied::Conflicts(conflicts) = apply(Some(&live), &config, None, &writer("b", true), false) else {
             panic!("no conflict");

@@ -220,7 +220,7 @@ impl Writes<'_> {
             Some(managed) if options.subresource == Some("apply") => object["metadata"]["managedFields"] = managed,
             _ => {
                 let writer = Writer { manager: &options.manager, apply: false, subresource: None, time: &time };
-                managed::after_update(None, &mut object, &writer);
+                managed::after_update(None, &mut object, resource.schema.as_ref(), &writer);
             }
         }
         self.mutate(resource, &mut object, locked)?;
@@ -259,7 +259,7 @@ impl Writes<'_> {
 
         let time = now();
         let writer = Writer { manager: &options.manager, apply: false, subresource: options.subresource, time: &time };
-        managed::after_update(Some(&old), &mut new, &writer);
+        managed::after_update(Some(&old), &mut new, resource.schema.as_ref(), &writer);
         self.finish_update(&mut locked, resource, &old, new, options, warnings)
     }
 
