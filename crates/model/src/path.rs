@@ -259,6 +259,7 @@ mod tests {
         let get = |object: &Value, path: &str| path.parse::<Path>().unwrap().get(object).cloned();
         assert_eq!(get(&object, "spec.ranges[1].from"), Some(json!(2)));
         assert_eq!(get(&object, "spec[\"E1/1\"]"), Some(json!("x")));
+        assert_eq!(get(&json!({"a-b_c": {"1": 2}}), "a-b_c.1"), Some(json!(2)));
         assert_eq!(get(&object, "spec.ranges[2].from"), None);
         assert_eq!(get(&object, "spec.ranges.from"), None);
         assert_eq!("spec.ranges[0]".parse::<Path>().unwrap().remove(&mut object), Some(json!({"from": 1})));

@@ -31,15 +31,10 @@ pub fn desired_for_write(desired: &Value, live: Option<&Value>, base: Option<&Va
     }
     if let Some(live_spec) = live.and_then(|live| live.get("spec")) {
         let shape = rules_for(desired).spec;
-        match object.get_mut("spec") {
-            Some(spec) => carry_over(spec, live_spec, shape),
-            None => {
-                let mut spec = json!({});
-                carry_over(&mut spec, live_spec, shape);
-                if !is_zero(&spec) {
-                    object.insert("spec".to_owned(), spec);
-                }
-            }
+        let mut spec = object.get_mut("spec").map_or(Value::Null, Value::take);
+        carry_over(&mut spec, live_spec, shape);
+        if !spec.is_null() {
+            object.insert("spec".to_owned(), spec);
         }
     }
     Value::Object(object)
@@ -94,23 +89,16 @@ fn metadata(desired: &Value, live: Option<&Value>, base: Option<&Value>) -> Valu
     Value::Object(metadata)
 }
 
+/// Puts into `desired` what the comparison does not look at, from the same place of the live object.
 fn carry_over(desired: &mut Value, live: &Value, shape: &'static Shape) {
-    if desired.is_null() {
-        *desired = json!({});
-    }
     match (desired, live) {
         (Value::Object(desired), Value::Object(live)) => {
-            let ignored = |key: &str| shape.field(key).ignored;
-            desired.retain(|key, _| !ignored(key) || live.contains_key(key));
+            desired.retain(|key, _| !shape.field(key).ignored || live.contains_key(key));
             for (key, value) in live {
                 let child = shape.field(key);
                 if child.ignored || (child.hydrated && desired.get(key).is_none_or(is_zero) && !is_zero(value)) {
                     desired.insert(key.clone(), value.clone());
-                } else if !child.hydrated
-                    && (value.is_object() || value.is_array())
-                    && let Some(below) = desired.get_mut(key)
-                    && (below.is_object() || below.is_array() || (below.is_null() && value.is_object()))
-                {
+                } else if let Some(below) = desired.get_mut(key).filter(|_| !child.hydrated) {
                     carry_over(below, value, child);
                 }
             }
@@ -118,11 +106,17 @@ fn carry_over(desired: &mut Value, live: &Value, shape: &'static Shape) {
         (Value::Array(desired), Value::Array(live)) => {
             for (n, item) in desired.iter_mut().enumerate() {
                 let twin = if shape.links { same_link(item, live) } else { live.get(n) };
-                if let Some(twin) = twin
-                    && (item.is_object() || item.is_array())
-                {
+                if let Some(twin) = twin {
                     carry_over(item, twin, shape.items);
                 }
+            }
+        }
+        // Only named, as in `eth0:` without anything below; null stays null when there is nothing to carry.
+        (desired @ Value::Null, Value::Object(_)) => {
+            let mut named = json!({});
+            carry_over(&mut named, live, shape);
+            if !is_zero(&named) {
+                *desired = named;
             }
         }
         _ => {}

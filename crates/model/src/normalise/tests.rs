@@ -141,6 +141,7 @@ fn presence_and_zero_count_where_they_mean_something() {
         ),
         ("VPC", subnet(&json!({"hostBGPExtraPrefixes": {"10.1.0.0/24": {}}})), subnet(&json!({}))),
         ("VPC", subnet(&json!({"gateway": "10.0.1.2"})), subnet(&json!({}))),
+        ("VPC", subnet(&json!({"hostBGP": true, "gateway": "10.0.1.1"})), subnet(&json!({"hostBGP": true}))),
         ("VPCPeering", json!({"permit": [{"a": {}, "b": {}}]}), json!({"permit": [{"a": {}}]})),
         ("External", json!({"static": {}}), json!({})),
         (

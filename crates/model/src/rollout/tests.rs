@@ -100,3 +100,149 @@ fn only_allowed_fields_pass() {
     assert_eq!(filter_allowed(&vpc), vpc);
     assert_eq!(allow_list("vpc.githedgehog.com", "VPC"), None);
 }
+
+/// A leaf pair under one spine, with a gateway; every object and who must be told of it.
+fn lab() -> Vec<(crate::ObjectKey, serde_json::Value)> {
+    let objects = [
+        (
+            "wiring",
+            "Switch",
+            "leaf-1",
+            json!({"role": "server-leaf", "redundancy": {"group": "pair", "type": "eslag"}}),
+        ),
+        (
+            "wiring",
+            "Switch",
+            "leaf-2",
+            json!({"role": "server-leaf", "redundancy": {"group": "pair", "type": "eslag"}}),
+        ),
+        ("wiring", "Switch", "leaf-3", json!({"role": "server-leaf", "vlanNamespaces": ["other"]})),
+        ("wiring", "Switch", "spine", json!({"role": "spine"})),
+        ("wiring", "Server", "server", json!({})),
+        ("wiring", "VLANNamespace", "default", json!({"ranges": [{"from": 1, "to": 9}]})),
+        (
+            "wiring",
+            "Connection",
+            "up",
+            json!({"fabric": {"links": [{"spine": {"port": "spine/E1/1"}, "leaf": {"port": "leaf-1/E1/1"}}]}}),
+        ),
+        (
+            "wiring",
+            "Connection",
+            "pair",
+            json!({"eslag": {"links": [{"server": {"port": "server/a"}, "switch": {"port": "leaf-1/E1/2"}},
+            {"server": {"port": "server/b"}, "switch": {"port": "leaf-2/E1/2"}}]}}),
+        ),
+        ("wiring", "Connection", "out", json!({"external": {"link": {"switch": {"port": "leaf-3/E1/1"}}}})),
+        (
+            "wiring",
+            "Connection",
+            "loop",
+            json!({"vpcLoopback": {"links": [{"switch1": {"port": "leaf-1/E1/8"}, "switch2": {"port": "leaf-1/E1/9"}}]}}),
+        ),
+        (
+            "vpc",
+            "VPC",
+            "red",
+            json!({"subnets": {"default": {"subnet": "10.0.1.0/24", "dhcp": {"relayVPC": "relay"}}}}),
+        ),
+        ("vpc", "VPC", "relay", json!({"subnets": {"default": {"subnet": "10.0.2.0/24"}}})),
+        ("vpc", "VPC", "blue", json!({"subnets": {"default": {"subnet": "10.0.3.0/24"}}})),
+        ("vpc", "VPC", "idle", json!({"subnets": {"default": {"subnet": "10.0.4.0/24"}}})),
+        ("vpc", "VPCAttachment", "red-pair", json!({"subnet": "red/default", "connection": "pair"})),
+        ("vpc", "VPCPeering", "red--relay", json!({"permit": [{"red": {}, "relay": {}}]})),
+        ("vpc", "External", "edge", json!({"ipv4Namespace": "default"})),
+        ("vpc", "ExternalAttachment", "edge-3", json!({"external": "edge", "connection": "out"})),
+        (
+            "vpc",
+            "ExternalPeering",
+            "blue--edge",
+            json!({"permit": {"vpc": {"name": "blue"}, "external": {"name": "edge"}}}),
+        ),
+        ("gateway", "Gateway", "gw", json!({"workers": 4})),
+        ("gateway", "GatewayGroup", "default", json!({})),
+        ("gateway", "GatewayPeering", "red--blue", json!({"peering": {"red": {}, "blue": {}}})),
+    ];
+    let object = |(group, kind, name, spec): (&str, &str, &str, serde_json::Value)| {
+        let group = format!("{group}.githedgehog.com");
+        (
+            crate::ObjectKey::new(&group, kind, "default", name),
+            json!({"apiVersion": format!("{group}/v1"), "kind": kind, "spec": spec}),
+        )
+    };
+    objects.into_iter().map(object).collect()
+}
+
+fn agent_of(kind: &str, name: &str, spec: serde_json::Value) -> AgentView {
+    AgentView::from_value(
+        &json!({"kind": kind, "metadata": {"name": name, "namespace": "default", "generation": 1}, "spec": spec}),
+    )
+    .unwrap()
+}
+
+#[test]
+fn an_object_concerns_the_switches_that_the_wiring_leads_to() {
+    let lab = lab();
+    let told = holdings(lab.iter().map(|(k, v)| (k, v)), &[]);
+    let names = |kind: &str, name: &str| -> String {
+        let found = told.iter().find(|(key, _)| key.kind == kind && key.name == name);
+        let list: Vec<&str> = found.into_iter().flat_map(|(_, held)| held).map(|h| h.agent.as_str()).collect();
+        list.join(" ")
+    };
+    for (kind, name, agents) in [
+        ("Switch", "leaf-1", "leaf-1 leaf-2 spine"),
+        ("Switch", "leaf-3", "leaf-3"),
+        ("Switch", "spine", "leaf-1 spine"),
+        ("Server", "server", ""),
+        ("VLANNamespace", "default", "leaf-1 leaf-2 spine"),
+        ("Connection", "up", "leaf-1 spine"),
+        ("Connection", "pair", "leaf-1 leaf-2"),
+        ("Connection", "loop", ""),
+        ("VPC", "red", "leaf-1 leaf-2 gw"),
+        ("VPC", "relay", "leaf-1 leaf-2"),
+        ("VPC", "blue", "leaf-3 gw"),
+        ("VPC", "idle", ""),
+        ("VPCAttachment", "red-pair", "leaf-1 leaf-2"),
+        ("VPCPeering", "red--relay", "leaf-1 leaf-2"),
+        ("External", "edge", "leaf-1 leaf-2 leaf-3 spine"),
+        ("ExternalAttachment", "edge-3", "leaf-3"),
+        ("ExternalPeering", "blue--edge", "leaf-3"),
+        ("Gateway", "gw", "gw"),
+        ("GatewayGroup", "default", "gw"),
+        ("GatewayPeering", "red--blue", "gw"),
+    ] {
+        assert_eq!(names(kind, name), agents, "{kind} {name}");
+    }
+}
+
+#[test]
+fn lesson_45_an_agent_holds_an_object_when_it_holds_that_very_spec() {
+    let lab = lab();
+    let of = |agents: &[AgentView], kind: &str, name: &str| -> Vec<(String, bool, bool)> {
+        let told = holdings(lab.iter().map(|(k, v)| (k, v)), agents);
+        let found = told.into_iter().find(|(key, _)| key.kind == kind && key.name == name);
+        found.into_iter().flat_map(|(_, held)| held).map(|h| (h.agent, h.wanted, h.holds)).collect()
+    };
+    let with = |spec| [agent_of("Agent", "leaf-3", spec)];
+    let held = |wanted, holds| vec![("leaf-3".to_owned(), wanted, holds)];
+    // Absent, false and empty are one, and so are defaults.
+    let same = json!({"externalAttachments": {"edge-3": {"external": "edge", "connection": "out", "switch": {}}}});
+    assert_eq!(of(&with(same), "ExternalAttachment", "edge-3"), held(true, true));
+    let old = json!({"externalAttachments": {"edge-3": {"external": "other", "connection": "out"}}});
+    assert_eq!(of(&with(old), "ExternalAttachment", "edge-3"), held(true, false));
+    assert_eq!(of(&with(json!({})), "ExternalAttachment", "edge-3"), held(true, false));
+    // Gone from the cluster, and still held; then gone from the switch too.
+    let lingering = json!({"vpcAttachments": {"gone": {"subnet": "red/default"}}});
+    assert_eq!(of(&with(lingering), "VPCAttachment", "gone"), held(false, true));
+    assert_eq!(of(&with(json!({})), "VPCAttachment", "gone"), []);
+    // The switch's own spec counts, not the list of its neighbours.
+    let own = json!({"switch": {"role": "spine"}, "switches": {"leaf-3": {"role": "server-leaf", "vlanNamespaces": ["other"]}}});
+    assert_eq!(of(&with(own), "Switch", "leaf-3"), held(true, false));
+    // A gateway has a form of its own for VPCs.
+    let gateway = |cidr: &str| {
+        [agent_of("GatewayAgent", "gw", json!({"vpcs": {"blue": {"vni": 1, "subnets": {"default": {"cidr": cidr}}}}}))]
+    };
+    let on_gateway =
+        |agents: &[AgentView]| of(agents, "VPC", "blue").into_iter().any(|(agent, _, holds)| agent == "gw" && holds);
+    assert!(on_gateway(&gateway("10.0.3.0/24")) && !on_gateway(&gateway("10.0.9.0/24")));
+}
