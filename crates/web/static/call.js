@@ -39,7 +39,9 @@ let ended = null;
 /** @type {Promise<boolean> | null} */
 let renewal = null;
 /** @type {Array<(problem: Problem) => void>} */
-const listeners = [];
+const onEnd = [];
+/** @type {Array<() => void>} */
+const onReturn = [];
 
 /** The problem that ended the session, as far as this page knows. */
 export function sessionEnded() {
@@ -48,14 +50,19 @@ export function sessionEnded() {
 
 /** @param {(problem: Problem) => void} listener called once, when the session is found to have ended */
 export function onSessionEnd(listener) {
-  listeners.push(listener);
+  onEnd.push(listener);
+}
+
+/** @param {() => void} listener called when a session is found after one had ended: somebody logged in in another tab */
+export function onSessionReturn(listener) {
+  onReturn.push(listener);
 }
 
 /** @param {Problem} problem */
 export function endSession(problem) {
   if (ended) return;
   ended = problem;
-  for (const listener of listeners) listener(problem);
+  for (const listener of onEnd) listener(problem);
 }
 
 /** The login page that leads back to this page. */
@@ -165,7 +172,8 @@ async function once(url, options) {
 
 /**
  * Asks the server. A stale CSRF token is renewed once, a lost request with a key is sent again; a session that ended
- * is told to everybody who listens, and after that nothing is sent any more by itself.
+ * is told to everybody who listens, and after that nothing is sent any more by itself, until an act of the user finds a
+ * session again.
  * @param {string} url
  * @param {Options} [options]
  * @returns {Promise<Outcome>}
@@ -184,6 +192,10 @@ export async function call(url, options = {}) {
     if (await renewal) outcome = await once(url, options);
   }
   if (outcome.kind === "problem" && outcome.problem.status === 401) endSession(outcome.problem);
+  else if (ended && outcome.kind !== "problem") {
+    ended = null;
+    for (const listener of onReturn) listener();
+  }
   return outcome;
 }
 

@@ -1,7 +1,7 @@
 // @ts-check
 // Keeps an open page true: the server hints that something changed, the page reads itself again and exchanges the
 // regions that differ. Hints come as a stream while the tab is visible; where streams fail, the page asks now and then.
-import { call, endSession, loginUrl, onSessionEnd, sessionEnded } from "./call.js";
+import { call, endSession, loginUrl, onSessionEnd, onSessionReturn, sessionEnded } from "./call.js";
 import { element, removeStrip, strip } from "./dom.js";
 import { say } from "./times.js";
 
@@ -227,6 +227,10 @@ export function start() {
     );
   });
   const url = document.body.dataset.events;
+  onSessionReturn(() => {
+    removeStrip("session");
+    if (url) open(url);
+  });
   if (!url) return;
   open(url);
   // A hidden tab holds no connection: browsers allow few of them to one server.

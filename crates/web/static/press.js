@@ -1,7 +1,7 @@
 // @ts-check
 // Buttons of verbs: the answer comes in place, within the time of a blink, and a press can never run twice. Without
 // this script the same forms lead to the operation's page.
-import { call, loginUrl, newKey, sessionEnded } from "./call.js";
+import { call, loginUrl, newKey } from "./call.js";
 import { element, icon } from "./dom.js";
 import { refresh } from "./live.js";
 
@@ -107,11 +107,6 @@ async function press(form) {
   const button = form.querySelector("button");
   const group = form.closest("[data-press-group]") ?? form;
   if (!button || form.dataset.busy) return;
-  const ended = sessionEnded();
-  if (ended) {
-    refuse(group, ended);
-    return;
-  }
   const field = /** @type {HTMLInputElement | null} */ (form.elements.namedItem("idempotency_key"));
   const words = button.textContent ?? "";
   form.dataset.busy = "1";

@@ -4,6 +4,7 @@
 //! for any file server and a browser.
 
 mod checks;
+mod contrast;
 mod samples;
 
 use std::path::Path;

@@ -4,7 +4,7 @@ use crate::extract::OfFabric;
 use crate::frame::{Find, Frame, Nav};
 use crate::icon::Icon;
 use crate::pages::fabric::{generations, place};
-use crate::parts::compare::{SideBlock, patch, sides};
+use crate::parts::compare::{SideBlock, patch, sides, with_fields};
 use crate::parts::derive::{self, switch_badge};
 use crate::parts::head::FabricPage;
 use crate::parts::{Badge, Fact, Head, Notice, Tabs, Tone, yaml};
@@ -72,8 +72,9 @@ async fn show(
     let (head, tabs) = derive::head(&view, &fabric, &overview, FabricPage::Objects).await?;
     let mut frame = frame(&view, &fabric, &key, "object")?;
     frame.events = Some(url::fabric_events(fabric.id));
-    let (live, desired) = (detail.live.as_ref().map(yaml::text), detail.desired.as_ref().map(yaml::text));
-    let (live, desired) = (live.unwrap_or_default(), desired.unwrap_or_default());
+    let text = |object: &Option<serde_json::Value>| object.as_ref().map(yaml::text).unwrap_or_default();
+    let as_written = text(&detail.desired);
+    let (live, desired) = (text(&detail.live), text(&counted(&detail)));
     let file = detail.brief.location.as_ref().map_or("desired", |location| location.file.as_str());
     let agents: Vec<AgentSummary> = state
         .store
@@ -98,13 +99,12 @@ async fn show(
         fields: detail.diffs.iter().map(|diff| field(&view, diff)).collect(),
         fields_empty: fields_empty(&detail),
         sides: sides(&live, &desired),
-        sides_note: match (detail.brief.state, live == desired) {
-            (ObjectState::Equal, false) => {
-                "what differs here is filled in by the server or left to others, and counts for nothing"
-            }
+        sides_note: match (&detail.live, &detail.desired) {
+            (Some(_), Some(_)) => "what the server fills in stands on both sides",
             _ => "what Kubernetes and the controllers write is left out",
         }
         .to_owned(),
+        as_written,
         sides_empty: "Neither side holds it any more.".to_owned(),
         patch: if detail.brief.state == ObjectState::Equal {
             String::new()
@@ -133,6 +133,15 @@ async fn show(
         server_href: url::object_server(fabric.id, &key),
     };
     view::page("object", &page)
+}
+
+/// The desired side of both: the live object with the fields that count as Git has them; the object as it is written
+/// when there is no live one.
+fn counted(detail: &ObjectDetail) -> Option<serde_json::Value> {
+    match (&detail.live, &detail.desired) {
+        (Some(live), Some(desired)) => with_fields(live, &detail.diffs).or_else(|| Some(desired.clone())),
+        (_, desired) => desired.clone(),
+    }
 }
 
 fn rollout_empty(state: RolloutState, detail: &ObjectDetail, no_agents: bool) -> String {
@@ -297,6 +306,7 @@ pub struct Page {
     pub sides: Vec<SideBlock>,
     pub sides_note: String,
     pub sides_empty: String,
+    pub as_written: String,
     pub patch: String,
     pub facts: Vec<Fact>,
     pub rollout: Vec<RolloutRow>,

@@ -1,5 +1,8 @@
 //! Desired and live beside each other: two texts, line by line, with equal stretches folded.
 
+use model::compare::FieldDiff;
+use model::path::{Path, Segment};
+use serde_json::{Map, Value};
 use similar::{Algorithm, DiffOp, TextDiff, capture_diff_slices};
 
 /// Lines of context that stay open around a difference.
@@ -119,6 +122,43 @@ fn differing<'a>(
     })
 }
 
+/// The live object with the differing fields as Git has them: what the two sides differ in is then what counts, and
+/// what the server fills in by itself stands on both. `None` when a field's place cannot be found.
+pub fn with_fields(live: &Value, diffs: &[FieldDiff]) -> Option<Value> {
+    let mut object = live.clone();
+    for diff in diffs {
+        if let Some(value) = &diff.desired {
+            set(&mut object, diff.path.parse::<Path>().ok()?.segments(), value.clone())?;
+        }
+    }
+    // From the end, so that what is taken out of a list does not move what is still to be taken out.
+    for diff in diffs.iter().rev().filter(|diff| diff.desired.is_none()) {
+        diff.path.parse::<Path>().ok()?.remove(&mut object);
+    }
+    Some(object)
+}
+
+fn set(object: &mut Value, path: &[Segment], value: Value) -> Option<()> {
+    let Some((first, rest)) = path.split_first() else {
+        *object = value;
+        return Some(());
+    };
+    if object.is_null() {
+        *object = if matches!(first, Segment::Key(_)) { Value::Object(Map::new()) } else { Value::Array(Vec::new()) };
+    }
+    let next = match (first, object) {
+        (Segment::Key(key), Value::Object(map)) => map.entry(key.clone()).or_insert(Value::Null),
+        (Segment::Index(at), Value::Array(list)) => {
+            if *at == list.len() {
+                list.push(Value::Null);
+            }
+            list.get_mut(*at)?
+        }
+        _ => return None,
+    };
+    set(next, rest, value)
+}
+
 /// What turns the left text into the right one, as a unified patch; empty when they are equal.
 pub fn patch(left: &str, right: &str, left_name: &str, right_name: &str) -> String {
     if left == right {
@@ -156,6 +196,31 @@ mod tests {
         assert_eq!(blocks.len(), 1);
         assert!(blocks[0].rows.iter().all(|r| r.left_class == "none" && r.right_class == "add"));
         assert!(sides("", "").is_empty());
+    }
+
+    #[test]
+    fn both_sides_differ_in_the_fields_that_count() {
+        use serde_json::json;
+        let diff = |path: &str, desired: Option<Value>| FieldDiff {
+            path: path.into(),
+            desired,
+            live: None,
+            side: model::compare::Side::Live,
+            manager: None,
+            changed_at: None,
+        };
+        let live = json!({"spec": {"vlan": 1002, "dhcp": {}, "permit": ["a", "b", "c"], "old": 1}});
+        let diffs = [
+            diff("spec.vlan", Some(json!(1001))),
+            diff("spec.routes[0].prefix", Some(json!("10.0.0.0/8"))),
+            diff("spec.permit[1]", None),
+            diff("spec.permit[2]", None),
+            diff("spec.old", None),
+        ];
+        let expected =
+            json!({"spec": {"vlan": 1001, "dhcp": {}, "permit": ["a"], "routes": [{"prefix": "10.0.0.0/8"}]}});
+        assert_eq!(with_fields(&live, &diffs), Some(expected));
+        assert_eq!(with_fields(&live, &[diff("spec.vlan.deep", Some(json!(1)))]), None);
     }
 
     #[test]

@@ -1,0 +1,189 @@
+//! Operations that run and that ended, and the activity.
+
+use super::*;
+
+fn phase(title: &str, state: PhaseState, done: u64, total: u64, detail: &str, took: &str) -> operation::PhaseLine {
+    let look = Badge::from(state);
+    operation::PhaseLine {
+        phase: title.to_lowercase().replace(' ', "_"),
+        state: state.as_str().into(),
+        tone: look.tone,
+        icon: look.icon,
+        title: title.into(),
+        word: look.word,
+        done,
+        total,
+        count: if total > 0 { format!("{done} of {total}") } else { String::new() },
+        detail: detail.into(),
+        took: took.into(),
+    }
+}
+
+pub fn operation_running() -> operation::Page {
+    operation::Page {
+        frame: frame("Sync to Kubernetes #312", "operation", Nav::Fabrics).crumbs(
+            vec![
+                ("Fabrics".into(), url::fabrics()),
+                ("lab-1".into(), url::fabric(FABRIC)),
+                ("Operations".into(), url::fabric_operations(FABRIC)),
+            ],
+            "#312",
+        ),
+        id: 312,
+        title: "Sync to Kubernetes".into(),
+        fabric_id: FABRIC,
+        fabric_name: "lab-1".into(),
+        state: OperationState::Running.into(),
+        sentence: "Writing to the cluster: 34 of 60 objects. Leaving this page stops nothing.".into(),
+        cancel: Some(operation::Cancel { why_not: None }),
+        notices: vec![],
+        phases: vec![
+            phase(
+                "Connect to the cluster",
+                PhaseState::Done,
+                0,
+                0,
+                "Kubernetes v1.36.3, the cluster that lab-1 knows",
+                "40 ms",
+            ),
+            phase("Fetch the source", PhaseState::Done, 12, 12, "commit 4f2a9c1 on main", "310 ms"),
+            phase("Read the cluster", PhaseState::Done, 22, 22, "kinds", "220 ms"),
+            phase("Compare", PhaseState::Done, 60, 60, "34 equal, 26 to write", "12 ms"),
+            phase("Check before writing", PhaseState::Done, 60, 60, "no errors, 1 warning", "3 ms"),
+            phase(
+                "Write to the cluster",
+                PhaseState::Running,
+                34,
+                60,
+                "Connection, rank 4 of 6; vpc-05--server-3 waits for its VPC, try 2",
+                "1.1 s",
+            ),
+            phase("Read again and verify", PhaseState::Waiting, 0, 0, "", ""),
+            phase("Follow the switches", PhaseState::Waiting, 0, 0, "", ""),
+        ],
+        deadline: "9 min 58 s left".into(),
+        outcomes: vec![],
+        outcomes_summary: "34 done".into(),
+        outcomes_empty: "Outcomes appear here as objects are written.".into(),
+        choices: vec![],
+        pager: Pager::new(url::operation(312), vec![], 1, 0),
+        facts: vec![
+            Fact::new("Started by", "alice, with the button"),
+            Fact::at("Started", Some(ago(2)), ""),
+            Fact::new("Request", "0191f3c4-2f0e-7c1a"),
+            Fact::new("Commit", "4f2a9c1"),
+            Fact::new("Comparison shown", "4711"),
+        ],
+        report: None,
+    }
+}
+
+pub fn operation_failed() -> operation::Page {
+    let outcome = |name: &str,
+                   kind: &str,
+                   outcome: OutcomeKind,
+                   message: &str,
+                   code: Option<Code>,
+                   overwrote: &[&str],
+                   verified| operation::OutcomeRow {
+        key: format!("{kind}.vpc.githedgehog.com/default/{name}"),
+        href: url::object_page(FABRIC, format!("{kind}.vpc.githedgehog.com"), "default", name),
+        name: name.into(),
+        kind: kind.into(),
+        outcome: outcome.into(),
+        message: message.into(),
+        code: code.map(|c| c.as_str().into()),
+        overwrote: overwrote.iter().map(|s| s.to_string()).collect(),
+        verified: if verified {
+            badge(Tone::Good, Icon::Tick, "re-read, equal")
+        } else {
+            badge(Tone::Off, Icon::Hollow, "not verified")
+        },
+        attempts: 1,
+    };
+    let mut page = operation_running();
+    page.state = OperationState::Partial.into();
+    page.sentence = "58 of 60 objects are live. 1 was refused by a webhook, 1 was not attempted because of it.".into();
+    page.cancel = None;
+    page.notices = vec![Notice::failure(
+        Code::KubernetesRejected,
+        "VPC vpc-03: admission webhook \"vvpc.kb.io\" denied the request: subnet 10.0.9.0/24 overlaps vpc-01.",
+    )];
+    page.phases[5] = phase("Write to the cluster", PhaseState::Partial, 58, 60, "vpc-03 was refused", "1.4 s");
+    page.phases[6] = phase("Read again and verify", PhaseState::Done, 58, 58, "58 equal", "210 ms");
+    page.phases[7] = phase("Follow the switches", PhaseState::Done, 7, 7, "all switches applied", "4.2 s");
+    page.deadline = "took 6.2 s".into();
+    page.outcomes = vec![
+        outcome(
+            "vpc-03",
+            "VPC",
+            OutcomeKind::Refused,
+            "admission webhook \"vvpc.kb.io\" denied the request: subnet 10.0.9.0/24 overlaps vpc-01",
+            Some(Code::KubernetesRejected),
+            &[],
+            false,
+        ),
+        outcome(
+            "vpc-03--server-1",
+            "VPCAttachment",
+            OutcomeKind::NotAttempted,
+            "its VPC vpc-03 was refused",
+            None,
+            &[],
+            false,
+        ),
+        outcome(
+            "vpc-02",
+            "VPC",
+            OutcomeKind::Updated,
+            "",
+            None,
+            &["spec.subnets.default.vlan: 1002, by kubectl-edit"],
+            true,
+        ),
+        outcome("vpc-05", "VPC", OutcomeKind::Created, "", None, &[], true),
+        outcome("vpc-01", "VPC", OutcomeKind::Unchanged, "", None, &[], true),
+    ];
+    page.outcomes_summary = "2 failed, 58 verified".into();
+    page.choices = vec![
+        Choice { value: url::operation(312), label: "All 60".into(), selected: true },
+        Choice { value: url::operation(312), label: "Refused 1".into(), selected: false },
+        Choice { value: url::operation(312), label: "Updated 1".into(), selected: false },
+    ];
+    page.pager = Pager::new(url::operation(312), vec![], 1, 60);
+    page
+}
+
+pub fn activity() -> operations::Page {
+    let mut rows = operation_rows();
+    rows.insert(
+        1,
+        OperationRow {
+            href: None,
+            state: badge(Tone::Bad, Icon::Stopped, "Rejected"),
+            code: Some(Code::SessionIdleExpired.as_str().into()),
+            ..operation_row(
+                Verb::SyncToKubernetes,
+                OperationState::Failed,
+                64,
+                "alice",
+                "The session had ended after one hour without use.",
+                None,
+            )
+        },
+    );
+    operations::Page {
+        frame: frame("Activity", "activity", Nav::Activity),
+        head: None,
+        tabs: None,
+        title: "Activity".into(),
+        lead: "Every operation and every attempt, also those that were rejected".into(),
+        choices: vec![
+            Choice { value: url::activity(), label: "Everything".into(), selected: true },
+            Choice { value: url::activity(), label: "Rejected and failed".into(), selected: false },
+        ],
+        table: OperationsTable { rows, show_fabric: true },
+        empty: String::new(),
+        pager: Pager::new(url::activity(), vec![], 1, 120),
+    }
+}

@@ -1,0 +1,12 @@
+//! The console over its router, with the real store, auth and engine, as browsers, scripts and strangers meet it.
+
+#![allow(clippy::unwrap_used, missing_docs, reason = "a test that cannot go on stops here")]
+
+mod console;
+mod forms;
+mod login;
+mod pages;
+mod refusals;
+mod strangers;
+mod streams;
+mod verbs;
