@@ -16,15 +16,19 @@ pub(crate) struct Checked {
     pub sentence: String,
 }
 
-/// Rules whose errors block only the object they are about: the rest of the tree is sound without it, and what refers
-/// to it is refused by the cluster in its own words.
-const OBJECT_ONLY: &[&str] = &["missing_reference", "unknown_field", "schema"];
+/// What the cluster itself would take although it is wrong, so that nobody else stops it. All other rules are the
+/// webhooks' own: what they refuse they say in their own words, and a release that knows better is not overruled. Here
+/// such findings are warnings.
+const NOBODY_ELSE_STOPS: &[&str] = &["unhydrated", "discarded_vlan_range"];
 
-/// Applies the rules that stop a run: wiring that was never hydrated, and whatever else the fabric would break on.
+/// Wiring that was never hydrated is not the fabric's desired state: nothing of it may be written.
+const STOPS_THE_RUN: &str = "unhydrated";
+
+/// Whether anything stands against writing.
 pub(crate) fn check(compared: &Compared) -> Checked {
     let findings = &compared.rule_findings;
     let stopping: Vec<&Finding> =
-        findings.iter().filter(|f| f.severity == Severity::Error && !OBJECT_ONLY.contains(&f.rule.as_str())).collect();
+        findings.iter().filter(|f| f.severity == Severity::Error && f.rule == STOPS_THE_RUN).collect();
     let warnings = compared.findings.iter().filter(|f| f.severity == Severity::Warning).count();
     let stop = stopping.first().map(|first| {
         let more = match stopping.len() {
@@ -50,5 +54,11 @@ pub(crate) fn rules(desired: &Desired, observation: &Observation) -> Vec<Finding
     let kinds = desired.manifests.iter().map(|m| (m.key.group.as_str(), m.key.kind.as_str()));
     let referred = model::kind::KNOWN.iter().map(|k| (k.group, k.kind));
     let unread: BTreeSet<_> = kinds.chain(referred).filter(|(g, k)| !observation.has_read(g, k)).collect();
-    model::preflight::check(&manifests, &live, &unread.into_iter().collect::<Vec<_>>())
+    let mut findings = model::preflight::check(&manifests, &live, &unread.into_iter().collect::<Vec<_>>());
+    for finding in &mut findings {
+        if !NOBODY_ELSE_STOPS.contains(&finding.rule.as_str()) {
+            finding.severity = finding.severity.min(Severity::Warning);
+        }
+    }
+    findings
 }
