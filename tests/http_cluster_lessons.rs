@@ -12,8 +12,8 @@ async fn commit_two(fabric: &Fabric) -> Result<()> {
 }
 
 /// Fields for a cluster by endpoint, token and CA.
-fn endpoint<'a>(server: &'a str, token: &'a str, ca: &'a str) -> [(&'a str, &'a str); 4] {
-    [("kubeconfig", ""), ("endpoint", server), ("token", token), ("ca", ca)]
+fn endpoint<'a>(server: &'a str, token: &'a str, ca: &'a str) -> [(&'a str, &'a str); 5] {
+    [("cluster_kind", "endpoint"), ("kubeconfig", ""), ("server", server), ("token", token), ("ca_pem", ca)]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,7 +108,7 @@ async fn lesson_04_one_kind_forbidden_is_partial_and_names_the_kind() -> Result<
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lesson_16_a_good_git_sync_is_a_success_without_a_cluster() -> Result<()> {
-    let mut fabric = Fabric::add_with(&[("kubeconfig", "")]).await?;
+    let mut fabric = Fabric::add_with(&[("cluster_kind", "none"), ("kubeconfig", "")]).await?;
     commit_two(&fabric).await?;
     let fetched = fabric.press("sync_from_git").await?;
     assert_eq!(fetched["state"], "succeeded", "{fetched}");

@@ -38,7 +38,7 @@ async fn the_main_job_by_plain_forms() -> Result<()> {
     let object = fabric.user.visit(&path).await?;
     let text = object.visible_text();
     assert!(text.contains("spec.subnets.default.vlan") && text.contains("1500") && text.contains("1001"), "{text}");
-    assert_eq!(object.texts("[data-diff-path]").len(), 1, "exactly that field: {text}");
+    assert_eq!(object.texts("th.diff-path").len(), 1, "exactly that field: {text}");
     assert_eq!(fabric.status().await?["sync_status"], "out_of_sync");
 
     let again = fabric.press("sync_to_kubernetes").await?;

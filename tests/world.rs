@@ -3,9 +3,11 @@
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use testkit::{Console, ConsoleOptions, ControlPlane, GitServer, HttpUser, KubeClient, Page};
+use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 /// What all tests of this binary share.
@@ -23,9 +25,13 @@ pub struct World {
 static WORLD: OnceCell<World> = OnceCell::const_new();
 static FABRICS: AtomicU32 = AtomicU32::new(0);
 
+/// What the world lives on: each test has a runtime of its own, which ends with it.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime for the world starts"));
+
 /// The shared world, started by the first who asks.
 pub async fn world() -> &'static World {
-    WORLD.get_or_init(|| async { World::start().await.expect("the world of the journeys starts") }).await
+    let start = || async { RUNTIME.spawn(World::start()).await.expect("it does not panic") };
+    WORLD.get_or_init(|| async { start().await.expect("the world of the journeys starts") }).await
 }
 
 impl World {
@@ -36,7 +42,7 @@ impl World {
         git.add_user("hedgerow", "git-token-1");
         git.require_auth(true);
         let console = Console::start(ConsoleOptions {
-            env: vec![("HEDGEROW_COMPARE_INTERVAL".into(), "1h".into())],
+            env: vec![("HEDGEROW_COMPARE_INTERVAL".into(), "170s".into())],
             ..ConsoleOptions::default()
         })
         .await?;
@@ -87,9 +93,11 @@ impl Fabric {
             ("kubeconfig", &kubeconfig),
             ("namespace", &name),
             ("source_url", &url),
-            ("source_branch", "main"),
+            ("cluster_kind", "kubeconfig"),
+            ("branch", "main"),
+            ("credential_kind", "token"),
             ("source_username", "hedgerow"),
-            ("source_secret", "git-token-1"),
+            ("source_token", "git-token-1"),
         ];
         for (field, value) in fields {
             all.retain(|(known, _)| known != field);

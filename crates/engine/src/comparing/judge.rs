@@ -74,6 +74,10 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
         }
     }
     let verified = state == ObjectState::Equal;
+    // What is wrong in Git is never plainly in sync, also where the cluster happens to hold the same.
+    if verified && case.findings.iter().any(|f| f.severity == Severity::Error) {
+        state = ObjectState::Unknown;
+    }
     let live_rv = if case.readable {
         resource_version(case.live).map(str::to_owned)
     } else {
@@ -100,10 +104,11 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
         return Some(Judged { remembered, base, diffs, row: None });
     }
     let live = case.live.map(|live| Arc::new(without_noise(live)));
-    let base_change = match (&live, verified) {
-        (Some(live), true) => {
+    // The base is what Git said when it was last verified live: only that tells which label Git has dropped since.
+    let base_change = match (desired, verified) {
+        (Some(desired), true) => {
             base = None;
-            BaseChange::Set(live.clone())
+            BaseChange::Set(desired.clone())
         }
         _ => BaseChange::Keep,
     };

@@ -4,6 +4,7 @@ mod config;
 mod lab;
 mod migrate;
 mod reference;
+mod serve;
 pub(crate) mod user;
 mod version;
 
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 pub(crate) fn run(command: Sub) -> anyhow::Result<()> {
     match command {
         Sub::Lab(arguments) => lab::run(&arguments),
+        Sub::Serve(arguments) => serve::run(&arguments),
         Sub::Migrate(arguments) => migrate::run(&arguments),
         Sub::User(command) => user::run(&command),
         Sub::Config(arguments) => config::run(&arguments),

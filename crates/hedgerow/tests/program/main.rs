@@ -4,6 +4,6 @@
 mod command_line;
 mod lab;
 mod running;
-// mod serving;
+mod serving;
 mod settings;
 mod users;

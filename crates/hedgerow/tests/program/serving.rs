@@ -112,14 +112,14 @@ fn plain_http_beyond_loopback_is_refused() {
         "0.0.0.0:0",
         "--data",
         "data",
-        "--json",
         "--set",
         "trusted_proxies=127.0.0.1",
         "--set",
         "public_url=https://hedgerow.example.net",
     ];
     let mut server = Running::start(program(home.path(), &proxied));
-    assert_eq!(server.json()["url"], "https://hedgerow.example.net/");
+    let line = server.line();
+    assert!(line.contains("https://hedgerow.example.net/"), "{line}");
     server.stop("-TERM");
 }
 
@@ -168,7 +168,7 @@ async fn an_open_connection_does_not_hold_the_end() {
     let began = Instant::now();
     let (status, _) = server.stop("-TERM");
     assert_eq!(status.code(), Some(0), "{}", server.errors());
-    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}: {}", began.elapsed(), server.errors());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::extract::OfFabric;
 use crate::frame::{Find, Frame, Nav};
 use crate::icon::Icon;
+use crate::layers::classify::wants_json;
 use crate::pages::operations;
 use crate::parts::derive::{self, stages, switch_badge};
 use crate::parts::head::FabricPage;
@@ -18,6 +19,7 @@ use auth::Action;
 use axum::extract::State;
 use axum::response::Response;
 use engine::Overview;
+use http::StatusCode;
 use model::compare::ObjectState;
 use model::rollout::{AgentKind, SwitchState};
 use model::status::{SyncState, short};
@@ -46,8 +48,21 @@ const DIFFERING: [ObjectState; 6] = [
     ObjectState::Extra,
 ];
 
+/// The fabric for a script: who it is, and the same overview that the page shows.
+fn as_json(fabric: &Fabric, overview: &Overview) -> serde_json::Value {
+    let mut body = serde_json::to_value(overview).unwrap_or_default();
+    body["id"] = fabric.id.into();
+    body["name"] = fabric.name.as_str().into();
+    body["url"] = url::fabric(fabric.id).into();
+    body["running"] = overview.running.as_ref().map(|o| url::operation(o.id)).into();
+    body
+}
+
 async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFabric) -> Result<Response, Problem> {
     let overview = state.engine.overview(&fabric).await?;
+    if wants_json(&view.headers) {
+        return Ok(view::json(StatusCode::OK, &as_json(&fabric, &overview)));
+    }
     let (head, tabs) = derive::head(&view, &fabric, &overview, FabricPage::Overview).await?;
     let filter = ObjectFilter {
         states: DIFFERING.to_vec(),

@@ -1,0 +1,171 @@
+//! The console of one process, put together: data folder, database, key, engine, pages. `serve` starts one as it is,
+//! `demo` puts fabrics into it first.
+
+use crate::data_dir::{self, Lock};
+use crate::database;
+use crate::settings::Settings;
+use anyhow::Context as _;
+use auth::{Clock, Limits, MasterKey, Passwords, Place, Sealer, Sessions, SystemClock, ThrottleLimits};
+use axum::Router;
+use engine::Engine;
+use secrecy::SecretString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{NewUser, Sealed, Store, Unique};
+use web::{AppState, WebSettings};
+
+/// Name of the first administrator.
+const FIRST: &str = "admin";
+
+/// Name of the key's file in the data folder.
+const KEY_FILE: &str = "secret.key";
+
+/// How often what nobody needs any more is removed.
+const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+
+/// Data folder, database and key, open; nothing runs yet.
+pub(crate) struct Opened {
+    /// The data folder.
+    pub(crate) folder: PathBuf,
+    /// The database.
+    pub(crate) store: Store,
+    /// The door to secrets at rest.
+    pub(crate) sealer: Sealer,
+    key: MasterKey,
+    lock: Lock,
+}
+
+impl Opened {
+    /// Takes the data folder for this process, opens the database and brings it up to date.
+    pub(crate) async fn new(settings: &Settings) -> anyhow::Result<Self> {
+        let folder = data_dir::open(&settings.data)?;
+        let lock = data_dir::lock(&folder)?;
+        let store = database::open_in(settings, &folder).await?;
+        let key_file = settings.secret_key_file.clone().unwrap_or_else(|| folder.join(KEY_FILE));
+        let key = MasterKey::open(&store, &key_file).await.context("cannot use the key of the secrets")?;
+        let sealer = Sealer::new(&key);
+        Ok(Self { folder, store, sealer, key, lock })
+    }
+
+    /// Makes the first administrator when there is no user, and gives the password, which is kept nowhere.
+    pub(crate) async fn first_administrator(&self) -> anyhow::Result<Option<FirstAdministrator>> {
+        if self.store.users().count().await.context("cannot count the users")? > 0 {
+            return Ok(None);
+        }
+        let password = auth::first_password().context("cannot make the first password")?;
+        let hash = Passwords::default().hash(password.clone()).await.context("cannot hash the first password")?;
+        let new = NewUser { username: FIRST.to_owned(), password_hash: hash, is_superuser: true, is_active: true };
+        match self.store.users().create(new, SystemClock.now()).await {
+            Ok(user) => Ok(Some(FirstAdministrator { username: user.username, password })),
+            // Another server, on the same PostgreSQL, was first; it prints the password.
+            Err(store::Error::Conflict(Unique::Username)) => Ok(None),
+            Err(error) => Err(error).context("cannot create the first administrator"),
+        }
+    }
+}
+
+/// The first administrator, whose password is printed once.
+pub(crate) struct FirstAdministrator {
+    /// Name.
+    pub(crate) username: String,
+    /// Password.
+    pub(crate) password: SecretString,
+}
+
+/// A console whose background work runs.
+pub(crate) struct Console {
+    state: AppState,
+    housekeeping: tokio::task::JoinHandle<()>,
+    _lock: Lock,
+}
+
+impl Console {
+    /// Starts the engine and makes the pages; `tls` says whether this process ends TLS itself.
+    pub(crate) async fn start(opened: Opened, settings: &Settings, tls: bool) -> anyhow::Result<Self> {
+        let Opened { folder, store, sealer, key, lock } = opened;
+        let unseal = move |fabric: i64, column: &'static str, sealed: &Sealed| {
+            sealer.open(Place::fabric(column, fabric), sealed).map_err(|error| error.to_string())
+        };
+        let engine = Engine::start(
+            store.clone(),
+            Arc::new(unseal),
+            engine_settings(settings, &folder),
+            Arc::new(|| SystemClock.now()),
+        )
+        .await
+        .context("cannot start the engine")?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let limits = Limits { idle: settings.session_idle, absolute: settings.session_absolute };
+        let sessions = Sessions::new(store.clone(), clock.clone(), limits, ThrottleLimits::default());
+        let housekeeping = tokio::spawn(keep_house(sessions.clone()));
+        let state = AppState::new(store, sessions, &key, engine, web_settings(settings, tls), clock);
+        Ok(Self { state, housekeeping, _lock: lock })
+    }
+
+    /// The pages.
+    pub(crate) fn router(&self) -> Router {
+        web::router(self.state.clone())
+    }
+
+    /// The engine.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.state.engine
+    }
+
+    /// Ends the background work, then the database.
+    pub(crate) async fn close(self) {
+        self.housekeeping.abort();
+        self.state.engine.stop().await;
+        self.state.store.clone().close().await;
+        tracing::info!("ended");
+    }
+}
+
+/// Removes sessions that ended long ago. A failure is only noted: the next hour tries again.
+async fn keep_house(sessions: Sessions) {
+    if let Err(error) = sessions.passwords().warm_up().await {
+        tracing::warn!(%error, "the hash for unknown users could not be made");
+    }
+    loop {
+        match sessions.purge().await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "old sessions were removed"),
+            Err(error) => tracing::warn!(%error, "old sessions could not be removed"),
+        }
+        tokio::time::sleep(HOUSEKEEPING).await;
+    }
+}
+
+fn engine_settings(settings: &Settings, folder: &Path) -> engine::Settings {
+    engine::Settings {
+        compare_interval: settings.compare_interval,
+        freshness: settings.compare_freshness,
+        lease: settings.operation_lease,
+        rollout_wait: settings.rollout_wait,
+        fetch_timeout: settings.source_fetch_timeout,
+        allow_file: settings.source_allow_file,
+        cluster: cluster::Limits {
+            connect: settings.cluster_connect_timeout,
+            request: settings.cluster_timeout,
+            concurrency: settings.cluster_parallel,
+            page: settings.cluster_page_size,
+        },
+        source: model::manifest::Limits {
+            file_bytes: settings.source_file_size.0,
+            files: settings.source_files,
+            objects: settings.source_objects,
+            depth: settings.source_depth,
+        },
+        ..engine::Settings::new(folder.to_owned())
+    }
+}
+
+fn web_settings(settings: &Settings, tls: bool) -> WebSettings {
+    WebSettings {
+        tls,
+        trusted_proxies: settings.trusted_proxies.clone(),
+        public_url: settings.public_url.as_ref().map(|url| url.origin()),
+        ..WebSettings::default()
+    }
+}
