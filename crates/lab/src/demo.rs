@@ -123,6 +123,7 @@ pub fn east() -> DemoFabric {
         description: "Two spines, four leaves, a gateway, twenty servers; somebody has been at it.",
         files: EAST,
         seeds: vec![
+            platform(),
             Seed { manager: INSTALLER, objects: first },
             Seed { manager: "kubectl-edit", objects: edited },
             Seed { manager: "kubectl-create", objects: extra },
@@ -136,8 +137,14 @@ pub fn west() -> DemoFabric {
         name: "west",
         description: "One spine, two leaves, six servers; as it should be.",
         files: WEST,
-        seeds: vec![Seed { manager: INSTALLER, objects: objects(WEST.iter().map(|f| (f.path, f.text))) }],
+        seeds: vec![platform(), Seed { manager: INSTALLER, objects: objects(WEST.iter().map(|f| (f.path, f.text))) }],
     }
+}
+
+/// What the installer keeps of itself in every cluster.
+fn platform() -> Seed {
+    let text = include_str!("../assets/demo/platform.yaml");
+    Seed { manager: "fabricator", objects: objects([("platform.yaml", text)]) }
 }
 
 impl DemoFabric {

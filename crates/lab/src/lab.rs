@@ -5,7 +5,7 @@ use crate::{
     agents::{AgentTimings, Simulation},
     api::{
         self, ApiError, App,
-        registry::Registry,
+        registry::{Registry, Resource},
         store::Store,
         write::{FieldValidation, Preconditions, WriteOptions, Writes},
     },
@@ -16,7 +16,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::{
-    io,
+    fmt, io,
     net::{Ipv4Addr, SocketAddr},
     sync::Arc,
 };
@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 const CONTROLLER: &str = "manager";
 
 /// How a lab is started.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
@@ -42,6 +42,18 @@ pub struct Options {
     pub crds: Option<Vec<Value>>,
     /// Address plan and limits that the admission rules use.
     pub settings: FabricSettings,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The token is a secret, the definitions are long.
+        f.debug_struct("Options")
+            .field("listen", &self.listen)
+            .field("empty", &self.empty)
+            .field("identity", &self.identity)
+            .field("agents", &self.agents)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for Options {
@@ -121,8 +133,6 @@ impl Lab {
             openapi_index: Arc::default(),
         };
         let mut lab = Self { store, faults, identity, address, server: None, simulation: None };
-        let known = |p: &&Value| lab.store.registry.of_object(p).is_some();
-        lab.load(profiles::built_in().iter().filter(known).cloned(), CONTROLLER)?;
         if !options.empty {
             crate::demo::east().load(&lab)?;
         }
@@ -171,7 +181,7 @@ impl Lab {
     }
 
     /// Creates objects, or replaces those that exist, in the order in which they depend on each other, through the
-    /// same rules as requests but for faults.
+    /// same rules as requests but for faults. A status goes to where statuses go.
     pub fn load(&self, objects: impl IntoIterator<Item = Value>, manager: &str) -> Result<(), LoadError> {
         let mut objects: Vec<Value> = objects.into_iter().collect();
         let word = |o: &Value, key: &str| o[key].as_str().unwrap_or_default().to_owned();
@@ -198,15 +208,37 @@ impl Lab {
         let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default").to_owned();
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         let found = self.store.lock().get(resource, &namespace, &name);
+        let status = object.get("status").filter(|_| resource.status).cloned();
         if found.is_none() {
-            return writes.create(resource, &namespace, object, options).map(drop);
+            writes.create(resource, &namespace, object, options)?;
+        } else {
+            self.replace_one(writes, resource, &object, options)?;
         }
+        let Some(status) = status else { return Ok(()) };
+        let mut report = |old: &Value| {
+            let mut new = old.clone();
+            new["status"] = status.clone();
+            Ok(new)
+        };
+        let options = WriteOptions { subresource: Some("status"), ..options.clone() };
+        writes.update(resource, &namespace, &name, &mut report, &options).map(drop)
+    }
+
+    fn replace_one(
+        &self,
+        writes: Writes,
+        resource: &Resource,
+        object: &Value,
+        options: &WriteOptions,
+    ) -> Result<(), ApiError> {
+        let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default");
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let mut replace = |old: &Value| {
             let mut new = object.clone();
             new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"].clone();
             Ok(new)
         };
-        writes.update(resource, &namespace, &name, &mut replace, options).map(drop)
+        writes.update(resource, namespace, name, &mut replace, options).map(drop)
     }
 
     /// Deletes an object as a request would.
@@ -241,36 +273,29 @@ impl Lab {
     }
 }
 
-/// Namespaces and definitions, which no webhook looks at.
+/// What is there before the first request: namespaces, definitions, the built-in switch profiles.
 fn seed(store: &Store, identity: &Identity, crds: &[Value]) {
     let time = api::write::now();
-    let mut locked = store.lock();
-    let put = |locked: &mut api::store::Locked, plural: &str, group: &str, mut object: Value, uid: String| {
-        let Some(resource) = store.registry.find(group, "v1", plural) else { return };
-        object["metadata"]["uid"] = json!(uid);
-        object["metadata"]["creationTimestamp"] = json!(time);
-        locked.put(resource, object);
-    };
     for name in ["default", "fab", "kube-system"] {
-        let uid = match name {
-            "kube-system" => identity.cluster_uid().to_owned(),
-            _ => uuid::Uuid::new_v4().to_string(),
-        };
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
+        let mut namespace = json!({"apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
             "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}});
-        put(&mut locked, "namespaces", "", namespace, uid);
+        if name == "kube-system" {
+            namespace["metadata"]["uid"] = json!(identity.cluster_uid());
+        }
+        api::write::seed(store, namespace, "kube-apiserver");
     }
     for crd in crds {
         let mut crd = crd.clone();
         let versions: Vec<Value> =
             crd["spec"]["versions"].as_array().into_iter().flatten().map(|v| v["name"].clone()).collect();
         let condition = |kind: &str, reason: &str| json!({"type": kind, "status": "True", "reason": reason, "message": "", "lastTransitionTime": time});
-        crd["metadata"]["generation"] = json!(1);
         crd["status"] = json!({"acceptedNames": crd["spec"]["names"], "storedVersions": versions,
             "conditions": [condition("NamesAccepted", "NoConflicts"), condition("Established", "InitialNamesAccepted")]});
-        let uid = uuid::Uuid::new_v4().to_string();
-        put(&mut locked, "customresourcedefinitions", "apiextensions.k8s.io", crd, uid);
+        api::write::seed(store, crd, "kube-apiserver");
+    }
+    for profile in profiles::built_in() {
+        api::write::seed(store, profile.clone(), CONTROLLER);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The demo's fabrics: what is said of them holds, judged by an API server.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it expects")]
+
 use lab::{AgentTimings, Lab, Options, demo};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
@@ -73,6 +75,11 @@ async fn west_is_as_it_should_be() {
     let others: Vec<_> = verdicts.iter().filter(|(_, verdict)| *verdict != "same").collect();
     assert!(others.is_empty(), "{others:?}");
     eventually(Duration::from_secs(10), "all agents have applied", || async { applied(&lab, 3, 0) }).await.unwrap();
+    let fabricator = &lab.objects("Fabricator")[0];
+    assert_eq!(
+        (&fabricator["metadata"]["namespace"], &fabricator["status"]["release"]),
+        (&json!("fab"), &json!("26.01"))
+    );
     lab.stop().await;
 }
 

@@ -1,7 +1,8 @@
 //! ObjectMeta: which fields there are, what may stand in them, which of them are the server's own.
 
+use super::{error::ApiError, registry::Resource};
 use crate::kinds::schema::Cause;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 const FIELDS: &[&str] = &[
     "name",
@@ -146,10 +147,101 @@ fn is_qualified_name(key: &str) -> bool {
     }
 }
 
+/// A text of metadata; empty when there is none.
+pub(super) fn text<'a>(object: &'a Value, key: &str) -> &'a str {
+    object["metadata"].get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Puts the object into the namespace of the request, which must not contradict the object's own.
+pub(super) fn place(resource: &Resource, namespace: &str, object: &mut Value) -> Result<(), ApiError> {
+    if !object["metadata"].is_object() {
+        object["metadata"] = json!({});
+    }
+    let own = text(object, "namespace");
+    if resource.namespaced {
+        if !own.is_empty() && own != namespace {
+            return Err(ApiError::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
+        }
+        object["metadata"]["namespace"] = json!(namespace);
+    } else if let Some(metadata) = object["metadata"].as_object_mut() {
+        metadata.shift_remove("namespace");
+    }
+    Ok(())
+}
+
+const MODIFIED: &str = "the object has been modified; please apply your changes to the latest version and try again";
+
+pub(super) fn check_versions_of_apply(resource: &Resource, old: &Value, config: &Value) -> Result<(), ApiError> {
+    let (name, version, uid) = (text(old, "name"), text(config, "resourceVersion"), text(config, "uid"));
+    if !version.is_empty() && version != text(old, "resourceVersion") {
+        return Err(ApiError::conflict(resource, name, MODIFIED));
+    }
+    if !uid.is_empty() && uid != text(old, "uid") {
+        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", text(old, "uid"));
+        return Err(ApiError::conflict(resource, name, &why));
+    }
+    Ok(())
+}
+
+pub(super) fn check_versions(resource: &Resource, old: &Value, new: &Value) -> Result<(), ApiError> {
+    if text(new, "resourceVersion").is_empty() {
+        return Err(ApiError::version_required(resource, text(old, "name")));
+    }
+    check_versions_of_apply(resource, old, new)
+}
+
+pub(super) fn restore(new: &mut Value, old: &Value, key: &str) {
+    let Some(fields) = new.as_object_mut() else { return };
+    match old.get(key) {
+        Some(value) => _ = fields.insert(key.to_owned(), value.clone()),
+        None => _ = fields.shift_remove(key),
+    }
+}
+
+/// What a client cannot change: identity, times, and the part that the other endpoint is for.
+pub(super) fn keep_system_fields(resource: &Resource, old: &Value, new: &mut Value, subresource: Option<&str>) {
+    if subresource == Some("status") {
+        let status = new.get("status").cloned();
+        *new = old.clone();
+        match (status, new.as_object_mut()) {
+            (Some(status), Some(fields)) => _ = fields.insert("status".to_owned(), status),
+            (None, Some(fields)) => _ = fields.shift_remove("status"),
+            _ => {}
+        }
+        return;
+    }
+    if resource.status {
+        restore(new, old, "status");
+    }
+    for key in [
+        "uid",
+        "creationTimestamp",
+        "generation",
+        "resourceVersion",
+        "selfLink",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "managedFields",
+    ] {
+        restore(&mut new["metadata"], &old["metadata"], key);
+    }
+}
+
+pub(super) fn differs_beside_metadata(old: &Value, new: &Value) -> bool {
+    let part = |v: &Value| {
+        let mut fields = v.as_object().cloned().unwrap_or_default();
+        fields.shift_remove("metadata");
+        fields.shift_remove("status");
+        fields
+    };
+    part(old) != part(new)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn names_and_labels() {

@@ -4,7 +4,10 @@
 use super::{
     error::ApiError,
     managed::{self, Applied, Writer},
-    meta,
+    meta::{
+        self, check_versions, check_versions_of_apply, differs_beside_metadata, keep_system_fields, place, restore,
+        text,
+    },
     registry::Resource,
     store::{Locked, Store},
 };
@@ -59,10 +62,6 @@ pub(crate) struct Preconditions {
 pub(crate) struct Writes<'a> {
     pub store: &'a Store,
     pub faults: &'a Faults,
-}
-
-fn text<'a>(object: &'a Value, key: &str) -> &'a str {
-    object["metadata"].get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The time as Kubernetes writes it.
@@ -413,89 +412,20 @@ impl Writes<'_> {
     }
 }
 
-/// Puts the object into the namespace of the request, which must not contradict the object's own.
-fn place(resource: &Resource, namespace: &str, object: &mut Value) -> Result<(), ApiError> {
-    if !object["metadata"].is_object() {
-        object["metadata"] = json!({});
+/// Puts an object there without asking anybody, as far as its schema knows it: what is there before the first request.
+pub(crate) fn seed(store: &Store, mut object: Value, manager: &str) {
+    let Some(resource) = store.registry.of_object(&object).cloned() else { return };
+    if let Some(schema) = &resource.schema {
+        schema::prune(&mut object, schema);
     }
-    let own = text(object, "namespace");
-    if resource.namespaced {
-        if !own.is_empty() && own != namespace {
-            return Err(ApiError::bad_request(
-                "the namespace of the provided object does not match the namespace sent on the request",
-            ));
-        }
-        object["metadata"]["namespace"] = json!(namespace);
-    } else if let Some(metadata) = object["metadata"].as_object_mut() {
-        metadata.shift_remove("namespace");
+    let time = now();
+    let metadata = &mut object["metadata"];
+    if metadata.get("uid").is_none() {
+        metadata["uid"] = json!(uuid::Uuid::new_v4().to_string());
     }
-    Ok(())
-}
-
-const MODIFIED: &str = "the object has been modified; please apply your changes to the latest version and try again";
-
-fn check_versions_of_apply(resource: &Resource, old: &Value, config: &Value) -> Result<(), ApiError> {
-    let (name, version, uid) = (text(old, "name"), text(config, "resourceVersion"), text(config, "uid"));
-    if !version.is_empty() && version != text(old, "resourceVersion") {
-        return Err(ApiError::conflict(resource, name, MODIFIED));
-    }
-    if !uid.is_empty() && uid != text(old, "uid") {
-        let why = format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {}", text(old, "uid"));
-        return Err(ApiError::conflict(resource, name, &why));
-    }
-    Ok(())
-}
-
-fn check_versions(resource: &Resource, old: &Value, new: &Value) -> Result<(), ApiError> {
-    if text(new, "resourceVersion").is_empty() {
-        return Err(ApiError::version_required(resource, text(old, "name")));
-    }
-    check_versions_of_apply(resource, old, new)
-}
-
-fn restore(new: &mut Value, old: &Value, key: &str) {
-    let Some(fields) = new.as_object_mut() else { return };
-    match old.get(key) {
-        Some(value) => _ = fields.insert(key.to_owned(), value.clone()),
-        None => _ = fields.shift_remove(key),
-    }
-}
-
-/// What a client cannot change: identity, times, and the part that the other endpoint is for.
-fn keep_system_fields(resource: &Resource, old: &Value, new: &mut Value, subresource: Option<&str>) {
-    if subresource == Some("status") {
-        let status = new.get("status").cloned();
-        *new = old.clone();
-        match (status, new.as_object_mut()) {
-            (Some(status), Some(fields)) => _ = fields.insert("status".to_owned(), status),
-            (None, Some(fields)) => _ = fields.shift_remove("status"),
-            _ => {}
-        }
-        return;
-    }
-    if resource.status {
-        restore(new, old, "status");
-    }
-    for key in [
-        "uid",
-        "creationTimestamp",
-        "generation",
-        "resourceVersion",
-        "selfLink",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-        "managedFields",
-    ] {
-        restore(&mut new["metadata"], &old["metadata"], key);
-    }
-}
-
-fn differs_beside_metadata(old: &Value, new: &Value) -> bool {
-    let part = |v: &Value| {
-        let mut fields = v.as_object().cloned().unwrap_or_default();
-        fields.shift_remove("metadata");
-        fields.shift_remove("status");
-        fields
-    };
-    part(old) != part(new)
+    metadata["creationTimestamp"] = json!(time);
+    metadata["generation"] = json!(1);
+    let writer = Writer { manager, apply: false, subresource: None, time: &time };
+    managed::after_update(None, &mut object, resource.schema.as_ref(), &writer);
+    store.lock().put(&resource, object);
 }
