@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    task::JoinHandle,
+    task::{JoinHandle, spawn_blocking},
     time::{Instant, sleep, timeout},
 };
 
@@ -72,6 +72,7 @@ fn write<T>(
     }
 }
 
+#[derive(Clone)]
 struct Controller {
     store: Arc<Store>,
     faults: Arc<Faults>,
@@ -91,7 +92,13 @@ impl Controller {
                     (locked.changed_since(seen, of_users), locked.version())
                 };
                 if dirty {
-                    self.reconcile();
+                    // With thousands of objects this takes a while, which must not hold up requests, nor be all that
+                    // happens.
+                    let (controller, started) = (self.clone(), Instant::now());
+                    if let Err(error) = spawn_blocking(move || controller.reconcile()).await {
+                        tracing::error!("the simulated controller failed: {error}");
+                    }
+                    sleep(started.elapsed()).await;
                 }
                 seen = version;
             }
