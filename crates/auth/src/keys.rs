@@ -72,8 +72,15 @@ impl MasterKey {
     pub async fn open(store: &Store, path: &Path) -> Result<Self, KeyError> {
         let key = match Self::read(path)? {
             Some(key) => key,
-            None if store.meta().get(CHECK).await?.is_some() => return Err(KeyError::Missing(path.to_owned())),
-            None => Self::create(path)?,
+            None => {
+                let was_used = store.meta().get(CHECK).await?.is_some();
+                // Another process may be at its first start: it creates the file before it stores the check.
+                match Self::read(path)? {
+                    Some(key) => key,
+                    None if was_used => return Err(KeyError::Missing(path.to_owned())),
+                    None => Self::create(path)?,
+                }
+            }
         };
         key.check(store).await?;
         Ok(key)

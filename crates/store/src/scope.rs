@@ -323,4 +323,13 @@ mod tests {
         assert!(Scope::Where(vec![]).is_none());
         assert!(!Scope::Where(vec![Constraint::default()]).is_none());
     }
+
+    #[test]
+    fn what_grants_nothing_matches_nothing_even_if_the_query_is_asked() {
+        for nothing in [Scope::None, Scope::Where(vec![])] {
+            let mut sql = Sql::new("list", "SELECT id FROM fabrics");
+            nothing.restrict(&mut sql);
+            assert!(format!("{sql:?}").contains("WHERE 1 = 0"), "{sql:?}");
+        }
+    }
 }

@@ -27,11 +27,19 @@ async fn claim(store: &Store, owner: &str, at: i64) -> Option<Operation> {
     store.operations().claim(None, &lease(owner), t(at)).await.unwrap()
 }
 
-/// Eight processes grab at once until nothing is left; nobody finishes anything.
+/// So many processes, all connected, so that they really begin at once.
+async fn processes(bed: &Bed, count: usize) -> Vec<Store> {
+    let mut stores = vec![bed.store.clone()];
+    while stores.len() < count {
+        stores.push(bed.another().await);
+    }
+    stores
+}
+
+/// Six processes grab at once until nothing is left; nobody finishes anything.
 async fn everybody_claims(bed: &Bed) -> Vec<Operation> {
     let mut grabs = tokio::task::JoinSet::new();
-    for i in 0..8 {
-        let store = if i % 2 == 0 { bed.store.clone() } else { bed.another().await };
+    for (i, store) in processes(bed, 6).await.into_iter().enumerate() {
         grabs.spawn(async move {
             let mut got = Vec::new();
             while let Some(operation) = claim(&store, &format!("process-{i}"), 1).await {
@@ -152,18 +160,21 @@ both_engines! {
 
     async fn lesson_14_a_storm_of_the_same_request_is_one_operation(bed) {
         let lab = fabric(&bed, "lab").await;
-        let mut storm = tokio::task::JoinSet::new();
-        for i in 0..12 {
-            let store = if i % 2 == 0 { bed.store.clone() } else { bed.another().await };
-            let new = NewOperation {
-                idempotency_key: (i % 3 == 0).then(|| "the-key".to_owned()),
-                ..ask(lab.id, Verb::SyncToKubernetes, "all@abc")
-            };
-            storm.spawn(async move { enqueue(&store, new).await });
+        let processes = processes(&bed, 4).await;
+        for round in 0..5 {
+            let mut storm = tokio::task::JoinSet::new();
+            for i in 0..12 {
+                let store = processes[i % processes.len()].clone();
+                let new = NewOperation {
+                    idempotency_key: (i % 3 == 0).then(|| format!("key-{round}")),
+                    ..ask(lab.id, Verb::SyncToKubernetes, &format!("all@{round}"))
+                };
+                storm.spawn(async move { enqueue(&store, new).await });
+            }
+            let answers = storm.join_all().await;
+            assert_eq!(answers.iter().map(|a| a.operation.id).collect::<HashSet<_>>().len(), 1);
+            assert_eq!(answers.iter().filter(|a| a.disposition == Disposition::New).count(), 1);
         }
-        let answers = storm.join_all().await;
-        assert_eq!(answers.iter().map(|a| a.operation.id).collect::<HashSet<_>>().len(), 1);
-        assert_eq!(answers.iter().filter(|a| a.disposition == Disposition::New).count(), 1);
     }
 
     async fn only_one_writer_a_fabric_whoever_claims(bed) {
