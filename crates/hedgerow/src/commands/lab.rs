@@ -5,6 +5,8 @@ use crate::{cli, logging, output, private_file, server};
 use anyhow::Context as _;
 use lab::Lab;
 use serde::Serialize;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 /// Serves until it is told to end.
@@ -24,8 +26,8 @@ async fn serve(arguments: &cli::Lab) -> anyhow::Result<()> {
     let stop = server::stop_on_signal()?;
     let options = lab::Options { listen: arguments.listen, empty: arguments.empty, ..lab::Options::default() };
     let lab = Lab::start(options).await.context("cannot start the lab")?;
-    let folder =
-        tempfile::Builder::new().prefix("hedgerow-lab-").tempdir().context("cannot make a temporary folder")?;
+    let folder = tempfile::Builder::new().prefix("hedgerow-lab-").permissions(Permissions::from_mode(0o700)).tempdir();
+    let folder = folder.context("cannot make a temporary folder")?;
     let kubeconfig = folder.path().join("kubeconfig");
     private_file::write(&kubeconfig, lab.kubeconfig().as_bytes())?;
     let url = lab.url();

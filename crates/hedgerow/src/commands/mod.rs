@@ -1,6 +1,7 @@
 //! The sub-commands, one file each, and what several of them share: reading the settings.
 
 mod config;
+mod demo;
 mod lab;
 mod migrate;
 mod reference;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 /// Runs the command to its end.
 pub(crate) fn run(command: Sub) -> anyhow::Result<()> {
     match command {
+        Sub::Demo(arguments) => demo::run(&arguments),
         Sub::Lab(arguments) => lab::run(&arguments),
         Sub::Serve(arguments) => serve::run(&arguments),
         Sub::Migrate(arguments) => migrate::run(&arguments),
@@ -22,7 +24,6 @@ pub(crate) fn run(command: Sub) -> anyhow::Result<()> {
         Sub::Config(arguments) => config::run(&arguments),
         Sub::Version(arguments) => version::run(&arguments),
         Sub::Reference(arguments) => reference::run(&arguments),
-        _ => Err(anyhow::anyhow!("not wired yet")),
     }
 }
 

@@ -14,8 +14,13 @@ type Page = (&'static str, String);
 
 /// Writes the pages, or compares them with what is there.
 pub(crate) fn run(arguments: &cli::Reference) -> anyhow::Result<()> {
-    let pages =
-        [("README.md", index()), ("settings.md", settings()), ("cli.md", command_line()), ("codes.md", codes())];
+    let pages = [
+        ("README.md", index()),
+        ("settings.md", settings()),
+        ("cli.md", command_line()),
+        ("codes.md", codes()),
+        ("routes.md", routes()),
+    ];
     if arguments.check { check(&arguments.output, &pages) } else { write(&arguments.output, &pages) }
 }
 
@@ -52,7 +57,8 @@ fn index() -> String {
     page.push_str(
         "\n- [Settings](settings.md): every setting, its variable, default and meaning\n\
          - [Command line](cli.md): every command and flag\n\
-         - [Codes](codes.md): everything that can go wrong, its HTTP status, and what to do\n",
+         - [Codes](codes.md): everything that can go wrong, its HTTP status, and what to do\n\
+         - [Routes](routes.md): every address, and what it needs\n",
     );
     page
 }
@@ -153,4 +159,25 @@ fn codes() -> String {
         );
     }
     page
+}
+
+fn routes() -> String {
+    let mut page = heading(
+        "Routes",
+        "Every address that the console answers, from the table that the router is built of. *Needs* is checked before the\n\
+         handler runs. The addresses under `/plugins/hedgehog/` are those of the NetBox plugin that Hedgerow replaces.",
+    );
+    page.push_str("\n| method | address | answers | needs |\n|---|---|---|---|\n");
+    let mut rows: Vec<String> = web::routes()
+        .iter()
+        .map(|route| format!("| {} | `{}` | {} | {} |\n", route.method, route.path, route.kind, route.needs))
+        .collect();
+    rows.sort_by(|a, b| address(a).cmp(address(b)).then(a.cmp(b)));
+    page.extend(rows);
+    page
+}
+
+/// The second cell of a row.
+fn address(row: &str) -> &str {
+    row.split('|').nth(2).unwrap_or(row)
 }

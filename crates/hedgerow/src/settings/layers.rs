@@ -129,7 +129,7 @@ impl Layers {
     }
 
     /// Whether nobody set it.
-    pub(super) fn is_default(&self, key: &str) -> bool {
+    pub(crate) fn is_default(&self, key: &str) -> bool {
         !self.texts.contains_key(key)
     }
 

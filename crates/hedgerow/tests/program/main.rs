@@ -1,7 +1,10 @@
 //! Tests of the built program, as a user or a script calls it: arguments in, output, files and exit code out. The pages
 //! it serves are tested elsewhere; here it is started, asked for one page, and stopped.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic, also in what it calls")]
+
 mod command_line;
+mod demo;
 mod lab;
 mod running;
 mod serving;
