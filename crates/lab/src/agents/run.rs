@@ -58,7 +58,8 @@ fn write<T>(
     let faults = Faults::default();
     let options = WriteOptions {
         manager: manager.to_owned(),
-        field_validation: FieldValidation::Strict,
+        // Definitions of other releases do not know all of what is written here.
+        field_validation: FieldValidation::Ignore,
         subresource,
         ..WriteOptions::default()
     };
@@ -66,7 +67,7 @@ fn write<T>(
         Ok(done) => Some(done),
         Err(error) => {
             // Somebody else was faster; the next round sees what is there then.
-            tracing::debug!("{manager}: {error}");
+            tracing::debug!("the simulated {manager}: {error}");
             None
         }
     }
