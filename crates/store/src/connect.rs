@@ -34,8 +34,9 @@ pub(crate) async fn connect(url: &str) -> Result<(Engine, AnyPool, AnyPool)> {
     Ok((Engine::Sqlite, read, write))
 }
 
-/// `synchronous=FULL`: what was acknowledged survives a power cut. On a disk that takes 1 ms for fsync it costs 1 ms a
-/// transaction; bulk writes are one transaction, so nothing else is worth the difference.
+/// `synchronous=FULL` for everything: what was acknowledged survives a power cut, also a password change or a revoked
+/// session, not only operations. Measured: 4 ms a transaction on a cloud disk, 0.01 ms with NORMAL. There are a few a
+/// second, bulk writes are one, and readers do not wait for them.
 const WRITER: &[&str] = &[
     "PRAGMA busy_timeout = 15000",
     "PRAGMA journal_mode = WAL",
@@ -123,4 +124,32 @@ fn sqlite_url(path: &Path) -> Result<String> {
     }
     url.push_str("?mode=rw");
     Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Store;
+    use sqlx::Row;
+
+    /// The pragmas are in force on the connections that the store works with: a misspelt one is no error to SQLite.
+    #[tokio::test]
+    async fn the_writer_is_durable_and_the_readers_only_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("test.db").to_str().unwrap()).await.unwrap();
+        for (pool, pragma, value) in [
+            (&store.write, "PRAGMA synchronous", "2"),
+            (&store.write, "PRAGMA journal_mode", "wal"),
+            (&store.write, "PRAGMA foreign_keys", "1"),
+            (&store.write, "PRAGMA query_only", "0"),
+            (&store.read, "PRAGMA journal_mode", "wal"),
+            (&store.read, "PRAGMA query_only", "1"),
+            (&store.read, "PRAGMA busy_timeout", "15000"),
+        ] {
+            let row = sqlx::query(pragma).fetch_one(pool).await.unwrap();
+            let got = row.try_get::<i64, _>(0).map(|n| n.to_string()).or_else(|_| row.try_get::<String, _>(0));
+            assert_eq!(got.unwrap(), value, "{pragma}");
+        }
+        let written = sqlx::query("INSERT INTO meta (key, value) VALUES ('a', 'b')").execute(&store.read).await;
+        assert!(written.is_err(), "a reader wrote");
+    }
 }
