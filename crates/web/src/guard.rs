@@ -5,7 +5,7 @@
 use crate::attempts;
 use crate::extract::{Fields, Login, Told};
 use crate::layers::classify::{Asked, is_activity};
-use crate::layers::{cookies, origin};
+use crate::layers::{client, cookies, origin};
 use crate::problem::{Again, Problem};
 use crate::routes::{Kind, Needs, RouteInfo};
 use crate::state::AppState;
@@ -55,7 +55,8 @@ pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> 
 async fn admit(guard: &Guard, mut request: Request, told: &mut attempts::Told) -> Result<Request, Problem> {
     let Guard { state, route } = guard;
     let unsafe_method = !matches!(*request.method(), Method::GET | Method::HEAD);
-    let from = origin::of(&state.settings, request.headers());
+    let through_proxy = client::through_proxy(&state.settings, request.extensions());
+    let from = origin::of(&state.settings, request.headers(), through_proxy);
     if unsafe_method {
         if from == origin::From::Elsewhere {
             return Err(Problem::new(Code::CsrfFailed, "The request came from another site and was refused.")
@@ -82,6 +83,7 @@ async fn admit(guard: &Guard, mut request: Request, told: &mut attempts::Told) -
     }
     permit(state, route.needs, &login, &mut request, told).await?;
     request.extensions_mut().insert(login);
+    request.extensions_mut().insert(from);
     Ok(request)
 }
 

@@ -3,8 +3,8 @@
 use crate::extract::Login;
 use crate::frame::{Find, Frame, Nav, Theme};
 use crate::layers::classify::Asked;
-use crate::layers::cookies;
 use crate::layers::request_id::RequestId;
+use crate::layers::{cookies, origin};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::when::When;
@@ -29,6 +29,8 @@ pub struct View {
     pub uri: Uri,
     /// The request's id.
     pub request_id: String,
+    /// Where the browser says that the request comes from.
+    pub from: origin::From,
     /// One moment for the whole page.
     pub now: Timestamp,
 }
@@ -45,6 +47,7 @@ impl FromRequestParts<AppState> for View {
             headers: parts.headers.clone(),
             uri: parts.uri.clone(),
             request_id,
+            from: parts.extensions.get::<origin::From>().copied().unwrap_or(origin::From::Unsaid),
             now: state.now(),
         })
     }

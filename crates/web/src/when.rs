@@ -55,6 +55,7 @@ pub fn length(length: SignedDuration) -> String {
         ..1_000 => format!("{} ms", length.as_millis().max(0)),
         1_000..10_000 => format!("{:.1} s", length.as_secs_f64()),
         10_000..120_000 => format!("{} s", length.as_secs()),
+        _ if length.as_secs() % 60 == 0 => format!("{} min", length.as_secs() / 60),
         _ => format!("{} min {} s", length.as_secs() / 60, length.as_secs() % 60),
     }
 }

@@ -13,34 +13,18 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-const SHAPES = /** @type {const} */ ({
-  good: ["M1 8a7 7 0 1 0 14 0A7 7 0 1 0 1 8z", "M4.7 8.3l2.3 2.3 4.3-4.9"],
-  bad: ["M3.5 1h9A2.5 2.5 0 0 1 15 3.5v9a2.5 2.5 0 0 1-2.5 2.5h-9A2.5 2.5 0 0 1 1 12.5v-9A2.5 2.5 0 0 1 3.5 1z", "M8 4.2v4.6M8 11.7v.1"],
-  busy: ["M8 2a6 6 0 1 0 0 12A6 6 0 1 0 8 2zm0 2.4a3.6 3.6 0 1 1 0 7.2 3.6 3.6 0 1 1 0-7.2z", ""],
-});
-
-/** @param {keyof typeof SHAPES} tone */
+/**
+ * An icon, as the server draws it.
+ * @param {"good" | "bad" | "busy"} tone
+ */
 export function icon(tone) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  SHAPES[tone].forEach((d, index) => {
-    if (!d) return;
-    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    path.setAttribute("d", d);
-    if (index === 0) path.setAttribute("fill", "currentColor");
-    else {
-      path.setAttribute("class", "cut");
-      path.setAttribute("stroke-width", "1.8");
-    }
-    svg.append(path);
-  });
-  return svg;
+  const icons = document.getElementById("icons");
+  const shape = icons instanceof HTMLTemplateElement ? icons.content.querySelector(`[data-icon="${tone}"] svg`) : null;
+  return shape ? document.importNode(shape, true) : document.createElement("span");
 }
 
 /**
- * One strip above the page. A strip of the same name is replaced.
+ * One strip over the foot of the page, so that nothing on it moves. A strip of the same name is replaced.
  * @param {string} name
  * @param {"good" | "bad" | "busy"} tone
  * @param {...(Node | string)} content

@@ -51,6 +51,7 @@ async function readAgain() {
   if (outcome.kind !== "page" || outcome.name !== document.body.dataset.page) return;
   removeStrip("lost");
   const fresh = outcome.page;
+  announce(fresh);
   for (const region of document.querySelectorAll("[data-live]")) {
     const other = fresh.querySelector(`[data-live="${region.getAttribute("data-live")}"]`);
     if (other) exchange(region, other);
@@ -58,6 +59,17 @@ async function readAgain() {
   document.body.dataset.now = fresh.body.dataset.now ?? "";
   document.body.dataset.read = String(Date.now());
   say();
+}
+
+/**
+ * Says a new state to those who do not see it change.
+ * @param {Document} fresh
+ */
+function announce(fresh) {
+  const title = (/** @type {Document} */ page) => page.querySelector(".head-title .badge")?.textContent?.trim();
+  const [before, after] = [title(document), title(fresh)];
+  const place = document.getElementById("announce");
+  if (place && after && before !== after) place.textContent = `${document.querySelector("h1")?.textContent?.trim()}: ${after}`;
 }
 
 /**

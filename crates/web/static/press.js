@@ -58,6 +58,16 @@ function progress(operation) {
 }
 
 /**
+ * The same in one word for the button, which keeps its width.
+ * @param {string} word
+ * @param {any} operation
+ */
+function share(word, operation) {
+  const phase = (operation.phases ?? []).find((/** @type {any} */ each) => each.state === "running");
+  return phase && phase.total > 0 ? `${word} ${Math.floor((100 * phase.done) / phase.total)} %` : word;
+}
+
+/**
  * @param {Element} group
  * @param {any} operation
  */
@@ -74,11 +84,12 @@ function end(group, operation) {
 /**
  * Follows an operation until it is over.
  * @param {Element} group
- * @param {HTMLButtonElement} button
+ * @param {(words: string) => void} label
+ * @param {string} word
  * @param {any} operation
  * @param {string} first what to say about how it was accepted
  */
-async function follow(group, button, operation, first) {
+async function follow(group, label, word, operation, first) {
   let lost = 0;
   for (;;) {
     if (operation.final) {
@@ -89,7 +100,7 @@ async function follow(group, button, operation, first) {
     answer(group, "busy", [first || `${operation.title}: ${progress(operation)}`, first ? progress(operation) : ""].filter((line) => line), [
       element("a", { href: operation.url }, `Watch operation ${operation.id}`),
     ]);
-    button.replaceChildren(element("span", { class: "verb-busy", "aria-hidden": "true" }), progress(operation));
+    label(share(word, operation));
     await new Promise((resolve) => setTimeout(resolve, FOLLOW_EVERY_MS));
     const outcome = await call(operation.url, { background: true });
     if (outcome.kind === "data") {
@@ -109,10 +120,15 @@ async function press(form) {
   if (!button || form.dataset.busy) return;
   const field = /** @type {HTMLInputElement | null} */ (form.elements.namedItem("idempotency_key"));
   const words = button.textContent ?? "";
+  const word = BUSY[form.dataset.verb ?? ""] ?? "Working";
+  /** @param {string} text */
+  const label = (text) => button.replaceChildren(element("span", { class: "verb-busy", "aria-hidden": "true" }), text);
+  // What the button says changes; where it and its neighbours stand does not.
+  button.style.width = `${Math.ceil(button.getBoundingClientRect().width)}px`;
   form.dataset.busy = "1";
   button.disabled = true;
   button.setAttribute("aria-busy", "true");
-  button.replaceChildren(element("span", { class: "verb-busy", "aria-hidden": "true" }), BUSY[form.dataset.verb ?? ""] ?? "Working");
+  label(word);
   answer(group, "busy", ["Sent. Waiting for the answer."]);
   try {
     const fields = new URLSearchParams();
@@ -123,7 +139,7 @@ async function press(form) {
       const { operation, disposition } = outcome.data;
       const first = disposition === "already_running" ? `This already runs since ${operation.started_words}, started by ${operation.actor}.`
         : disposition === "queued" ? "Another operation runs. This one is queued and runs next." : "";
-      await follow(group, button, operation, first);
+      await follow(group, label, word, operation, first);
     } else if (outcome.kind === "problem") {
       refuse(group, outcome.problem);
     }
@@ -133,6 +149,7 @@ async function press(form) {
     delete form.dataset.busy;
     button.disabled = false;
     button.removeAttribute("aria-busy");
+    button.style.width = "";
     button.replaceChildren(words);
   }
 }

@@ -82,6 +82,7 @@ fn head(state: Badge, sentence: &str, seconds: Option<i64>, why_not: Option<&str
         state,
         age: seconds.map(|s| Age { label: "verified", when: ago(s) }),
         sentence: sentence.into(),
+        watch: None,
         csrf: "sample-token".into(),
         verbs: Verb::ALL.iter().map(|verb| form(*verb)).collect(),
         tls_unverified: false,

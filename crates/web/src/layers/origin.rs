@@ -15,10 +15,12 @@ pub enum From {
     Unsaid,
 }
 
-/// Reads the headers.
-pub fn of(settings: &WebSettings, headers: &HeaderMap) -> From {
+/// Reads the headers. `through_proxy`: a trusted proxy passed the request on and may say which host was asked for.
+pub fn of(settings: &WebSettings, headers: &HeaderMap, through_proxy: bool) -> From {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let by_origin = text("origin").map(|origin| is_ours(settings, origin, text(header::HOST.as_str())));
+    let forwarded = text("x-forwarded-host").filter(|_| through_proxy);
+    let hosts = [text(header::HOST.as_str()), forwarded];
+    let by_origin = text("origin").map(|origin| hosts.iter().any(|host| is_ours(settings, origin, *host)));
     match (text("sec-fetch-site"), by_origin) {
         (Some("same-origin" | "none"), None | Some(true)) | (None, Some(true)) => From::Here,
         (None, None) => From::Unsaid,
@@ -46,7 +48,7 @@ mod tests {
 
     fn seen(settings: &WebSettings, pairs: &[(&'static str, &'static str)]) -> From {
         let headers: HeaderMap = pairs.iter().map(|(n, v)| (n.parse().unwrap(), v.parse().unwrap())).collect();
-        of(settings, &headers)
+        of(settings, &headers, !settings.trusted_proxies.is_empty())
     }
 
     #[test]
@@ -77,6 +79,11 @@ mod tests {
         let host = ("host", "hedgerow.example.net");
         assert_eq!(seen(&tls, &[host, ("origin", "https://hedgerow.example.net")]), From::Here);
         assert_eq!(seen(&tls, &[host, ("origin", "http://hedgerow.example.net")]), From::Elsewhere);
+        let net = "10.0.0.0/8".parse().unwrap();
+        let proxied = WebSettings { trusted_proxies: vec![net], ..Default::default() };
+        let inner = [("host", "10.0.0.5:8480"), ("origin", "https://a.example"), ("x-forwarded-host", "a.example")];
+        assert_eq!(seen(&proxied, &inner), From::Here);
+        assert_eq!(seen(&tls, &inner), From::Elsewhere);
         let public = Some("https://console.example.net/".to_owned());
         let behind = WebSettings { public_url: public, ..Default::default() };
         assert_eq!(seen(&behind, &[("host", "10.0.0.5:8480"), ("origin", "https://console.example.net")]), From::Here);

@@ -94,14 +94,15 @@ fn summary(overviews: &[Overview], total: u64) -> String {
         .into_iter()
         .filter_map(|state| {
             let count = overviews.iter().filter(|overview| overview.status.state == state).count();
-            (count > 0).then(|| format!("{count} {}", state.title().to_lowercase()))
+            let word = if state == SyncState::Error { "in error".to_owned() } else { state.title().to_lowercase() };
+            (count > 0).then(|| format!("{count} {word}"))
         })
         .collect();
     match (total, overviews.len() as u64) {
         (0, _) => String::new(),
         (1, 1) => String::new(),
-        (total, shown) if shown < total => format!("{total} in all; on this page {}", parts.join(", ")),
-        (total, _) => format!("{total} in all: {}", parts.join(", ")),
+        (total, shown) if shown < total => format!("{total} fabrics; on this page {}", parts.join(", ")),
+        (total, _) => format!("{total} fabrics: {}", parts.join(", ")),
     }
 }
 

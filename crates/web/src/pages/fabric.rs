@@ -8,7 +8,7 @@ use crate::pages::operations;
 use crate::parts::derive::{self, stages, switch_badge};
 use crate::parts::head::FabricPage;
 use crate::parts::{Badge, Fact, Head, Notice, OperationRow, StageRail, Tabs, Tone, yaml};
-use crate::problem::Problem;
+use crate::problem::{Problem, capitalised};
 use crate::routes::{Needs, Route};
 use crate::state::AppState;
 use crate::url::{self, pattern};
@@ -159,14 +159,14 @@ fn notices(fabric: &Fabric, overview: &Overview, last: &[Operation]) -> Vec<Noti
         notices.push(notice);
     }
     if let (SyncState::Error, Some(code)) = (overview.status.state, overview.status.code) {
-        let mut notice = Notice::failure(code, overview.status.message.clone());
+        let mut notice = Notice::failure(code, capitalised(&overview.status.message));
         let ended = last.iter().find(|operation| operation.verb.writes() && operation.state.is_final());
         let failed = ended.filter(|operation| operation.code == Some(code));
         notice.link = failed.map(|operation| (format!("Operation {}", operation.id), url::operation(operation.id)));
         notices.push(notice);
     }
     for problem in overview.problems.iter().take(8) {
-        notices.push(Notice::failure(problem.code, problem.message.clone()));
+        notices.push(Notice::failure(problem.code, capitalised(&problem.message)));
     }
     if overview.problems.len() > 8 {
         let more = format!("{} more kinds could not be read.", overview.problems.len() - 8);
@@ -204,14 +204,15 @@ fn counts(id: i64, overview: &Overview) -> Counts {
             let count = counts.get(state).copied().unwrap_or_default();
             CountCell { count, href: (count > 0).then(|| href(kind, state.as_str())) }
         };
+        let all = CountCell { count: counts.values().sum(), href: Some(href(kind, "")) };
         CountRow {
             kind: kind.split('.').next().unwrap_or(kind).to_owned(),
             href: href(kind, ""),
-            cells: shown.iter().map(cell).collect(),
+            cells: std::iter::once(all).chain(shown.iter().map(cell)).collect(),
         }
     };
     Counts {
-        columns: shown.iter().map(|state| Badge::from(*state).word).collect(),
+        columns: std::iter::once("All".to_owned()).chain(shown.iter().map(|state| Badge::from(*state).word)).collect(),
         rows: overview.counts.iter().map(row).collect(),
     }
 }
@@ -273,10 +274,10 @@ fn facts(view: &View, fabric: &Fabric, overview: &Overview) -> Vec<Fact> {
     let at = |name: &str, at: Option<jiff::Timestamp>| Fact::at(name, at.map(|at| view.when(at)), "never");
     let commit = overview.comparison.as_ref().and_then(|comparison| comparison.commit.as_ref());
     let source = match &fabric.source {
-        Source::Local => "a local repository of Hedgerow's".to_owned(),
+        Source::Local => "a local repository, kept by Hedgerow".to_owned(),
         Source::Remote { url, .. } => url.clone(),
     };
-    let path = if fabric.path.is_empty() { "all of it".to_owned() } else { fabric.path.clone() };
+    let path = if fabric.path.is_empty() { "the whole repository".to_owned() } else { fabric.path.clone() };
     let cluster = match &fabric.cluster {
         Cluster::None => "none".to_owned(),
         Cluster::Kubeconfig => "by kubeconfig".to_owned(),

@@ -64,7 +64,7 @@ async fn run(state: &AppState, view: &View, on: &OfFabric, fields: &Fields, verb
     let OfFabric(fabric) = on;
     let wait = wait(view, verb)?;
     let user = &view.login.user;
-    let here = origin::of(&state.settings, &view.headers) == origin::From::Here;
+    let here = view.from == origin::From::Here;
     let request = Request {
         fabric_id: fabric.id,
         verb,

@@ -4,7 +4,7 @@ use super::head::{Age, FabricPage, verb_action};
 use super::stages::Weight;
 use super::{Badge, Head, Stage, Tabs, Tone, VerbForm};
 use crate::icon::Icon;
-use crate::problem::Problem;
+use crate::problem::{Problem, capitalised};
 use crate::url;
 use crate::view::View;
 use crate::when;
@@ -167,6 +167,7 @@ pub async fn head(
         state: sync_badge(overview),
         age,
         sentence: sentence(overview),
+        watch: overview.running.as_ref().or(overview.queued.first()).map(|operation| operation.id),
         csrf: view.csrf()?,
         verbs: Verb::ALL.iter().map(|verb| form(*verb)).collect(),
         tls_unverified: fabric.is_configured() && !fabric.verify_tls,
@@ -183,7 +184,7 @@ pub fn sentence(overview: &Overview) -> String {
     match status.state {
         SyncState::NotConfigured => format!("{} Enter it in Settings.", status.message),
         SyncState::NeverSynced => format!("{} Test the connection, then compare with Sync from Git.", status.message),
-        _ => status.message.clone(),
+        _ => capitalised(&status.message),
     }
 }
 

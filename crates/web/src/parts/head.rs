@@ -70,6 +70,8 @@ pub struct Head {
     pub age: Option<Age>,
     /// What is the matter, in one sentence.
     pub sentence: String,
+    /// The operation that runs or waits.
+    pub watch: Option<i64>,
     /// The session's CSRF token.
     pub csrf: String,
     /// The verbs; the primary one last.
@@ -79,14 +81,23 @@ pub struct Head {
 }
 
 impl Head {
-    fn all_blocked(&self) -> bool {
-        self.verbs.iter().all(|form| form.why_not.is_some())
+    /// Each reason why buttons cannot be pressed, once, with the element's id.
+    fn reasons(&self) -> Vec<(String, &str)> {
+        let mut reasons: Vec<(String, &str)> = Vec::new();
+        for form in &self.verbs {
+            if let Some(why) = &form.why_not
+                && !reasons.iter().any(|(_, known)| known == why)
+            {
+                reasons.push((format!("why-not-{}", form.verb), why));
+            }
+        }
+        reasons
     }
 
-    /// The element that says why a button cannot be pressed; one for all when all are blocked.
+    /// The element that says why a button cannot be pressed.
     fn why_id(&self, form: &VerbForm) -> String {
-        let verb = if self.all_blocked() { Verb::SyncToKubernetes } else { form.verb };
-        format!("why-not-{verb}")
+        let of_this = |(_, why): &&(String, &str)| Some(*why) == form.why_not.as_deref();
+        self.reasons().iter().find(of_this).map(|(id, _)| id.clone()).unwrap_or_default()
     }
 }
 
