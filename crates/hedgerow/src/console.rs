@@ -166,6 +166,6 @@ fn web_settings(settings: &Settings, tls: bool) -> WebSettings {
         tls,
         trusted_proxies: settings.trusted_proxies.clone(),
         public_url: settings.public_url.as_ref().map(|url| url.origin()),
-        ..WebSettings::default()
+        allow_file: settings.source_allow_file,
     }
 }

@@ -113,7 +113,7 @@ settings! {
         session_idle: Duration = "session.idle", "1h";
         /// A session ends this long after its login, used or not.
         session_absolute: Duration = "session.absolute", "12h";
-        /// A page warns this long before its session ends.
+        /// A page warns this long before its session ends. Must be shorter than `session.idle` when it is set.
         session_warn_before: Duration = "session.warn_before", "5m";
     }
     "Source" {
@@ -137,8 +137,6 @@ settings! {
         compare_freshness: Duration = "compare.freshness", "180s";
     }
     "Operations" {
-        /// An operation that is not done by then ends as timed out. It is the default for new fabrics; each fabric has its own.
-        operation_deadline: Duration = "operation.deadline", "15m";
         /// A running operation renews its lease; when its process dies, the operation counts as interrupted after this time.
         operation_lease: Duration = "operation.lease", "15s";
         /// How long a sync follows the switches after the cluster holds everything. What they have not applied by then stays submitted or pending, and is followed by the background comparison.
@@ -191,11 +189,11 @@ impl Settings {
             ("session.idle", self.session_idle, "session.absolute", self.session_absolute),
             ("session.warn_before", self.session_warn_before, "session.idle", self.session_idle),
             ("compare.interval", self.compare_interval, "compare.freshness", self.compare_freshness),
-            ("operation.lease", self.operation_lease, "operation.deadline", self.operation_deadline),
-            ("rollout.wait", self.rollout_wait, "operation.deadline", self.operation_deadline),
         ];
         for (lesser, short, greater, long) in ordered {
-            if short >= long {
+            // A short idle limit must not ask for a word about the warning, which is cut to fit it.
+            let is_cut = lesser == "session.warn_before" && layers.is_default(lesser);
+            if short >= long && !is_cut {
                 let text = format!(
                     "'{lesser}' is {} and must be shorter than '{greater}', which is {}",
                     short.show(),
@@ -259,6 +257,14 @@ mod tests {
         let layers = Layers::default().with_flag("--tls-cert", "tls.cert", "/etc/tls/chain.pem".to_owned());
         let text = Settings::load(&layers).unwrap_err().to_string();
         assert!(text.contains("--tls-cert") && text.contains("'tls.key' is not"), "{text}");
+    }
+
+    #[test]
+    fn a_short_idle_limit_needs_no_word_about_the_warning() {
+        let idle = Layers::default().with_flag("--set", "session.idle", "3s".to_owned());
+        Settings::load(&idle).unwrap();
+        let text = Settings::load(&idle.with_flag("--set", "session.warn_before", "3s".to_owned())).unwrap_err();
+        assert!(text.to_string().contains("'session.warn_before' is 3s"), "{text}");
     }
 
     #[test]

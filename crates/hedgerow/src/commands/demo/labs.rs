@@ -3,7 +3,7 @@
 
 use crate::private_file;
 use anyhow::Context as _;
-use lab::demo::{self, DemoFabric};
+use lab::demo::{self, DemoFabric, Seed};
 use lab::{AgentTimings, Identity, Lab, Options};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,10 +60,27 @@ impl Cluster {
         let kubeconfig = folder.join(format!("{}.kubeconfig", fabric.name));
         private_file::write(&kubeconfig, lab.kubeconfig().as_bytes())?;
         let cluster = Self { fabric, lab, kubeconfig };
-        let Some(installed) = cluster.fabric.seeds.first() else { return Ok(cluster) };
-        cluster.lab.load(installed.objects.iter().cloned(), installed.manager).context("cannot fill the lab")?;
+        cluster.load(|seed| !is_by_hand(seed))?;
         Ok(cluster)
     }
+
+    /// Lets people at it: what was changed with kubectl.
+    pub(super) fn drift(&self) -> anyhow::Result<()> {
+        self.load(is_by_hand)
+    }
+
+    fn load(&self, which: impl Fn(&Seed) -> bool) -> anyhow::Result<()> {
+        let seeds = self.fabric.seeds.iter().filter(|seed| which(seed));
+        seeds
+            .into_iter()
+            .try_for_each(|seed| self.lab.load(seed.objects.iter().cloned(), seed.manager))
+            .with_context(|| format!("cannot fill the lab of {}", self.fabric.name))
+    }
+}
+
+/// Whether a person wrote it, not the installer.
+fn is_by_hand(seed: &Seed) -> bool {
+    seed.manager.starts_with("kubectl")
 }
 
 /// The identity of an earlier start, or a new one.
@@ -77,5 +94,18 @@ fn identity(path: &Path) -> anyhow::Result<Identity> {
             Ok(identity)
         }
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seeds_of_east_are_of_both_sorts() {
+        let east = demo::east();
+        let (by_hand, installed): (Vec<_>, Vec<_>) = east.seeds.iter().partition(|seed| is_by_hand(seed));
+        assert!(!by_hand.is_empty() && installed.iter().any(|seed| seed.objects.iter().any(|o| o["kind"] == "VPC")));
+        assert!(!demo::west().seeds.iter().any(is_by_hand), "nobody was at the cluster of west");
     }
 }

@@ -25,9 +25,7 @@ pub(super) async fn tell(engine: &Engine, labs: &Labs, fabrics: &Fabrics) -> any
         operate(engine, east, Verb::SyncFromGit).await?;
         labs.east.lab.delete(DELETED.0, "default", DELETED.1).context("cannot delete an object of the lab of east")?;
     }
-    for seed in labs.east.fabric.seeds.iter().skip(1) {
-        labs.east.lab.load(seed.objects.iter().cloned(), seed.manager).context("cannot change the lab of east")?;
-    }
+    labs.east.drift()?;
     agents_are_done(&[&labs.east.lab, &labs.west.lab]).await;
     let looks =
         [(fabrics.east, Verb::SyncFromFabric), (fabrics.west, Verb::SyncFromGit), (fabrics.north, Verb::SyncFromGit)];
