@@ -91,7 +91,7 @@ settings! {
         data: PathBuf = "data", "~/.local/share/hedgerow";
         /// Address under which users reach the console, when it is not the one that it listens on, as behind a proxy. A form that comes from another origin is refused.
         public_url: Option<PublicUrl> = "public_url", "";
-        /// Proxies in front of the console. Their `X-Forwarded-For` and `X-Forwarded-Proto` are believed, nobody else's, and plain HTTP is served to them beyond loopback.
+        /// Proxies in front of the console. Their `X-Forwarded-For` and `X-Forwarded-Host` are believed, nobody else's, and plain HTTP is served to them beyond loopback.
         trusted_proxies: Vec<IpNet> = "trusted_proxies", "";
         /// How long running requests may take to end after SIGTERM or Ctrl-C.
         shutdown_grace: Duration = "shutdown.grace", "10s";

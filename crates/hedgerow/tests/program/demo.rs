@@ -1,61 +1,12 @@
 //! `hedgerow demo`: ready means that the pages tell the truth, and a second start goes on where the first one ended.
 
 use crate::lab::names;
-use crate::running::{PATIENCE, Running, assert_done, program, run, stderr};
-use serde_json::Value;
+use crate::running::{Running, assert_done, program, run, stderr};
+use crate::visitor::Visitor;
 use std::path::Path;
 
 fn demo(home: &Path, extra: &[&str]) -> Running {
     Running::start(program(home, &[&["demo", "--json"], extra].concat()))
-}
-
-/// A browser without script: keeps cookies, follows no redirect.
-struct Visitor {
-    client: reqwest::Client,
-    url: String,
-    cookies: Vec<String>,
-}
-
-impl Visitor {
-    fn of(ready: &Value) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE);
-        let url = ready["url"].as_str().unwrap().trim_end_matches('/').to_owned();
-        Self { client: builder.build().unwrap(), url, cookies: Vec::new() }
-    }
-
-    fn keep(&mut self, answer: &reqwest::Response) {
-        for cookie in answer.headers().get_all("set-cookie") {
-            let pair = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
-            let name = pair.split('=').next().unwrap().to_owned();
-            self.cookies.retain(|kept| !kept.starts_with(&format!("{name}=")));
-            self.cookies.push(pair);
-        }
-    }
-
-    async fn page(&mut self, path: &str) -> String {
-        let get = self.client.get(format!("{}{path}", self.url)).header("cookie", self.cookies.join("; "));
-        let answer = get.header("accept", "text/html").header("sec-fetch-mode", "navigate").send().await.unwrap();
-        assert_eq!(answer.status(), 200, "{path}");
-        self.keep(&answer);
-        answer.text().await.unwrap()
-    }
-
-    /// By the form, with the token that stands in it.
-    async fn log_in(&mut self, ready: &Value) {
-        let form = self.page("/login/").await;
-        let token = form.split("name=\"csrfmiddlewaretoken\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-        let fields = [
-            ("username", ready["username"].as_str().unwrap()),
-            ("password", ready["password"].as_str().unwrap()),
-            ("csrfmiddlewaretoken", token),
-        ];
-        let post = self.client.post(format!("{}/login/", self.url)).form(&fields);
-        let post = post.header("cookie", self.cookies.join("; ")).header("origin", &self.url);
-        let answer = post.send().await.unwrap();
-        assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
-        self.keep(&answer);
-    }
 }
 
 #[tokio::test]
@@ -67,7 +18,7 @@ async fn one_line_says_all_that_is_needed_and_the_first_page_is_true() {
     assert_eq!(keys, ["url", "username", "password", "kubeconfig"]);
 
     let mut visitor = Visitor::of(&ready);
-    visitor.log_in(&ready).await;
+    assert_eq!(visitor.log_in(&ready).await, 303);
     let dashboard = visitor.page("/").await;
     for expected in ["east", "Out of sync", "west", "In sync", "north", "Error"] {
         assert!(dashboard.contains(expected), "{expected} is missing on the dashboard");
@@ -107,7 +58,7 @@ async fn a_second_start_on_the_same_folder_goes_on() {
     let after = second.json();
     assert_eq!((&after["username"], &after["password"]), (&before["username"], &before["password"]));
     let mut visitor = Visitor::of(&after);
-    visitor.log_in(&after).await;
+    assert_eq!(visitor.log_in(&after).await, 303);
     let dashboard = visitor.page("/").await;
     for fabric in ["/fabrics/1/", "/fabrics/2/", "/fabrics/3/"] {
         assert!(dashboard.contains(fabric), "{fabric} is missing");

@@ -10,3 +10,4 @@ mod running;
 mod serving;
 mod settings;
 mod users;
+mod visitor;

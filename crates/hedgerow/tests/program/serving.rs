@@ -1,6 +1,7 @@
 //! `hedgerow serve`: the first start, the address, the lock, TLS, and a clean end.
 
 use crate::running::{PATIENCE, Running, assert_done, program, run, run_with_input, stderr, stdout};
+use crate::visitor::Visitor;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -45,6 +46,26 @@ async fn the_first_start_prints_the_password_once() {
     let ready = second.json();
     assert_eq!((&ready["username"], &ready["password"]), (&serde_json::Value::Null, &serde_json::Value::Null));
     assert_eq!(second.stop("-INT").0.code(), Some(0), "{}", second.errors());
+}
+
+#[tokio::test]
+async fn a_password_from_the_command_line_counts_at_once_and_ends_the_sessions() {
+    let home = tempfile::tempdir().unwrap();
+    let mut server = serve(home.path(), &["--json"]);
+    let ready = server.json();
+    let mut visitor = Visitor::of(&ready);
+    assert_eq!(visitor.log_in(&ready).await, 303);
+    assert_eq!(visitor.get("/").await.status(), 200);
+
+    let set = ["user", "set-password", "admin", "--password-stdin", "--data", "data"];
+    let output = run_with_input(home.path(), &set, "trellis-moth-92\n");
+    assert_done(&output);
+    assert!(stdout(&output).contains("ended 1 session"), "{}", stdout(&output));
+
+    assert_eq!(visitor.get("/").await.status(), 303, "the session goes on");
+    assert_eq!(Visitor::of(&ready).log_in(&ready).await, 401, "the old password is still good");
+    assert_eq!(Visitor::of(&ready).log_in_as("admin", "trellis-moth-92").await, 303);
+    server.stop("-TERM");
 }
 
 #[test]
