@@ -4,7 +4,7 @@
 use crate::row::Columns;
 use crate::sql::args;
 use crate::statements::sessions::*;
-use crate::{Error, Result, Store, commit};
+use crate::{Result, Store, commit};
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use std::fmt;
@@ -232,11 +232,5 @@ impl<'a> Sessions<'a> {
         let rows = PURGE.run(&mut tx, args![before]).await?;
         commit(tx, PURGE.doing).await?;
         Ok(rows)
-    }
-}
-
-impl From<Error> for model::Code {
-    fn from(error: Error) -> Self {
-        error.code()
     }
 }
