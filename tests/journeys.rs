@@ -2,8 +2,12 @@
 //! a real Git server. A file's name says the seam that it goes through: `http_` a browser without script, `browser_`
 //! Chromium. Lessons of `docs/concepts` carry their number in the test's name.
 
+#[path = "crawl.rs"]
+mod crawl;
 #[path = "world.rs"]
 mod world;
 
 mod http_cluster_lessons;
 mod http_main_job;
+mod http_page_lessons;
+mod http_session_lessons;
