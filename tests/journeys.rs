@@ -7,6 +7,10 @@ mod crawl;
 #[path = "world.rs"]
 mod world;
 
+mod browser_main_job;
+mod browser_pages;
+mod browser_presses;
+mod browser_tab;
 mod http_cluster_lessons;
 mod http_main_job;
 mod http_page_lessons;

@@ -74,8 +74,8 @@ impl Fabric {
         Self::add_with(&[]).await
     }
 
-    /// The same, with other values in some fields of the form.
-    pub async fn add_with(fields: &[(&str, &str)]) -> Result<Self> {
+    /// A namespace and a remote repository, and what a form needs in order to make a fabric of them.
+    pub async fn place() -> Result<(String, Vec<(&'static str, String)>)> {
         let world = world().await;
         let name = format!("fabric-{}-{}", std::process::id(), FABRICS.fetch_add(1, Ordering::Relaxed));
         world
@@ -85,20 +85,26 @@ impl Fabric {
             .await?;
         world.git.create_repo(&name).await?;
         world.git.commit(&name, "main", &[("README.md", Some("Manifests."))], "Begin").await?;
-        let mut user = world.admin().await?;
-        let kubeconfig = world.plane.kubeconfig_admin();
-        let url = world.git.url(&name);
-        let mut all: Vec<(&str, &str)> = vec![
-            ("name", &name),
-            ("kubeconfig", &kubeconfig),
-            ("namespace", &name),
-            ("source_url", &url),
-            ("cluster_kind", "kubeconfig"),
-            ("branch", "main"),
-            ("credential_kind", "token"),
-            ("source_username", "hedgerow"),
-            ("source_token", "git-token-1"),
+        let fields = vec![
+            ("name", name.clone()),
+            ("kubeconfig", world.plane.kubeconfig_admin()),
+            ("namespace", name.clone()),
+            ("source_url", world.git.url(&name)),
+            ("cluster_kind", "kubeconfig".to_owned()),
+            ("branch", "main".to_owned()),
+            ("credential_kind", "token".to_owned()),
+            ("source_username", "hedgerow".to_owned()),
+            ("source_token", "git-token-1".to_owned()),
         ];
+        Ok((name, fields))
+    }
+
+    /// The same, with other values in some fields of the form.
+    pub async fn add_with(fields: &[(&str, &str)]) -> Result<Self> {
+        let world = world().await;
+        let (name, own) = Self::place().await?;
+        let mut user = world.admin().await?;
+        let mut all: Vec<(&str, &str)> = own.iter().map(|(field, value)| (*field, value.as_str())).collect();
         for (field, value) in fields {
             all.retain(|(known, _)| known != field);
             all.push((field, value));

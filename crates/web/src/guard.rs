@@ -9,7 +9,8 @@ use crate::layers::{client, cookies, origin};
 use crate::problem::{Again, Problem};
 use crate::routes::{Kind, Needs, RouteInfo};
 use crate::state::AppState;
-use auth::{Access, Actor, Authenticated, SessionError};
+use crate::when;
+use auth::{Access, Actor, Authenticated, SessionDenied, SessionError};
 use axum::RequestExt;
 use axum::body::{Body, Bytes};
 use axum::extract::{RawPathParams, Request, State};
@@ -87,12 +88,25 @@ async fn admit(guard: &Guard, mut request: Request, told: &mut attempts::Told) -
     Ok(request)
 }
 
+/// Why nobody is logged in, with the limit that was reached.
+pub fn why_denied(state: &AppState, denied: &SessionDenied) -> String {
+    let limits = state.sessions.limits();
+    let span = |limit| when::span(jiff::SignedDuration::try_from(limit).unwrap_or(jiff::SignedDuration::MAX));
+    match denied.code {
+        Code::SessionIdleExpired => format!("Your session ended because it was not used for {}.", span(limits.idle)),
+        Code::SessionAbsoluteExpired => {
+            format!("Your session ended because none lasts longer than {}.", span(limits.absolute))
+        }
+        _ => denied.sentence().to_owned(),
+    }
+}
+
 /// Who is logged in, or why nobody is.
 pub async fn session(state: &AppState, headers: &HeaderMap, activity: bool) -> Result<Login, Problem> {
     let cookie = cookies::session(&state.settings, headers);
     let Authenticated { session, user } = match state.sessions.authenticate(cookie, activity).await {
         Ok(authenticated) => authenticated,
-        Err(SessionError::Denied(denied)) => return Err(Problem::new(denied.code, denied.sentence())),
+        Err(SessionError::Denied(denied)) => return Err(Problem::new(denied.code, why_denied(state, &denied))),
         Err(SessionError::Store(error)) => return Err(error.into()),
     };
     let actor = Actor::of_user(&state.store, &user).await?;

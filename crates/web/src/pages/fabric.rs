@@ -20,7 +20,9 @@ use axum::extract::State;
 use axum::response::Response;
 use engine::Overview;
 use http::StatusCode;
+use model::Code;
 use model::compare::ObjectState;
+use model::operation::{OperationState, Verb};
 use model::rollout::{AgentKind, SwitchState};
 use model::status::{SyncState, short};
 use std::cmp::Reverse;
@@ -165,7 +167,11 @@ fn notices(fabric: &Fabric, overview: &Overview, last: &[Operation]) -> Vec<Noti
         notice.link = failed.map(|operation| (format!("Operation {}", operation.id), url::operation(operation.id)));
         notices.push(notice);
     }
-    for problem in overview.problems.iter().take(8) {
+    let told = overview.status.code.filter(|_| overview.status.state == SyncState::Error);
+    notices.extend(failed_reading(last, told));
+    // What the status says already is not said again.
+    let said = |problem: &&engine::Problem| told == Some(problem.code) && problem.message == overview.status.message;
+    for problem in overview.problems.iter().filter(|problem| !said(problem)).take(8) {
         notices.push(Notice::failure(problem.code, capitalised(&problem.message)));
     }
     if overview.problems.len() > 8 {
@@ -178,6 +184,20 @@ fn notices(fabric: &Fabric, overview: &Overview, last: &[Operation]) -> Vec<Noti
         notices.push(Notice::new(Tone::Bad, "The last connection test failed.", message.clone(), ""));
     }
     notices
+}
+
+/// A reading on request that failed, until the next operation that reads the same ends, unless the status tells it.
+fn failed_reading(last: &[Operation], told: Option<Code>) -> Option<Notice> {
+    [Verb::SyncFromGit, Verb::SyncFromFabric].into_iter().find_map(|verb| {
+        let reads = |operation: &&Operation| operation.verb == verb || operation.verb.writes();
+        let newest = last.iter().filter(reads).find(|operation| operation.state.is_final())?;
+        let failed = matches!(newest.state, OperationState::Failed | OperationState::TimedOut) && newest.verb == verb;
+        let code = newest.code.filter(|code| failed && told != Some(*code))?;
+        let mut notice = Notice::failure(code, format!("The last {} did not succeed.", verb.title()));
+        notice.why = capitalised(&newest.message);
+        notice.link = Some((format!("Operation {}", newest.id), url::operation(newest.id)));
+        Some(notice)
+    })
 }
 
 fn differs_empty(overview: &Overview) -> String {
@@ -284,12 +304,16 @@ fn facts(view: &View, fabric: &Fabric, overview: &Overview) -> Vec<Fact> {
         Cluster::Endpoint { server, .. } => server.clone(),
     };
     let mut facts = vec![
-        at("Last comparison", overview.last_comparison),
+        at("Last comparison", overview.comparison.as_ref().map(|comparison| comparison.observed_at)),
         at("Last sync, any outcome", overview.last_attempt),
         at("Last sync that was verified", overview.last_success),
         at("Last fetch from Git on request", overview.last_git_success),
         at("Last connection check", overview.last_connection_check),
     ];
+    // One that could not read the cluster proves nothing about it: it stands apart.
+    if overview.last_comparison > overview.comparison.as_ref().map(|comparison| comparison.observed_at) {
+        facts.insert(1, at("Last one tried, without result", overview.last_comparison));
+    }
     if let Some(commit) = commit {
         facts.push(Fact::new(
             "Commit compared",

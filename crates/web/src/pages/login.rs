@@ -2,6 +2,7 @@
 
 use crate::extract::{Fields, Login};
 use crate::frame::Bare;
+use crate::guard;
 use crate::icon::Icon;
 use crate::layers::classify::{Asked, wants_json};
 use crate::layers::{client, cookies};
@@ -47,7 +48,7 @@ async fn show(State(state): State<AppState>, headers: HeaderMap, uri: Uri) -> Re
         Err(SessionError::Denied(denied)) if denied.reason.is_some() => {
             let mut notice = Notice::new(
                 Tone::Off,
-                denied.sentence(),
+                guard::why_denied(&state, &denied),
                 "",
                 "Log in again; you come back to the page where you were.",
             );

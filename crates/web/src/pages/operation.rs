@@ -170,8 +170,11 @@ fn cancel_button(operation: &Operation, may: bool) -> Option<Cancel> {
 
 fn notices(operation: &Operation) -> Vec<Notice> {
     let Some(code) = code(operation).filter(|_| operation.state.is_final()) else { return Vec::new() };
-    let about = operation.error_object.as_ref().map(|object| format!("{object}: ")).unwrap_or_default();
-    let mut notice = Notice::failure(code, format!("{about}{}", failure(operation).message));
+    let message = failure(operation).message.clone();
+    // Some messages name the object themselves.
+    let about = operation.error_object.as_ref().map(|object| format!("{object}: "));
+    let about = about.filter(|about| !message.starts_with(about)).unwrap_or_default();
+    let mut notice = Notice::failure(code, format!("{about}{message}"));
     notice.request_id = Some(operation.request_id.clone()).filter(|id| !id.is_empty());
     vec![notice]
 }
