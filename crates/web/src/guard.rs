@@ -93,7 +93,9 @@ pub fn why_denied(state: &AppState, denied: &SessionDenied) -> String {
     let limits = state.sessions.limits();
     let span = |limit| when::span(jiff::SignedDuration::try_from(limit).unwrap_or(jiff::SignedDuration::MAX));
     match denied.code {
-        Code::SessionIdleExpired => format!("Your session ended because it was not used for {}.", span(limits.idle)),
+        Code::SessionIdleExpired => {
+            format!("Your session ended because it was not used for some time; the limit is {}.", span(limits.idle))
+        }
         Code::SessionAbsoluteExpired => {
             format!("Your session ended because none lasts longer than {}.", span(limits.absolute))
         }
