@@ -68,6 +68,10 @@ impl Repository {
         if let Err((trouble, error)) = self.talk(&self.git, remote, address, talk, deadline).await {
             // What was broken off is of no use, and may be large.
             lock.tidy(&self.git.repository).map_err(|e| Error::disk("Clearing the repository", &e))?;
+            // The pack may have been complete when the watch saw its size; no branch leads to it.
+            if folder_bytes(&packs(&self.git.repository)) > self.size_limit {
+                self.clear(&lock, deadline).await?;
+            }
             return Err(match trouble {
                 Trouble::NoBranch => self.missing_branch(remote, address, deadline).await,
                 _ => error,
@@ -93,6 +97,11 @@ impl Repository {
             None => update.args(["-d", &self.reference]),
         };
         update.run(Instant::now() + LOCAL).await?;
+        self.clear(lock, deadline).await
+    }
+
+    /// Removes what no branch leads to.
+    async fn clear(&self, lock: &Lock, deadline: Instant) -> Result<(), Error> {
         let gc = self.git.call("gc", "Clearing the repository").args(["--prune=now", "--quiet"]).stdin(lock.held()?);
         gc.run(deadline.max(Instant::now() + TIDY)).await.map(drop)
     }
