@@ -177,6 +177,17 @@ impl Error {
         self.0.kind.is_transient()
     }
 
+    /// The same where every Kubernetes API has an answer: what has none there is another server, or another path of it.
+    pub(crate) fn without_api(self) -> Self {
+        if self.0.kind != ErrorKind::NotFound {
+            return self;
+        }
+        self.with(|e| {
+            e.kind = ErrorKind::Protocol;
+            e.message = "No Kubernetes API answers at this address (404); check the address and its path.".to_owned();
+        })
+    }
+
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Failure)) -> Self {
         change(&mut self.0);
         self

@@ -56,7 +56,7 @@ impl Cluster {
     /// What the server runs, and how fast it answers.
     pub async fn version(&self) -> Result<ServerVersion, Error> {
         let call = Call::get("ask for the version", "/version");
-        let answer = self.call(&call).await?;
+        let answer = self.call(&call).await.map_err(Error::without_api)?;
         let (latency, http) = (answer.took, format!("{:?}", answer.version));
         let said: VersionAnswer = answer.decode(&call.operation).await?;
         Ok(ServerVersion { git_version: said.git_version, platform: said.platform, latency, http })

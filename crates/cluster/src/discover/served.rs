@@ -54,7 +54,7 @@ impl Cluster {
     /// Kinds of Hedgehog's groups, each in the version that the server prefers, without columns and schemas yet.
     pub(super) async fn served(&self) -> Result<Found, Error> {
         let call = Call::get("discover the API groups", "/apis").accepting(AGGREGATED);
-        let answer: Value = self.fetch(&call).await?;
+        let answer: Value = self.fetch(&call).await.map_err(Error::without_api)?;
         let unusable = || {
             Error::new(ErrorKind::Protocol, &call.operation, "The answer is no list of API groups; check the address.")
         };

@@ -66,10 +66,25 @@ fn from_status(operation: &str, status: StatusCode, said: &Status) -> Error {
     } else {
         by_status(status, said)
     };
-    Error::new(kind, operation, message).with(|e| {
+    Error::new(kind, operation, sentence(kind, message)).with(|e| {
         e.webhook = denied_by.or(called);
         e.causes = causes(said);
     })
+}
+
+/// The server's words, with what they leave out where they are one bare word.
+fn sentence(kind: ErrorKind, message: String) -> String {
+    match kind {
+        ErrorKind::Unauthorized => format!(
+            "The API server does not accept the credentials ({message}): they have expired, were revoked, or are of \
+             another cluster."
+        ),
+        ErrorKind::Forbidden => match message.strip_prefix("forbidden: ") {
+            Some(who) => format!("The API server forbids it: {who}"),
+            None => message,
+        },
+        _ => message,
+    }
 }
 
 fn by_status(status: StatusCode, said: &Status) -> ErrorKind {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 async fn each_obstacle_has_its_outcome() {
     let login = |_| async { text(200, "text/html", "<title>Sign in</title>") };
     let unauthorized = |_| async { status(401, "Unauthorized", "Unauthorized") };
+    let nowhere = |_| async { text(404, "text/plain", "404 page not found") };
     let broken = |_| async { status(500, "InternalError", "etcd is gone") };
     let page = Server::start(login).await;
     let closed =
@@ -19,6 +20,7 @@ async fn each_obstacle_has_its_outcome() {
     let table = [
         (page.cluster(), Outcome::NotKubernetes, Code::ConnectionFailed),
         (Server::start(unauthorized).await.cluster(), Outcome::Unauthorized, Code::KubernetesUnauthorized),
+        (Server::start(nowhere).await.cluster(), Outcome::NotKubernetes, Code::ConnectionFailed),
         (Server::start(broken).await.cluster(), Outcome::Failed, Code::KubernetesUnavailable),
         (connect(&closed, &page.ca, limits()), Outcome::Unreachable, Code::ConnectionFailed),
         (
@@ -30,7 +32,8 @@ async fn each_obstacle_has_its_outcome() {
     for (cluster, outcome, code) in table {
         let report = cluster.test("default").await;
         assert_eq!((report.outcome, report.code), (outcome, Some(code)), "{}", report.message);
-        assert!(!report.message.is_empty() && !report.can_read && !report.can_write);
+        assert!(report.message.contains(' '), "a sentence, no bare word: {}", report.message);
+        assert!(!report.can_read && !report.can_write);
         assert!(!serde_json::to_string(&report).unwrap().contains("s3cr3t"));
     }
 }
