@@ -14,4 +14,3 @@ mod records;
 mod schema;
 mod scope;
 mod sessions;
-mod speed;
