@@ -21,7 +21,7 @@ pub use access::{Access, AccessError, Granted};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use csrf::{Csrf, CsrfError};
 pub use keys::{KeyError, MasterKey};
-pub use passwords::{PasswordError, Passwords, first_password};
+pub use passwords::{PASSWORD_LENGTH, PasswordError, Passwords, first_password};
 pub use permissions::{Action, Actor, Denied, ObjectType, UserActor};
 pub use sealing::{Place, SealError, Sealer};
 pub use sessions::{Authenticated, Limits, LoggedIn, LoginError, SessionDenied, SessionError, Sessions};

@@ -17,14 +17,15 @@ const LANES: u32 = 1;
 /// Each takes 19 MiB and a core for some 40 ms.
 const AT_ONCE: usize = 2;
 
-/// Shorter is guessed, longer is an attack on the server.
-const LENGTH: std::ops::RangeInclusive<usize> = 8..=1024;
+/// How many characters a password has: shorter is guessed, longer is an attack on the server. The one place that says
+/// so; who asks for a password asks here.
+pub const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 10..=1024;
 
 /// Why a password was not hashed or compared.
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
     /// Too short or too long.
-    #[error("a password has {} to {} characters", LENGTH.start(), LENGTH.end())]
+    #[error("a password has {} to {} characters", PASSWORD_LENGTH.start(), PASSWORD_LENGTH.end())]
     Length,
     /// A defect, or no memory.
     #[error("the password could not be hashed: {0}")]
@@ -68,7 +69,7 @@ fn verify_now(password: &str, hash: &str) -> Result<bool, PasswordError> {
 impl Passwords {
     /// Hashes a new password, in PHC format.
     pub async fn hash(&self, password: SecretString) -> Result<String, PasswordError> {
-        if !LENGTH.contains(&password.expose_secret().chars().count()) {
+        if !PASSWORD_LENGTH.contains(&password.expose_secret().chars().count()) {
             return Err(PasswordError::Length);
         }
         self.in_turn(move |_| hash_now(password.expose_secret())).await
@@ -77,7 +78,7 @@ impl Passwords {
     /// Compares a password with a stored hash. Without one, because there is no such user, it compares with one that
     /// nothing equals, and takes as long.
     pub async fn verify(&self, password: SecretString, stored: Option<String>) -> Result<bool, PasswordError> {
-        if password.expose_secret().len() > 4 * LENGTH.end() {
+        if password.expose_secret().len() > 4 * PASSWORD_LENGTH.end() {
             return Ok(false);
         }
         self.in_turn(move |nobody| match stored {
@@ -177,8 +178,12 @@ mod tests {
     #[tokio::test]
     async fn lengths_are_limited() {
         let passwords = Passwords::default();
-        for bad in ["1234567".to_owned(), "x".repeat(1025)] {
+        for bad in ["123456789".to_owned(), "x".repeat(1025)] {
             assert!(matches!(passwords.hash(SecretString::from(bad)).await, Err(PasswordError::Length)));
+        }
+        // Characters count, not bytes.
+        for good in ["ž".repeat(10), "1234567890".to_owned()] {
+            passwords.hash(SecretString::from(good)).await.unwrap();
         }
     }
 

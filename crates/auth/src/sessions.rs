@@ -22,15 +22,26 @@ pub struct Limits {
     pub idle: Duration,
     /// With activity.
     pub absolute: Duration,
+    /// How long before its end a session's page says so.
+    pub warn_before: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { idle: Duration::from_secs(3600), absolute: Duration::from_secs(12 * 3600) }
+        Self { idle: Duration::from_secs(3600), absolute: Duration::from_secs(12 * 3600), warn_before: WARN_BEFORE }
     }
 }
 
+/// How long before its end a page warns, unless somebody says otherwise.
+const WARN_BEFORE: Duration = Duration::from_secs(300);
+
 impl Limits {
+    /// How long before the end a page warns: never more than half of the idle limit, or a page would begin with the
+    /// warning.
+    pub fn warning(&self) -> Duration {
+        self.warn_before.min(self.idle / 2)
+    }
+
     /// How often activity is written: once a minute, and often enough for short limits.
     fn touch_every(&self) -> Duration {
         (self.idle / 20).min(Duration::from_secs(60))

@@ -102,7 +102,7 @@ impl Shared {
 
     /// Where a fabric's repository lives.
     pub(crate) fn source_dir(&self, fabric_id: i64) -> PathBuf {
-        self.settings.data_dir.join("sources").join(format!("fabric-{fabric_id}.git"))
+        crate::settings::source_dir(&self.settings.data_dir, fabric_id)
     }
 
     async fn source_config(&self, fabric: &Fabric) -> Result<source::Config, Error> {

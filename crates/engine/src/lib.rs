@@ -25,7 +25,7 @@ pub use events::Event;
 pub use observing::Problem;
 pub use overview::{Overview, SwitchRow};
 pub use server_view::ServerView;
-pub use settings::Settings;
+pub use settings::{Settings, source_dir};
 
 use model::operation::{Trigger, Verb};
 use secrecy::SecretString;

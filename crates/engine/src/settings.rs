@@ -1,7 +1,12 @@
 //! What an engine may be told: intervals, limits and where it keeps its repositories.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Where a fabric's repository lives in the data folder. Who fills one before its first use asks here, too.
+pub fn source_dir(data_dir: &Path, fabric_id: i64) -> PathBuf {
+    data_dir.join("sources").join(format!("fabric-{fabric_id}.git"))
+}
 
 /// Settings of an engine. `hedgerow config` shows them with their origin.
 #[derive(Debug, Clone)]

@@ -60,7 +60,7 @@ async fn sync_makes_the_cluster_equal_and_sees_what_changed_there() {
         Arc::new(|_, _, sealed| Ok(SecretString::from(String::from_utf8(sealed.0.clone()).unwrap())));
 
     let repository = source::Repository::open(
-        &folder.path().join("sources").join(format!("fabric-{id}.git")),
+        &engine::source_dir(folder.path(), id),
         source::Config { remote: None, branch: "main".into(), path: String::new(), allow_file: false },
     )
     .await

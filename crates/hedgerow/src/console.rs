@@ -8,11 +8,13 @@ use anyhow::Context as _;
 use auth::{Clock, Limits, MasterKey, Passwords, Place, Sealer, Sessions, SystemClock, ThrottleLimits};
 use axum::Router;
 use engine::Engine;
+use jiff::SignedDuration;
 use secrecy::SecretString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{NewUser, Sealed, Store, Unique};
+use tokio_util::sync::CancellationToken;
 use web::{AppState, WebSettings};
 
 /// Name of the first administrator.
@@ -23,6 +25,9 @@ const KEY_FILE: &str = "secret.key";
 
 /// How often what nobody needs any more is removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+
+/// How long an attempt is kept: long enough to answer who tried what in the quarter before.
+const ATTEMPTS_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Data folder, database and key, open; nothing runs yet.
 pub(crate) struct Opened {
@@ -81,8 +86,14 @@ pub(crate) struct Console {
 }
 
 impl Console {
-    /// Starts the engine and makes the pages; `tls` says whether this process ends TLS itself.
-    pub(crate) async fn start(opened: Opened, settings: &Settings, tls: bool) -> anyhow::Result<Self> {
+    /// Starts the engine and makes the pages; `tls` says whether this process ends TLS itself. `stop` ends the streams of
+    /// the pages that are open, and takes the probe of readiness back.
+    pub(crate) async fn start(
+        opened: Opened,
+        settings: &Settings,
+        tls: bool,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Self> {
         let Opened { folder, store, sealer, key, lock } = opened;
         let unseal = move |fabric: i64, column: &'static str, sealed: &Sealed| {
             sealer.open(Place::fabric(column, fabric), sealed).map_err(|error| error.to_string())
@@ -96,10 +107,14 @@ impl Console {
         .await
         .context("cannot start the engine")?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let limits = Limits { idle: settings.session_idle, absolute: settings.session_absolute };
+        let limits = Limits {
+            idle: settings.session_idle,
+            absolute: settings.session_absolute,
+            warn_before: settings.session_warn_before,
+        };
         let sessions = Sessions::new(store.clone(), clock.clone(), limits, ThrottleLimits::default());
-        let housekeeping = tokio::spawn(keep_house(sessions.clone()));
-        let state = AppState::new(store, sessions, &key, engine, web_settings(settings, tls), clock);
+        let housekeeping = tokio::spawn(keep_house(store.clone(), sessions.clone()));
+        let state = AppState::new(store, sessions, &key, engine, web_settings(settings, tls), clock, stop);
         Ok(Self { state, housekeeping, _lock: lock })
     }
 
@@ -122,8 +137,8 @@ impl Console {
     }
 }
 
-/// Removes sessions that ended long ago. A failure is only noted: the next hour tries again.
-async fn keep_house(sessions: Sessions) {
+/// Removes sessions that ended and attempts that were made long ago. A failure is only noted: the next hour tries again.
+async fn keep_house(store: Store, sessions: Sessions) {
     if let Err(error) = sessions.passwords().warm_up().await {
         tracing::warn!(%error, "the hash for unknown users could not be made");
     }
@@ -132,6 +147,11 @@ async fn keep_house(sessions: Sessions) {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "old sessions were removed"),
             Err(error) => tracing::warn!(%error, "old sessions could not be removed"),
+        }
+        match store.attempts().purge(SystemClock.now() - ATTEMPTS_KEPT).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "old attempts were removed"),
+            Err(error) => tracing::warn!(%error, "old attempts could not be removed"),
         }
         tokio::time::sleep(HOUSEKEEPING).await;
     }

@@ -10,7 +10,9 @@ pub(crate) fn start(format: LogFormat, level: &LogLevel) {
     // Libraries below speak only when something is wrong, unless the setting names them.
     let quiet = if level.0.contains("sqlx=") { "" } else { ",sqlx=warn" };
     let filter = EnvFilter::builder().parse_lossy(format!("{}{quiet}", level.0));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written has nobody who could be told; telling would panic, in whatever was being logged.
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     // An error means that a logger is there already, which is as good.
     let _ = match format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).try_init(),

@@ -3,13 +3,9 @@
 
 use crate::Misuse;
 use anyhow::{Context as _, bail};
+use auth::PASSWORD_LENGTH;
 use secrecy::{ExposeSecret as _, SecretString};
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
-
-/// Shortest password, in characters.
-const SHORTEST: usize = 10;
-/// Longest password, in bytes; more is a file that was piped in by mistake.
-const LONGEST: usize = 1024;
 
 /// What stands at the top of every list of leaked passwords, from ten characters on, without its decoration: upper and
 /// lower case, and digits and signs at the end, are ignored when a password is looked up.
@@ -118,11 +114,13 @@ pub(crate) fn take(user: &str, from_stdin: bool) -> anyhow::Result<SecretString>
 
 /// Whether a password is good enough; the error says what to do.
 pub(crate) fn check(user: &str, password: &str) -> Result<(), String> {
-    if password.chars().count() < SHORTEST {
-        return Err(format!("the password is shorter than {SHORTEST} characters; choose a longer one"));
+    let (shortest, longest) = PASSWORD_LENGTH.into_inner();
+    let length = password.chars().count();
+    if length < shortest {
+        return Err(format!("the password is shorter than {shortest} characters; choose a longer one"));
     }
-    if password.len() > LONGEST {
-        return Err(format!("the password is longer than {LONGEST} bytes; choose a shorter one"));
+    if length > longest {
+        return Err(format!("the password is longer than {longest} characters; choose a shorter one"));
     }
     if password.chars().any(char::is_control) {
         return Err("the password holds a control character; choose one that can be typed".to_owned());
@@ -154,7 +152,8 @@ fn is_a_row(text: &str) -> bool {
 
 fn from_standard_input() -> anyhow::Result<SecretString> {
     let mut line = String::new();
-    let limit = u64::try_from(LONGEST + 2).unwrap_or(u64::MAX);
+    // More is a file that was piped in by mistake; the check says so.
+    let limit = u64::try_from(4 * (PASSWORD_LENGTH.end() + 1) + 2).unwrap_or(u64::MAX);
     let mut input = std::io::stdin().lock().take(limit);
     input.read_line(&mut line).context("cannot read the password from standard input")?;
     let password = line.strip_suffix('\n').unwrap_or(&line);

@@ -63,16 +63,22 @@ impl Server {
         format!("{}://{address}/", if self.is_tls() { "https" } else { "http" })
     }
 
-    /// Answers requests until `stop`; then accepts no more, and gives the running ones `grace` to end.
-    pub(crate) async fn serve(self, router: Router, stop: CancellationToken, grace: Duration) -> anyhow::Result<()> {
+    /// Answers requests until `stop`; then accepts no more, and gives the running ones `grace` to end. What never ends by
+    /// itself, as a stream of events, has to listen to `stop` too.
+    pub(crate) async fn serve(
+        self,
+        mut router: Router,
+        stop: CancellationToken,
+        grace: Duration,
+    ) -> anyhow::Result<()> {
         let handle = axum_server::Handle::new();
         let (ending, stopped) = (handle.clone(), stop.clone());
         tokio::spawn(async move {
             stopped.cancelled().await;
-            tracing::info!(open = ending.connection_count(), "no new requests; waiting for those that run");
+            let open = ending.connection_count();
             ending.graceful_shutdown(Some(grace));
+            tracing::info!(open, "no new requests; waiting for those that run");
         });
-        let mut router = layers::end_streams(router, stop);
         if self.tls.is_none() && !self.address.ip().is_loopback() {
             router = layers::only_proxies(router, self.proxies);
         }
@@ -123,8 +129,9 @@ pub(crate) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
                 tracing::warn!("{name} again: ending at once; running operations are taken up as interrupted");
                 std::process::exit(1);
             }
-            tracing::info!("{name}: ending");
+            // First the end, then the word about it: the log may be a pipe that nobody reads.
             told.cancel();
+            tracing::info!("{name}: ending");
         }
     });
     Ok(stop)

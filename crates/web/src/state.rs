@@ -59,7 +59,7 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// The state of a console.
+    /// The state of a console; `closing` is cancelled when its server is to stop.
     pub fn new(
         store: Store,
         sessions: Sessions,
@@ -67,6 +67,7 @@ impl AppState {
         engine: Engine,
         settings: WebSettings,
         clock: Arc<dyn Clock>,
+        closing: CancellationToken,
     ) -> Self {
         Self {
             store,
@@ -76,7 +77,7 @@ impl AppState {
             engine,
             settings: Arc::new(settings),
             clock,
-            closing: CancellationToken::new(),
+            closing,
         }
     }
 

@@ -68,7 +68,7 @@ async fn serve(settings: &Settings, kept_folder: bool, json: bool) -> anyhow::Re
     let labs = Labs::start(&opened.folder).await?;
     let fabrics = Fabrics::put(&opened, &labs, &mut kept).await?;
     let folder = opened.folder.clone();
-    let console = Console::start(opened, settings, server.is_tls()).await?;
+    let console = Console::start(opened, settings, server.is_tls(), stop.clone()).await?;
 
     let result = tokio::select! {
         // Told to end while it was still being prepared.

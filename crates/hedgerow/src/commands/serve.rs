@@ -20,7 +20,7 @@ async fn serve(settings: &Settings, json: bool) -> anyhow::Result<()> {
     let server = Server::bind(settings)?;
     let opened = Opened::new(settings).await?;
     let first = opened.first_administrator().await?;
-    let console = Console::start(opened, settings, server.is_tls()).await?;
+    let console = Console::start(opened, settings, server.is_tls(), stop.clone()).await?;
     let public = settings.public_url.as_ref().map(|url| format!("{}/", url.origin()));
     announce(&server.url(), public.as_deref(), first.as_ref(), json)?;
     tracing::info!(address = %server.address(), tls = server.is_tls(), "listening");

@@ -113,7 +113,7 @@ settings! {
         session_idle: Duration = "session.idle", "1h";
         /// A session ends this long after its login, used or not.
         session_absolute: Duration = "session.absolute", "12h";
-        /// A page warns this long before its session ends. Must be shorter than `session.idle` when it is set.
+        /// A page says this long before its session ends that it will, and offers to stay logged in as far as `session.absolute` allows; never earlier than halfway through `session.idle`. Must be shorter than `session.idle` when it is set.
         session_warn_before: Duration = "session.warn_before", "5m";
     }
     "Source" {

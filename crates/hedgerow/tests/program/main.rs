@@ -5,6 +5,7 @@
 
 mod command_line;
 mod demo;
+mod ending;
 mod lab;
 mod running;
 mod serving;

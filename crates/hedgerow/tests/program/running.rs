@@ -51,7 +51,7 @@ pub fn assert_done(output: &Output) {
 pub struct Running {
     child: Child,
     lines: BufReader<ChildStdout>,
-    _reader: std::thread::JoinHandle<()>,
+    _reader: Option<std::thread::JoinHandle<()>>,
     errors: std::sync::Arc<std::sync::Mutex<String>>,
 }
 
@@ -70,7 +70,15 @@ impl Running {
                 kept.push('\n');
             }
         });
-        Self { child, lines, _reader: reader, errors }
+        Self { child, lines, _reader: Some(reader), errors }
+    }
+
+    /// Starts it with nobody at the other end of its standard error, as after `2>&1 | head`.
+    pub fn start_unheard(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        drop(child.stderr.take());
+        let lines = BufReader::new(child.stdout.take().expect("it was piped"));
+        Self { child, lines, _reader: None, errors: std::sync::Arc::default() }
     }
 
     /// The next line of standard output; fails when the program ends before.

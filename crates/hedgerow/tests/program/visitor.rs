@@ -43,6 +43,14 @@ impl Visitor {
         answer
     }
 
+    /// Opens a stream of events and leaves it open.
+    pub async fn listen(&mut self, path: &str) -> reqwest::Response {
+        let get = self.client.get(format!("{}{path}", self.url)).header("cookie", self.cookies.join("; "));
+        let stream = get.header("accept", "text/event-stream").send().await.unwrap();
+        assert_eq!(stream.status(), 200, "{path}");
+        stream
+    }
+
     /// Logs in with what was printed.
     pub async fn log_in(&mut self, ready: &Value) -> u16 {
         self.log_in_as(ready["username"].as_str().unwrap(), ready["password"].as_str().unwrap()).await

@@ -131,7 +131,8 @@ impl Listening {
             () = closing.cancelled() => None,
             () = sleep_until(self.end) => None,
             () = sleep_until(self.beat) => Some(self.still_there().await),
-            _ = self.hints.next(), if !quiet => {
+            // A console without fabrics has nobody who could hint; that is no hint.
+            Some(()) = self.hints.next(), if !quiet => {
                 let until = Instant::now() + TOGETHER;
                 while !self.hints.is_terminated()
                     && tokio::time::timeout_at(until, self.hints.next()).await.is_ok() {}

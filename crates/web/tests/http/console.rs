@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use store::fabrics::NewFabric;
 use store::{Cluster, Fabric, FabricSecrets, FabricSpec, NewUser, ObjectPermission, Scope, Store, User};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use web::{AppState, WebSettings};
 
@@ -55,7 +56,7 @@ impl Console {
         });
         let engine_settings = engine::Settings::new(folder.path().to_path_buf());
         let engine = Engine::start(store.clone(), unseal, engine_settings, Arc::new(Timestamp::now)).await.unwrap();
-        let state = AppState::new(store.clone(), sessions, &key, engine, settings, shared);
+        let state = AppState::new(store.clone(), sessions, &key, engine, settings, shared, CancellationToken::new());
         Self { router: web::router(state.clone()), store, state, clock, sealer, folder }
     }
 
@@ -106,7 +107,7 @@ impl Console {
 
     /// Puts manifests into a fabric's local repository.
     pub async fn commit(&self, fabric: &Fabric, path: &str, content: &str) {
-        let folder = self.folder.path().join("sources").join(format!("fabric-{}.git", fabric.id));
+        let folder = engine::source_dir(self.folder.path(), fabric.id);
         let config = source::Config { remote: None, branch: "main".into(), path: String::new(), allow_file: false };
         let repository = source::Repository::open(&folder, config).await.unwrap();
         let author = source::Author { name: "t".into(), email: "t@example.com".into() };
@@ -235,6 +236,12 @@ impl Browser {
     /// Asks as a script of a page.
     pub async fn script(&mut self, path: &str) -> Answer {
         self.send("GET", path, SCRIPT, None).await
+    }
+
+    /// Data, asked for as a page does by itself, which is no activity.
+    pub async fn script_in_background(&mut self, path: &str) -> Value {
+        let headers = [SCRIPT, &[("x-hedgerow-background", "1")]].concat();
+        self.send("GET", path, &headers, None).await.json()
     }
 
     /// Sends a form.

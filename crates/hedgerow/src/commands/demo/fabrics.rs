@@ -126,7 +126,7 @@ async fn create(opened: &Opened, id: i64, spec: FabricSpec, secrets: FabricSecre
 
 /// Fills the fabric's local repository, at the place where the engine will look for it.
 async fn seed(opened: &Opened, id: i64, files: &[DemoFile]) -> anyhow::Result<()> {
-    let folder = opened.folder.join("sources").join(format!("fabric-{id}.git"));
+    let folder = engine::source_dir(&opened.folder, id);
     let config = Config { remote: None, branch: FabricSpec::default().branch, path: String::new(), allow_file: false };
     let repository = Repository::open(&folder, config).await?;
     for (step, (_, name, message)) in HISTORY.iter().enumerate() {
