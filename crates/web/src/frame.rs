@@ -1,5 +1,6 @@
 //! The frame that every page stands in: title, breadcrumbs, navigation, theme, clock, who is logged in and until when.
 
+use crate::ending::Ending;
 use crate::url;
 use crate::when;
 use jiff::Timestamp;
@@ -113,8 +114,8 @@ pub struct Frame {
     pub now: Timestamp,
     /// The address of this page, for forms that come back to it.
     pub here: String,
-    /// When the session ends if nobody uses it, and when it ends in any case.
-    pub deadlines: Option<(Timestamp, Timestamp)>,
+    /// When the session ends.
+    pub ending: Ending,
     /// The stream of hints for this page.
     pub events: Option<String>,
     /// Seconds after which a page without script loads again; 0 for never.
@@ -135,16 +136,6 @@ impl Frame {
     /// The server's clock for people.
     pub fn clock(&self) -> String {
         self.now.strftime("%H:%M UTC").to_string()
-    }
-
-    /// When the session ends if nobody uses it.
-    pub fn idle_deadline(&self) -> String {
-        self.deadlines.map(|(idle, _)| when::machine(idle)).unwrap_or_default()
-    }
-
-    /// When the session ends in any case.
-    pub fn absolute_deadline(&self) -> String {
-        self.deadlines.map(|(_, absolute)| when::machine(absolute)).unwrap_or_default()
     }
 
     /// The attribute of the current entry of the navigation.

@@ -8,6 +8,7 @@
 
 mod assets;
 mod attempts;
+mod ending;
 mod extract;
 mod frame;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What a page's handler has at hand: who looks, when, from where, and how a page is answered.
 
+use crate::ending::Ending;
 use crate::extract::Login;
 use crate::frame::{Find, Frame, Nav, Theme};
 use crate::layers::classify::Asked;
@@ -93,7 +94,7 @@ impl View {
             theme: self.theme(),
             now: self.now,
             here: self.here(),
-            deadlines: Some((session.idle_expires_at, session.absolute_expires_at)),
+            ending: Ending::of(session, self.state.sessions.limits(), self.now),
             events: None,
             refresh_without_script: 0,
         })

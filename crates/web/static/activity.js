@@ -1,6 +1,7 @@
 // @ts-check
 // Pointer or keyboard use in a visible tab keeps the session from ending by idleness: one small request, seldom.
 import { call, sessionEnded } from "./call.js";
+import { learn } from "./ending.js";
 
 const AT_MOST_EVERY_MS = 120_000;
 
@@ -12,7 +13,7 @@ export function start() {
   const used = () => {
     if (document.hidden || sessionEnded() || Date.now() - last < AT_MOST_EVERY_MS) return;
     last = Date.now();
-    call(url, { method: "POST" });
+    call(url, { method: "POST" }).then((outcome) => outcome.kind === "data" && learn(outcome.data));
   };
   document.addEventListener("pointerdown", used, { passive: true });
   document.addEventListener("keydown", used, { passive: true });

@@ -57,6 +57,8 @@ async function readAgain() {
     if (other) exchange(region, other);
   }
   document.body.dataset.now = fresh.body.dataset.now ?? "";
+  // Another tab may have moved the session's end.
+  document.body.dataset.idleDeadline = fresh.body.dataset.idleDeadline ?? "";
   document.body.dataset.read = String(Date.now());
   say();
 }

@@ -4,6 +4,7 @@
 import * as errors from "./errors.js";
 import * as activity from "./activity.js";
 import * as copy from "./copy.js";
+import * as ending from "./ending.js";
 import * as forms from "./forms.js";
 import * as keys from "./keys.js";
 import * as live from "./live.js";
@@ -12,7 +13,7 @@ import * as theme from "./theme.js";
 import * as times from "./times.js";
 
 errors.start();
-for (const module of [press, forms, live, times, theme, keys, copy, activity]) {
+for (const module of [press, forms, live, times, theme, keys, copy, activity, ending]) {
   try {
     module.start();
   } catch (error) {

@@ -10,6 +10,7 @@ pub use of_forms::*;
 pub use of_objects::*;
 pub use of_operations::*;
 
+use crate::ending::Ending;
 use crate::frame::{Bare, Find, Frame, Nav, Theme};
 use crate::icon::Icon;
 use crate::pages::*;
@@ -46,7 +47,11 @@ fn frame(title: &str, page: &'static str, nav: Nav) -> Frame {
         theme: Theme::System,
         now: now(),
         here: "/fabrics/".into(),
-        deadlines: Some((now() + SignedDuration::from_hours(1), now() + SignedDuration::from_hours(12))),
+        ending: Ending::new(
+            (now() + SignedDuration::from_hours(1), now() + SignedDuration::from_hours(12)),
+            auth::Limits::default(),
+            now(),
+        ),
         events: None,
         refresh_without_script: 0,
     }

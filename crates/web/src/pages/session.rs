@@ -41,8 +41,17 @@ async fn show(view: View) -> Result<Response, Problem> {
 }
 
 /// Somebody uses a page without asking the server for anything; the guard has noted it as activity.
-async fn extend(view: View) -> Result<Response, Problem> {
-    answer(&view, &view.login)
+async fn extend(view: View, asked: Asked, fields: Fields) -> Result<Response, Problem> {
+    match asked {
+        Asked::Script => answer(&view, &view.login),
+        Asked::Navigation => Ok(back_to(&fields)),
+    }
+}
+
+/// Leads back to the page that the form names.
+fn back_to(fields: &Fields) -> Response {
+    let home = url::home();
+    Redirect::to(safe_next(fields.text("next")).unwrap_or(&home)).into_response()
 }
 
 async fn theme(State(state): State<AppState>, asked: Asked, fields: Fields) -> Response {
@@ -52,10 +61,6 @@ async fn theme(State(state): State<AppState>, asked: Asked, fields: Fields) -> R
         Asked::Script => {
             (cookie, view::json(StatusCode::OK, &json!({ "theme": fields.text("theme") }))).into_response()
         }
-        Asked::Navigation => {
-            let home = url::home();
-            let next = safe_next(fields.text("next")).unwrap_or(&home);
-            (cookie, Redirect::to(next)).into_response()
-        }
+        Asked::Navigation => (cookie, back_to(&fields)).into_response(),
     }
 }

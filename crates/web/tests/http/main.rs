@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that cannot go on stops here")]
 
 mod console;
+mod ending;
 mod forms;
 mod login;
 mod pages;
