@@ -46,7 +46,7 @@ impl Cluster {
     /// Which cluster this is.
     pub async fn identity(&self) -> Result<Identity, Error> {
         let call = Call::get("read the namespace kube-system", "/api/v1/namespaces/kube-system");
-        let namespace: Value = self.fetch(&call).await?;
+        let namespace: Value = self.fetch(&call).await.map_err(Error::without_api)?;
         match namespace.pointer("/metadata/uid").and_then(Value::as_str) {
             Some(uid) if !uid.is_empty() => Ok(Identity { uid: uid.to_owned() }),
             _ => Err(Error::new(ErrorKind::Protocol, call.operation, "The namespace kube-system has no uid.")),
