@@ -11,7 +11,7 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
 use model::compare::{FieldDiff, ObjectState, compare_object, desired_for_write, removed_link_addresses};
 use model::operation::{ObjectOutcome, OutcomeKind, Phase};
-use model::plan::{Plan, reference_not_found};
+use model::plan::{MissingReference, Plan, reference_not_found};
 use model::{Code, ObjectKey};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -50,6 +50,8 @@ struct Writer<'a> {
     /// What this run creates: a reference to one of these that is "not found" only needs time.
     plan: &'a Plan,
     written: Mutex<HashSet<ObjectKey>>,
+    /// What this run will not write any more; nobody waits for these.
+    given_up: Mutex<HashSet<ObjectKey>>,
     stopped: Mutex<Option<(Code, String)>>,
     stop: AtomicBool,
     done: AtomicU64,
@@ -74,6 +76,7 @@ pub(crate) async fn apply(
         rules,
         plan,
         written: Mutex::new(HashSet::new()),
+        given_up: Mutex::new(HashSet::new()),
         stopped: Mutex::new(None),
         stop: AtomicBool::new(false),
         done: AtomicU64::new(0),
@@ -126,9 +129,8 @@ impl Writer<'_> {
             return;
         }
         let outcome = self.settle(d).await;
-        if outcome.outcome.is_good() {
-            self.written.lock().unwrap_or_else(PoisonError::into_inner).insert(d.manifest.key.clone());
-        }
+        let settled = if outcome.outcome.is_good() { &self.written } else { &self.given_up };
+        settled.lock().unwrap_or_else(PoisonError::into_inner).insert(d.manifest.key.clone());
         // What no object of this run can get past ends the run; going on would only repeat it object by object.
         if let Some(
             code @ (Code::KubernetesUnauthorized
@@ -213,7 +215,7 @@ impl Writer<'_> {
                     Err(e) => return self.failed(key, &e, attempts),
                 }
             }
-            let waiting_for = reference_not_found(&error.message).filter(|missing| self.plan.provides(missing));
+            let waiting_for = reference_not_found(&error.message).filter(|missing| self.may_come(missing));
             let transient = code.retryable() && code != Code::KubernetesConflict;
             if retries < RETRIES && (transient || waiting_for.is_some()) {
                 let pause = error.retry_after.unwrap_or_else(|| backoff(retries, attempts));
@@ -227,6 +229,13 @@ impl Writer<'_> {
             }
             return self.failed(key, &error, attempts);
         }
+    }
+
+    /// Whether this run may still provide what a webhook did not find: it is being written, or was, and the webhook's
+    /// own view lags behind.
+    fn may_come(&self, missing: &MissingReference) -> bool {
+        let given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        self.plan.providers(missing).any(|key| !given_up.contains(key))
     }
 
     fn failed(&self, key: &ObjectKey, error: &cluster::Error, attempts: u32) -> ObjectOutcome {

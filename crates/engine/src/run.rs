@@ -186,6 +186,7 @@ impl Run {
     }
 
     /// Writes what is new to the store and tells open pages. `false`: the lease is lost, somebody else has taken over.
+    /// What could not be written is kept for the next time.
     pub async fn flush(&self) -> Result<bool, Error> {
         let (phases, outcomes) = {
             let mut progress = self.lock();
@@ -199,15 +200,23 @@ impl Run {
         if phases.is_none() && outcomes.is_empty() {
             return Ok(true);
         }
-        let id = self.operation.id;
-        if !outcomes.is_empty() {
-            self.shared.store.operations().put_outcomes(id, &outcomes).await?;
-        }
-        let mut kept = true;
-        if let Some(phases) = phases {
-            kept = self.shared.store.operations().save_progress(id, &self.shared.lease.owner, &phases).await?;
-        }
-        self.shared.events.send(self.operation.fabric_id, Event::Operation { id });
+        let kept = self.store(phases.as_deref(), &outcomes).await.inspect_err(|_| {
+            let mut progress = self.lock();
+            progress.dirty.extend(outcomes.iter().map(|o| o.key.clone()));
+            progress.phases_dirty |= phases.is_some();
+        })?;
+        self.shared.events.send(self.operation.fabric_id, Event::Operation { id: self.operation.id });
         Ok(kept)
+    }
+
+    async fn store(&self, phases: Option<&[PhaseProgress]>, outcomes: &[ObjectOutcome]) -> Result<bool, Error> {
+        let (operations, id) = (self.shared.store.operations(), self.operation.id);
+        if !outcomes.is_empty() {
+            operations.put_outcomes(id, outcomes).await?;
+        }
+        match phases {
+            Some(phases) => Ok(operations.save_progress(id, &self.shared.lease.owner, phases).await?),
+            None => Ok(true),
+        }
     }
 }

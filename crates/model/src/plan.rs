@@ -105,9 +105,10 @@ impl Plan {
         self.steps.iter().flat_map(|step| &step.writes)
     }
 
-    /// Whether this plan creates the object that a refusal says is missing, so that trying again may help.
-    pub fn provides(&self, missing: &MissingReference) -> bool {
-        self.writes().any(|write| missing.is_provided_by(&write.key))
+    /// What this plan writes that may be the object which a refusal says is missing: as long as one of these can still
+    /// come, trying again may help.
+    pub fn providers<'p>(&'p self, missing: &'p MissingReference) -> impl Iterator<Item = &'p ObjectKey> {
+        self.writes().map(|write| &write.key).filter(|key| missing.is_provided_by(key))
     }
 }
 
@@ -262,8 +263,8 @@ mod tests {
         );
         assert_eq!((plan.len(), plan.unchanged.len(), plan.skipped.len()), (9, 1, 0));
         let missing = reference_not_found("failed to validate vpc attachment: vpc dhcp not found").unwrap();
-        assert!(plan.provides(&missing));
-        assert!(!plan.provides(&reference_not_found("connection nope not found").unwrap()));
+        assert_eq!(plan.providers(&missing).map(|key| key.name.as_str()).collect::<Vec<_>>(), ["dhcp"]);
+        assert_eq!(plan.providers(&reference_not_found("connection nope not found").unwrap()).count(), 0);
     }
 
     #[test]
