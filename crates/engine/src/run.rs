@@ -6,7 +6,7 @@ use crate::{Error, Shared};
 use jiff::Timestamp;
 use model::operation::{ObjectOutcome, OutcomeKind, Phase, PhaseProgress, PhaseState, Verb};
 use model::{Code, ObjectKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::Operation;
 
@@ -42,7 +42,27 @@ struct Progress {
     phases: Vec<PhaseProgress>,
     phases_dirty: bool,
     outcomes: BTreeMap<ObjectKey, ObjectOutcome>,
-    dirty: Vec<ObjectKey>,
+    dirty: BTreeSet<ObjectKey>,
+}
+
+impl Progress {
+    /// What the store does not hold yet.
+    fn unstored(&self) -> (Option<Vec<PhaseProgress>>, Vec<ObjectOutcome>) {
+        let outcomes = self.dirty.iter().filter_map(|key| self.outcomes.get(key).cloned()).collect();
+        (self.phases_dirty.then(|| self.phases.clone()), outcomes)
+    }
+
+    /// These were stored. What was said since is not: it stays to be written.
+    fn stored_outcomes(&mut self, outcomes: &[ObjectOutcome]) {
+        for outcome in outcomes.iter().filter(|outcome| self.outcomes.get(&outcome.key) == Some(outcome)) {
+            self.dirty.remove(&outcome.key);
+        }
+    }
+
+    /// The same for phases.
+    fn stored_phases(&mut self, phases: &[PhaseProgress]) {
+        self.phases_dirty &= self.phases != phases;
+    }
 }
 
 /// A running operation.
@@ -147,7 +167,7 @@ impl Run {
     /// What became of an object; a later word about the same object replaces the earlier one.
     pub fn outcome(&self, outcome: ObjectOutcome) {
         let mut progress = self.lock();
-        progress.dirty.push(outcome.key.clone());
+        progress.dirty.insert(outcome.key.clone());
         progress.outcomes.insert(outcome.key.clone(), outcome);
     }
 
@@ -156,7 +176,7 @@ impl Run {
         let mut progress = self.lock();
         if let Some(outcome) = progress.outcomes.get_mut(key) {
             change(outcome);
-            progress.dirty.push(key.clone());
+            progress.dirty.insert(key.clone());
         }
     }
 
@@ -180,43 +200,77 @@ impl Run {
                 outcome.code = Some(code);
                 why.clone_into(&mut outcome.message);
                 outcome.at = now;
-                dirty.push(outcome.key.clone());
+                dirty.insert(outcome.key.clone());
             }
         }
     }
 
     /// Writes what is new to the store and tells open pages. `false`: the lease is lost, somebody else has taken over.
-    /// What could not be written is kept for the next time.
+    ///
+    /// It may fail, or be dropped halfway when the run ends meanwhile: what is not stored by then is written the next
+    /// time.
     pub async fn flush(&self) -> Result<bool, Error> {
-        let (phases, outcomes) = {
-            let mut progress = self.lock();
-            let mut dirty = std::mem::take(&mut progress.dirty);
-            dirty.sort();
-            dirty.dedup();
-            let outcomes: Vec<_> = dirty.iter().filter_map(|k| progress.outcomes.get(k).cloned()).collect();
-            let phases = std::mem::take(&mut progress.phases_dirty).then(|| progress.phases.clone());
-            (phases, outcomes)
-        };
+        let (phases, outcomes) = self.lock().unstored();
         if phases.is_none() && outcomes.is_empty() {
             return Ok(true);
         }
-        let kept = self.store(phases.as_deref(), &outcomes).await.inspect_err(|_| {
-            let mut progress = self.lock();
-            progress.dirty.extend(outcomes.iter().map(|o| o.key.clone()));
-            progress.phases_dirty |= phases.is_some();
-        })?;
-        self.shared.events.send(self.operation.fabric_id, Event::Operation { id: self.operation.id });
+        let id = self.operation.id;
+        if !outcomes.is_empty() {
+            self.shared.store.operations().put_outcomes(id, &outcomes).await?;
+            self.lock().stored_outcomes(&outcomes);
+        }
+        let mut kept = true;
+        if let Some(phases) = phases {
+            kept = self.shared.store.operations().save_progress(id, &self.shared.lease.owner, &phases).await?;
+            self.lock().stored_phases(&phases);
+        }
+        self.shared.events.send(self.operation.fabric_id, Event::Operation { id });
         Ok(kept)
     }
+}
 
-    async fn store(&self, phases: Option<&[PhaseProgress]>, outcomes: &[ObjectOutcome]) -> Result<bool, Error> {
-        let (operations, id) = (self.shared.store.operations(), self.operation.id);
-        if !outcomes.is_empty() {
-            operations.put_outcomes(id, outcomes).await?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(name: &str, kind: OutcomeKind) -> ObjectOutcome {
+        ObjectOutcome {
+            key: ObjectKey::new("vpc.githedgehog.com", "VPC", "default", name),
+            outcome: kind,
+            verified: false,
+            code: None,
+            message: String::new(),
+            overwrote: Vec::new(),
+            attempts: 0,
+            at: Timestamp::UNIX_EPOCH,
         }
-        match phases {
-            Some(phases) => Ok(operations.save_progress(id, &self.shared.lease.owner, phases).await?),
-            None => Ok(true),
-        }
+    }
+
+    #[test]
+    fn what_was_not_stored_is_written_the_next_time() {
+        let mut progress =
+            Progress { phases: waiting_phases(Verb::TestConnection), phases_dirty: true, ..Progress::default() };
+        let say = |progress: &mut Progress, outcome: &ObjectOutcome| {
+            progress.dirty.insert(outcome.key.clone());
+            progress.outcomes.insert(outcome.key.clone(), outcome.clone());
+        };
+        let first = [outcome("vpc-1", OutcomeKind::NotAttempted), outcome("vpc-2", OutcomeKind::Unchanged)];
+        first.iter().for_each(|outcome| say(&mut progress, outcome));
+        let (phases, outcomes) = progress.unstored();
+        // A write that is dropped or fails says nothing.
+        assert_eq!(progress.unstored(), (phases.clone(), outcomes));
+        // While it was under way, one of them got another word.
+        let later = [outcome("vpc-1", OutcomeKind::Created)];
+        say(&mut progress, &later[0]);
+        progress.stored_outcomes(&first);
+        assert_eq!(progress.unstored().1, later);
+        progress.stored_outcomes(&later);
+        let phases = phases.expect("they were never stored");
+        progress.phases[0].state = PhaseState::Done;
+        progress.stored_phases(&phases);
+        let newer = progress.phases.clone();
+        assert_eq!(progress.unstored(), (Some(newer.clone()), Vec::new()));
+        progress.stored_phases(&newer);
+        assert_eq!(progress.unstored(), (None, Vec::new()));
     }
 }
