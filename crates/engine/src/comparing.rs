@@ -337,7 +337,7 @@ impl Found {
             ObjectState::Extra if case.managed => self.extra.push(key),
             ObjectState::Extra => {}
             _ if error.is_some() => {
-                let message = error.map(|f| f.message.clone()).unwrap_or_default();
+                let message = error.map(Finding::with_place).unwrap_or_default();
                 self.blocked.push((key, Blocked { code: Code::SourceInvalid, message }));
             }
             ObjectState::Unknown if case.manifest.is_none() => {}

@@ -142,10 +142,11 @@ impl Engine {
             rollout: (!only.is_empty()).then(|| tally.rollout.counts(&only, read_at, now)),
         };
         let stages = stages(&facts, &more, now);
+        let untold = tally.rollout.untold();
         let switches = summaries
             .into_iter()
             .map(|(agent, observed_at)| {
-                let state = state_of(&agent, now);
+                let state = state_of(&agent, &untold, now);
                 let sentence = in_sentence(&agent, state, now);
                 SwitchRow { name: agent.name.clone(), agent, state, sentence, observed_at }
             })

@@ -37,7 +37,7 @@ pub(crate) fn check(compared: &Compared) -> Checked {
         };
         let object = first.object.as_ref().map(ToString::to_string);
         let named = object.clone().map(|o| format!("{o}: ")).unwrap_or_default();
-        Error { object, ..Error::new(Code::PreflightFailed, format!("{named}{}{more}", first.message)) }
+        Error { object, ..Error::new(Code::PreflightFailed, format!("{named}{}{more}", first.with_place())) }
     });
     let sentence = match warnings {
         0 => "No objections".to_owned(),

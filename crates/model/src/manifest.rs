@@ -160,6 +160,14 @@ impl Finding {
         self
     }
 
+    /// What is wrong, and where it stands, for where there is no column for the place.
+    pub fn with_place(&self) -> String {
+        match &self.location {
+            Some(location) => format!("{} ({location})", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     /// Standing here.
     #[must_use]
     pub fn located(mut self, location: Location) -> Self {

@@ -5,7 +5,8 @@ use super::Compared;
 use jiff::Timestamp;
 use model::ObjectKey;
 use model::rollout::{
-    AgentSummary, AgentView, Holding, RolloutState, SwitchState, holdings, in_sentence, object_rollout, switch_state,
+    AgentKind, AgentSummary, AgentView, Holding, RolloutState, SwitchState, holdings, in_sentence, object_rollout,
+    switch_state,
 };
 use model::status::RolloutCounts;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,12 @@ impl Groups {
         }
     }
 
+    /// Agents that do not hold some desired object as it is live: the controller has not told them yet.
+    pub fn untold(&self) -> BTreeSet<(AgentKind, &str)> {
+        let holdings = self.0.iter().flat_map(|(group, _)| group).filter(|holding| !holding.is_settled());
+        holdings.map(|holding| (holding.kind, holding.agent.as_str())).collect()
+    }
+
     /// How far they are now.
     pub fn counts(&self, agents: &[AgentSummary], at: Option<Timestamp>, now: Timestamp) -> RolloutCounts {
         let mut counts = RolloutCounts { at, ..RolloutCounts::default() };
@@ -42,11 +49,7 @@ impl Groups {
                 worst.insert((u8::MAX - switch.state.severity(), switch.agent), switch.state);
             }
         }
-        counts.reason =
-            worst.into_iter().next().map(|((_, name), state)| match agents.iter().find(|a| a.name == name) {
-                Some(agent) => in_sentence(agent, state, now),
-                None => format!("Nothing is known of {name}: the cluster has no Agent of that name."),
-            });
+        counts.reason = worst.into_iter().next().map(|((_, name), state)| in_words(&name, state, agents, now));
         counts
     }
 }
@@ -81,10 +84,10 @@ impl Compared {
     pub fn rollout_of(&self, written: &HashSet<ObjectKey>, agents: &[AgentView], now: Timestamp) -> Seen {
         let summaries: Vec<AgentSummary> = agents.iter().map(|a| a.summary.clone()).collect();
         let all = holdings(self.live.iter().map(|(key, live)| (key, live.as_ref())), agents);
-        let mut worst: BTreeMap<String, SwitchState> = BTreeMap::new();
+        let mut worst: States = BTreeMap::new();
         for holdings in written.iter().filter_map(|key| all.get(key)) {
             for switch in object_rollout(holdings, &summaries, now).switches {
-                let state = worst.entry(switch.agent).or_insert(switch.state);
+                let state = worst.entry((switch.kind, switch.agent)).or_insert(switch.state);
                 if switch.state.severity() > state.severity() {
                     *state = switch.state;
                 }
@@ -94,26 +97,58 @@ impl Compared {
         let applied = worst.values().filter(|s| **s == SwitchState::Applied).count() as u64;
         if agents.is_empty() && concerned > 0 {
             let sentence = "No switch reports: the cluster has no Agent objects, so whether they run it is not known.";
-            return Seen { concerned, applied, settled: true, sentence: sentence.to_owned() };
+            // The controller makes the Agent of a new switch in a moment.
+            let new = written.iter().any(|key| matches!(key.kind.as_str(), "Switch" | "Gateway"));
+            return Seen { concerned, applied, settled: !new, sentence: sentence.to_owned() };
         }
-        let waiting: BTreeSet<&String> =
-            worst.iter().filter(|(_, s)| **s != SwitchState::Applied).map(|(name, _)| name).collect();
         let blocked = worst.values().filter(|s| **s != SwitchState::Applied).all(|s| s.is_blocked());
-        let first = waiting.first().and_then(|name| {
-            let agent = summaries.iter().find(|a| a.name == **name)?;
-            Some(in_sentence(agent, worst[*name], now))
-        });
+        let gateways = worst.keys().filter(|(kind, _)| *kind == AgentKind::GatewayAgent).count() as u64;
+        let (one, many) = match gateways {
+            0 => ("switch", "switches"),
+            n if n == concerned => ("gateway", "gateways"),
+            _ => ("switch", "switches and gateways"),
+        };
         let sentence = match (concerned, concerned - applied) {
             (0, _) => "No switch is concerned.".to_owned(),
-            (1, 0) => "The one switch that is concerned has applied it.".to_owned(),
-            (n, 0) => format!("All {n} switches that are concerned have applied it."),
-            (n, _) => format!("{applied} of {n} switches have applied it. {}", first.unwrap_or_default()),
+            (1, 0) => format!("The one {one} that is concerned has applied it."),
+            (n, 0) => format!("All {n} {many} that are concerned have applied it."),
+            (1, _) => format!("The one {one} that is concerned has not applied it. {}", why(&worst, &summaries, now)),
+            (n, _) => format!("{applied} of {n} {many} have applied it. {}", why(&worst, &summaries, now)),
         };
         Seen { concerned, applied, settled: blocked, sentence }
     }
 }
 
-/// The state of a switch by itself, for the table of switches.
-pub(crate) fn state_of(agent: &AgentSummary, now: Timestamp) -> SwitchState {
-    switch_state(agent, now)
+/// Switches and gateways with where they stand.
+type States = BTreeMap<(AgentKind, String), SwitchState>;
+
+/// Why the first few do not run it.
+fn why(states: &States, agents: &[AgentSummary], now: Timestamp) -> String {
+    const NAMED: usize = 3;
+    let waiting: Vec<_> = states.iter().filter(|(_, state)| **state != SwitchState::Applied).collect();
+    let mut sentences: Vec<String> =
+        waiting.iter().take(NAMED).map(|((_, name), state)| in_words(name, **state, agents, now)).collect();
+    match waiting.len().saturating_sub(NAMED) {
+        0 => {}
+        1 => sentences.push("1 more does not run it.".to_owned()),
+        n => sentences.push(format!("{n} more do not run it.")),
+    }
+    sentences.join(" ")
+}
+
+fn in_words(name: &str, state: SwitchState, agents: &[AgentSummary], now: Timestamp) -> String {
+    match agents.iter().find(|agent| agent.name == name) {
+        Some(agent) => in_sentence(agent, state, now),
+        None => format!("Nothing is known of {name}: the cluster has no Agent of that name."),
+    }
+}
+
+/// The state of a switch for the table of switches. One that has applied all that it was told, and was not told all, has
+/// not applied the fabric's desired state.
+pub(crate) fn state_of(agent: &AgentSummary, untold: &BTreeSet<(AgentKind, &str)>, now: Timestamp) -> SwitchState {
+    let own = switch_state(agent, now);
+    if own.severity() < SwitchState::Submitted.severity() && untold.contains(&(agent.kind, agent.name.as_str())) {
+        return SwitchState::Submitted;
+    }
+    own
 }

@@ -218,7 +218,8 @@ async fn follow(
                 tracing::warn!(fabric = fabric.id, error = %e, "the rollout could not be stored");
             }
             run.advance(Phase::Rollout, seen.applied, seen.concerned);
-            let state = if seen.settled { PhaseState::Done } else { PhaseState::Partial };
+            // Waiting longer for one that is offline or stuck changes nothing, and it is not done either.
+            let state = if seen.applied == seen.concerned { PhaseState::Done } else { PhaseState::Partial };
             run.close(Phase::Rollout, state, seen.sentence.clone());
             return seen.sentence;
         }
@@ -248,8 +249,10 @@ fn conclude(
     let problems = &compared.problems;
     let mut message = match (wrote, bad.len()) {
         (0, 0) => format!("Nothing to do: all {live} objects are live as desired."),
+        (1, 0) => format!("1 object written; all {live} are live as desired."),
         (_, 0) => format!("{wrote} objects written; all {live} are live as desired."),
-        _ => format!("{live} of {wanted} objects are live as desired; {} are not.", bad.len()),
+        (_, 1) => format!("{live} of {wanted} objects are live as desired; 1 is not."),
+        (_, bad) => format!("{live} of {wanted} objects are live as desired; {bad} are not."),
     };
     if !rollout.is_empty() {
         message = format!("{message} {rollout}");
