@@ -19,6 +19,8 @@ use crate::machine::{secret, servers};
 const TICK: Duration = Duration::from_millis(100);
 /// How often an agent says that it is alive; the real ones do it every 15 seconds.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// How long an agent that is offline or stuck has been so.
+const LONG_AGO: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the agent of one switch or gateway does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -26,7 +28,7 @@ pub enum AgentMode {
     /// Applies what it is given, and says so.
     #[default]
     Working,
-    /// Is alive and tries, and never succeeds.
+    /// Is alive and tries, and never succeeds. What it did not apply it has tried for ten minutes, by its condition.
     Stuck,
     /// Was last heard of ten minutes ago.
     Offline,
@@ -78,6 +80,8 @@ struct Seen {
     applied: i64,
     mode: Option<AgentMode>,
     heard: Instant,
+    /// What its condition says, and since when.
+    condition: (bool, Timestamp),
     ids: [String; 3],
 }
 
@@ -128,12 +132,13 @@ impl Stage {
             applied: 0,
             mode: None,
             heard: Instant::now(),
+            condition: (false, Timestamp::now()),
             ids: [secret(), secret(), secret()],
         });
         let changed = seen.mode.replace(mode) != Some(mode);
         let now = Timestamp::now();
         let heard = match mode {
-            AgentMode::Offline if changed => now - SignedDuration::from_mins(10),
+            AgentMode::Offline if changed => now - LONG_AGO,
             AgentMode::Offline => return Ok(()),
             _ => now,
         };
@@ -150,6 +155,11 @@ impl Stage {
             seen.applied = generation;
         }
         seen.heard = Instant::now();
+        let is_applied = seen.applied == seen.attempted;
+        if seen.condition.0 != is_applied {
+            seen.condition = (is_applied, now);
+        }
+        let since = if mode == AgentMode::Stuck && !is_applied { now - LONG_AGO } else { seen.condition.1 };
         let (attempted, applied, heard) = (seen.attempted, seen.applied, time(heard));
         let status = if key.0 == "GatewayAgent" {
             json!({
@@ -160,15 +170,14 @@ impl Stage {
                 },
             })
         } else {
-            let (state, reason) =
-                if applied == attempted { ("True", "ApplySucceeded") } else { ("False", "ApplyPending") };
+            let (state, reason) = if is_applied { ("True", "ApplySucceeded") } else { ("False", "ApplyPending") };
             let [install, run, boot] = &seen.ids;
             json!({
                 "version": VERSION, "installID": install, "runID": run, "bootID": boot, "lastHeartbeat": heard,
                 "lastAttemptGen": attempted, "lastAttemptTime": heard,
                 "lastAppliedGen": applied, "lastAppliedTime": heard,
                 "conditions": [{
-                    "type": "Applied", "status": state, "reason": reason, "lastTransitionTime": heard,
+                    "type": "Applied", "status": state, "reason": reason, "lastTransitionTime": time(since),
                     "message": format!("Config applied, gen={applied}"),
                 }],
             })
