@@ -1,9 +1,12 @@
 //! Journeys: what a user does, from the login form to the cluster, against the built binary, a real kube-apiserver and
 //! a real Git server. A file's name says the seam that it goes through: `http_` a browser without script, `browser_`
-//! Chromium. Lessons of `docs/concepts` carry their number in the test's name.
+//! Chromium, `kube_` a cluster with Hedgehog's webhooks, controller and agents played beside it. Lessons of
+//! `docs/concepts` carry their number in the test's name.
 
 #[path = "crawl.rs"]
 mod crawl;
+#[path = "site.rs"]
+mod site;
 #[path = "world.rs"]
 mod world;
 
@@ -15,3 +18,8 @@ mod http_cluster_lessons;
 mod http_main_job;
 mod http_page_lessons;
 mod http_session_lessons;
+mod kube_lessons;
+mod kube_recorded;
+mod kube_rollout;
+mod kube_unhydrated;
+mod kube_webhooks;

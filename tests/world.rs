@@ -131,26 +131,7 @@ impl Fabric {
 
     /// Presses a button of its page, follows to the operation's page, and waits until it has ended.
     pub async fn press(&mut self, verb: &str) -> Result<Value> {
-        let page = self.page().await?;
-        let answer = self.user.submit(&page, &format!("form[data-verb={verb}]"), &[]).await?;
-        let location =
-            answer.location().with_context(|| format!("pressing {verb} leads to the operation: {}", answer.status))?;
-        self.ended(&location).await
-    }
-
-    /// Waits until the operation at this address has ended, and gives its JSON.
-    pub async fn ended(&mut self, location: &str) -> Result<Value> {
-        let user = &mut self.user;
-        for _ in 0..600 {
-            let answer = user.script("GET", location, &[("Accept", "application/json")], None).await?;
-            let operation = answer.json()?;
-            match operation["state"].as_str() {
-                Some("queued" | "running") => tokio::time::sleep(Duration::from_millis(100)).await,
-                Some(_) => return Ok(operation),
-                None => bail!("{location} is no operation: {operation}"),
-            }
-        }
-        bail!("{location} did not end within a minute")
+        press(&mut self.user, self.id, verb).await
     }
 
     /// One object of the fabric's namespace, read by a client of the test's own.
@@ -175,6 +156,29 @@ impl Fabric {
         let path = format!("/fabrics/{}/", self.id);
         self.user.script("GET", &path, &[("Accept", "application/json")], None).await?.json()
     }
+}
+
+/// Presses a button of a fabric's page, follows to the operation's page, and waits until it has ended.
+pub async fn press(user: &mut HttpUser, fabric: i64, verb: &str) -> Result<Value> {
+    let page = user.visit(&format!("/fabrics/{fabric}/")).await?;
+    let answer = user.submit(&page, &format!("form[data-verb={verb}]"), &[]).await?;
+    let location =
+        answer.location().with_context(|| format!("pressing {verb} leads to the operation: {}", answer.status))?;
+    ended(user, &location).await
+}
+
+/// Waits until the operation at this address has ended, and gives its JSON.
+pub async fn ended(user: &mut HttpUser, location: &str) -> Result<Value> {
+    for _ in 0..600 {
+        let answer = user.script("GET", location, &[("Accept", "application/json")], None).await?;
+        let operation = answer.json()?;
+        match operation["state"].as_str() {
+            Some("queued" | "running") => tokio::time::sleep(Duration::from_millis(100)).await,
+            Some(_) => return Ok(operation),
+            None => bail!("{location} is no operation: {operation}"),
+        }
+    }
+    bail!("{location} did not end within a minute")
 }
 
 /// Manifests of a small fabric: the namespaces, and one VPC with the VLAN given.
