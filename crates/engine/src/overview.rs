@@ -127,7 +127,7 @@ impl Engine {
                 counts: tally_of(c).totals,
             }),
             current_commit: head.as_ref().map(|c| c.id.clone()),
-            unreadable_since: None,
+            settings_changed_at: Some(fabric.updated_at),
             freshness: SignedDuration::try_from(shared.settings.freshness).unwrap_or(model::status::FRESHNESS),
         };
         let status = derive(&facts, now);

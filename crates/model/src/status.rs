@@ -209,8 +209,8 @@ fn sentence(message: &str, otherwise: &str) -> String {
 
 /// Why the evidence does not count, and since when.
 fn stale(facts: &Facts, comparison: &ComparisonFact, now: Timestamp) -> Option<(String, Timestamp)> {
-    if let Some(since) = facts.unreadable_since.filter(|since| *since >= comparison.at) {
-        return Some(("The cluster cannot be read.".to_owned(), since));
+    if let Some(since) = facts.settings_changed_at.filter(|since| *since >= comparison.at) {
+        return Some(("The settings were changed after the last comparison; the next one counts.".to_owned(), since));
     }
     let age = now.duration_since(comparison.at);
     let limit = facts.freshness;

@@ -156,8 +156,9 @@ pub struct Facts {
     pub last_comparison: Option<ComparisonFact>,
     /// The commit that the source is at now; `None` when it has none yet.
     pub current_commit: Option<String>,
-    /// Since when the cluster is known to be unreadable although no comparison failed yet (a watch that broke).
-    pub unreadable_since: Option<Timestamp>,
+    /// When the fabric's settings were last changed: a comparison from before may be of another cluster, namespace or
+    /// branch.
+    pub settings_changed_at: Option<Timestamp>,
     /// How old evidence may be.
     pub freshness: SignedDuration,
 }
@@ -172,7 +173,7 @@ impl Default for Facts {
             last_attempt: None,
             last_comparison: None,
             current_commit: None,
-            unreadable_since: None,
+            settings_changed_at: None,
             freshness: FRESHNESS,
         }
     }

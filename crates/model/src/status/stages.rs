@@ -89,7 +89,7 @@ pub fn stages(facts: &Facts, more: &StageFacts, now: Timestamp) -> [Stage; 4] {
     let old = |at: Option<Timestamp>| at.is_some_and(|at| now.duration_since(at).abs() > facts.freshness);
     let stale = comparison.is_some_and(|c| {
         old(Some(c.at))
-            || facts.unreadable_since.is_some_and(|since| since >= c.at)
+            || facts.settings_changed_at.is_some_and(|since| since >= c.at)
             || facts.last_attempt.as_ref().is_some_and(|a| a.outcome == ComparisonOutcome::Failed && a.at > c.at)
     });
     let not_compared = || "The cluster has not been compared yet.".to_owned();

@@ -72,7 +72,7 @@ fn product() -> Vec<Facts> {
                                         last_attempt: last_attempt.clone(),
                                         last_comparison: last_comparison.clone(),
                                         current_commit: current.clone(),
-                                        unreadable_since: unreadable,
+                                        settings_changed_at: unreadable,
                                         freshness: FRESHNESS,
                                     });
                                 }
@@ -105,7 +105,7 @@ fn rows(f: &Facts) -> [(SyncState, bool); 8] {
     };
     let sync_failed = sync_failed_at.is_some_and(|failed| !comparison.is_some_and(|c| all_equal(c) && c.at > failed));
     let comparison_failed = f.last_attempt.as_ref().is_some_and(|a| a.outcome.as_str() != "ok");
-    let unreadable = comparison.is_some_and(|c| f.unreadable_since.is_some_and(|since| since >= c.at));
+    let unreadable = comparison.is_some_and(|c| f.settings_changed_at.is_some_and(|since| since >= c.at));
     let too_old = comparison.is_some_and(|c| (now.as_second() - c.at.as_second()).abs() > 180);
     let differs = comparison.is_some_and(|c| !all_equal(c));
     let of_current = comparison.is_some_and(|c| f.current_commit.as_ref() == Some(&c.commit));
