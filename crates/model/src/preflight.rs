@@ -21,6 +21,7 @@ mod peering;
 mod profile;
 mod read;
 mod switch;
+mod users;
 mod vpc;
 mod vpc_space;
 mod vpc_subnet;
@@ -30,6 +31,7 @@ use crate::kind::{GATEWAY, VPC, WIRING};
 use crate::manifest::{Finding, Manifest};
 use crate::object::ObjectKey;
 use serde_json::Value;
+use std::cell::OnceCell;
 use world::{Found, World};
 
 /// Checks every desired object. Findings stand in the order of the manifests that they are about.
@@ -39,12 +41,13 @@ use world::{Found, World};
 pub fn check(desired: &[&Manifest], live: &[(&ObjectKey, &Value)], unread: &[(&str, &str)]) -> Vec<Finding> {
     let world = World::new(desired, live, unread);
     let mut out = Found::default();
+    let users = OnceCell::new();
     for object in world.desired() {
         names::check(object, &mut out);
         discarded::check(object, &mut out);
         hydration::check(object, &mut out);
         match (object.group, object.kind) {
-            (VPC, "VPC") => vpc::check(object, &world, &mut out),
+            (VPC, "VPC") => vpc::check(object, &world, &users, &mut out),
             (VPC, "VPCAttachment") => attachment::check(object, &world, &mut out),
             (VPC, "VPCPeering") => peering::check_vpc(object, &world, &mut out),
             (VPC, "External") => external::check(object, &world, &mut out),

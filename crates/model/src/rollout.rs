@@ -12,7 +12,7 @@ mod agent;
 mod concern;
 mod secret;
 
-pub use agent::{AgentKind, AgentSummary, AgentView};
+pub use agent::{AgentKind, AgentSummary, AgentView, HeldVersion};
 pub use concern::{Holding, holdings};
 pub use secret::{allow_list, filter_allowed};
 

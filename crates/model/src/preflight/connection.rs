@@ -7,7 +7,8 @@ use crate::kind::{GATEWAY, VPC, WIRING};
 use crate::path::Path;
 use ipnet::Ipv4Net;
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
 
 /// The variants, in the order in which the server looks for one and ignores the rest.
 const VARIANTS: [&str; 11] = [
@@ -26,9 +27,11 @@ const VARIANTS: [&str; 11] = [
 const MOST_MTU: i64 = 9036;
 
 /// One end of a link.
+#[derive(Clone, Copy)]
 struct End<'v> {
-    /// The path of the end.
-    path: Path,
+    variant: &'static str,
+    /// The field that holds its link, and the link's place where that is a list.
+    link: (&'static str, Option<usize>),
     /// `server`, `switch`, `spine`, ...
     role: &'v str,
     value: &'v Value,
@@ -40,40 +43,64 @@ impl<'v> End<'v> {
     fn device(&self) -> Option<&'v str> {
         self.port.split_once('/').filter(|(d, p)| !d.is_empty() && !p.is_empty()).map(|(d, _)| d)
     }
+
+    /// The path of a field of it; made only when there is something to say, for a fabric has thousands of ends.
+    fn path(&self, field: &str) -> Path {
+        let (key, place) = self.link;
+        let mut path = Path::root().join("spec").join(self.variant).join(key);
+        if let Some(n) = place {
+            path.push(n);
+        }
+        path.join(self.role).join(field)
+    }
+}
+
+/// The path of an end's port, as soon as somebody wants to read it.
+struct PortPath<'e>(&'e End<'e>);
+
+impl fmt::Display for PortPath<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.path("port").fmt(f)
+    }
 }
 
 /// The variant of a connection.
 pub(super) fn variant_of(connection: &Value) -> Option<&'static str> {
-    VARIANTS.into_iter().find(|variant| is_there(connection, &format!("/spec/{variant}")))
+    variants_of(connection).next()
+}
+
+/// All variants that a connection names.
+fn variants_of(connection: &Value) -> impl Iterator<Item = &'static str> {
+    let spec = connection.get("spec");
+    VARIANTS.into_iter().filter(move |variant| spec.and_then(|s| s.get(variant)).is_some_and(|body| !body.is_null()))
 }
 
 /// The switches that a connection names, by its ports.
 pub(super) fn switches_of(connection: &Value) -> BTreeSet<&str> {
-    ends_of(connection).into_iter().filter(|end| is_switch(end.role)).filter_map(|end| end.device()).collect()
+    ends_of(connection).filter(|end| is_switch(end.role)).filter_map(|end| end.device()).collect()
 }
 
 fn is_switch(role: &str) -> bool {
     !matches!(role, "server" | "gateway")
 }
 
-fn ends_of(connection: &Value) -> Vec<End<'_>> {
-    let Some(variant) = variant_of(connection) else { return Vec::new() };
-    let path = Path::root().join("spec").join(variant);
-    let Some(body) = connection.pointer(&format!("/spec/{variant}")) else { return Vec::new() };
-    let mut links: Vec<(Path, &Value)> = body.get("link").map(|link| (path.child("link"), link)).into_iter().collect();
-    for key in ["links", "peerLinks", "sessionLinks"] {
-        let items = list(body, &format!("/{key}")).iter().enumerate();
-        links.extend(items.map(|(n, link)| (path.child(key).join(n), link)));
-    }
-    let ends = links.into_iter().flat_map(|(path, link)| {
-        entries(link, "").map(move |(role, value)| End {
-            path: path.child(role.as_str()),
+fn ends_of(connection: &Value) -> impl Iterator<Item = End<'_>> {
+    let variant = variant_of(connection).unwrap_or_default();
+    let body = connection.get("spec").and_then(|spec| spec.get(variant)).unwrap_or(&Value::Null);
+    let single = body.get("link").map(|link| (("link", None), link));
+    let lists = ["links", "peerLinks", "sessionLinks"].into_iter().flat_map(move |key| {
+        let links = body.get(key).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        links.iter().enumerate().map(move |(n, link)| ((key, Some(n)), link))
+    });
+    single.into_iter().chain(lists).flat_map(move |(place, link)| {
+        link.as_object().into_iter().flatten().map(move |(role, value)| End {
+            variant,
+            link: place,
             role,
             value,
-            port: text(value, "/port").unwrap_or_default(),
+            port: value.get("port").and_then(Value::as_str).unwrap_or_default(),
         })
-    });
-    ends.collect()
+    })
 }
 
 pub(super) fn check(object: &Object<'_>, world: &World<'_>, out: &mut Found) {
@@ -82,7 +109,7 @@ pub(super) fn check(object: &Object<'_>, world: &World<'_>, out: &mut Found) {
         let message = format!("{title} is of no type. Give it one of {}.", VARIANTS[..9].join(", "));
         return out.error(object, "spec", "missing_field", message);
     };
-    let variants: Vec<&str> = VARIANTS.into_iter().filter(|v| is_there(value, &format!("/spec/{v}"))).collect();
+    let variants: Vec<&str> = variants_of(value).collect();
     if variants.len() > 1 {
         let message =
             format!("{title} is {} at once; the server takes {variant} and ignores the rest.", variants.join(" and "));
@@ -108,7 +135,7 @@ pub(super) fn check(object: &Object<'_>, world: &World<'_>, out: &mut Found) {
         );
         out.warning(object, format!("spec.{variant}.mtu"), "out_of_range", message);
     }
-    let ends = ends_of(value);
+    let ends: Vec<End<'_>> = ends_of(value).collect();
     ports(object, &ends, world, out);
     counts(object, variant, &ends, out);
     match variant {
@@ -121,15 +148,15 @@ pub(super) fn check(object: &Object<'_>, world: &World<'_>, out: &mut Found) {
 
 fn ports(object: &Object<'_>, ends: &[End<'_>], world: &World<'_>, out: &mut Found) {
     let title = object.title();
-    let mut seen: HashMap<&str, &Path> = HashMap::new();
+    let mut seen: HashSet<&str> = HashSet::new();
     for end in ends {
-        let path = end.path.child("port");
+        let path = PortPath(end);
         let Some(device) = end.device() else {
             let message = format!("{title}: the port '{}' is not of the form device/port.", end.port);
             out.error(object, path, "not_allowed", message);
             continue;
         };
-        if seen.insert(end.port, &end.path).is_some() {
+        if !seen.insert(end.port) {
             let message = format!("{title} uses port {} twice.", end.port);
             out.error(object, &path, "port_used_twice", message);
         }
@@ -274,9 +301,9 @@ fn static_external(object: &Object<'_>, world: &World<'_>, out: &mut Found) {
 
 /// Ports and addresses that two connections claim.
 pub(super) fn check_together(world: &World<'_>, out: &mut Found) {
-    let mut ports: HashMap<String, (&Object<'_>, Path)> = HashMap::new();
-    let mut addresses: HashMap<std::net::Ipv4Addr, (&Object<'_>, Path)> = HashMap::new();
-    let clash = |mine: (&Object<'_>, &Path), other: &Object<'_>, what: &str, rule: &str, out: &mut Found| {
+    let mut ports: HashMap<&str, (&Object<'_>, End<'_>)> = HashMap::new();
+    let mut addresses: HashMap<std::net::Ipv4Addr, (&Object<'_>, End<'_>)> = HashMap::new();
+    let clash = |mine: (&Object<'_>, Path), other: &Object<'_>, what: &str, rule: &str, out: &mut Found| {
         let message = format!("{}: {what} is already used by {}.", mine.0.title(), other.title());
         out.error(mine.0, mine.1, rule, message);
     };
@@ -288,25 +315,23 @@ pub(super) fn check_together(world: &World<'_>, out: &mut Found) {
                 _ => end.port,
             };
             if is_switch(end.role) && end.device().is_some() {
-                let path = end.path.child("port");
                 if let Some((other, at)) = ports.get(whole).filter(|(other, _)| other.name != object.name) {
-                    clash((object, &path), other, end.port, "port_in_use", out);
-                    clash((*other, at), object, end.port, "port_in_use", out);
+                    clash((object, end.path("port")), other, end.port, "port_in_use", out);
+                    clash((*other, at.path("port")), object, end.port, "port_in_use", out);
                 } else {
-                    ports.insert(whole.to_owned(), (object, path));
+                    ports.insert(whole, (object, end));
                 }
             }
-            let is_link = matches!(variant_of(&object.value), Some("fabric" | "mesh" | "gateway"));
+            let is_link = matches!(end.variant, "fabric" | "mesh" | "gateway");
             if let Some(net) = text(end.value, "/ip").and_then(net).filter(|_| is_link) {
-                let path = end.path.child("ip");
                 let what = net.addr().to_string();
                 if let Some((other, at)) = addresses.get(&net.addr()) {
-                    clash((object, &path), other, &what, "duplicate_address", out);
+                    clash((object, end.path("ip")), other, &what, "duplicate_address", out);
                     if other.name != object.name {
-                        clash((*other, at), object, &what, "duplicate_address", out);
+                        clash((*other, at.path("ip")), object, &what, "duplicate_address", out);
                     }
                 } else {
-                    addresses.insert(net.addr(), (object, path));
+                    addresses.insert(net.addr(), (object, end));
                 }
             }
         }

@@ -478,6 +478,32 @@ fn what_is_live_as_git_wants_it_is_not_blocked_by_a_newcomer() {
 }
 
 #[test]
+fn a_subnet_that_changes_or_goes_names_everyone_who_uses_it() {
+    let mut live: Vec<(ObjectKey, Value)> =
+        with("red", &json!({})).into_iter().map(|m| (m.key.clone(), m.object.as_ref().clone())).collect();
+    let expose = json!({"expose": [{"ips": [{"vpcSubnet": "default"}, {"vpcSubnet": "default"}]}]});
+    live.push((
+        ObjectKey::new(GATEWAY, "GatewayPeering", "default", "red--gw"),
+        json!({"spec": {"peering": {"red": expose, "blue": {}}}}),
+    ));
+    let users = "VPCAttachment red-1, VPCPeering red--blue, ExternalPeering red--edge, GatewayPeering red--gw";
+    let warned = |patch: Value| -> Vec<(String, String)> {
+        let findings = run(&with("red", &json!({"spec": {"subnets": patch}})), &live);
+        let of_users = |f: &Finding| ["disruptive_edit", "subnet_in_use"].contains(&f.rule.as_str());
+        findings.into_iter().filter(of_users).map(|f| (f.rule, f.message)).collect()
+    };
+    for (patch, rule) in
+        [(json!({"default": {"vlan": 111}}), "disruptive_edit"), (json!({"default": null}), "subnet_in_use")]
+    {
+        let said = warned(patch);
+        assert_eq!(said.iter().map(|(rule, _)| rule.as_str()).collect::<Vec<_>>(), [rule]);
+        assert!(said[0].1.contains(users), "{}", said[0].1);
+    }
+    assert_eq!(warned(json!({"more": {"vlan": 112}})), [], "nobody uses it");
+    assert_eq!(warned(json!({"default": {"dhcp": {"enable": false}}})), [], "what is used did not change");
+}
+
+#[test]
 fn references_to_kinds_that_were_not_read_are_not_judged() {
     let manifests = with(
         "new",

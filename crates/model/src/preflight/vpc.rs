@@ -1,16 +1,23 @@
 //! VPCs: mode, namespaces, permit lists, static routes, and edits that hurt what is attached.
 
 use super::read::{entries, namespace_of, net, text, texts};
+use super::users::SubnetUsers;
 use super::vpc_subnet;
 use super::world::{Found, Object, World};
-use crate::kind::{GATEWAY, VPC, WIRING};
+use crate::kind::{VPC, WIRING};
 use crate::path::Path;
 use serde_json::Value;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 const MOST_SUBNETS: usize = 20;
 
-pub(super) fn check(object: &Object<'_>, world: &World<'_>, out: &mut Found) {
+pub(super) fn check<'w>(
+    object: &Object<'_>,
+    world: &'w World<'_>,
+    users: &OnceCell<SubnetUsers<'w>>,
+    out: &mut Found,
+) {
     let (value, title) = (&object.value, object.title());
     if let Some(mode) = text(value, "/spec/mode").filter(|mode| *mode != "l3vni") {
         let message = format!("{title}: the mode is '{mode}'; it is empty (L2VNI) or l3vni.");
@@ -31,7 +38,7 @@ pub(super) fn check(object: &Object<'_>, world: &World<'_>, out: &mut Found) {
     permits(object, &subnets, out);
     routes(object, out);
     if let Some(live) = object.live.filter(|_| object.manifest.is_some()) {
-        edits(object, live, world, out);
+        edits(object, live, &|| users.get_or_init(|| SubnetUsers::of(world)), out);
     }
 }
 
@@ -78,47 +85,18 @@ fn routes(object: &Object<'_>, out: &mut Found) {
     }
 }
 
-/// Where a VPC's subnet is in use: attachments, peerings, and gateway peerings, each as `Kind name`.
-fn users(world: &World<'_>, vpc: &str, subnet: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let reference = |r: &str| r == format!("{vpc}/{subnet}") || (r == vpc && subnet == "default");
-    for attachment in world.all((VPC, "VPCAttachment")) {
-        if text(&attachment.value, "/spec/subnet").is_some_and(reference) {
-            found.push(attachment.title());
-        }
-    }
-    for peering in world.all((VPC, "VPCPeering")) {
-        let permits = super::read::list(&peering.value, "/spec/permit").iter();
-        let mut mine = permits.filter_map(|permit| permit.get(vpc));
-        if mine.any(|side| texts(side, "/subnets").any(|(_, name)| name == subnet)) {
-            found.push(peering.title());
-        }
-    }
-    for peering in world.all((VPC, "ExternalPeering")) {
-        if text(&peering.value, "/spec/permit/vpc/name") == Some(vpc)
-            && texts(&peering.value, "/spec/permit/vpc/subnets").any(|(_, name)| name == subnet)
-        {
-            found.push(peering.title());
-        }
-    }
-    for peering in world.all((GATEWAY, "GatewayPeering")) {
-        let side = peering.value.pointer("/spec/peering").and_then(|sides| sides.get(vpc));
-        let exposes = side.into_iter().flat_map(|side| super::read::list(side, "/expose"));
-        let mut ips = exposes.flat_map(|expose| super::read::list(expose, "/ips"));
-        if ips.any(|ip| text(ip, "/vpcSubnet") == Some(subnet)) {
-            found.push(peering.title());
-        }
-    }
-    found
-}
-
 /// Edits that the server accepts and that hurt: a subnet taken away or changed while something uses it.
-fn edits(object: &Object<'_>, live: &Value, world: &World<'_>, out: &mut Found) {
+fn edits<'u, 'w: 'u>(
+    object: &Object<'_>,
+    live: &Value,
+    users: &dyn Fn() -> &'u SubnetUsers<'w>,
+    out: &mut Found,
+) {
     for (name, before) in entries(live, "/spec/subnets") {
         let path = Path::root().join("spec").join("subnets").join(name.as_str());
         let after = object.value.pointer("/spec/subnets").and_then(|subnets| subnets.get(name.as_str()));
         let Some(after) = after else {
-            let users = users(world, object.name, name);
+            let users = users().of_subnet(object.name, name);
             if !users.is_empty() {
                 let message = format!(
                     "{}: subnet {name} goes away while {} uses it. The server does not refuse this; detach first.",
@@ -137,8 +115,11 @@ fn edits(object: &Object<'_>, live: &Value, world: &World<'_>, out: &mut Found) 
                 old != new && !(*key == "gateway" && new.is_none())
             })
             .collect();
-        let users = users(world, object.name, name);
-        if !changed.is_empty() && !users.is_empty() {
+        if changed.is_empty() {
+            continue;
+        }
+        let users = users().of_subnet(object.name, name);
+        if !users.is_empty() {
             let message = format!(
                 "{}, subnet {name}: {} changes while {} uses it. This is known to break the switches' agents; detach, edit, and attach again.",
                 object.title(),

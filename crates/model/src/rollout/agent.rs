@@ -50,8 +50,20 @@ pub struct AgentView {
     pub summary: AgentSummary,
     /// Its namespace, which is that of the objects it holds.
     pub(super) namespace: String,
+    /// Its identity in the cluster; empty when it does not say.
+    uid: String,
     /// The specs by kind and name, for [`super::holdings`]; they are not for storing.
     pub(super) held: Map<String, Value>,
+}
+
+/// Which Agent, in which state of its spec: while this is equal, it holds the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldVersion {
+    kind: AgentKind,
+    namespace: String,
+    name: String,
+    uid: String,
+    generation: i64,
 }
 
 /// Under which key of an Agent's spec the objects of a kind are held, by name.
@@ -116,7 +128,21 @@ impl AgentView {
         let wanted = keys.iter().copied().chain(maps.iter().map(|(key, ..)| *key));
         let held = wanted.filter_map(|key| Some((key.to_owned(), object.get("spec")?.get(key)?.clone()))).collect();
         let namespace = metadata.get("namespace").and_then(Value::as_str).unwrap_or("default").to_owned();
-        Some(Self { summary, namespace, held })
+        let uid = metadata.get("uid").and_then(Value::as_str).unwrap_or_default().to_owned();
+        Some(Self { summary, namespace, uid, held })
+    }
+
+    /// What the specs that it holds cannot change without; heartbeats leave it as it is. `None` when the Agent does not
+    /// say enough for that.
+    pub fn held_version(&self) -> Option<HeldVersion> {
+        let generation = self.summary.generation;
+        (generation > 0 && !self.uid.is_empty()).then(|| HeldVersion {
+            kind: self.summary.kind,
+            namespace: self.namespace.clone(),
+            name: self.summary.name.clone(),
+            uid: self.uid.clone(),
+            generation,
+        })
     }
 
     /// The specs of one kind by name, under their key in the Agent's spec.

@@ -246,3 +246,18 @@ fn lesson_45_an_agent_holds_an_object_when_it_holds_that_very_spec() {
         |agents: &[AgentView]| of(agents, "VPC", "blue").into_iter().any(|(agent, _, holds)| agent == "gw" && holds);
     assert!(on_gateway(&gateway("10.0.3.0/24")) && !on_gateway(&gateway("10.0.9.0/24")));
 }
+
+#[test]
+fn what_an_agent_holds_changes_with_its_generation_and_not_with_its_heartbeat() {
+    let agent = |uid: &str, generation: i64, heartbeat: &str| {
+        let metadata = json!({"name": "leaf-1", "namespace": "default", "uid": uid, "generation": generation});
+        let agent = json!({"kind": "Agent", "metadata": metadata, "status": {"lastHeartbeat": heartbeat}});
+        AgentView::from_value(&agent).unwrap().held_version()
+    };
+    let (first, later) = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:15Z");
+    assert!(agent("a", 1, first).is_some());
+    assert_eq!(agent("a", 1, first), agent("a", 1, later));
+    assert_ne!(agent("a", 1, first), agent("a", 2, first));
+    assert_ne!(agent("a", 1, first), agent("b", 1, first), "deleted and made again");
+    assert_eq!((agent("", 1, first), agent("a", 0, first)), (None, None), "too little to tell");
+}
