@@ -57,9 +57,10 @@ async fn main() -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let version = plane.client()?.request("GET", "/version", None).await?.success("ask the version")?;
     let server = version["gitVersion"].as_str().unwrap_or_default();
+    let (processor, memory) = machine();
     let mut report = Report {
         setting: vec![format!(
-            "{cores} cores shared with kube-apiserver {server} and etcd; load before {}; {} rounds{}",
+            "{cores} cores ({processor}) and {memory} MiB of memory, shared with kube-apiserver {server} and etcd; load before {}; {} rounds{}",
             load(),
             options.rounds,
             if cfg!(debug_assertions) { "; DEBUG BUILD, its figures mean nothing" } else { "" }
@@ -97,6 +98,17 @@ async fn warm_up(bare: &Bare) -> Result<()> {
 
 fn progress(what: &str) {
     eprintln!("{what}");
+}
+
+/// The name of the processor, and how much memory there is.
+fn machine() -> (String, u64) {
+    let line = |file: &str, start: &str| -> Option<String> {
+        let text = std::fs::read_to_string(file).ok()?;
+        text.lines().find_map(|line| Some(line.strip_prefix(start)?.split_once(':')?.1.trim().to_owned()))
+    };
+    let processor = line("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown processor".to_owned());
+    let memory = line("/proc/meminfo", "MemTotal").and_then(|kib| kib.split_whitespace().next()?.parse::<u64>().ok());
+    (processor, memory.unwrap_or(0) / 1024)
 }
 
 /// The machine's load, because other work on it spoils times (less so ratios).

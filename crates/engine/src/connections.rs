@@ -84,7 +84,10 @@ impl Shared {
         {
             return Ok(kinds);
         }
-        let kinds = Arc::new(cluster.discover().await?);
+        let found = cluster.discover().await?;
+        // What was found again keeps its identity: what was worked out with it (schemas checked) holds on.
+        let known = self.connections.with(fabric, |c| c.kinds.clone()).map(|(kinds, _)| kinds);
+        let kinds = known.filter(|known| **known == found).unwrap_or_else(|| Arc::new(found));
         self.connections.with(fabric, |c| c.kinds = Some((kinds.clone(), Instant::now())));
         Ok(kinds)
     }

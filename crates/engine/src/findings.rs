@@ -1,14 +1,56 @@
 //! What is wrong with the source, as seen from a fabric: what was found while reading it, what the cluster's schemas
 //! say of it, and what the rules say that nobody else checks. Each with file, line and column where there are any.
 
+use crate::blocking::compute;
 use crate::{Error, Shared};
 use cluster::Kinds;
-use model::manifest::{Finding, locate};
+use model::ObjectKey;
+use model::manifest::{Finding, Severity, locate};
 use model::path::Path;
 use model::schema::Schema;
 use source::Desired;
 use std::collections::HashMap;
 use std::sync::Arc;
+
+/// Everything that is wrong with one commit, in one cluster.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// All of them: first those of the source and of the schemas, then those of the rules.
+    pub all: Vec<Finding>,
+    /// How many of them are not of the rules.
+    of_source: usize,
+    /// Errors and warnings by the object that they are about.
+    by_object: HashMap<ObjectKey, Vec<Finding>>,
+}
+
+impl Findings {
+    /// Puts both sorts together.
+    pub fn new(of_source: &[Finding], of_rules: &[Finding]) -> Self {
+        let all = [of_source, of_rules].concat();
+        let mut by_object: HashMap<ObjectKey, Vec<Finding>> = HashMap::new();
+        for finding in all.iter().filter(|f| f.severity != Severity::Info) {
+            if let Some(key) = &finding.object {
+                by_object.entry(key.clone()).or_default().push(finding.clone());
+            }
+        }
+        Self { all, of_source: of_source.len(), by_object }
+    }
+
+    /// Those that the rules before a write made.
+    pub fn of_rules(&self) -> &[Finding] {
+        &self.all[self.of_source..]
+    }
+
+    /// Errors and warnings about an object.
+    pub fn about(&self, key: &ObjectKey) -> &[Finding] {
+        self.by_object.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// The objects that there are errors or warnings about.
+    pub fn objects(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.by_object.keys()
+    }
+}
 
 /// Findings of one commit against one set of kinds: they cannot change while both stay the same.
 #[derive(Default)]
@@ -32,29 +74,39 @@ impl Checked {
         {
             return Ok(self.findings.clone());
         }
+        let (of, against) = (desired.clone(), kinds.clone());
+        let by_schemas = compute("Checking the source by the schemas", move || by_schemas(&of, &against)).await?;
         let mut findings = desired.findings.clone();
         let mut texts = HashMap::new();
-        let mut schemas: HashMap<(&str, &str), Option<Schema>> = HashMap::new();
-        for manifest in &desired.manifests {
-            let (group, kind) = (manifest.key.group.as_str(), manifest.key.kind.as_str());
-            let schema = schemas
-                .entry((group, kind))
-                .or_insert_with(|| kinds.find(group, kind).and_then(|k| k.schema.as_ref()).map(Schema::new));
-            let Some(schema) = schema else { continue };
-            for mut finding in schema.check(manifest) {
-                if let Some(path) = finding.path.as_ref().and_then(|p| p.parse::<Path>().ok()) {
-                    let at = &manifest.location;
-                    let text = text_of(shared, fabric, desired, &at.file, &mut texts).await?;
-                    finding.location = locate(&text, at, &path);
-                }
-                finding.location.get_or_insert_with(|| manifest.location.clone());
-                findings.push(finding);
+        for (n, mut finding) in by_schemas {
+            let at = &desired.manifests[n].location;
+            if let Some(path) = finding.path.as_ref().and_then(|p| p.parse::<Path>().ok()) {
+                let text = text_of(shared, fabric, desired, &at.file, &mut texts).await?;
+                finding.location = locate(&text, at, &path);
             }
+            finding.location.get_or_insert_with(|| at.clone());
+            findings.push(finding);
         }
         self.findings = Arc::new(findings);
         self.of = Some((desired.clone(), kinds.clone()));
         Ok(self.findings.clone())
     }
+}
+
+/// What the cluster's schemas say of each manifest, with the manifest's place in the list.
+fn by_schemas(desired: &Desired, kinds: &Kinds) -> Vec<(usize, Finding)> {
+    let mut schemas: HashMap<(&str, &str), Option<Schema>> = HashMap::new();
+    let mut found = Vec::new();
+    for (n, manifest) in desired.manifests.iter().enumerate() {
+        let (group, kind) = (manifest.key.group.as_str(), manifest.key.kind.as_str());
+        let schema = schemas
+            .entry((group, kind))
+            .or_insert_with(|| kinds.find(group, kind).and_then(|k| k.schema.as_ref()).map(Schema::new));
+        if let Some(schema) = schema {
+            found.extend(schema.check(manifest).into_iter().map(|finding| (n, finding)));
+        }
+    }
+    found
 }
 
 async fn text_of(

@@ -5,6 +5,7 @@
 //! whoever asked may go away. The engine never holds a database transaction across a network call.
 
 mod applying;
+mod blocking;
 mod comparing;
 mod connections;
 mod error;
@@ -270,6 +271,8 @@ impl Engine {
             ));
         };
         self.shared.store.fabrics().set_cluster_uid(fabric_id, seen).await?;
+        // Resource versions of two clusters mean nothing to each other.
+        self.shared.memories.forget(fabric_id);
         tracing::info!(fabric = fabric_id, by, cluster = %seen, "the fabric's cluster was confirmed");
         self.fabric_saved(fabric_id).await;
         Ok(())

@@ -30,6 +30,7 @@ pub struct Problem {
 }
 
 /// What was read.
+#[derive(Debug)]
 pub(crate) struct Observation {
     /// When reading began: what is older than this may have been missed, so this is the age of the evidence.
     pub observed_at: Timestamp,
@@ -48,7 +49,7 @@ pub(crate) struct Observation {
 impl Observation {
     /// Whether a kind was read completely.
     pub fn has_read(&self, group: &str, kind: &str) -> bool {
-        self.read.contains(&(group.to_owned(), kind.to_owned()))
+        self.read.iter().any(|(g, k)| g == group && k == kind)
     }
 }
 
@@ -98,7 +99,7 @@ pub(crate) async fn observe(
         .boxed()
     };
     let lists: Vec<Reading<'_>> = wanted.into_iter().map(read).collect();
-    let answers: Vec<_> = stream::iter(lists).buffer_unordered(16).collect().await;
+    let answers: Vec<_> = stream::iter(lists).buffer_unordered(cluster.limits().concurrency.max(1)).collect().await;
 
     let mut found = Observation {
         observed_at,

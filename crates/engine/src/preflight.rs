@@ -26,10 +26,10 @@ const STOPS_THE_RUN: &str = "unhydrated";
 
 /// Whether anything stands against writing.
 pub(crate) fn check(compared: &Compared) -> Checked {
-    let findings = &compared.rule_findings;
+    let of_rules = compared.findings.of_rules();
     let stopping: Vec<&Finding> =
-        findings.iter().filter(|f| f.severity == Severity::Error && f.rule == STOPS_THE_RUN).collect();
-    let warnings = compared.findings.iter().filter(|f| f.severity == Severity::Warning).count();
+        of_rules.iter().filter(|f| f.severity == Severity::Error && f.rule == STOPS_THE_RUN).collect();
+    let warnings = compared.findings.all.iter().filter(|f| f.severity == Severity::Warning).count();
     let stop = stopping.first().map(|first| {
         let more = match stopping.len() {
             1 => String::new(),

@@ -35,6 +35,15 @@ pub(crate) struct Confirmation {
 }
 
 impl Confirmation {
+    pub(super) fn new(
+        desired: Arc<Value>,
+        live: Option<&Arc<Value>>,
+        equal: Option<bool>,
+        diffs: Vec<FieldDiff>,
+    ) -> Self {
+        Self { desired, live_rv: resource_version(live).map(str::to_owned), equal, diffs }
+    }
+
     /// Whether it is about this very pair.
     pub fn is_of(&self, manifest: Option<&Manifest>, live: Option<&Arc<Value>>) -> bool {
         manifest.is_some_and(|m| Arc::ptr_eq(&m.object, &self.desired))
@@ -51,19 +60,13 @@ struct Question {
 }
 
 /// Asks the server. `true` when what it said changes what is to be stored, so that the comparison is made again.
-pub(crate) async fn confirm(
-    shared: &Arc<Shared>,
-    cluster: &Cluster,
-    observation: &Observation,
-    compared: &Compared,
-    fabric_id: i64,
-) -> bool {
+pub(crate) async fn confirm(shared: &Arc<Shared>, cluster: &Cluster, compared: &Compared, fabric_id: i64) -> bool {
     let memory = shared.memories.of(fabric_id);
     let questions = questions(&*memory.lock().await, compared);
     let asked: Vec<BoxFuture<'_, Option<(ObjectKey, Confirmation, bool)>>> =
-        questions.iter().map(|q| ask(cluster, observation, q).boxed()).collect();
+        questions.iter().map(|q| ask(cluster, &compared.observation, q).boxed()).collect();
     let mut answers = Vec::new();
-    let collecting = stream::iter(asked).buffer_unordered(8).for_each(|answer| {
+    let collecting = stream::iter(asked).buffer_unordered(cluster.limits().concurrency.max(1)).for_each(|answer| {
         answers.extend(answer);
         futures::future::ready(())
     });
@@ -105,7 +108,7 @@ fn questions(memory: &super::memory::Memory, compared: &Compared) -> Vec<Questio
         .collect();
     let equal = compared.equal.iter().filter_map(|key| {
         let known = memory.objects.get(key)?;
-        let (desired, live) = (known.desired.as_ref()?, compared.live.get(key)?);
+        let (desired, live) = (known.desired.as_ref()?, compared.observation.live.get(key)?);
         let answered = memory
             .confirmations
             .get(key)
@@ -142,6 +145,5 @@ async fn ask(cluster: &Cluster, observation: &Observation, q: &Question) -> Opti
         Err(e) if e.code() == Code::KubernetesRejected && !q.is_equal => (None, Vec::new()),
         Err(_) => return None,
     };
-    let live_rv = resource_version(q.live.as_ref()).map(str::to_owned);
-    Some((q.key.clone(), Confirmation { desired: q.desired.clone(), live_rv, equal, diffs }, q.is_equal))
+    Some((q.key.clone(), Confirmation::new(q.desired.clone(), q.live.as_ref(), equal, diffs), q.is_equal))
 }

@@ -55,7 +55,8 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
     let same =
         case.known.filter(|k| k.is_same(case.manifest, case.live) && !unjudged && k.state != ObjectState::Unknown);
     let mut base = case.base.clone();
-    if let Some(known) = same.filter(|k| matches!(k.state, ObjectState::Equal | ObjectState::Extra)) {
+    let stood = same.filter(|k| matches!(k.state, ObjectState::Equal | ObjectState::Extra));
+    if let Some(known) = stood {
         state = known.state;
     } else if !unjudged {
         (state, diffs) = compare_object(desired.map(AsRef::as_ref), case.live.map(AsRef::as_ref), base.as_ref());
@@ -63,11 +64,13 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
     // The server knows its release's defaults and webhooks; where it has spoken of this very pair, its word counts.
     let mut confirmed = None;
     if let Some(spoken) = case.confirmation.filter(|c| c.is_of(case.manifest, case.live)) {
-        let normaliser_says = state == ObjectState::Equal;
+        // A verdict that stands may be the server's own word already; then the normaliser has said the contrary.
+        let overruled = stood.is_some_and(|k| k.confirmed == Some(false));
+        let normaliser_says = (state == ObjectState::Equal) != overruled;
         confirmed = spoken.equal.map(|equal| equal == normaliser_says);
         match spoken.equal {
-            Some(true) if !normaliser_says => (state, diffs) = (ObjectState::Equal, Vec::new()),
-            Some(false) if normaliser_says => {
+            Some(true) if state != ObjectState::Equal => (state, diffs) = (ObjectState::Equal, Vec::new()),
+            Some(false) if state == ObjectState::Equal => {
                 (state, diffs) = (ObjectState::Undelivered, spoken.diffs.clone());
             }
             _ => {}

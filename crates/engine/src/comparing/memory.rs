@@ -2,14 +2,16 @@
 
 use super::confirm::Confirmation;
 use super::judge::{WITH_BASE, resource_version};
-use crate::findings::Checked;
+use crate::findings::{Checked, Findings};
+use crate::observing::Observation;
 use crate::{Error, Shared};
 use model::ObjectKey;
 use model::compare::ObjectState;
 use model::manifest::{Finding, Manifest};
-use model::rollout::Holding;
+use model::rollout::{AgentView, HeldVersion, Holding};
 use serde_json::Value;
-use std::collections::HashMap;
+use source::Desired;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
 
 /// One object as it was last judged.
@@ -42,6 +44,12 @@ impl Remembered {
         self.judged_here && same_desired && self.live_rv.as_deref() == resource_version(live)
     }
 
+    /// Whether its base is needed to judge it again.
+    pub fn needs_base(&self, manifest: Option<&Manifest>, live: Option<&Arc<Value>>) -> bool {
+        let stands = matches!(self.state, ObjectState::Equal | ObjectState::Extra) && self.is_same(manifest, live);
+        self.has_base && !stands
+    }
+
     /// Whether the stored row already says all of this.
     pub fn says_the_same(&self, new: &Remembered) -> bool {
         let same_desired = match (&self.desired, &new.desired) {
@@ -61,6 +69,30 @@ impl Remembered {
     }
 }
 
+/// What a comparison was made from, and what of it can be used again.
+pub(super) struct Seen {
+    desired: Arc<Desired>,
+    /// The kinds that were read.
+    read: BTreeSet<(String, String)>,
+    /// How many live objects there were; which ones, in which version, stands with the objects.
+    live: usize,
+    /// What the agents held; `None` when they could not be read, or do not say enough.
+    agents: Option<Vec<HeldVersion>>,
+    /// What the findings of the source and of the schemas were, from which `findings` were put together.
+    of_source: Arc<Vec<Finding>>,
+    findings: Arc<Findings>,
+}
+
+/// What of the last comparison still holds.
+pub(super) struct Unchanged {
+    /// Findings: those of the source and the schemas are the same, and so is all that the rules look at.
+    pub findings: Option<Arc<Findings>>,
+    /// Only what the rules look at is the same: the commit, the kinds that were read, and every live object.
+    pub rules: Option<Arc<Findings>>,
+    /// Besides that, the agents hold the same.
+    pub holdings: bool,
+}
+
 /// A fabric's memory.
 #[derive(Default)]
 pub(super) struct Memory {
@@ -72,6 +104,8 @@ pub(super) struct Memory {
     pub confirmations: HashMap<ObjectKey, Confirmation>,
     /// When the reading began that is stored.
     pub newest: Option<jiff::Timestamp>,
+    /// What the objects were last judged by.
+    seen: Option<Seen>,
 }
 
 impl Memory {
@@ -101,26 +135,50 @@ impl Memory {
         Ok(())
     }
 
-    /// What is wrong with the source: what reading it and the schemas say, and what the rules
-    /// say that nobody else checks; the latter once more by themselves.
-    pub async fn findings(
-        &mut self,
-        shared: &Shared,
-        input: &super::Input<'_>,
-    ) -> Result<(Vec<Finding>, Vec<Finding>), Error> {
-        let of_source = self.checked.findings(shared, input.fabric, input.desired, &input.observation.kinds).await?;
-        let of_rules = crate::preflight::rules(input.desired, input.observation);
-        let mut findings = of_source.as_ref().clone();
-        findings.extend(of_rules.iter().cloned());
-        Ok((findings, of_rules))
+    /// What of the last comparison holds for this one too.
+    pub fn unchanged(
+        &self,
+        desired: &Arc<Desired>,
+        observation: &Observation,
+        of_source: &Arc<Vec<Finding>>,
+    ) -> Unchanged {
+        let seen = self.seen.as_ref().filter(|s| Arc::ptr_eq(&s.desired, desired) && self.saw_the_same(s, observation));
+        let Some(seen) = seen else { return Unchanged { findings: None, rules: None, holdings: false } };
+        let agents = observation.agents.as_deref().and_then(held_versions);
+        Unchanged {
+            findings: Arc::ptr_eq(&seen.of_source, of_source).then(|| seen.findings.clone()),
+            rules: Some(seen.findings.clone()),
+            holdings: agents.is_some() && agents == seen.agents,
+        }
     }
 
-    /// Whether an object's base is needed to judge it.
-    pub fn needs_base(&self, key: &ObjectKey, manifest: Option<&Manifest>, live: Option<&Arc<Value>>) -> bool {
-        self.objects.get(key).is_some_and(|known| {
-            known.has_base
-                && !(known.is_same(manifest, live) && matches!(known.state, ObjectState::Equal | ObjectState::Extra))
-        })
+    /// Whether the cluster is as it was: the same kinds were read, and each holds the same objects in the same versions.
+    fn saw_the_same(&self, seen: &Seen, observation: &Observation) -> bool {
+        let as_remembered = |(key, live): (&ObjectKey, &Arc<Value>)| {
+            let version = resource_version(Some(live));
+            version.is_some() && self.objects.get(key).is_some_and(|known| known.live_rv.as_deref() == version)
+        };
+        seen.read == observation.read
+            && seen.live == observation.live.len()
+            && observation.live.iter().all(as_remembered)
+    }
+
+    /// The objects were judged by this.
+    pub fn judged_by(
+        &mut self,
+        desired: Arc<Desired>,
+        observation: &Observation,
+        of_source: Arc<Vec<Finding>>,
+        findings: Arc<Findings>,
+    ) {
+        self.seen = Some(Seen {
+            desired,
+            read: observation.read.clone(),
+            live: observation.live.len(),
+            agents: observation.agents.as_deref().and_then(held_versions),
+            of_source,
+            findings,
+        });
     }
 
     /// The comparison was stored under this id.
@@ -130,6 +188,10 @@ impl Memory {
             object.changed_in.get_or_insert(id);
         }
     }
+}
+
+fn held_versions(agents: &[AgentView]) -> Option<Vec<HeldVersion>> {
+    agents.iter().map(AgentView::held_version).collect()
 }
 
 /// The memories of all fabrics.

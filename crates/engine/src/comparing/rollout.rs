@@ -10,7 +10,7 @@ use model::rollout::{
 };
 use model::status::RolloutCounts;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use store::AgentRow;
 
 /// Desired objects by the agents that they concern: few groups, however many objects.
@@ -18,14 +18,18 @@ use store::AgentRow;
 pub(crate) struct Groups(Vec<(Vec<Holding>, u64)>);
 
 impl Groups {
-    pub(super) fn add(&mut self, holdings: &[Holding]) {
-        if holdings.is_empty() {
-            return;
+    /// Counts objects by whom they concern; those that concern nobody are left out.
+    pub(super) fn of<'a>(objects: impl Iterator<Item = &'a [Holding]>) -> Self {
+        let mut groups: HashMap<&[Holding], u64> = HashMap::new();
+        for holdings in objects.filter(|holdings| !holdings.is_empty()) {
+            *groups.entry(holdings).or_default() += 1;
         }
-        match self.0.iter_mut().find(|(group, _)| group == holdings) {
-            Some((_, count)) => *count += 1,
-            None => self.0.push((holdings.to_vec(), 1)),
-        }
+        let mut groups: Vec<_> = groups.into_iter().collect();
+        // In one order always, so that equal comparisons are equal rows.
+        groups.sort_unstable_by_key(|(holdings, _)| {
+            holdings.iter().map(|h| (h.agent.as_str(), h.kind, h.wanted, h.holds)).collect::<Vec<_>>()
+        });
+        Self(groups.into_iter().map(|(holdings, count)| (holdings.to_vec(), count)).collect())
     }
 
     /// Agents that do not hold some desired object as it is live: the controller has not told them yet.
@@ -83,7 +87,7 @@ impl Compared {
     /// Looks at the agents: how far are they with these objects?
     pub fn rollout_of(&self, written: &HashSet<ObjectKey>, agents: &[AgentView], now: Timestamp) -> Seen {
         let summaries: Vec<AgentSummary> = agents.iter().map(|a| a.summary.clone()).collect();
-        let all = holdings(self.live.iter().map(|(key, live)| (key, live.as_ref())), agents);
+        let all = holdings(self.observation.live.iter().map(|(key, live)| (key, live.as_ref())), agents);
         let mut worst: States = BTreeMap::new();
         for holdings in written.iter().filter_map(|key| all.get(key)) {
             for switch in object_rollout(holdings, &summaries, now).switches {

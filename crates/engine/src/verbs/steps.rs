@@ -103,7 +103,7 @@ pub(crate) async fn observe(
     cluster: &Cluster,
     kinds: Arc<Kinds>,
     phase: Phase,
-) -> Result<Observation, Error> {
+) -> Result<Arc<Observation>, Error> {
     run.begin(phase, "Reading the cluster");
     let observation = observing::observe(cluster, kinds, &fabric.namespace, run.now(), &|done, total, objects| {
         run.advance(phase, done, total);
@@ -117,7 +117,7 @@ pub(crate) async fn observe(
             Some(p) => run.close(phase, PhaseState::Partial, format!("{detail}; {}", p.message)),
         }
     }
-    Ok(observation)
+    Ok(Arc::new(observation))
 }
 
 /// Compares and stores the comparison.
@@ -125,12 +125,17 @@ pub(crate) async fn compare(
     run: &Run,
     fabric: &Fabric,
     desired: &Arc<Desired>,
-    observation: &Observation,
+    observation: &Arc<Observation>,
 ) -> Result<Compared, Error> {
     comparing::compare(&run.shared, input(run, fabric, desired, observation)).await
 }
 
-fn input<'a>(run: &'a Run, fabric: &'a Fabric, desired: &'a Arc<Desired>, observation: &'a Observation) -> Input<'a> {
+fn input<'a>(
+    run: &'a Run,
+    fabric: &'a Fabric,
+    desired: &'a Arc<Desired>,
+    observation: &'a Arc<Observation>,
+) -> Input<'a> {
     Input {
         fabric,
         operation_id: Some(run.operation.id),
@@ -147,11 +152,11 @@ pub(crate) async fn compare_and_confirm(
     fabric: &Fabric,
     cluster: &Cluster,
     desired: &Arc<Desired>,
-    observation: &Observation,
+    observation: &Arc<Observation>,
 ) -> Result<Compared, Error> {
     let compared = compare(run, fabric, desired, observation).await?;
     run.detail(Phase::Compare, "Asking the server about what differs");
-    if comparing::confirm(&run.shared, cluster, observation, &compared, fabric.id).await {
+    if comparing::confirm(&run.shared, cluster, &compared, fabric.id).await {
         return compare(run, fabric, desired, observation).await;
     }
     Ok(compared)
@@ -187,7 +192,8 @@ async fn background_inner(shared: &Arc<Shared>, fabric: &Fabric, observed_at: ji
     let cluster = shared.cluster(fabric).await?;
     check_identity(shared, fabric, &cluster).await?;
     let kinds = shared.kinds(fabric, &cluster, false).await?;
-    let observation = observing::observe(&cluster, kinds, &fabric.namespace, observed_at, &|_, _, _| {}).await?;
+    let observation =
+        Arc::new(observing::observe(&cluster, kinds, &fabric.namespace, observed_at, &|_, _, _| {}).await?);
     let input = Input {
         fabric,
         operation_id: None,
@@ -197,7 +203,7 @@ async fn background_inner(shared: &Arc<Shared>, fabric: &Fabric, observed_at: ji
         problems,
     };
     let compared = comparing::compare(shared, input.clone()).await?;
-    if comparing::confirm(shared, &cluster, &observation, &compared, fabric.id).await {
+    if comparing::confirm(shared, &cluster, &compared, fabric.id).await {
         comparing::compare(shared, input).await?;
     }
     let (comparisons, operations) = (shared.store.comparisons(), shared.store.operations());

@@ -11,8 +11,9 @@ use model::compare::Verdict;
 use model::operation::{ObjectOutcome, OutcomeKind, Phase, PhaseState};
 use model::plan::{Plan, Selection};
 use model::{Code, ObjectKey};
-use serde_json::json;
-use std::collections::{BTreeMap, HashSet};
+use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Fabric;
@@ -107,10 +108,9 @@ fn plan(differing: &[Differing]) -> Plan {
             findings: Vec::new(),
         })
         .collect();
-    let desired = |key: &ObjectKey| {
-        let found = differing.iter().find(|d| d.manifest.key == *key)?;
-        Some(found.manifest.object.as_ref())
-    };
+    let objects: HashMap<&ObjectKey, &Value> =
+        differing.iter().map(|d| (&d.manifest.key, d.manifest.object.as_ref())).collect();
+    let desired = |key: &ObjectKey| objects.get(key).copied();
     model::plan::plan(&verdicts, &Selection::All, desired)
 }
 
@@ -142,16 +142,15 @@ async fn verify(
     };
     let compared = steps::compare(run, fabric, desired, &observation).await?;
     let equal: HashSet<&ObjectKey> = compared.equal.iter().collect();
+    let differing: HashMap<&ObjectKey, &Differing> = compared.differing.iter().map(|d| (&d.manifest.key, d)).collect();
     let now = run.now();
     for key in written {
         if equal.contains(key) {
             run.amend(key, |o| (o.verified, o.at) = (true, now));
             continue;
         }
-        let fields = compared
-            .differing
-            .iter()
-            .find(|d| d.manifest.key == *key)
+        let fields = differing
+            .get(key)
             .map(|d| d.diffs.iter().map(applying::describe).collect::<Vec<_>>().join("; "))
             .filter(|fields| !fields.is_empty())
             .unwrap_or_else(|| "it is gone again".to_owned());
@@ -199,20 +198,26 @@ async fn follow(
         return String::new();
     }
     run.begin(Phase::Rollout, "Waiting for the switches");
+    // What was read to verify shows the agents too, and is stored: often that settles it, and nothing is read again.
+    let mut reports = verified.observation.agents.as_deref().map(Cow::Borrowed);
+    let mut is_stored = reports.is_some();
+    if reports.is_none() {
+        reports = observing::observe_agents(cluster, kinds, &fabric.namespace).await.map(Cow::Owned);
+    }
     let until = tokio::time::Instant::now() + run.shared.settings.rollout_wait;
+    let mut pause = Duration::from_millis(500);
     loop {
-        let began = tokio::time::Instant::now();
-        let Some(agents) = observing::observe_agents(cluster, kinds, &fabric.namespace).await else {
+        let Some(agents) = &reports else {
             run.close(Phase::Rollout, PhaseState::Partial, "The agents could not be read.");
             return "Whether the switches run it is not known: the agents could not be read.".to_owned();
         };
-        let seen = verified.rollout_of(written, &agents, run.now());
+        let seen = verified.rollout_of(written, agents, run.now());
         run.advance(Phase::Rollout, seen.applied, seen.concerned);
         run.detail(Phase::Rollout, seen.sentence.clone());
-        let over = tokio::time::Instant::now() >= until;
-        if seen.settled || over {
+        if seen.settled || tokio::time::Instant::now() >= until {
             // The newest reports are stored with a comparison of their own, so that pages tell what was seen here.
-            if let Ok(observation) = steps::observe(run, fabric, cluster, kinds.clone(), Phase::Rollout).await
+            if !is_stored
+                && let Ok(observation) = steps::observe(run, fabric, cluster, kinds.clone(), Phase::Rollout).await
                 && let Err(e) = steps::compare(run, fabric, desired, &observation).await
             {
                 tracing::warn!(fabric = fabric.id, error = %e, "the rollout could not be stored");
@@ -223,8 +228,12 @@ async fn follow(
             run.close(Phase::Rollout, state, seen.sentence.clone());
             return seen.sentence;
         }
+        tokio::time::sleep(pause).await;
+        let began = tokio::time::Instant::now();
+        reports = observing::observe_agents(cluster, kinds, &fabric.namespace).await.map(Cow::Owned);
+        is_stored = false;
         // Agents are large: reading them takes at most a fifth of the API server's time for us.
-        tokio::time::sleep(Duration::from_millis(500).max(began.elapsed() * 4)).await;
+        pause = Duration::from_millis(500).max(began.elapsed() * 4);
     }
 }
 

@@ -148,7 +148,7 @@ settings! {
         /// Longest time for one answer of a cluster.
         cluster_timeout: Duration = "cluster.timeout", "30s";
         /// Most requests to one cluster at once.
-        cluster_parallel: usize = "cluster.parallel", "8";
+        cluster_parallel: usize = "cluster.parallel", "16";
         /// Objects in one page of a list.
         cluster_page_size: u32 = "cluster.page_size", "500";
     }

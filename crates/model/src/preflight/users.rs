@@ -23,7 +23,8 @@ impl<'w> SubnetUsers<'w> {
         }
         for peering in world.all((VPC, "VPCPeering")) {
             let permits = list(&peering.value, "/spec/permit").iter().flat_map(|permit| entries(permit, ""));
-            let used = permits.flat_map(|(vpc, side)| texts(side, "/subnets").map(move |(_, name)| (vpc.as_str(), name)));
+            let used =
+                permits.flat_map(|(vpc, side)| texts(side, "/subnets").map(move |(_, name)| (vpc.as_str(), name)));
             users.add(used.collect(), || peering.title());
         }
         for peering in world.all((VPC, "ExternalPeering")) {

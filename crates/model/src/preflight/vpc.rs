@@ -12,12 +12,7 @@ use std::collections::BTreeSet;
 
 const MOST_SUBNETS: usize = 20;
 
-pub(super) fn check<'w>(
-    object: &Object<'_>,
-    world: &'w World<'_>,
-    users: &OnceCell<SubnetUsers<'w>>,
-    out: &mut Found,
-) {
+pub(super) fn check<'w>(object: &Object<'_>, world: &'w World<'_>, users: &OnceCell<SubnetUsers<'w>>, out: &mut Found) {
     let (value, title) = (&object.value, object.title());
     if let Some(mode) = text(value, "/spec/mode").filter(|mode| *mode != "l3vni") {
         let message = format!("{title}: the mode is '{mode}'; it is empty (L2VNI) or l3vni.");
@@ -86,12 +81,7 @@ fn routes(object: &Object<'_>, out: &mut Found) {
 }
 
 /// Edits that the server accepts and that hurt: a subnet taken away or changed while something uses it.
-fn edits<'u, 'w: 'u>(
-    object: &Object<'_>,
-    live: &Value,
-    users: &dyn Fn() -> &'u SubnetUsers<'w>,
-    out: &mut Found,
-) {
+fn edits<'u, 'w: 'u>(object: &Object<'_>, live: &Value, users: &dyn Fn() -> &'u SubnetUsers<'w>, out: &mut Found) {
     for (name, before) in entries(live, "/spec/subnets") {
         let path = Path::root().join("spec").join("subnets").join(name.as_str());
         let after = object.value.pointer("/spec/subnets").and_then(|subnets| subnets.get(name.as_str()));
