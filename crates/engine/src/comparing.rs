@@ -13,7 +13,7 @@ mod tally;
 mod tests;
 mod verdicts;
 
-pub(crate) use confirm::confirm;
+pub(crate) use confirm::{Asking, confirm};
 pub(crate) use memory::Memories;
 pub(crate) use rollout::state_of;
 pub(crate) use tally::Tally;
@@ -31,6 +31,7 @@ use serde_json::Value;
 use source::Desired;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 use store::comparisons::CommitInfo;
 use store::{Comparison, ComparisonResult, NewComparison, ObjectDelta};
 
@@ -117,14 +118,17 @@ pub(crate) async fn compare(shared: &Arc<Shared>, input: Input<'_>) -> Result<Co
     // Until the comparison is stored the slot is empty. Whatever ends this before, an error or a cancel, leaves a memory
     // that is read anew, never one that says what the store does not.
     let mut memory = std::mem::take(&mut *slot);
+    let began = Instant::now();
     memory.load(shared, input.fabric).await?;
     let stale = memory.newest.is_some_and(|newest| newest > observation.observed_at);
     let of_source = memory.checked.findings(shared, input.fabric, input.desired, &observation.kinds).await?;
     let (desired, live) = (input.desired.clone(), observation.clone());
     let prepared = compute("Comparing", move || verdicts::prepare(memory, desired, live, of_source)).await?;
     let findings = prepared.findings.clone();
+    let prepared_at = Instant::now();
     let bases = bases(shared, fabric_id, &prepared.bases_needed).await?;
     let verdicts = compute("Comparing", move || verdicts::judge_all(prepared, bases)).await?;
+    let judged_at = Instant::now();
     let verdicts::Verdicts { mut memory, mut delta, tally, found } = verdicts;
 
     delta.agents = observation.agents.as_ref().map(|agents| rollout::rows(agents, observation.observed_at));
@@ -136,13 +140,16 @@ pub(crate) async fn compare(shared: &Arc<Shared>, input: Input<'_>) -> Result<Co
         // A newer reading is stored already. This one's verdicts serve its caller; the rows stay the newer ones.
         delta = ObjectDelta::default();
     }
+    let id = shared.store.comparisons().save(&new, &delta).await?;
     tracing::debug!(
         fabric = fabric_id,
         rows = delta.upserts.len() + delta.deletes.len(),
         stale,
-        "compared, storing what is new"
+        prepared_ms = (prepared_at - began).as_millis() as u64,
+        judged_ms = (judged_at - prepared_at).as_millis() as u64,
+        stored_ms = judged_at.elapsed().as_millis() as u64,
+        "compared"
     );
-    let id = shared.store.comparisons().save(&new, &delta).await?;
     let comparison = Comparison { id, comparison: new };
     if !stale {
         memory.stored(id, observation.observed_at);

@@ -1,6 +1,8 @@
 //! The engine against a real kube-apiserver, asked the same again: what it leaves out the second time, and what it
 //! notices all the same.
 
+#![allow(clippy::unwrap_used, reason = "a fixture that fails is a test that fails")]
+
 use engine::{Engine, Request, Settings};
 use model::ObjectKey;
 use model::compare::ObjectState;
@@ -122,6 +124,19 @@ async fn a_sync_that_no_switch_has_to_follow_reads_the_cluster_twice() {
     };
     assert_eq!((lists("vpcs"), lists("connections")), (2, 2), "before and after the writing: {calls:?}");
     assert_eq!(lists("agents"), 2, "whether a switch is concerned is known from the second reading");
+
+    // Once more: nothing is written, and one reading proves it.
+    bed.run(Verb::SyncToKubernetes).await;
+    let calls = bed.front.take_calls();
+    let vpcs = calls.iter().filter(|c| c.path.contains("/vpcs")).map(|c| c.method.as_str()).collect::<Vec<_>>();
+    assert_eq!(vpcs, ["GET"], "{calls:?}");
+    assert_eq!(bed.vpc().await.brief.state, ObjectState::Equal);
+    // What changed in between is seen by that one reading, and written.
+    let patch = r#"{"spec":{"subnets":{"default":{"vlan":1002}}}}"#;
+    bed.plane.kubectl(&["patch", "vpc", "vpc-01", "--type=merge", "-p", patch]).await.unwrap();
+    bed.run(Verb::SyncToKubernetes).await;
+    let vpc = bed.plane.client().unwrap().get("VPC", "vpc-01").await.unwrap().unwrap();
+    assert_eq!(vpc["spec"]["subnets"]["default"]["vlan"], 1001);
     bed.engine.stop().await;
 }
 

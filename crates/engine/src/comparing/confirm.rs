@@ -59,10 +59,28 @@ struct Question {
     is_equal: bool,
 }
 
+/// What the server is asked about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// Only what differs: somebody waits for the answer.
+    Differing,
+    /// Also some of what is equal, in turn; for the background, whose pace is the bound on the rate.
+    EqualToo,
+}
+
 /// Asks the server. `true` when what it said changes what is to be stored, so that the comparison is made again.
-pub(crate) async fn confirm(shared: &Arc<Shared>, cluster: &Cluster, compared: &Compared, fabric_id: i64) -> bool {
+pub(crate) async fn confirm(
+    shared: &Arc<Shared>,
+    cluster: &Cluster,
+    compared: &Compared,
+    fabric_id: i64,
+    asking: Asking,
+) -> bool {
     let memory = shared.memories.of(fabric_id);
-    let questions = questions(&*memory.lock().await, compared);
+    let questions = questions(&*memory.lock().await, compared, asking);
+    if questions.is_empty() {
+        return false;
+    }
     let asked: Vec<BoxFuture<'_, Option<(ObjectKey, Confirmation, bool)>>> =
         questions.iter().map(|q| ask(cluster, &compared.observation, q).boxed()).collect();
     let mut answers = Vec::new();
@@ -89,7 +107,7 @@ pub(crate) async fn confirm(shared: &Arc<Shared>, cluster: &Cluster, compared: &
     news
 }
 
-fn questions(memory: &super::memory::Memory, compared: &Compared) -> Vec<Question> {
+fn questions(memory: &super::memory::Memory, compared: &Compared, asking: Asking) -> Vec<Question> {
     let unanswered = |key: &ObjectKey, manifest: &Manifest, live: Option<&Arc<Value>>| {
         !memory.confirmations.get(key).is_some_and(|c| c.is_of(Some(manifest), live))
     };
@@ -121,7 +139,7 @@ fn questions(memory: &super::memory::Memory, compared: &Compared) -> Vec<Questio
             is_equal: true,
         })
     });
-    questions.extend(equal.take(EQUAL));
+    questions.extend(equal.take(if asking == Asking::EqualToo { EQUAL } else { 0 }));
     questions
 }
 

@@ -1,6 +1,6 @@
 //! Steps that verbs share: reach the cluster and prove which one it is, fetch the source, read the cluster, compare.
 
-use crate::comparing::{self, Compared, Input};
+use crate::comparing::{self, Asking, Compared, Input};
 use crate::observing::{self, Observation, Problem};
 use crate::run::Run;
 use crate::{Error, Shared};
@@ -156,7 +156,7 @@ pub(crate) async fn compare_and_confirm(
 ) -> Result<Compared, Error> {
     let compared = compare(run, fabric, desired, observation).await?;
     run.detail(Phase::Compare, "Asking the server about what differs");
-    if comparing::confirm(&run.shared, cluster, &compared, fabric.id).await {
+    if comparing::confirm(&run.shared, cluster, &compared, fabric.id, Asking::Differing).await {
         return compare(run, fabric, desired, observation).await;
     }
     Ok(compared)
@@ -203,7 +203,7 @@ async fn background_inner(shared: &Arc<Shared>, fabric: &Fabric, observed_at: ji
         problems,
     };
     let compared = comparing::compare(shared, input.clone()).await?;
-    if comparing::confirm(shared, &cluster, &compared, fabric.id).await {
+    if comparing::confirm(shared, &cluster, &compared, fabric.id, Asking::EqualToo).await {
         comparing::compare(shared, input).await?;
     }
     let (comparisons, operations) = (shared.store.comparisons(), shared.store.operations());
