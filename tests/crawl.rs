@@ -16,6 +16,11 @@ pub struct Crawled {
 /// Opens the pages that do not belong to one fabric, and every page of this fabric and of its operations, each address
 /// once. Fabrics of tests that run beside this one are left alone: they come and go.
 pub async fn crawl(user: &mut HttpUser, fabric: i64) -> Result<Crawled> {
+    crawl_where(user, fabric, |_| true).await
+}
+
+/// The same, but for pages of the fabric that `wanted` passes over. What leads there is seen all the same.
+pub async fn crawl_where(user: &mut HttpUser, fabric: i64, mut wanted: impl FnMut(&str) -> bool) -> Result<Crawled> {
     let own = format!("/fabrics/{fabric}/");
     let starts = ["/".to_owned(), "/fabrics/add/".to_owned(), "/activity/".to_owned(), own.clone()];
     let mut waiting = VecDeque::from(starts);
@@ -33,7 +38,7 @@ pub async fn crawl(user: &mut HttpUser, fabric: i64) -> Result<Crawled> {
             }
             crawled.targets.insert((method.clone(), target.clone(), path.clone()));
             let is_page = target.starts_with(&own) || target.starts_with("/operations/");
-            if method == "LINK" && is_page && known.insert(target.clone()) {
+            if method == "LINK" && is_page && known.insert(target.clone()) && wanted(&target) {
                 waiting.push_back(target);
             }
         }

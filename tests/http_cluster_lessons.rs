@@ -1,7 +1,7 @@
 //! What a cluster can do to a sync, and what the user is told: refused tokens, partial rights, nobody at home, another
 //! cluster, slow answers.
 
-use crate::world::{Fabric, NAMESPACES, vpc, world};
+use crate::world::{Fabric, NAMESPACES, endpoint, vpc, world};
 use anyhow::Result;
 use testkit::{Access, Chaos, ChaosProxy, ControlPlane};
 
@@ -9,11 +9,6 @@ async fn commit_two(fabric: &Fabric) -> Result<()> {
     let one = vpc("vpc-01", 1, 1001);
     fabric.commit(&[("namespaces.yaml", Some(NAMESPACES)), ("one.yaml", Some(&one))]).await?;
     Ok(())
-}
-
-/// Fields for a cluster by endpoint, token and CA.
-fn endpoint<'a>(server: &'a str, token: &'a str, ca: &'a str) -> [(&'a str, &'a str); 5] {
-    [("cluster_kind", "endpoint"), ("kubeconfig", ""), ("server", server), ("token", token), ("ca_pem", ca)]
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -151,6 +151,16 @@ impl Fabric {
         world().await.plane.kubectl(&all).await
     }
 
+    /// Asks for a verb as the script of the fabric's page does: `way` is the last word of its address, with a query
+    /// if need be, and the token is the page's.
+    pub async fn ask(&mut self, way: &str, headers: &[(&str, &str)]) -> Result<Page> {
+        let page = self.page().await?;
+        let csrf = token(&page)?;
+        let path = format!("/fabrics/{}/{way}", self.id);
+        let all = [&[("X-CSRFToken", csrf.as_str())], headers].concat();
+        self.user.script("POST", &path, &all, Some("{}")).await
+    }
+
     /// The JSON of the fabric, as a script gets it.
     pub async fn status(&mut self) -> Result<Value> {
         let path = format!("/fabrics/{}/", self.id);
@@ -179,6 +189,31 @@ pub async fn ended(user: &mut HttpUser, location: &str) -> Result<Value> {
         }
     }
     bail!("{location} did not end within a minute")
+}
+
+/// Fields for a cluster by endpoint, token and CA.
+pub fn endpoint<'a>(server: &'a str, token: &'a str, ca: &'a str) -> [(&'a str, &'a str); 5] {
+    [("cluster_kind", "endpoint"), ("kubeconfig", ""), ("server", server), ("token", token), ("ca_pem", ca)]
+}
+
+/// The token of a page.
+pub fn token(page: &Page) -> Result<String> {
+    page.attribute("meta[name=csrf-token]", "content")?.context("the page has a token")
+}
+
+/// Another tab of the same browser as far as its cookies go, as they are now.
+pub fn same_cookies(console: &Console, user: &HttpUser) -> Result<HttpUser> {
+    let mut other = HttpUser::new(console.url())?;
+    for cookie in user.cookies() {
+        other.set_cookie(&cookie.name, Some(&cookie.value));
+    }
+    Ok(other)
+}
+
+/// The database of a console, opened beside it.
+pub async fn database(console: &Console) -> Result<store::Store> {
+    let file = console.data_dir().join("hedgerow.db");
+    store::Store::open_unmigrated(&file.display().to_string()).await.context("open the console's database")
 }
 
 /// Manifests of a small fabric: the namespaces, and one VPC with the VLAN given.

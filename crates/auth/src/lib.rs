@@ -22,7 +22,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use csrf::{Csrf, CsrfError};
 pub use keys::{KeyError, MasterKey};
 pub use passwords::{PASSWORD_LENGTH, PasswordError, Passwords, first_password};
-pub use permissions::{Action, Actor, Denied, ObjectType, UserActor};
+pub use permissions::{Action, Actor, BadConstraints, Denied, ObjectType, UserActor, check_constraints};
 pub use sealing::{Place, SealError, Sealer};
 pub use sessions::{Authenticated, Limits, LoggedIn, LoginError, SessionDenied, SessionError, Sessions};
 pub use throttle::{Throttle, ThrottleLimits, Window};

@@ -225,11 +225,22 @@ impl UserActor {
 
 /// Why a permission's constraints cannot be used.
 #[derive(Debug, thiserror::Error)]
-enum BadConstraints {
-    #[error("its constraints are not an object or a list of objects")]
+pub enum BadConstraints {
+    /// They are something else than NetBox takes.
+    #[error("constraints are an object of terms or a list of such objects")]
     Shape,
+    /// One term is wrong.
     #[error(transparent)]
     Term(#[from] BadTerm),
+}
+
+/// Whether constraints can be used: for whoever stores a permission, because one that cannot grants nothing.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check_constraints(constraints: &Value) -> Result<(), BadConstraints> {
+    let anybody = UserActor { user_id: 0, username: String::new(), superuser: false, permissions: Arc::new([]) };
+    constraints_of(Some(constraints), &anybody).map(drop)
 }
 
 /// `None` for no limit; otherwise the list that is OR-ed. `"$user"` stands for the user's id, as in NetBox.
@@ -340,8 +351,10 @@ mod tests {
     #[test]
     fn what_is_not_understood_grants_nothing() {
         for bad in [json!("name"), json!([1]), json!({"kubeconfig__contains": "x"}), json!({"name__regex": ".*"})] {
+            assert!(check_constraints(&bad).is_err(), "{bad}");
             assert_eq!(scope_of(Some(bad.clone())), Scope::None, "{bad}");
         }
+        check_constraints(&json!([{"name__startswith": "lab-"}, {"id": "$user"}])).unwrap();
         assert_eq!(scope_of(Some(json!({}))), Scope::All);
         assert_eq!(scope_of(None), Scope::All);
     }

@@ -185,7 +185,7 @@ pub(crate) struct Config {
     pub(crate) json: bool,
 }
 
-/// Create users, set their passwords, list them
+/// Create users, set their passwords, say what they may do
 #[derive(Debug, Subcommand)]
 pub(crate) enum User {
     #[command(after_help = "Examples:
@@ -193,6 +193,15 @@ pub(crate) enum User {
   pass show hedgerow/alice | hedgerow user create alice --password-stdin")]
     Create(UserCreate),
     SetPassword(UserSetPassword),
+    #[command(after_help = "Examples:
+  hedgerow user grant bob --action view
+  hedgerow user grant bob --action view,sync --constraints '{\"name__startswith\": \"lab-\"}'
+  hedgerow user grant bob --action view,change --constraints '[{\"id\": 3}, {\"namespace\": \"test\"}]'")]
+    Grant(UserGrant),
+    #[command(after_help = "Examples:
+  hedgerow user list                     shows the numbers
+  hedgerow user revoke bob 7")]
+    Revoke(UserRevoke),
     List(UserList),
 }
 
@@ -231,7 +240,48 @@ pub(crate) struct UserSetPassword {
     pub(crate) source: Source,
 }
 
-/// List the users
+/// Give a user a permission
+///
+/// A permission is a set of actions on a type of object, limited by constraints. Several add up. What a user may not
+/// view does not exist for that user, so other actions need `view` beside them. A running console sees the change with
+/// the user's next request.
+#[derive(Debug, Args)]
+pub(crate) struct UserGrant {
+    /// The user
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// What the user may do: view, add, change, delete, sync
+    #[arg(long = "action", value_name = "ACTION,...", value_delimiter = ',', required = true)]
+    pub(crate) actions: Vec<auth::Action>,
+    /// What it may be done to
+    #[arg(long = "type", value_name = "TYPE", default_value = "fabric", value_parser = ["fabric"])]
+    pub(crate) object_type: String,
+    /// To which of them: JSON as in NetBox, an object of terms that must all hold, or a list of such objects
+    ///
+    /// Fields: id, name, description, namespace, source_url, branch, path, sync_enabled. A comparison stands behind two
+    /// underscores, for example `name__startswith`, `id__in`. Without constraints: to all of them.
+    #[arg(long, value_name = "JSON")]
+    pub(crate) constraints: Option<String>,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+/// Take a permission from a user
+///
+/// A permission that nobody has any more is deleted.
+#[derive(Debug, Args)]
+pub(crate) struct UserRevoke {
+    /// The user
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Number of the permission, as `user list` shows it
+    #[arg(value_name = "PERMISSION")]
+    pub(crate) permission: i64,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+/// List the users and what they may do
 #[derive(Debug, Args)]
 pub(crate) struct UserList {
     /// Print JSON

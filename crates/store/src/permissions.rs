@@ -89,6 +89,33 @@ impl<'a> Permissions<'a> {
         self.permissions(PERMISSION_EFFECTIVE, args![user_id]).await
     }
 
+    /// What is given to a user itself, not by a group, switched on or not.
+    pub async fn of_user(&self, user_id: i64) -> Result<Vec<ObjectPermission>> {
+        self.permissions(PERMISSION_OF_USER, args![user_id]).await
+    }
+
+    /// Creates a permission and gives it to a user, both or neither; [`crate::Unique::PermissionName`] when the name is
+    /// taken.
+    pub async fn grant(&self, permission: &ObjectPermission, user_id: i64) -> Result<i64> {
+        let mut tx = self.0.writer(PERMISSION_TO_USER.doing).await?;
+        let row = PERMISSION_CREATE.one(&mut tx, "permission", permission.args()?).await?;
+        let id = row.int("id")?;
+        PERMISSION_TO_USER.run(&mut tx, args![id, user_id]).await?;
+        commit(tx, PERMISSION_TO_USER.doing).await?;
+        Ok(id)
+    }
+
+    /// Takes a permission from a user, and deletes it when nobody has it any more; not found when the user itself does
+    /// not have it.
+    pub async fn revoke(&self, permission_id: i64, user_id: i64) -> Result<()> {
+        let mut tx = self.0.writer(PERMISSION_FROM_USER.doing).await?;
+        if PERMISSION_FROM_USER.run(&mut tx, args![permission_id, user_id]).await? == 0 {
+            return Err(Error::NotFound("permission"));
+        }
+        PERMISSION_DELETE_UNUSED.run(&mut tx, args![permission_id]).await?;
+        commit(tx, PERMISSION_FROM_USER.doing).await
+    }
+
     /// Gives a permission to a user.
     pub async fn give_to_user(&self, permission_id: i64, user_id: i64) -> Result<()> {
         self.change(PERMISSION_TO_USER, args![permission_id, user_id]).await.map(|_| ())

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
+use crate::closed;
 use crate::http_user::{HttpUser, Page};
 use crate::machine::free_port;
 use crate::process::{Folder, Process};
@@ -25,6 +26,10 @@ pub struct ConsoleOptions {
     pub args: Vec<String>,
     /// Settings by environment, such as `HEDGEROW_SESSION_IDLE`.
     pub env: Vec<(String, String)>,
+    /// The folder that is home, temp folder and working folder of the console; without it, one of its own.
+    pub home: Option<PathBuf>,
+    /// Runs it as a user of this number, whom nothing belongs to but the data folder; see [`crate::nobodys_number`].
+    pub user: Option<u32>,
 }
 
 /// The line that `--json` makes the console print when it is ready.
@@ -51,9 +56,12 @@ pub struct Console {
 impl Console {
     /// Starts the console and waits until it says that it is ready.
     pub async fn start(options: ConsoleOptions) -> Result<Self> {
-        let program = binary()?;
+        let mut program = built_program()?;
         let folder = Folder::new("console")?;
         let data = options.data.clone().unwrap_or_else(|| folder.join("data"));
+        if let Some(user) = options.user {
+            program = closed::prepare(&folder, &program, &data, user)?;
+        }
         if let Some(config) = &options.config {
             folder.write("hedgerow.toml", config)?;
         }
@@ -193,22 +201,30 @@ impl Console {
     /// Runs another sub-command on the same data, such as `["user", "list"]`, with `input` on its standard input.
     pub async fn run(&self, words: &[&str], input: Option<&str>) -> Result<Output> {
         let (first, rest) = words.split_first().context("a sub-command")?;
-        let mut command = Command::new(&self.program);
+        let mut command = self.program();
         command.arg(first).args(rest);
         self.set_up(&mut command);
         run_program(command, input).await
     }
 
     fn command(&self, verb: &str) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = self.program();
         command.arg(verb);
         self.set_up(&mut command);
         command
     }
 
+    fn program(&self) -> Command {
+        self.options.user.map_or_else(|| Command::new(&self.program), |user| closed::as_user(user, &self.program))
+    }
+
     /// The data folder is named by the environment, which every sub-command reads.
     fn set_up(&self, command: &mut Command) {
-        clean(command, &self.folder);
+        let home = self.options.home.as_deref();
+        clean(command, home.unwrap_or(self.folder.path()));
+        if let Some(home) = home {
+            command.env("TMPDIR", home);
+        }
         command.env("HEDGEROW_DATA", &self.data);
         if self.options.config.is_some() {
             command.env("HEDGEROW_CONFIG", self.folder.join("hedgerow.toml"));
@@ -220,9 +236,9 @@ impl Console {
 /// Runs the built `hedgerow` once, with no settings but these, and says how it ended.
 pub async fn hedgerow(words: &[&str], env: &[(&str, &str)], input: Option<&str>) -> Result<Output> {
     let folder = Folder::new("hedgerow")?;
-    let mut command = Command::new(binary()?);
+    let mut command = Command::new(built_program()?);
     command.args(words);
-    clean(&mut command, &folder);
+    clean(&mut command, folder.path());
     command.envs(env.iter().copied());
     run_program(command, input).await
 }
@@ -242,7 +258,7 @@ async fn run_program(command: Command, input: Option<&str>) -> Result<Output> {
 }
 
 /// Nothing of the user's own settings, and a home of its own.
-fn clean(command: &mut Command, folder: &Folder) {
+fn clean(command: &mut Command, home: &Path) {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("HEDGEROW_") || name.to_string_lossy().starts_with("XDG_") {
             command.env_remove(name);
@@ -251,39 +267,39 @@ fn clean(command: &mut Command, folder: &Folder) {
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy", "KUBECONFIG"] {
         command.env_remove(name);
     }
-    command.env("HOME", folder.path()).current_dir(folder.path());
+    command.env("HOME", home).current_dir(home);
 }
 
 fn is_port_taken(error: &anyhow::Error) -> bool {
     format!("{error:#}").to_lowercase().contains("address already in use")
 }
 
-/// The program: `HEDGEROW_BIN`, or the one beside this test, if that is not older than what it is made of.
-fn binary() -> Result<PathBuf> {
-    if let Some(program) = std::env::var_os("HEDGEROW_BIN").filter(|value| !value.is_empty()).map(PathBuf::from) {
-        ensure!(program.is_file(), "HEDGEROW_BIN names {}, which does not exist", program.display());
-        return Ok(program);
-    }
-    let me = std::env::current_exe().context("find this test")?;
-    // target/debug/deps/this-test
-    let folder = me.parent().and_then(Path::parent).context("a test without folder")?;
-    let program = folder.join("hedgerow");
+/// The program that is driven: `HEDGEROW_BIN`, or the one beside this test. One that is older than what it is made of
+/// is refused: what is tested must be what runs.
+pub fn built_program() -> Result<PathBuf> {
+    let program = match std::env::var_os("HEDGEROW_BIN").filter(|value| !value.is_empty()).map(PathBuf::from) {
+        Some(program) => program,
+        None => {
+            let me = std::env::current_exe().context("find this test")?;
+            // target/debug/deps/this-test
+            me.parent().and_then(Path::parent).context("a test without folder")?.join("hedgerow")
+        }
+    };
     let how = "`cargo build --workspace --bin hedgerow` builds it, and `cargo xtask test` does that first";
     ensure!(program.is_file(), "{} does not exist; {how}", program.display());
-    if let Some(newer) = newer_source(&program)? {
+    let built = program.metadata().and_then(|file| file.modified()).context("see when hedgerow was built")?;
+    let is_newer = |path: &&PathBuf| path.metadata().and_then(|file| file.modified()).is_ok_and(|at| at > built);
+    if let Some(newer) = sources_of(&program).iter().find(is_newer) {
         bail!("{} is older than {}; {how}", program.display(), newer.display());
     }
     Ok(program)
 }
 
-/// What cargo notes beside a program is all that it was made of.
-fn newer_source(program: &Path) -> Result<Option<PathBuf>> {
-    let Ok(note) = std::fs::read_to_string(program.with_extension("d")) else { return Ok(None) };
-    let built = program.metadata().and_then(|file| file.modified()).context("see when hedgerow was built")?;
+/// The files of this workspace that a program was made of, as cargo notes them beside it; none where there is no note.
+pub fn sources_of(program: &Path) -> Vec<PathBuf> {
+    let Ok(note) = std::fs::read_to_string(program.with_extension("d")) else { return Vec::new() };
     let sources = note.split_once(": ").map_or("", |(_, sources)| sources).replace("\\ ", "\u{1}");
     let workspace = machine::workspace();
-    let newer = sources.split_whitespace().map(|path| PathBuf::from(path.replace('\u{1}', " "))).find(|path| {
-        path.starts_with(&workspace) && path.metadata().and_then(|file| file.modified()).is_ok_and(|at| at > built)
-    });
-    Ok(newer)
+    let all = sources.split_whitespace().map(|path| PathBuf::from(path.replace('\u{1}', " ")));
+    all.filter(|path| path.starts_with(&workspace)).collect()
 }

@@ -19,6 +19,7 @@
 mod api_front;
 mod browser;
 mod chaos;
+mod closed;
 mod console;
 mod control_plane;
 mod eventually;
@@ -35,7 +36,8 @@ mod tls_server;
 pub use api_front::{ApiCall, ApiFront, Rule};
 pub use browser::{Browser, BrowserOptions, ConsoleLine, PageRequest};
 pub use chaos::{Chaos, ChaosProxy};
-pub use console::{Console, ConsoleOptions, hedgerow};
+pub use closed::{ClosedFolder, Entry, belongings, nobodys_number};
+pub use console::{Console, ConsoleOptions, built_program, hedgerow, sources_of};
 pub use control_plane::{Access, Answer, Change, ControlPlane, KubeClient, Lease, TokenUser, kubectl, read_crds};
 pub use eventually::eventually;
 pub use git_server::{GitMode, GitServer};

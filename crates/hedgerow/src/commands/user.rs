@@ -1,6 +1,8 @@
 //! `hedgerow user`: accounts, on the database directly, so that it works before the first login and after the last
 //! forgotten password. A server that runs on the same database sees the change at the next request.
 
+mod permissions;
+
 use crate::cli::{self, PasswordInput, Source};
 use crate::{Misuse, database, output, password, server};
 use anyhow::{Context as _, anyhow, bail};
@@ -13,7 +15,7 @@ use store::{NewUser, Store, Unique, User};
 /// Longest name, as in NetBox.
 const LONGEST_NAME: usize = 150;
 
-/// Runs one of the three.
+/// Runs one of the commands.
 pub(crate) fn run(command: &cli::User) -> anyhow::Result<()> {
     match command {
         cli::User::Create(arguments) => {
@@ -33,6 +35,13 @@ pub(crate) fn run(command: &cli::User) -> anyhow::Result<()> {
                 Ok(output::text(&format!("set the password of '{}' and ended {sessions}\n", arguments.name))?)
             })
         }
+        cli::User::Grant(arguments) => {
+            let permission = permissions::read(arguments)?;
+            with_store(&arguments.source, async |store| permissions::grant(store, &arguments.name, permission).await)
+        }
+        cli::User::Revoke(arguments) => with_store(&arguments.source, async |store| {
+            permissions::revoke(store, &arguments.name, arguments.permission).await
+        }),
         cli::User::List(arguments) => with_store(&arguments.source, async |store| list(store, arguments.json).await),
     }
 }
@@ -56,14 +65,19 @@ pub(crate) async fn create(
 }
 
 async fn set_password(store: &Store, name: &str, password: &SecretString) -> anyhow::Result<u64> {
-    let Some(user) = store.users().by_name(name).await.context("cannot look for the user")? else {
-        bail!("there is no user '{name}'; `hedgerow user list` shows who there is");
-    };
+    let user = find(store, name).await?;
     let hash = hash(password).await?;
     store.users().set_password(user.id, &hash).await.context("cannot store the password")?;
     let by = Some("the command line");
     let ended = store.sessions().end_all_of_user(user.id, None, Timestamp::now(), EndReason::PasswordChanged, by).await;
     ended.context("the password is set, but the user's sessions could not be ended")
+}
+
+async fn find(store: &Store, name: &str) -> anyhow::Result<User> {
+    let Some(user) = store.users().by_name(name).await.context("cannot look for the user")? else {
+        bail!("there is no user '{name}'; `hedgerow user list` shows who there is");
+    };
+    Ok(user)
 }
 
 /// One user in JSON.
@@ -75,32 +89,41 @@ struct Row {
     active: bool,
     created: Timestamp,
     last_login: Option<Timestamp>,
+    permissions: Vec<permissions::Given>,
 }
 
 async fn list(store: &Store, json: bool) -> anyhow::Result<()> {
     let users = store.users().list().await.context("cannot read the users")?;
-    let rows = users.into_iter().map(|user| Row {
-        id: user.id,
-        username: user.username,
-        superuser: user.is_superuser,
-        active: user.is_active,
-        created: user.created_at,
-        last_login: user.last_login_at,
-    });
+    let mut rows = Vec::with_capacity(users.len());
+    for user in users {
+        rows.push(Row {
+            id: user.id,
+            permissions: permissions::of(store, user.id).await?,
+            username: user.username,
+            superuser: user.is_superuser,
+            active: user.is_active,
+            created: user.created_at,
+            last_login: user.last_login_at,
+        });
+    }
     if json {
-        return Ok(output::json(&rows.collect::<Vec<_>>())?);
+        return Ok(output::json(&rows)?);
     }
     let yes = |truth: bool| if truth { "yes" } else { "no" }.to_owned();
     let time = |at: Option<Timestamp>| at.map_or("never".to_owned(), |at| format!("{at:.0}"));
-    let rows: Vec<Vec<String>> = rows
-        .map(|row| {
-            vec![row.username, yes(row.superuser), yes(row.active), time(Some(row.created)), time(row.last_login)]
-        })
-        .collect();
     if rows.is_empty() {
         return Ok(output::text("there are no users yet; create one with `hedgerow user create NAME`\n")?);
     }
-    Ok(output::text(&output::table(&["NAME", "SUPERUSER", "ACTIVE", "CREATED", "LAST LOGIN"], &rows))?)
+    let lines: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| {
+            let may = permissions::in_words(row.superuser, &row.permissions);
+            let (created, last) = (time(Some(row.created)), time(row.last_login));
+            vec![row.username.clone(), yes(row.superuser), yes(row.active), created, last, may]
+        })
+        .collect();
+    let head = ["NAME", "SUPERUSER", "ACTIVE", "CREATED", "LAST LOGIN", "PERMISSIONS"];
+    Ok(output::text(&output::table(&head, &lines))?)
 }
 
 fn check_name(name: &str) -> anyhow::Result<()> {

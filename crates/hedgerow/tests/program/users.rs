@@ -75,6 +75,60 @@ fn a_password_is_set_for_a_user_that_exists() {
 }
 
 #[test]
+fn permissions_are_given_shown_and_taken() {
+    let home = tempfile::tempdir().unwrap();
+    assert_done(&create(home.path(), "bob", &[], "trellis-moth-92"));
+    assert_done(&create(home.path(), "root", &["--superuser"], "trellis-moth-92"));
+    let user = |words: &[&str]| run(home.path(), &[&["user"], words, &DATA[..]].concat());
+    let lab = r#"{"name__startswith":"lab-"}"#;
+    let given = user(&["grant", "bob", "--action", "sync,view", "--constraints", lab]);
+    assert_done(&given);
+    assert!(stdout(&given).contains("'bob' may now view, sync fabrics with"), "{}", stdout(&given));
+    let again = user(&["grant", "BOB", "--action", "view", "--action", "sync", "--constraints", lab]);
+    assert!(stdout(&again).contains("has this already"), "{}", stdout(&again));
+    assert_done(&user(&["grant", "bob", "--action", "delete"]));
+
+    let users = list(home.path());
+    let held = users[0]["permissions"].as_array().unwrap();
+    assert_eq!(held.len(), 2, "the same twice is one: {users}");
+    assert_eq!(held[0]["actions"], serde_json::json!(["view", "sync"]));
+    assert_eq!(held[0]["constraints"], serde_json::json!({"name__startswith": "lab-"}));
+    assert_eq!((&held[1]["actions"][0], &held[1]["constraints"]), (&"delete".into(), &Value::Null));
+    assert_eq!(users[1]["permissions"], Value::Array(vec![]));
+    let table = stdout(&user(&["list"]));
+    assert!(table.contains("view, sync fabrics with") && table.contains("everything"), "{table}");
+
+    let id = held[0]["id"].to_string();
+    let other = user(&["revoke", "root", &id]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(stderr(&other).contains("'root' has no permission"), "{}", stderr(&other));
+    assert_done(&user(&["revoke", "bob", &id]));
+    assert_eq!(list(home.path())[0]["permissions"].as_array().unwrap().len(), 1);
+    assert_eq!(user(&["revoke", "bob", &id]).status.code(), Some(1));
+}
+
+#[test]
+fn a_permission_that_makes_no_sense_is_not_given() {
+    let home = tempfile::tempdir().unwrap();
+    assert_done(&create(home.path(), "bob", &[], "trellis-moth-92"));
+    let wrong: [(&[&str], i32, &str); 7] = [
+        (&["bob", "--action", "reboot"], 2, "'reboot' is not an action"),
+        (&["bob"], 2, "--action"),
+        (&["bob", "--action", "view", "--type", "spaceship"], 2, "spaceship"),
+        (&["bob", "--action", "view", "--constraints", "{"], 2, "no JSON"),
+        (&["bob", "--action", "view", "--constraints", "3"], 2, "an object of terms"),
+        (&["bob", "--action", "view", "--constraints", r#"{"kubeconfig": "x"}"#], 2, "the field 'kubeconfig'"),
+        (&["nobody", "--action", "view"], 1, "there is no user 'nobody'"),
+    ];
+    for (words, code, why) in wrong {
+        let refused = run(home.path(), &[&["user", "grant"], words, &DATA[..]].concat());
+        assert_eq!(refused.status.code(), Some(code), "{words:?}: {}", stderr(&refused));
+        assert!(stderr(&refused).contains(why), "{words:?}: {}", stderr(&refused));
+    }
+    assert_eq!(list(home.path())[0]["permissions"], Value::Array(vec![]));
+}
+
+#[test]
 fn migrate_says_from_where_to_where_and_may_run_again() {
     let home = tempfile::tempdir().unwrap();
     let migrate = [&["migrate"][..], &DATA].concat();

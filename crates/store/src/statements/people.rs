@@ -71,6 +71,15 @@ super::statements! {
     PERMISSION_FROM_GROUP("take a permission from a group") = (
         "DELETE FROM object_permission_groups WHERE permission_id = $1 AND group_id = $2"
     );
+    PERMISSION_DELETE_UNUSED("delete a permission that nobody has") = (
+        "DELETE FROM object_permissions WHERE id = $1",
+        " AND NOT EXISTS (SELECT 1 FROM object_permission_users u WHERE u.permission_id = $1)",
+        " AND NOT EXISTS (SELECT 1 FROM object_permission_groups g WHERE g.permission_id = $1)"
+    );
+    PERMISSION_OF_USER("list what is given to a user itself") = (
+        permission!(),
+        " JOIN object_permission_users u ON u.permission_id = p.id WHERE u.user_id = $1 ORDER BY p.id"
+    );
     PERMISSION_EFFECTIVE("read a user's permissions") = (
         permission!(),
         " WHERE p.enabled = 1 AND (",

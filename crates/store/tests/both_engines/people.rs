@@ -114,6 +114,26 @@ both_engines! {
         assert_eq!(bed.permissions().effective(anna.id).await.unwrap(), []);
     }
 
+    async fn a_grant_is_made_and_given_at_once_and_goes_with_its_last_owner(bed) {
+        let (anna, bert) = (user(&bed, "anna").await, user(&bed, "bert").await);
+        let id = bed.permissions().grant(&permission("p"), anna.id).await.unwrap();
+        assert_eq!(bed.permissions().of_user(anna.id).await.unwrap(), [ObjectPermission { id, ..permission("p") }]);
+        assert_eq!(bed.permissions().effective(anna.id).await.unwrap().len(), 1);
+        let taken = bed.permissions().grant(&permission("p"), bert.id).await;
+        assert!(matches!(taken, Err(Error::Conflict(Unique::PermissionName))), "{taken:?}");
+        let nobody = bed.permissions().grant(&permission("q"), 4711).await;
+        assert!(matches!(nobody, Err(Error::Dangling(_))), "{nobody:?}");
+        assert_eq!(bed.permissions().list().await.unwrap().len(), 1, "what could not be given was not made");
+
+        bed.permissions().give_to_user(id, bert.id).await.unwrap();
+        bed.permissions().revoke(id, anna.id).await.unwrap();
+        assert_eq!(bed.permissions().of_user(anna.id).await.unwrap(), []);
+        assert_eq!(bed.permissions().effective(bert.id).await.unwrap().len(), 1, "the other still has it");
+        assert!(matches!(bed.permissions().revoke(id, anna.id).await, Err(Error::NotFound("permission"))));
+        bed.permissions().revoke(id, bert.id).await.unwrap();
+        assert_eq!(bed.permissions().list().await.unwrap(), []);
+    }
+
     async fn permissions_change_and_go(bed) {
         let id = bed.permissions().create(&permission("p")).await.unwrap();
         let changed = ObjectPermission { id, constraints: None, enabled: false, ..permission("q") };

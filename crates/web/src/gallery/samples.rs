@@ -170,7 +170,7 @@ fn operation_row(
     OperationRow {
         title: verb.title().into(),
         href: Some(url::operation(100 + seconds)),
-        fabric: Some(("lab-1".into(), url::fabric(FABRIC))),
+        fabric: Some(("lab-1".into(), Some(url::fabric(FABRIC)))),
         state: state.into(),
         actor: actor.into(),
         when: ago(seconds),

@@ -150,7 +150,7 @@ pub fn row(view: &View, operation: &Operation, fabric: Option<&str>) -> Operatio
     OperationRow {
         title: operation.verb.title().to_owned(),
         href: Some(url::operation(operation.id)),
-        fabric: fabric.map(|name| (name.to_owned(), url::fabric(operation.fabric_id))),
+        fabric: fabric.map(|name| (name.to_owned(), Some(url::fabric(operation.fabric_id)))),
         state: operation.state.into(),
         actor: operation.actor.clone(),
         when: view.when(operation.started_at.unwrap_or(operation.queued_at)),
@@ -177,10 +177,15 @@ fn attempt_row(view: &View, attempt: &Attempt) -> OperationRow {
         (None, _) => format!("{} {}", attempt.method, attempt.path),
     };
     let named = (!attempt.fabric_name.is_empty()).then(|| attempt.fabric_name.clone());
+    let fabric = match (attempt.fabric_id, named) {
+        (Some(id), named) => Some((named.unwrap_or_else(|| format!("fabric {id}")), Some(url::fabric(id)))),
+        // Attempts outlive their fabric, under its name.
+        (None, named) => named.map(|name| (name, None)),
+    };
     OperationRow {
         title,
         href: attempt.operation_id.map(url::operation),
-        fabric: attempt.fabric_id.map(|id| (named.unwrap_or_else(|| format!("fabric {id}")), url::fabric(id))),
+        fabric,
         state: match refused {
             true => Badge::new(Tone::Bad, Icon::Stopped, "Turned away"),
             false => Badge::new(Tone::Off, Icon::Arrow, "Accepted"),

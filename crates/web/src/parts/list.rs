@@ -103,7 +103,7 @@ pub struct OperationRow {
     /// The operation's page; an attempt that was rejected has none.
     pub href: Option<String>,
     /// The fabric's name and page.
-    pub fabric: Option<(String, String)>,
+    pub fabric: Option<(String, Option<String>)>,
     /// What became of it.
     pub state: Badge,
     /// Who started it.

@@ -1,0 +1,143 @@
+//! The repository as its users see it: what cannot be read is an error with its code, what is in it is in the
+//! comparison, and its counts are the repository's.
+
+use crate::world::{Fabric, NAMESPACES, vpc, world};
+use anyhow::{Context, Result};
+use serde_json::Value;
+use testkit::GitMode;
+
+/// Fetching fails with this code, says so on its page and on the fabric's, counts no object and moves no success.
+async fn fails_with(fabric: &mut Fabric, code: &str) -> Result<()> {
+    let before = fabric.status().await?["last_git_success"].clone();
+    let ended = fabric.press("sync_from_git").await?;
+    assert_eq!((ended["state"].as_str(), ended["code"].as_str()), (Some("failed"), Some(code)), "{ended}");
+    let operation = fabric.user.visit(ended["url"].as_str().context("an address")?).await?.visible_text();
+    let page = fabric.page().await?.visible_text();
+    for text in [&operation, &page] {
+        assert!(text.contains(code), "{code}: {text}");
+        assert!(!text.contains("git-token-1") && !text.contains("a-wrong-token"), "{text}");
+    }
+    assert_eq!(fabric.status().await?["last_git_success"], before, "a failure is no success of Git");
+    let waited = fabric.ask("sync-from-git/?wait=50", &[]).await?;
+    assert!(waited.status >= 400, "a script gets a failure, too: {}", waited.status);
+    assert_eq!((&waited.json()?["code"], &waited.json()?["success"]), (&code.into(), &Value::Bool(false)));
+    Ok(())
+}
+
+/// Saves the settings with other values in some fields.
+async fn save(fabric: &mut Fabric, fields: &[(&str, &str)]) -> Result<()> {
+    let edit = fabric.user.visit(&format!("/fabrics/{}/edit/", fabric.id)).await?;
+    let saved = fabric.user.submit(&edit, "form.form", fields).await?;
+    assert_eq!(saved.status, 303, "{}", saved.visible_text());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_17_each_way_that_git_fails_has_its_code() -> Result<()> {
+    let world = world().await;
+    let mut fabric = Fabric::add_with(&[("source_token", "a-wrong-token")]).await?;
+    fabric.commit(&[("n.yaml", Some(NAMESPACES)), ("1.yaml", Some(&vpc("vpc-01", 1, 1001)))]).await?;
+    fails_with(&mut fabric, "source_unauthorized").await?;
+    save(&mut fabric, &[("credential_kind", "none"), ("source_username", "")]).await?;
+    fails_with(&mut fabric, "source_unauthorized").await?;
+    let token = [("credential_kind", "token"), ("source_username", "hedgerow"), ("source_token", "git-token-1")];
+    let nowhere = world.git.url("of-nobody");
+    save(&mut fabric, &[&token[..], &[("source_url", nowhere.as_str())]].concat()).await?;
+    fails_with(&mut fabric, "source_not_found").await?;
+    let url = world.git.url(&fabric.name);
+    save(&mut fabric, &[("source_url", &url), ("branch", "of-nobody")]).await?;
+    fails_with(&mut fabric, "source_ref_not_found").await?;
+    // To another server the stored token is not sent: it is entered again.
+    let gone = [("branch", "main"), ("source_url", "http://127.0.0.1:1/x.git")];
+    let edit = fabric.user.visit(&format!("/fabrics/{}/edit/", fabric.id)).await?;
+    let refused = fabric.user.submit(&edit, "form.form", &gone).await?;
+    assert_eq!(refused.status, 422, "{}", refused.visible_text());
+    assert!(refused.text("#error-credential_kind").is_some_and(|said| said.contains("another server")));
+    save(&mut fabric, &[&gone[..], &token].concat()).await?;
+    fails_with(&mut fabric, "source_unreachable").await?;
+
+    // The control: with all of it right it is read, and the errors are gone.
+    save(&mut fabric, &[&[("source_url", url.as_str())], &token[..]].concat()).await?;
+    let fetched = fabric.press("sync_from_git").await?;
+    assert_eq!(fetched["state"], "succeeded", "{fetched}");
+    assert!(fabric.status().await?["last_git_success"].is_string());
+    let page = fabric.page().await?.visible_text();
+    assert!(!page.contains("source_") && page.contains("3 not delivered"), "{page}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_17_a_git_server_that_fails_writes_nothing_and_ends_with_its_code() -> Result<()> {
+    let git = testkit::GitServer::start().await?;
+    git.create_repo("own").await?;
+    git.commit("own", "main", &[("n.yaml", Some(NAMESPACES))], "Begin").await?;
+    let url = git.url("own");
+    let open =
+        [("source_url", url.as_str()), ("credential_kind", "none"), ("source_username", ""), ("source_token", "")];
+    let mut fabric = Fabric::add_with(&open).await?;
+    assert_eq!(fabric.press("sync_from_git").await?["state"], "succeeded");
+    git.set_mode(GitMode::Fail(503));
+    git.commit("own", "main", &[("1.yaml", Some(&vpc("vpc-01", 1, 1001)))], "More").await?;
+    let ended = fabric.press("sync_to_kubernetes").await?;
+    assert_eq!((ended["state"].as_str(), ended["code"].as_str()), (Some("failed"), Some("source_unreachable")));
+    assert!(fabric.live("VLANNamespace", "default").await?.is_none(), "yesterday's commit is not delivered instead");
+    git.set_mode(GitMode::Serve);
+    assert_eq!(fabric.press("sync_to_kubernetes").await?["state"], "succeeded");
+    assert!(fabric.live("VPC", "vpc-01").await?.is_some());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_18_a_file_in_the_repository_is_an_object_in_the_comparison() -> Result<()> {
+    let mut fabric = Fabric::add().await?;
+    let deep = "regions/eu/berlin/vpcs/all.yml";
+    let both = format!("{}---\n{}", vpc("vpc-01", 1, 1001), vpc("vpc-02", 2, 1002));
+    let commit = fabric.commit(&[("n.yaml", Some(NAMESPACES)), (deep, Some(&both))]).await?;
+    assert_eq!(fabric.press("sync_from_git").await?["state"], "succeeded");
+    let list = fabric.user.visit(&format!("/fabrics/{}/objects/?state=undelivered", fabric.id)).await?;
+    assert_eq!(list.texts("main tbody tr").len(), 4, "{}", list.visible_text());
+    for (name, line) in [("vpc-01", "line 1"), ("vpc-02", "line 14")] {
+        let path = format!("/fabrics/{}/objects/VPC.vpc.githedgehog.com/{}/{name}/", fabric.id, fabric.name);
+        let object = fabric.user.visit(&path).await?.visible_text();
+        assert!(object.contains(deep) && object.contains(line) && object.contains(&commit[..7]), "{object}");
+        assert!(object.contains("Not delivered"), "{object}");
+    }
+    // Taken out of the repository, it is none any more.
+    fabric.commit(&[(deep, Some(&vpc("vpc-02", 2, 1002)))]).await?;
+    assert_eq!(fabric.press("sync_from_git").await?["state"], "succeeded");
+    let list = fabric.user.visit(&format!("/fabrics/{}/objects/?name=vpc-", fabric.id)).await?;
+    assert_eq!(list.texts("td.name a"), ["vpc-02"], "{}", list.visible_text());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_21_counts_are_the_repositorys() -> Result<()> {
+    let world = world().await;
+    let mut fabric = Fabric::add().await?;
+    let vpcs: Vec<(String, String)> =
+        (1..=23).map(|n| (format!("vpcs/{n}/vpc.yaml"), vpc(&format!("vpc-{n:02}"), n, 1000 + u16::from(n)))).collect();
+    let mut files: Vec<(&str, Option<&str>)> =
+        vpcs.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))).collect();
+    files.extend([("n.yaml", Some(NAMESPACES)), ("notes.txt", Some("apiVersion: v1")), ("x.json", Some("{}"))]);
+    fabric.commit(&files).await?;
+    let yaml = world.git.files(&fabric.name, "main").await?.iter().filter(|path| path.ends_with(".yaml")).count();
+    assert_eq!(yaml, 24, "the oracle");
+    let fetched = fabric.press("sync_from_git").await?;
+    assert!(fetched["message"].as_str().is_some_and(|said| said.contains("25 objects")), "{fetched}");
+    let phases = fetched["phases"].as_array().context("phases")?;
+    let fetching = phases.iter().find(|phase| phase["phase"] == "fetch_source").context("it fetched")?;
+    assert!(fetching["detail"].as_str().is_some_and(|said| said.ends_with("25 objects in 24 files")), "{fetching}");
+    let counts = fabric.page().await?.texts("section[data-live=counts] tbody tr");
+    let row = counts.iter().find(|row| row.starts_with("VPC ")).with_context(|| format!("{counts:?}"))?;
+    assert!(row.split(' ').any(|cell| cell == "23"), "{row}");
+
+    // A path into the repository counts what is below it.
+    save(&mut fabric, &[("path", "vpcs/1")]).await?;
+    let fetched = fabric.press("sync_from_git").await?;
+    assert!(fetched["message"].as_str().is_some_and(|said| said.contains("1 objects")), "{fetched}");
+    // One that leads nowhere is an error, not nothing.
+    save(&mut fabric, &[("path", "of/nobody")]).await?;
+    let ended = fabric.press("sync_from_git").await?;
+    assert_eq!((ended["state"].as_str(), ended["code"].as_str()), (Some("failed"), Some("source_ref_not_found")));
+    Ok(())
+}
