@@ -151,6 +151,11 @@ impl Fabric {
         world().await.plane.kubectl(&all).await
     }
 
+    /// Waits until the operation at this address has ended, and gives its JSON.
+    pub async fn ended(&mut self, location: &str) -> Result<Value> {
+        ended(&mut self.user, location).await
+    }
+
     /// Asks for a verb as the script of the fabric's page does: `way` is the last word of its address, with a query
     /// if need be, and the token is the page's.
     pub async fn ask(&mut self, way: &str, headers: &[(&str, &str)]) -> Result<Page> {
