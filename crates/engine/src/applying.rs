@@ -251,14 +251,11 @@ impl Writer<'_> {
         let lost = removed_link_addresses(&object, live);
         if !lost.is_empty() && !self.rules.allow_address_removal {
             let paths = lost.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            let message = format!(
-                "The write would take away addresses that the live object has ({paths}). Put them into the file, or \
-                 confirm their removal."
-            );
+            let message = format!("The write would take away addresses that the live object has ({paths}).");
             return Step::Settled(self.refusal(
                 key,
                 OutcomeKind::NotAttempted,
-                Code::PreflightFailed,
+                Code::AddressRemoval,
                 message,
                 attempts,
             ));

@@ -98,6 +98,8 @@ codes! {
     SourceInvalid = "source_invalid", 422, None, false, "Correct the files that are named.";
     /// The pre-flight rules found errors; nothing was written.
     PreflightFailed = "preflight_failed", 422, None, false, "Correct the objects that are named; nothing was written.";
+    /// The write would take addresses away from a live link, and nobody has confirmed that.
+    AddressRemoval = "address_removal", 422, None, false, "Put the addresses into the file, or confirm on the operation's page that they go.";
     /// Something changed after the comparison that the page showed.
     ChangedSinceComparison = "changed_since_comparison", 422, None, true, "Look at the new differences, then sync again.";
     /// Some objects or kinds failed, others did not.

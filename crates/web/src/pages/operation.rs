@@ -24,6 +24,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use cluster::TestReport;
 use http::StatusCode;
+use model::Code;
 use model::operation::{ObjectOutcome, OperationState, OutcomeKind, PhaseProgress, PhaseState, Trigger, Verb};
 use model::status::short;
 use serde_json::{Value, json};
@@ -84,6 +85,7 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
         sentence: sentence(&operation),
         cancel: cancel_button(&operation, may_cancel),
         notices: notices(&operation),
+        removal: removal(&operation, &listed, may_cancel),
         phases: operation.phases.iter().map(|phase| phase_line(phase, view.now)).collect(),
         deadline: deadline(&operation, view.now),
         outcomes: listed.iter().map(|outcome| outcome_row(fabric.id, outcome)).collect(),
@@ -173,10 +175,27 @@ fn notices(operation: &Operation) -> Vec<Notice> {
     let message = failure(operation).message.clone();
     // Some messages name the object themselves.
     let about = operation.error_object.as_ref().map(|object| format!("{object}: "));
-    let about = about.filter(|about| !message.starts_with(about)).unwrap_or_default();
+    let about = about.filter(|about| !message.contains(about)).unwrap_or_default();
     let mut notice = Notice::failure(code, format!("{about}{message}"));
     notice.request_id = Some(operation.request_id.clone()).filter(|id| !id.is_empty());
     vec![notice]
+}
+
+/// The form that confirms what a sync does not do by itself.
+fn removal(operation: &Operation, listed: &[ObjectOutcome], may_sync: bool) -> Option<Removal> {
+    let kept = listed.iter().filter(|outcome| outcome.code == Some(Code::AddressRemoval)).count();
+    if kept == 0 || !may_sync || !operation.state.is_final() {
+        return None;
+    }
+    Some(Removal {
+        action: url::sync(operation.fabric_id),
+        comparison: operation.result["comparison"].as_i64(),
+        key: uuid::Uuid::new_v4().to_string(),
+        sentence: match kept {
+            1 => "1 object was left as it is, because its links would lose addresses.".to_owned(),
+            n => format!("{n} objects were left as they are, because their links would lose addresses."),
+        },
+    })
 }
 
 fn phase_line(phase: &PhaseProgress, now: jiff::Timestamp) -> PhaseLine {
@@ -356,6 +375,7 @@ pub struct Page {
     pub sentence: String,
     pub cancel: Option<Cancel>,
     pub notices: Vec<Notice>,
+    pub removal: Option<Removal>,
     pub phases: Vec<PhaseLine>,
     pub deadline: String,
     pub outcomes: Vec<OutcomeRow>,
@@ -370,6 +390,14 @@ pub struct Page {
 /// The button that cancels.
 pub struct Cancel {
     pub why_not: Option<String>,
+}
+
+/// The form that takes link addresses away: a sync with that word.
+pub struct Removal {
+    pub action: String,
+    pub comparison: Option<i64>,
+    pub key: String,
+    pub sentence: String,
 }
 
 /// One phase.

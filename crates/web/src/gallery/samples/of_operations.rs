@@ -37,6 +37,7 @@ pub fn operation_running() -> operation::Page {
         sentence: "Writing to the cluster: 34 of 60 objects. Leaving this page stops nothing.".into(),
         cancel: Some(operation::Cancel { why_not: None }),
         notices: vec![],
+        removal: None,
         phases: vec![
             phase(
                 "Connect to the cluster",
