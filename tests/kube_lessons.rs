@@ -2,6 +2,7 @@
 //! take away, a controller that is down, a misspelt field.
 
 use crate::site::{Site, all_applied, applied, fabric_files, fabric_objects, switches, text, unhydrated, yaml};
+use crate::world::ended;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -65,6 +66,56 @@ async fn lesson_43_wiring_without_addresses_is_edited_and_the_addresses_stay() -
         }
     }
     assert_eq!(site.status().await?["sync_status"], "in_sync");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_43_a_link_that_git_gives_up_keeps_its_addresses_until_somebody_confirms() -> Result<()> {
+    let mut site = Site::start().await?;
+    let mut written = fabric_objects()?;
+    let name = "spine-01--fabric--leaf-01";
+    let wide = |objects: &mut Vec<Value>, links: &[Value]| {
+        let connection = objects.iter_mut().find(|object| object["metadata"]["name"] == name);
+        connection.expect("it is in the fabric")["spec"]["fabric"]["links"] = links.into();
+    };
+    let link = |port: u8, address: u8| {
+        let ip = |n: u8| format!("172.30.128.{}/31", address + n);
+        json!({"spine": {"port": format!("spine-01/E1/{port}"), "ip": ip(0)},
+            "leaf": {"port": format!("leaf-01/E1/{}", port + 20), "ip": ip(1)}})
+    };
+    let (first, second) = (link(1, 0), link(6, 40));
+    wide(&mut written, &[first.clone(), second]);
+    site.write("fabric.yaml", &yaml(&written)?).await?;
+    site.synced().await?;
+    let before = addresses(&site.there("Connection", name).await?);
+    assert_eq!(before.len(), 4);
+
+    wide(&mut written, &[first]);
+    site.write("fabric.yaml", &yaml(&written)?).await?;
+    let (operation, outcomes) = site.sync().await?;
+    assert_eq!((&operation["state"], &operation["code"]), (&json!("failed"), &json!("address_removal")), "{operation}");
+    let outcome = &outcomes[&format!("Connection/{name}")];
+    assert_eq!(outcome["outcome"], "not_attempted", "{outcome}");
+    for path in ["spec.fabric.links[1].leaf.ip", "spec.fabric.links[1].spine.ip"] {
+        assert!(text(&outcome["message"]).contains(path), "{path}: {outcome}");
+    }
+    assert_eq!(addresses(&site.there("Connection", name).await?), before);
+    assert_ne!(site.status().await?["sync_status"], "in_sync");
+
+    // Without the tick it is a sync like any other.
+    let page = site.operation_page(&operation).await?;
+    let form = "form.verb:has(#remove-addresses-btn)";
+    let answer = site.user.submit(&page, form, &[]).await?;
+    let unconfirmed = ended(&mut site.user, &answer.location().context("it leads to the operation")?).await?;
+    assert_eq!(unconfirmed["code"], "address_removal", "{unconfirmed}");
+    assert_eq!(addresses(&site.there("Connection", name).await?), before);
+    let page = site.operation_page(&unconfirmed).await?;
+    let answer = site.user.submit(&page, form, &[("allow_address_removal", "on")]).await?;
+    let confirmed = ended(&mut site.user, &answer.location().context("it leads to the operation")?).await?;
+    assert_eq!(confirmed["state"], "succeeded", "{confirmed}");
+    assert_eq!(addresses(&site.there("Connection", name).await?).len(), 2);
+    assert_eq!(site.status().await?["sync_status"], "in_sync");
+    assert!(!site.operation_page(&confirmed).await?.has(form), "there is nothing to confirm any more");
     Ok(())
 }
 

@@ -10,9 +10,8 @@ use testkit::{AgentMode, eventually};
 async fn one_switch_is_offline_and_one_is_stuck_and_the_others_have_applied_it() -> Result<()> {
     let mut site = Site::start_with(&lab::kinds::crds(), &[("HEDGEROW_COMPARE_INTERVAL", "3s")]).await?;
     site.commit(&fabric_files()).await?;
-    let first = site.synced().await?;
-    let status = site.status().await?;
-    assert!(all_applied(&status), "{} {status}", first["message"]);
+    site.synced().await?;
+    let status = site.until("every switch has applied everything", all_applied).await?;
     assert_eq!(switches(&status)?.len(), 5, "four switches and a gateway");
 
     site.hedgehog.set_agent("leaf-01", AgentMode::Offline);

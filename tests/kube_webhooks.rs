@@ -6,6 +6,14 @@ use anyhow::Result;
 use serde_json::json;
 use testkit::Chaos;
 
+/// A manifest that attaches a VPC to the server of rack 2.
+fn attachment(vpc: &str) -> String {
+    format!(
+        "apiVersion: vpc.githedgehog.com/v1beta1\nkind: VPCAttachment\nmetadata:\n  name: {vpc}--server-02\nspec:\n  \
+         subnet: {vpc}/default\n  connection: server-02--unbundled--leaf-03\n"
+    )
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_several_objects_is_refused_in_the_webhooks_words_and_the_others_are_live() -> Result<()> {
     let mut site = Site::start().await?;
@@ -15,6 +23,7 @@ async fn one_of_several_objects_is_refused_in_the_webhooks_words_and_the_others_
     let words = "the change window is closed";
     site.hedgehog.reject("vpc-12", words);
     let new = [11_u8, 12, 13].map(|n| vpc(&format!("vpc-{n}"), n, 1000 + u16::from(n)));
+    let new = [new.join("---\n"), attachment("vpc-12"), attachment("vpc-13")];
     site.write("new.yaml", &new.join("---\n")).await?;
     let (operation, outcomes) = site.sync().await?;
     assert_eq!((&operation["state"], &operation["code"]), (&json!("partial"), &json!("kubernetes_rejected")));
@@ -28,10 +37,17 @@ async fn one_of_several_objects_is_refused_in_the_webhooks_words_and_the_others_
         site.there("VPC", name).await?;
     }
     assert!(site.live("VPC", "vpc-12").await?.is_none());
+    // What hangs on it is refused, too, for a reason of its own; what does not is live.
+    let hanging = &outcomes["VPCAttachment/vpc-12--server-02"];
+    assert_eq!(hanging["outcome"], "refused", "{hanging}");
+    assert!(text(&hanging["message"]).contains("vpc vpc-12 not found"), "{hanging}");
+    assert_eq!(outcomes["VPCAttachment/vpc-13--server-02"]["verified"], true);
+    site.there("VPCAttachment", "vpc-13--server-02").await?;
     assert!(outcomes.values().all(|one| one["outcome"] != "not_attempted"), "{outcomes:?}");
     let page = site.operation_page(&operation).await?;
     assert!(page.visible_text().contains("Partly done"), "{}", page.visible_text());
     let rows = page.texts("tr[data-object]");
+    assert!(rows[1].contains("vpc-12--server-02"), "failures stand on top: {rows:?}");
     assert!(
         rows[0].contains("vpc-12") && rows[0].contains(&said) && rows[0].contains("kubernetes_rejected"),
         "{rows:?}"
@@ -42,6 +58,7 @@ async fn one_of_several_objects_is_refused_in_the_webhooks_words_and_the_others_
     site.hedgehog.accept("vpc-12");
     site.synced().await?;
     site.there("VPC", "vpc-12").await?;
+    site.there("VPCAttachment", "vpc-12--server-02").await?;
     assert_eq!(site.status().await?["sync_status"], "in_sync");
     assert!(!site.page().await?.visible_text().contains(words), "the old error ended with the success");
     Ok(())
@@ -56,7 +73,7 @@ async fn webhooks_that_are_down_are_said_to_be_down_and_nothing_else_is() -> Res
 
     site.hedgehog.webhooks().set(Chaos::Cut);
     let new = [11_u8, 12].map(|n| vpc(&format!("vpc-{n}"), n, 1000 + u16::from(n)));
-    site.write("new.yaml", &new.join("---\n")).await?;
+    site.write("new.yaml", &[new.join("---\n"), attachment("vpc-11")].join("---\n")).await?;
     let (operation, outcomes) = site.sync().await?;
     assert_eq!(
         (&operation["state"], &operation["code"]),
@@ -70,6 +87,11 @@ async fn webhooks_that_are_down_are_said_to_be_down_and_nothing_else_is() -> Res
             "VPC/vpc-11" | "VPC/vpc-12" => {
                 assert_eq!(outcome["code"], "kubernetes_webhook_down", "{outcome}");
                 assert!(["failed", "not_attempted"].contains(&text(&outcome["outcome"]).as_str()), "{outcome}");
+            }
+            "VPCAttachment/vpc-11--server-02" => {
+                let said = (&outcome["outcome"], &outcome["code"]);
+                assert_eq!(said, (&json!("not_attempted"), &json!("kubernetes_webhook_down")), "{outcome}");
+                assert!(text(&outcome["message"]).contains("Not tried"), "{outcome}");
             }
             _ => assert_eq!((&outcome["outcome"], &outcome["code"]), (&json!("unchanged"), &json!(null)), "{outcome}"),
         }
