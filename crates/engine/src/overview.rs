@@ -78,6 +78,8 @@ pub struct Overview {
     pub findings_total: u64,
     /// What could not be read.
     pub problems: Vec<Problem>,
+    /// The commit that the source is at, as far as it is known here.
+    pub current_commit: Option<String>,
 }
 
 impl Engine {
@@ -140,6 +142,7 @@ impl Engine {
             refused: 0,
             refused_reason: findings.iter().find(|f| f.severity == Severity::Error).map(|f| f.message.clone()),
             rollout: (!only.is_empty()).then(|| tally.rollout.counts(&only, read_at, now)),
+            no_agents: only.is_empty() && judged.as_ref().is_some_and(|c| !problems_of(c).iter().any(of_agents)),
         };
         let stages = stages(&facts, &more, now);
         let untold = tally.rollout.untold();
@@ -171,7 +174,8 @@ impl Engine {
             switches,
             findings_total: judged.as_ref().map_or(0, |c| c.findings_total),
             findings,
-            problems: latest.as_ref().and_then(|c| serde_json::from_value(c.problems.clone()).ok()).unwrap_or_default(),
+            problems: latest.as_ref().map(problems_of).unwrap_or_default(),
+            current_commit: head.map(|commit| commit.id),
             comparison: judged,
         })
     }
@@ -187,6 +191,15 @@ impl Engine {
         }
         Ok(all)
     }
+}
+
+fn problems_of(comparison: &Comparison) -> Vec<Problem> {
+    serde_json::from_value(comparison.problems.clone()).unwrap_or_default()
+}
+
+/// Whether it hid what agents report: theirs is a kind that could not be read, or it is not known which there are.
+fn of_agents(problem: &Problem) -> bool {
+    problem.kind.is_empty() || problem.kind.ends_with("Agent")
 }
 
 fn tally_of(comparison: &Comparison) -> Tally {

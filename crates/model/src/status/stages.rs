@@ -62,6 +62,8 @@ pub struct StageFacts {
     pub refused_reason: Option<String>,
     /// The rollout; `None` while no agent was read.
     pub rollout: Option<RolloutCounts>,
+    /// Whether the agents were asked for, and there are none.
+    pub no_agents: bool,
 }
 
 /// One segment of the stage rail.
@@ -129,15 +131,32 @@ pub fn stages(facts: &Facts, more: &StageFacts, now: Timestamp) -> [Stage; 4] {
         },
         &|c| match &more.refused_reason {
             Some(reason) => reason.clone(),
-            None => plural(
-                c.counts.undelivered + c.counts.missing + c.counts.conflict,
-                "is not delivered",
-                "are not delivered",
-            ),
+            None => not_there(c),
         },
     );
     let live = objects(StageName::Live, |c, _| c.counts.equal, &|c| format!("{}.", c.counts.in_words()));
     [saved(facts, more), accepted, live, applied(more, old(more.rollout.as_ref().and_then(|r| r.at)))]
+}
+
+/// Why objects that Git names are not in the cluster as Git has them, or as they were accepted.
+fn not_there(comparison: &ComparisonFact) -> String {
+    let counts = &comparison.counts;
+    let clauses = [
+        (counts.undelivered, "is not delivered", "are not delivered"),
+        (counts.missing, "was deleted in the cluster", "were deleted in the cluster"),
+        (counts.conflict, "was changed on both sides", "were changed on both sides"),
+        (counts.unknown, "has errors in its manifest", "have errors in their manifests"),
+    ];
+    let mut said: Vec<String> = Vec::new();
+    for (n, one, many) in clauses.into_iter().filter(|(n, ..)| *n > 0) {
+        let noun = match (said.is_empty(), n) {
+            (true, 1) => " object",
+            (true, _) => " objects",
+            (false, _) => "",
+        };
+        said.push(format!("{n}{noun} {}", if n == 1 { one } else { many }));
+    }
+    format!("{}.", said.join(", "))
 }
 
 fn plural(n: u64, one: &str, many: &str) -> String {
@@ -176,7 +195,11 @@ fn saved(facts: &Facts, more: &StageFacts) -> Stage {
 fn applied(more: &StageFacts, stale: bool) -> Stage {
     let name = StageName::Applied;
     let Some(rollout) = &more.rollout else {
-        let reason = "The agents of the switches have not been read yet.".to_owned();
+        let reason = match more.no_agents {
+            true => "The cluster has no agents of switches or gateways, so nothing says what they run.",
+            false => "The agents of the switches have not been read yet.",
+        }
+        .to_owned();
         return Stage { name, state: StageState::Unknown, done: 0, total: 0, at: None, reason, stale };
     };
     let state = match () {

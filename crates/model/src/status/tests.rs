@@ -251,3 +251,38 @@ fn the_stage_rail_says_which_stage_is_not_reached_and_why() {
     assert_eq!(rail[2].reason, "Commit fffffff has not been compared yet.");
     assert_eq!(rail[2].age(at(NOW)).as_deref(), Some("8 min"));
 }
+
+#[test]
+fn the_stages_say_what_is_true_of_what_is_not_there() {
+    let with = |change: fn(&mut Counts)| {
+        let mut facts = synced();
+        change(&mut facts.last_comparison.as_mut().unwrap().counts);
+        facts
+    };
+    for (facts, accepted) in [
+        (with(|c| c.undelivered = 1), "1 object is not delivered."),
+        (with(|c| c.undelivered = 2), "2 objects are not delivered."),
+        (with(|c| c.missing = 1), "1 object was deleted in the cluster."),
+        (with(|c| (c.undelivered, c.missing) = (1, 2)), "1 object is not delivered, 2 were deleted in the cluster."),
+        (
+            with(|c| (c.conflict, c.unknown) = (2, 1)),
+            "2 objects were changed on both sides, 1 has errors in its manifest.",
+        ),
+        (with(|c| c.modified = 1), ""),
+    ] {
+        let [_, stage, live, _] = stages(&facts, &StageFacts::default(), at(NOW));
+        assert_eq!(stage.reason, accepted);
+        assert!(!live.reason.is_empty() && live.state == StageState::Underway, "{live:?}");
+    }
+    let applied = |more: &StageFacts| stages(&synced(), more, at(NOW))[3].reason.clone();
+    assert_eq!(applied(&StageFacts::default()), "The agents of the switches have not been read yet.");
+    assert_eq!(
+        applied(&StageFacts { no_agents: true, ..StageFacts::default() }),
+        "The cluster has no agents of switches or gateways, so nothing says what they run."
+    );
+    // A commit is saved, also while the cluster cannot be reached and nothing was compared.
+    let unreachable = Facts { last_comparison: None, ..synced() };
+    let [saved, accepted, ..] = stages(&unreachable, &StageFacts::default(), at(NOW));
+    assert_eq!((saved.state, saved.reason.as_str()), (StageState::Done, ""));
+    assert_eq!((accepted.state, accepted.total), (StageState::Unknown, 0));
+}

@@ -84,8 +84,6 @@ pub fn stages(overview: &Overview, now: jiff::Timestamp) -> Vec<Stage> {
         let first = !reached && !loud;
         loud |= !reached;
         let (weight, tone, icon) = match stage.state {
-            // A commit without objects, before any comparison, is nothing to be glad of.
-            _ if overview.comparison.is_none() && stage.total == 0 => (Weight::Later, Tone::Off, Icon::Hollow),
             _ if stage.stale => (Weight::Stale, Tone::Stale, Icon::Question),
             StageState::Done => (Weight::Done, Tone::Good, Icon::Tick),
             StageState::Blocked => (if first { Weight::Loud } else { Weight::Later }, Tone::Bad, Icon::Bang),
@@ -93,7 +91,7 @@ pub fn stages(overview: &Overview, now: jiff::Timestamp) -> Vec<Stage> {
             StageState::Underway => (Weight::Later, Tone::Off, Icon::Clock),
             StageState::Unknown => (Weight::Later, Tone::Off, Icon::Hollow),
         };
-        let commit = overview.comparison.as_ref().and_then(|c| c.commit.as_ref()).map(|commit| short(&commit.id));
+        let commit = overview.current_commit.as_deref().map(short);
         let counted = match stage.total {
             0 => "–".to_owned(),
             total => format!("{} of {total}", stage.done),
