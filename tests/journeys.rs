@@ -15,6 +15,7 @@ mod browser_pages;
 mod browser_presses;
 mod browser_tab;
 mod http_bounds;
+mod http_client_certificate;
 mod http_cluster_lessons;
 mod http_every_kind;
 mod http_fabric_lessons;

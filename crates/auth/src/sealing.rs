@@ -29,7 +29,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// A column of the table of fabrics: `kubeconfig`, `token`, `source_token` or `ssh_key`.
+    /// A secret of a fabric: `kubeconfig`, `token`, `client_key`, `source_token` or `ssh_key`.
     pub fn fabric(column: &'static str, id: i64) -> Self {
         Self { table: store::fabrics::TABLE, column, row: id }
     }

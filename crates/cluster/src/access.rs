@@ -32,13 +32,24 @@ pub enum Credentials {
         /// The CA certificates in PEM; the system's are used without.
         ca_pem: Option<String>,
     },
+    /// An address with a client certificate.
+    Certificate {
+        /// `https://host:port`, with a path where a proxy needs one.
+        server: String,
+        /// The certificate, and what leads to its authority, in PEM.
+        certificate: String,
+        /// Its private key in PEM.
+        key: SecretString,
+        /// The CA certificates in PEM; the system's are used without.
+        ca_pem: Option<String>,
+    },
 }
 
 /// Credentials that cannot be used, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ConfigError {
-    /// The field of the form: `kubeconfig`, `server`, `token` or `ca_pem`.
+    /// The field of the form: `kubeconfig`, `server`, `token`, `client_certificate`, `client_key` or `ca_pem`.
     pub field: &'static str,
     /// What is wrong and what to do; never a secret.
     pub message: String,
@@ -73,6 +84,25 @@ struct Parts {
     tls_name: Option<String>,
 }
 
+impl Parts {
+    fn endpoint(server: &str, ca_pem: Option<&str>, auth: AuthInfo, identity: Option<certificate::Identity>) -> Self {
+        let ca = ca_pem.filter(|pem| !pem.trim().is_empty());
+        Self {
+            field: "server",
+            server: server.to_owned(),
+            auth,
+            ca: ca.map(|pem| (pem.as_bytes().to_vec(), "ca_pem")),
+            identity,
+            tls_name: None,
+        }
+    }
+}
+
+/// Checks a client certificate whose key is not at hand: that it can be read and has not expired. Gives when it does.
+pub fn check_client_certificate(pem: &str, now: Timestamp) -> Result<Timestamp, ConfigError> {
+    certificate::check(pem.as_bytes(), now, &certificate::FORM)
+}
+
 impl Access {
     /// Checks credentials. With `verify_tls` false the server's certificate is not verified at all; the caller shows
     /// that wherever the fabric is shown.
@@ -86,26 +116,19 @@ impl Access {
             Credentials::Kubeconfig(text) => kubeconfig::parts(text.expose_secret(), verify_tls)?,
             Credentials::Endpoint { server, token, ca_pem } => {
                 let token = clean_token(token).map_err(|message| ConfigError::new("token", message))?;
-                let ca = ca_pem.as_deref().filter(|pem| !pem.trim().is_empty());
                 let auth = AuthInfo { token: Some(token), ..AuthInfo::default() };
-                Parts {
-                    field: "server",
-                    server: server.clone(),
-                    auth,
-                    ca: ca.map(|pem| (pem.as_bytes().to_vec(), "ca_pem")),
-                    identity: None,
-                    tls_name: None,
-                }
+                Parts::endpoint(server, ca_pem.as_deref(), auth, None)
+            }
+            Credentials::Certificate { server, certificate, key, ca_pem } => {
+                let key = key.expose_secret().as_bytes();
+                let identity = certificate::Identity::from_pem(certificate.as_bytes(), key, &certificate::FORM)?;
+                Parts::endpoint(server, ca_pem.as_deref(), AuthInfo::default(), Some(identity))
             }
         };
         let (server, uri) = address(&parts.server).map_err(|message| ConfigError::new(parts.field, message))?;
         let expires = parts.identity.as_ref().map(|i| i.expires);
-        if let Some(expired) = expires.filter(|at| *at <= now) {
-            let message = format!(
-                "The client certificate expired on {}; get a new kubeconfig from the cluster.",
-                expired.strftime("%Y-%m-%d %H:%M UTC")
-            );
-            return Err(ConfigError::new(parts.field, message));
+        if let Some(identity) = &parts.identity {
+            identity.is_valid_at(now)?;
         }
         let token_expires = parts.auth.token.as_ref().and_then(|t| expiry(t.expose_secret()));
         let credentials_expire = expires.into_iter().chain(token_expires).min();

@@ -35,7 +35,7 @@ mod object;
 mod review;
 mod transport;
 
-pub use access::{Access, ConfigError, Credentials};
+pub use access::{Access, ConfigError, Credentials, check_client_certificate};
 pub use account::service_account_manifest;
 pub use connection::{FoundKind, Missing, Outcome, TestReport};
 pub use error::{Conflict, Error, ErrorKind, Failure, TlsReason};

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use store::{CredentialKind, Fabric, Sealed, Source};
+use store::{CredentialKind, EndpointLogin, Fabric, Sealed, Source};
 
 /// How long discovered kinds are believed without asking again.
 const KINDS_FOR: Duration = Duration::from_secs(300);
@@ -62,11 +62,16 @@ impl Shared {
             store::Cluster::Kubeconfig => {
                 cluster::Credentials::Kubeconfig(self.unseal(fabric.id, "kubeconfig", secrets.kubeconfig.as_ref())?)
             }
-            store::Cluster::Endpoint { server, ca_pem } => cluster::Credentials::Endpoint {
-                server: server.clone(),
-                token: self.unseal(fabric.id, "token", secrets.token.as_ref())?,
-                ca_pem: ca_pem.clone(),
-            },
+            store::Cluster::Endpoint { server, ca_pem, login } => {
+                let secret = self.unseal(fabric.id, login.place(), secrets.endpoint.as_ref())?;
+                let (server, ca_pem) = (server.clone(), ca_pem.clone());
+                match login {
+                    EndpointLogin::Token => cluster::Credentials::Endpoint { server, token: secret, ca_pem },
+                    EndpointLogin::Certificate { pem } => {
+                        cluster::Credentials::Certificate { server, certificate: pem.clone(), key: secret, ca_pem }
+                    }
+                }
+            }
         };
         let access = Access::new(&credentials, fabric.verify_tls)
             .map_err(|e| Error::new(Code::ClusterConfigInvalid, format!("{}: {}", e.field, e.message)))?;
@@ -135,13 +140,18 @@ impl Shared {
         })
     }
 
-    fn unseal(&self, fabric_id: i64, column: &'static str, sealed: Option<&Sealed>) -> Result<SecretString, Error> {
-        let sealed = sealed.ok_or_else(|| {
-            Error::new(Code::ClusterConfigInvalid, format!("The fabric's {column} is not set: enter it in Settings."))
-        })?;
-        let opened = (self.unseal)(fabric_id, column, sealed).map_err(|e| {
-            Error::new(Code::Internal, format!("The fabric's {column} cannot be opened with this secret key: {e}"))
-        })?;
+    fn unseal(&self, fabric_id: i64, place: &'static str, sealed: Option<&Sealed>) -> Result<SecretString, Error> {
+        let (code, what) = match place {
+            "kubeconfig" => (Code::ClusterConfigInvalid, "kubeconfig of the cluster"),
+            "client_key" => (Code::ClusterConfigInvalid, "key of the client certificate"),
+            "source_token" => (Code::SourceConfigInvalid, "token of the source"),
+            "ssh_key" => (Code::SourceConfigInvalid, "SSH key of the source"),
+            _ => (Code::ClusterConfigInvalid, "token of the cluster"),
+        };
+        let sealed =
+            sealed.ok_or_else(|| Error::new(code, format!("The {what} is not stored: enter it in Settings.")))?;
+        let opened = (self.unseal)(fabric_id, place, sealed)
+            .map_err(|e| Error::new(code, format!("The {what} cannot be opened: {e}.")))?;
         debug_assert!(!opened.expose_secret().is_empty());
         Ok(opened)
     }

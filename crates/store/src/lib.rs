@@ -38,7 +38,9 @@ pub use agents::AgentRow;
 pub use attempts::{Attempt, NewAttempt};
 pub use comparisons::{Comparison, ComparisonResult, NewComparison, ObjectDelta};
 pub use error::{Error, Result, Unique};
-pub use fabrics::{Cluster, CredentialKind, Fabric, FabricSecrets, FabricSpec, NewFabric, Sealed, Source};
+pub use fabrics::{
+    Cluster, CredentialKind, EndpointLogin, Fabric, FabricSecrets, FabricSpec, NewFabric, Sealed, Source,
+};
 pub use groups::Group;
 pub use objects::{BaseChange, ObjectDetail, ObjectRow};
 pub use operations::{Disposition, Enqueued, NewOperation, Operation};

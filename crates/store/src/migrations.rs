@@ -31,6 +31,7 @@ history! {
     3 "0003_operations.sql" "operations";
     4 "0004_comparisons.sql" "comparisons, objects, agents";
     5 "0005_attempts.sql" "attempts, meta";
+    6 "0006_client_certificates.sql" "client certificates of fabrics";
 }
 
 fn newest() -> i64 {

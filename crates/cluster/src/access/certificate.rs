@@ -10,24 +10,93 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::sync::{Arc, OnceLock};
 
+/// Where a client certificate was entered: the fields at which its faults are shown, and what its parts are called there.
+pub(super) struct Entered {
+    certificate_field: &'static str,
+    certificate: &'static str,
+    key_field: &'static str,
+    key: &'static str,
+    mismatch: &'static str,
+    renew: &'static str,
+}
+
+/// In a kubeconfig.
+pub(super) const KUBECONFIG: Entered = Entered {
+    certificate_field: "kubeconfig",
+    certificate: "client-certificate-data",
+    key_field: "kubeconfig",
+    key: "client-key-data",
+    mismatch: "is not the key of client-certificate-data",
+    renew: "get a new kubeconfig from the cluster",
+};
+
+/// In fields of their own.
+pub(super) const FORM: Entered = Entered {
+    certificate_field: "client_certificate",
+    certificate: "The client certificate",
+    key_field: "client_key",
+    key: "The client key",
+    mismatch: "does not belong to the client certificate; enter the two that were made together",
+    renew: "have a new one signed, and enter it with its key",
+};
+
+impl Entered {
+    fn of_certificate(&self, why: &str) -> ConfigError {
+        ConfigError::new(self.certificate_field, format!("{} {why}.", self.certificate))
+    }
+
+    fn of_key(&self, why: &str) -> ConfigError {
+        ConfigError::new(self.key_field, format!("{} {why}.", self.key))
+    }
+}
+
 /// A client certificate with its key.
 pub(super) struct Identity {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     /// When the certificate ends.
     pub(super) expires: Timestamp,
+    entered: &'static Entered,
 }
 
 impl Identity {
-    pub(super) fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, String> {
-        let chain = certificates(certificate).map_err(|why| format!("client-certificate-data {why}."))?;
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(
-            |_| "client-key-data holds no private key in PEM that can be read (PKCS#8, PKCS#1 or SEC1, not encrypted).",
-        )?;
-        let leaf = chain.first().ok_or("client-certificate-data holds no certificate.")?;
-        let expires = not_after(leaf).ok_or("client-certificate-data holds a certificate that cannot be read.")?;
-        Ok(Self { chain, key, expires })
+    pub(super) fn from_pem(certificate: &[u8], key: &[u8], entered: &'static Entered) -> Result<Self, ConfigError> {
+        let (chain, expires) = chain(certificate, entered)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| {
+            entered.of_key("holds no private key in PEM that can be read (PKCS#8, PKCS#1 or SEC1, not encrypted)")
+        })?;
+        Ok(Self { chain, key, expires, entered })
     }
+
+    /// Refuses a certificate that has ended.
+    pub(super) fn is_valid_at(&self, now: Timestamp) -> Result<(), ConfigError> {
+        is_valid_at(self.expires, now, self.entered)
+    }
+}
+
+/// Checks a certificate without its key; gives when it ends.
+pub(super) fn check(certificate: &[u8], now: Timestamp, entered: &'static Entered) -> Result<Timestamp, ConfigError> {
+    let (_, expires) = chain(certificate, entered)?;
+    is_valid_at(expires, now, entered).map(|()| expires)
+}
+
+fn chain(
+    certificate: &[u8],
+    entered: &'static Entered,
+) -> Result<(Vec<CertificateDer<'static>>, Timestamp), ConfigError> {
+    let chain = certificates(certificate).map_err(|why| entered.of_certificate(why))?;
+    let expires = chain.first().and_then(|leaf| not_after(leaf));
+    let expires = expires.ok_or_else(|| entered.of_certificate("holds a certificate that cannot be read"))?;
+    Ok((chain, expires))
+}
+
+fn is_valid_at(expires: Timestamp, now: Timestamp, entered: &'static Entered) -> Result<(), ConfigError> {
+    if expires > now {
+        return Ok(());
+    }
+    let at = expires.strftime("%Y-%m-%d %H:%M UTC");
+    let message = format!("The client certificate expired on {at}; {}.", entered.renew);
+    Err(ConfigError::new(entered.certificate_field, message))
 }
 
 /// The TLS side of a client. Without a CA the system's certificates are trusted.
@@ -51,15 +120,12 @@ pub(super) fn client_config(
         builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider)))
     };
     let mut config = match identity {
-        Some(Identity { chain, key, .. }) => builder.with_client_auth_cert(chain, key).map_err(|e| {
-            let why = match e {
-                rustls::Error::InconsistentKeys(_) => {
-                    "client-key-data is not the key of client-certificate-data.".to_owned()
-                }
-                other => format!("The client certificate cannot be used: {other}."),
-            };
-            ConfigError::new(field, why)
-        })?,
+        Some(Identity { chain, key, entered, .. }) => {
+            builder.with_client_auth_cert(chain, key).map_err(|error| match error {
+                rustls::Error::InconsistentKeys(_) => entered.of_key(entered.mismatch),
+                other => entered.of_certificate(&format!("cannot be used: {other}")),
+            })?
+        }
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];

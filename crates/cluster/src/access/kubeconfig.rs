@@ -130,9 +130,7 @@ fn identity(user: &AuthInfo, name: &str) -> Result<Option<certificate::Identity>
         (Some(certificate), Some(key)) => {
             let certificate = decode(certificate, "client-certificate-data")?;
             let key = decode(key.expose_secret(), "client-key-data")?;
-            certificate::Identity::from_pem(&certificate, &key)
-                .map(Some)
-                .map_err(|message| ConfigError::new(FIELD, message))
+            certificate::Identity::from_pem(&certificate, &key, &certificate::KUBECONFIG).map(Some)
         }
     }
 }

@@ -24,12 +24,26 @@ pub enum Cluster {
     None,
     /// By a kubeconfig, which is a secret.
     Kubeconfig,
-    /// By an address and a token, which is a secret.
+    /// By an address and one secret.
     Endpoint {
         /// Address of the API server.
         server: String,
         /// Certificates of the authority that signed its certificate; the system's when absent.
         ca_pem: Option<String>,
+        /// What is shown to the API server.
+        login: EndpointLogin,
+    },
+}
+
+/// How an endpoint is logged in to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndpointLogin {
+    /// With a bearer token, which is a secret.
+    Token,
+    /// With a client certificate, whose key is a secret.
+    Certificate {
+        /// The certificate, and what leads to its authority, in PEM.
+        pem: String,
     },
 }
 
@@ -141,6 +155,26 @@ impl Default for FabricSpec {
     }
 }
 
+impl Cluster {
+    /// What is shown to the API server of an endpoint.
+    pub fn login(&self) -> Option<&EndpointLogin> {
+        match self {
+            Self::Endpoint { login, .. } => Some(login),
+            Self::None | Self::Kubeconfig => None,
+        }
+    }
+}
+
+impl EndpointLogin {
+    /// The place for which the secret of such a login is sealed.
+    pub const fn place(&self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Certificate { .. } => "client_key",
+        }
+    }
+}
+
 impl Fabric {
     /// The part that a user edits.
     pub fn spec(&self) -> FabricSpec {
@@ -179,8 +213,9 @@ impl fmt::Debug for Sealed {
 pub struct FabricSecrets {
     /// The kubeconfig, for [`Cluster::Kubeconfig`].
     pub kubeconfig: Option<Sealed>,
-    /// The token, for [`Cluster::Endpoint`].
-    pub token: Option<Sealed>,
+    /// The one secret of [`Cluster::Endpoint`]: its token, or the key of its client certificate. The two are sealed for
+    /// different places, so that a key is never opened as a token.
+    pub endpoint: Option<Sealed>,
     /// The source's token, for [`CredentialKind::Token`].
     pub source_token: Option<Sealed>,
     /// The source's key, for [`CredentialKind::Ssh`].
@@ -275,7 +310,7 @@ impl<'a> Fabrics<'a> {
         let row = st::SECRETS.one(&mut conn, "fabric", args![id]).await?;
         Ok(FabricSecrets {
             kubeconfig: sealed(&row, "kubeconfig")?,
-            token: sealed(&row, "token")?,
+            endpoint: sealed(&row, "token")?,
             source_token: sealed(&row, "source_token")?,
             ssh_key: sealed(&row, "ssh_key")?,
         })

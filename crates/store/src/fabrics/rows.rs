@@ -1,7 +1,7 @@
 //! Rows of the table `fabrics` to values, and its checks to sentences.
 
-use super::write::{SECRET_FOR_SERVER, SECRET_FOR_SOURCE};
-use super::{Cluster, CredentialKind, Fabric, Sealed, Source};
+use super::write::{KEY_FOR_CERTIFICATE, SECRET_FOR_SERVER, SECRET_FOR_SOURCE};
+use super::{Cluster, CredentialKind, EndpointLogin, Fabric, Sealed, Source};
 use crate::row::Columns;
 use crate::{Error, Result};
 use sqlx::any::AnyRow;
@@ -75,6 +75,10 @@ pub(super) fn fabric(row: &AnyRow) -> Result<Fabric> {
         "endpoint" => Cluster::Endpoint {
             server: required(row, "endpoint_server")?,
             ca_pem: row.text_or_null("endpoint_ca_pem")?,
+            login: match row.text_or_null("endpoint_certificate_pem")? {
+                Some(pem) => EndpointLogin::Certificate { pem },
+                None => EndpointLogin::Token,
+            },
         },
         other => return Err(Error::Corrupt { what: "cluster_kind", detail: format!("'{other}' is unknown") }),
     };
@@ -120,14 +124,20 @@ pub(crate) fn invalid_sentence(check: &str) -> String {
         }
         "fabrics_ca_needs_endpoint" => "a CA goes with an endpoint; a kubeconfig carries its own",
         "fabrics_kubeconfig_given" => "a cluster by kubeconfig needs a kubeconfig, and only it has one",
-        "fabrics_token_given" => "an endpoint needs a token, and only an endpoint has one",
+        "fabrics_token_given" => {
+            "an endpoint needs a token or the key of a client certificate, and only an endpoint has one"
+        }
+        "fabrics_certificate_needs_endpoint" => {
+            "a client certificate goes with an endpoint; a kubeconfig carries its own"
+        }
         "fabrics_remote_has_url" => "a remote source needs an address, and only a remote source has one",
         "fabrics_local_has_no_credential" => "a local source takes no credentials",
         "fabrics_username_needs_credential" => "a user name for the source goes with a token or a key",
         "fabrics_known_hosts_needs_ssh" => "known hosts go with an SSH key",
         "fabrics_source_token_given" => "a source by token needs a token, and only it has one",
         "fabrics_ssh_key_given" => "a source by SSH needs a key, and only it has one",
-        SECRET_FOR_SERVER => "the address of the API server is another one; enter its token again",
+        SECRET_FOR_SERVER => "the address of the API server is another one; enter its token or key again",
+        KEY_FOR_CERTIFICATE => "the client certificate is another one; enter its key again",
         SECRET_FOR_SOURCE => "the source is on another server; enter its credentials again",
         "users_username_given" => "a user needs a name",
         "user_groups_name_given" => "a group needs a name",

@@ -2,7 +2,7 @@
 //! a permission for `lab-*` does not create `production`, nor rename a fabric to it.
 
 use super::rows::fabric;
-use super::{Cluster, CredentialKind, Fabric, FabricSecrets, FabricSpec, Fabrics, Sealed, Source};
+use super::{Cluster, CredentialKind, EndpointLogin, Fabric, FabricSecrets, FabricSpec, Fabrics, Sealed, Source};
 use crate::scope::Scope;
 use crate::sql::{Arg, Sql, args};
 use crate::statements::fabrics as st;
@@ -36,8 +36,8 @@ pub enum SecretChange {
 pub struct SecretChanges {
     /// The kubeconfig.
     pub kubeconfig: SecretChange,
-    /// The token.
-    pub token: SecretChange,
+    /// The endpoint's token or key.
+    pub endpoint: SecretChange,
     /// The source's token.
     pub source_token: SecretChange,
     /// The source's key.
@@ -61,10 +61,17 @@ impl SecretChanges {
         let moved = |old: &str, new: &str| authority(old) != authority(new);
         if let (Cluster::Endpoint { server: old, .. }, Cluster::Endpoint { server: new, .. }) =
             (&before.cluster, &after.cluster)
-            && self.token == SecretChange::Keep
+            && self.endpoint == SecretChange::Keep
             && moved(old, new)
         {
             return Err(Error::Invalid(SECRET_FOR_SERVER.to_owned()));
+        }
+        if let (Some(EndpointLogin::Certificate { pem: old }), Some(EndpointLogin::Certificate { pem: new })) =
+            (before.cluster.login(), after.cluster.login())
+            && self.endpoint == SecretChange::Keep
+            && old != new
+        {
+            return Err(Error::Invalid(KEY_FOR_CERTIFICATE.to_owned()));
         }
         if let (Source::Remote { url: old, .. }, Source::Remote { url: new, credential_kind, .. }) =
             (&before.source, &after.source)
@@ -87,6 +94,8 @@ impl SecretChanges {
 pub(super) const SECRET_FOR_SERVER: &str = "fabrics_token_follows_server";
 /// The rule's name, beside those of the schema's checks.
 pub(super) const SECRET_FOR_SOURCE: &str = "fabrics_source_secret_follows_url";
+/// The rule's name, beside those of the schema's checks.
+pub(super) const KEY_FOR_CERTIFICATE: &str = "fabrics_key_follows_certificate";
 
 /// Scheme, host and port of an address, also of one in scp's form (`git@host:path`), without the user.
 fn authority(url: &str) -> String {
@@ -99,11 +108,15 @@ fn authority(url: &str) -> String {
 }
 
 impl FabricSpec {
-    /// The columns from `name` to `deadline_seconds`, in the order of the statements.
+    /// The columns that a user edits, but for the secrets, in the order of the statements.
     fn args(&self) -> Vec<Arg> {
         let (server, ca_pem) = match &self.cluster {
-            Cluster::Endpoint { server, ca_pem } => (Some(server.clone()), ca_pem.clone()),
+            Cluster::Endpoint { server, ca_pem, .. } => (Some(server.clone()), ca_pem.clone()),
             Cluster::None | Cluster::Kubeconfig => (None, None),
+        };
+        let certificate = match self.cluster.login() {
+            Some(EndpointLogin::Certificate { pem }) => Some(pem.clone()),
+            Some(EndpointLogin::Token) | None => None,
         };
         let (url, username, known_hosts) = match &self.source {
             Source::Remote { url, username, known_hosts, .. } => {
@@ -127,7 +140,8 @@ impl FabricSpec {
             &self.branch,
             &self.path,
             self.sync_enabled,
-            self.deadline_seconds
+            self.deadline_seconds,
+            certificate
         ]
     }
 }
@@ -170,8 +184,8 @@ impl Fabrics<'_> {
         let mut tx = self.0.writer(st::CREATE.doing).await?;
         let mut args = args![new.id];
         args.extend(new.spec.args());
-        let FabricSecrets { kubeconfig, token, source_token, ssh_key } = new.secrets;
-        args.extend([blob(kubeconfig), blob(token), blob(source_token), blob(ssh_key)]);
+        let FabricSecrets { kubeconfig, endpoint, source_token, ssh_key } = new.secrets;
+        args.extend([blob(kubeconfig), blob(endpoint), blob(source_token), blob(ssh_key)]);
         args.push(now.into());
         st::CREATE.run(&mut tx, args).await?;
         let created = still_in(&mut tx, scope, new.id).await?;
@@ -197,7 +211,10 @@ impl Fabrics<'_> {
         args.extend(spec.args());
         let credential = spec.source.credential_kind();
         args.extend(secrets.kubeconfig.args(spec.cluster == Cluster::Kubeconfig));
-        args.extend(secrets.token.args(matches!(spec.cluster, Cluster::Endpoint { .. })));
+        // A token is no key: with the other way to log in, the stored secret goes, and the schema asks for a new one.
+        let same_login =
+            before.cluster.login().map(EndpointLogin::place) == spec.cluster.login().map(EndpointLogin::place);
+        args.extend(secrets.endpoint.args(spec.cluster.login().is_some() && same_login));
         args.extend(secrets.source_token.args(credential == CredentialKind::Token));
         args.extend(secrets.ssh_key.args(credential == CredentialKind::Ssh));
         args.extend(args![now, expected_version]);

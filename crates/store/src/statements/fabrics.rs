@@ -3,7 +3,7 @@
 macro_rules! fabric {
     () => {
         "SELECT fabrics.id, fabrics.name, fabrics.description, fabrics.cluster_kind, fabrics.endpoint_server, \
-         fabrics.endpoint_ca_pem, fabrics.verify_tls, fabrics.namespace, fabrics.source_kind, fabrics.source_url, \
+         fabrics.endpoint_ca_pem, fabrics.endpoint_certificate_pem, fabrics.verify_tls, fabrics.namespace, fabrics.source_kind, fabrics.source_url, \
          fabrics.source_credential, fabrics.source_username, fabrics.known_hosts, fabrics.branch, fabrics.path, \
          fabrics.sync_enabled, fabrics.deadline_seconds, fabrics.cluster_uid, fabrics.cluster_seen_uid, \
          fabrics.created_at, fabrics.updated_at, fabrics.version FROM fabrics"
@@ -31,21 +31,22 @@ super::statements! {
     CREATE("create a fabric") = (
         "INSERT INTO fabrics (id, name, description, cluster_kind, endpoint_server, endpoint_ca_pem, verify_tls,",
         " namespace, source_kind, source_url, source_credential, source_username, known_hosts, branch, path,",
-        " sync_enabled, deadline_seconds, kubeconfig, token, source_token, ssh_key, created_at, updated_at, version)",
+        " sync_enabled, deadline_seconds, endpoint_certificate_pem, kubeconfig, token, source_token, ssh_key, created_at,",
+        " updated_at, version)",
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,",
-        " $22, $22, 1)"
+        " $22, $23, $23, 1)"
     );
     /// A secret is kept where its flag is 1 and set to the value beside it otherwise.
     UPDATE("change a fabric") = (
         "UPDATE fabrics SET name = $2, description = $3, cluster_kind = $4, endpoint_server = $5,",
         " endpoint_ca_pem = $6, verify_tls = $7, namespace = $8, source_kind = $9, source_url = $10,",
         " source_credential = $11, source_username = $12, known_hosts = $13, branch = $14, path = $15,",
-        " sync_enabled = $16, deadline_seconds = $17,",
-        " kubeconfig = CASE WHEN $18 = 1 THEN kubeconfig ELSE $19 END,",
-        " token = CASE WHEN $20 = 1 THEN token ELSE $21 END,",
-        " source_token = CASE WHEN $22 = 1 THEN source_token ELSE $23 END,",
-        " ssh_key = CASE WHEN $24 = 1 THEN ssh_key ELSE $25 END,",
-        " updated_at = $26, version = version + 1 WHERE id = $1 AND version = $27"
+        " sync_enabled = $16, deadline_seconds = $17, endpoint_certificate_pem = $18,",
+        " kubeconfig = CASE WHEN $19 = 1 THEN kubeconfig ELSE $20 END,",
+        " token = CASE WHEN $21 = 1 THEN token ELSE $22 END,",
+        " source_token = CASE WHEN $23 = 1 THEN source_token ELSE $24 END,",
+        " ssh_key = CASE WHEN $25 = 1 THEN ssh_key ELSE $26 END,",
+        " updated_at = $27, version = version + 1 WHERE id = $1 AND version = $28"
     );
     SECRETS("read a fabric's sealed secrets") = (
         "SELECT kubeconfig, token, source_token, ssh_key FROM fabrics WHERE id = $1"

@@ -10,7 +10,11 @@ fn endpoint(name: &str) -> FabricSpec {
     FabricSpec {
         name: name.into(),
         description: "two spines, \"four\" leaves; 100 % ours".into(),
-        cluster: Cluster::Endpoint { server: "https://10.0.0.1:6443".into(), ca_pem: Some("-----BEGIN".into()) },
+        cluster: Cluster::Endpoint {
+            server: "https://10.0.0.1:6443".into(),
+            ca_pem: Some("-----BEGIN".into()),
+            login: EndpointLogin::Token,
+        },
         verify_tls: false,
         namespace: "fab".into(),
         source: Source::Remote {
@@ -27,7 +31,7 @@ fn endpoint(name: &str) -> FabricSpec {
 }
 
 fn endpoint_secrets() -> FabricSecrets {
-    FabricSecrets { token: sealed("token"), ssh_key: sealed("key"), ..FabricSecrets::default() }
+    FabricSecrets { endpoint: sealed("token"), ssh_key: sealed("key"), ..FabricSecrets::default() }
 }
 
 both_engines! {
@@ -70,14 +74,14 @@ both_engines! {
             ("a fabric needs a namespace", FabricSpec { namespace: String::new(), ..endpoint("x") }, secrets()),
             ("a source needs a branch", FabricSpec { branch: String::new(), ..endpoint("x") }, secrets()),
             ("longer than nothing", FabricSpec { deadline_seconds: 0, ..endpoint("x") }, secrets()),
-            ("needs a token", endpoint("x"), FabricSecrets { token: None, ..secrets() }),
+            ("needs a token", endpoint("x"), FabricSecrets { endpoint: None, ..secrets() }),
             ("address of the API server",
-                FabricSpec { cluster: Cluster::Endpoint { server: String::new(), ca_pem: None }, ..endpoint("x") },
+                FabricSpec { cluster: Cluster::Endpoint { server: String::new(), ca_pem: None, login: EndpointLogin::Token }, ..endpoint("x") },
                 secrets()),
             ("needs a kubeconfig", FabricSpec { cluster: Cluster::Kubeconfig, ..with(Source::Local) }, none()),
             ("needs a kubeconfig", with(Source::Local),
                 FabricSecrets { kubeconfig: sealed("config"), ..none() }),
-            ("needs a token", with(Source::Local), FabricSecrets { token: sealed("x"), ..none() }),
+            ("needs a token", with(Source::Local), FabricSecrets { endpoint: sealed("x"), ..none() }),
             ("by SSH needs a key", endpoint("x"), FabricSecrets { ssh_key: None, ..secrets() }),
             ("by token needs a token", with(remote(CredentialKind::Token, None, None)), none()),
             ("by token needs a token", with(Source::Local), FabricSecrets { source_token: sealed("x"), ..none() }),
@@ -151,7 +155,7 @@ both_engines! {
         let fabric = add(&bed, endpoint("prod"), endpoint_secrets()).await.unwrap();
         let keep = SecretChanges::default();
         let to = |server: &str, url: &str| FabricSpec {
-            cluster: Cluster::Endpoint { server: server.into(), ca_pem: None },
+            cluster: Cluster::Endpoint { server: server.into(), ca_pem: None, login: EndpointLogin::Token },
             source: Source::Remote {
                 url: url.into(), credential_kind: CredentialKind::Ssh, username: None, known_hosts: None,
             },
@@ -159,8 +163,8 @@ both_engines! {
         };
         let (server, url) = ("https://10.0.0.1:6443", "ssh://git@git.example/fabric.git");
         for (server, url, sentence) in [
-            ("https://attacker.example:6443", url, "enter its token again"),
-            ("http://10.0.0.1:6443", url, "enter its token again"),
+            ("https://attacker.example:6443", url, "enter its token or key again"),
+            ("http://10.0.0.1:6443", url, "enter its token or key again"),
             (server, "ssh://git@attacker.example/fabric.git", "enter its credentials again"),
             (server, "attacker@evil.example:fabric.git", "enter its credentials again"),
         ] {
@@ -171,10 +175,34 @@ both_engines! {
         // Another path on the same server, and another server with its own token, are fine.
         let spec = to("https://10.0.0.1:6443/", "ssh://git@git.example/other.git");
         bed.fabrics().update(&Scope::System, fabric.id, 1, &spec, &keep, t(1)).await.unwrap();
-        let set = SecretChanges { token: SecretChange::Set(Sealed(b"new".to_vec())), ..SecretChanges::default() };
+        let set = SecretChanges { endpoint: SecretChange::Set(Sealed(b"new".to_vec())), ..SecretChanges::default() };
         let spec = to("https://10.0.0.2:6443", "ssh://git@git.example/other.git");
         bed.fabrics().update(&Scope::System, fabric.id, 2, &spec, &set, t(1)).await.unwrap();
-        assert_eq!(bed.fabrics().secrets(fabric.id).await.unwrap().token, sealed("new"));
+        assert_eq!(bed.fabrics().secrets(fabric.id).await.unwrap().endpoint, sealed("new"));
+    }
+
+    async fn a_key_stays_with_its_certificate_and_is_never_a_token(bed) {
+        let with = |login: EndpointLogin| FabricSpec {
+            cluster: Cluster::Endpoint { server: "https://10.0.0.1:6443".into(), ca_pem: None, login }, ..endpoint("prod")
+        };
+        let certificate = |pem: &str| EndpointLogin::Certificate { pem: pem.into() };
+        let fabric = add(&bed, with(certificate("one")), endpoint_secrets()).await.unwrap();
+        assert_eq!(fabric.spec(), with(certificate("one")), "the certificate comes back");
+        let keep = SecretChanges::default();
+        let same = FabricSpec { description: "other".into(), ..with(certificate("one")) };
+        bed.fabrics().update(&Scope::System, fabric.id, 1, &same, &keep, t(1)).await.unwrap();
+        assert_eq!(bed.fabrics().secrets(fabric.id).await.unwrap().endpoint, endpoint_secrets().endpoint);
+        for (login, sentence) in [
+            (certificate("two"), "enter its key again"),
+            (EndpointLogin::Token, "an endpoint needs a token"),
+        ] {
+            let refused = bed.fabrics().update(&Scope::System, fabric.id, 2, &with(login), &keep, t(2)).await;
+            assert!(refused.as_ref().unwrap_err().to_string().contains(sentence), "{refused:?}");
+        }
+        let set = SecretChanges { endpoint: SecretChange::Set(Sealed(b"new".to_vec())), ..SecretChanges::default() };
+        let changed = bed.fabrics().update(&Scope::System, fabric.id, 2, &with(EndpointLogin::Token), &set, t(3)).await;
+        assert_eq!(changed.unwrap().spec(), with(EndpointLogin::Token));
+        assert_eq!(bed.fabrics().secrets(fabric.id).await.unwrap().endpoint, sealed("new"));
     }
 
     async fn lesson_23_deleting_takes_what_hangs_on_it(bed) {

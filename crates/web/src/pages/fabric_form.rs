@@ -78,7 +78,7 @@ async fn form(
         tabs,
         action: fabric.map_or_else(url::fabric_add, |fabric| url::fabric_edit(fabric.id)),
         version: fabric.map(|_| draft.version.clone()),
-        form: draft.fields(&secrets),
+        form: draft.fields(&secrets, fabric.and_then(|fabric| fabric.cluster.login())),
         errors: draft.errors.list(),
         submit: if fabric.is_some() { "Save changes" } else { "Add the fabric" }.to_owned(),
         cancel: fabric.map_or_else(url::fabrics, |fabric| url::fabric(fabric.id)),
@@ -120,7 +120,10 @@ async fn add(State(state): State<AppState>, view: View, given: Given) -> Result<
     let seal = |column: &'static str, secret: &Option<SecretString>| seal(&state, id, column, secret.as_ref());
     let secrets = FabricSecrets {
         kubeconfig: seal("kubeconfig", &draft.kubeconfig)?,
-        token: seal("token", &draft.token)?,
+        endpoint: match spec.cluster.login() {
+            Some(login) => seal(login.place(), draft.of_login(login))?,
+            None => None,
+        },
         source_token: seal("source_token", &draft.source_token)?,
         ssh_key: seal("ssh_key", &draft.ssh_key)?,
     };
@@ -161,7 +164,10 @@ async fn edit(
     };
     let mut secrets = SecretChanges {
         kubeconfig: change("kubeconfig", &draft.kubeconfig)?,
-        token: change("token", &draft.token)?,
+        endpoint: match spec.cluster.login() {
+            Some(login) => change(login.place(), draft.of_login(login))?,
+            None => SecretChange::Keep,
+        },
         source_token: change("source_token", &draft.source_token)?,
         ssh_key: change("ssh_key", &draft.ssh_key)?,
     };
@@ -241,6 +247,8 @@ pub struct Fields {
     pub kubeconfig: Field,
     pub server: Field,
     pub token: Field,
+    pub client_certificate: Field,
+    pub client_key: Field,
     pub ca_pem: Field,
     pub verify_tls: Field,
     pub namespace: Field,

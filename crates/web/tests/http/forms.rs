@@ -3,12 +3,12 @@
 use crate::console::{Answer, Browser, Console};
 use http::StatusCode;
 use lab::{Lab, Options};
-use store::{Cluster, Scope};
+use store::{Cluster, EndpointLogin, Scope};
 
 const SECRET: &str = "eyJhbGciOiJSUzI1NiJ9.very-secret";
 
 /// The values of a form as a browser would send them: text fields, areas, selects and ticked boxes.
-fn contents(page: &Answer) -> Vec<(String, String)> {
+pub fn contents(page: &Answer) -> Vec<(String, String)> {
     let form = page.body.split("<form class=\"form\"").nth(1).expect("a form").split("</form>").next().unwrap();
     let attribute = |tag: &str, name: &str| {
         let rest = tag.split(&format!(" {name}=\"")).nth(1)?;
@@ -38,12 +38,12 @@ fn unescape(text: &str) -> String {
     text.replace("&#60;", "<").replace("&#62;", ">").replace("&#34;", "\"").replace("&#39;", "'").replace("&#38;", "&")
 }
 
-async fn send(browser: &mut Browser, path: &str, fields: &[(String, String)]) -> Answer {
+pub async fn send(browser: &mut Browser, path: &str, fields: &[(String, String)]) -> Answer {
     let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     browser.submit(path, &fields).await
 }
 
-fn set(fields: &mut [(String, String)], name: &str, value: &str) {
+pub fn set(fields: &mut [(String, String)], name: &str, value: &str) {
     let field = fields.iter_mut().find(|(field, _)| field == name).unwrap_or_else(|| panic!("no field {name}"));
     field.1 = value.to_owned();
 }
@@ -74,7 +74,10 @@ async fn lesson_24_what_is_entered_comes_back_and_saving_it_again_changes_nothin
     let fabric_page = added.header("location").to_owned();
     let id: i64 = fabric_page.trim_matches('/').rsplit('/').next().unwrap().parse().unwrap();
     let stored = console.store.fabrics().get(&Scope::System, id).await.unwrap();
-    assert_eq!(stored.cluster, Cluster::Endpoint { server: "https://127.0.0.1:1".into(), ca_pem: None });
+    assert_eq!(
+        stored.cluster,
+        Cluster::Endpoint { server: "https://127.0.0.1:1".into(), ca_pem: None, login: EndpointLogin::Token }
+    );
 
     let settings = format!("{fabric_page}edit/");
     let page = browser.open(&settings).await;
@@ -88,14 +91,17 @@ async fn lesson_24_what_is_entered_comes_back_and_saving_it_again_changes_nothin
     assert_eq!(saved.status, StatusCode::SEE_OTHER, "{}", saved.text());
     let after = console.store.fabrics().get(&Scope::System, id).await.unwrap();
     assert_eq!(after.spec(), stored.spec());
-    assert!(console.store.fabrics().secrets(id).await.unwrap().token.is_some(), "an empty field keeps what is stored");
+    assert!(
+        console.store.fabrics().secrets(id).await.unwrap().endpoint.is_some(),
+        "an empty field keeps what is stored"
+    );
 
     // The form that was opened before is of an older version now.
     let stale = send(&mut browser, &settings, &again).await;
     assert_eq!(stale.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(stale.text().contains("was changed by somebody else"), "{}", stale.text());
 
-    let sealed = console.store.fabrics().secrets(id).await.unwrap().token.unwrap();
+    let sealed = console.store.fabrics().secrets(id).await.unwrap().endpoint.unwrap();
     assert!(!String::from_utf8_lossy(&sealed.0).contains("very-secret"), "lesson 33: sealed in the database");
     for path in [settings.as_str(), &fabric_page, "/", "/activity/"] {
         let body = browser.open(path).await.body;
@@ -106,7 +112,7 @@ async fn lesson_24_what_is_entered_comes_back_and_saving_it_again_changes_nothin
     let mut fields = contents(&browser.open(&settings).await);
     set(&mut fields, "cluster_kind", "none");
     assert_eq!(send(&mut browser, &settings, &fields).await.status, StatusCode::SEE_OTHER);
-    assert!(console.store.fabrics().secrets(id).await.unwrap().token.is_none());
+    assert!(console.store.fabrics().secrets(id).await.unwrap().endpoint.is_none());
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod console;
 mod ending;
+mod form_certificate;
 mod forms;
 mod login;
 mod pages;

@@ -10,7 +10,7 @@ use lab::demo::DemoFile;
 use secrecy::SecretString;
 use source::{Author, Change, Config, Repository};
 use store::fabrics::{SecretChange, SecretChanges};
-use store::{Cluster, FabricSecrets, FabricSpec, NewFabric, Scope};
+use store::{Cluster, EndpointLogin, FabricSecrets, FabricSpec, NewFabric, Scope};
 
 /// The fabric that cannot be reached.
 const UNREACHABLE: &str = "north";
@@ -108,10 +108,10 @@ async fn put_unreachable(opened: &Opened, kept: &mut Kept) -> anyhow::Result<Opt
     let spec = FabricSpec {
         name: UNREACHABLE.to_owned(),
         description: "A site whose cluster does not answer.".to_owned(),
-        cluster: Cluster::Endpoint { server: NOBODY.to_owned(), ca_pem: None },
+        cluster: Cluster::Endpoint { server: NOBODY.to_owned(), ca_pem: None, login: EndpointLogin::Token },
         ..FabricSpec::default()
     };
-    create(opened, id, spec, FabricSecrets { token: Some(sealed), ..FabricSecrets::default() }).await?;
+    create(opened, id, spec, FabricSecrets { endpoint: Some(sealed), ..FabricSecrets::default() }).await?;
     kept.set_fabric(UNREACHABLE, id)?;
     Ok(Some(id))
 }

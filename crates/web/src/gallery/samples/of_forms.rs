@@ -31,6 +31,8 @@ pub fn fabric_form() -> fabric_form::Page {
                 .help("Exec plugins are refused: they would run on this server."),
             server,
             token,
+            client_certificate: Field::new(Area, "client_certificate", "Client certificate", ""),
+            client_key: Field::new(SecretArea, "client_key", "Client key", ""),
             ca_pem: Field::new(Area, "ca_pem", "CA certificate", "").placeholder("-----BEGIN CERTIFICATE-----"),
             verify_tls: Field::new(Check, "verify_tls", "Verify the cluster's certificate", "on"),
             namespace: Field::new(Text, "namespace", "Namespace", "default").required(),

@@ -1,13 +1,15 @@
 //! The form's contents as they were typed: read, checked, and turned into what the store takes. Everything but secrets
 //! goes back into the form when something is refused.
 
+mod cluster;
+
 use super::Fields;
 use crate::extract::Fields as Given;
 use crate::parts::field::{Field, FieldKind};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use store::fabrics::{SecretChange, SecretChanges};
-use store::{Cluster, CredentialKind, Fabric, FabricSecrets, FabricSpec, Source};
+use store::{Cluster, CredentialKind, EndpointLogin, Fabric, FabricSecrets, FabricSpec, Source};
 
 /// What is wrong, by field.
 #[derive(Debug, Default)]
@@ -37,6 +39,8 @@ pub struct Draft {
     pub kubeconfig: Option<SecretString>,
     pub server: String,
     pub token: Option<SecretString>,
+    pub client_certificate: String,
+    pub client_key: Option<SecretString>,
     pub ca_pem: String,
     pub verify_tls: bool,
     pub namespace: String,
@@ -61,6 +65,8 @@ fn label(name: &str) -> &'static str {
         "kubeconfig" => "Kubeconfig",
         "server" => "API server",
         "token" => "Token",
+        "client_certificate" => "Client certificate",
+        "client_key" => "Client key",
         "ca_pem" => "CA certificate",
         "verify_tls" => "Verify the cluster's certificate",
         "namespace" => "Namespace",
@@ -86,6 +92,8 @@ pub fn field_of_check(check: &str) -> &'static str {
         "fabrics_ca_needs_endpoint" => "ca_pem",
         "fabrics_kubeconfig_given" => "kubeconfig",
         "fabrics_token_given" => "token",
+        "fabrics_certificate_needs_endpoint" => "client_certificate",
+        "fabrics_key_follows_certificate" => "client_key",
         "fabrics_remote_has_url" => "source_url",
         "fabrics_username_needs_credential" => "source_username",
         "fabrics_known_hosts_needs_ssh" => "known_hosts",
@@ -112,8 +120,12 @@ impl Draft {
 
     fn of_spec(spec: &FabricSpec) -> Self {
         let (server, ca_pem) = match &spec.cluster {
-            Cluster::Endpoint { server, ca_pem } => (server.clone(), ca_pem.clone().unwrap_or_default()),
+            Cluster::Endpoint { server, ca_pem, .. } => (server.clone(), ca_pem.clone().unwrap_or_default()),
             Cluster::None | Cluster::Kubeconfig => Default::default(),
+        };
+        let client_certificate = match spec.cluster.login() {
+            Some(EndpointLogin::Certificate { pem }) => pem.clone(),
+            Some(EndpointLogin::Token) | None => String::new(),
         };
         let (source_url, source_username, known_hosts) = match &spec.source {
             Source::Local => Default::default(),
@@ -128,6 +140,7 @@ impl Draft {
             deadline_minutes: minutes(spec.deadline_seconds),
             cluster_kind: spec.cluster.kind().to_owned(),
             server,
+            client_certificate,
             ca_pem,
             verify_tls: spec.verify_tls,
             namespace: spec.namespace.clone(),
@@ -158,6 +171,8 @@ impl Draft {
             kubeconfig: secret("kubeconfig"),
             server: text("server"),
             token: secret("token"),
+            client_certificate: lines("client_certificate"),
+            client_key: secret("client_key"),
             ca_pem: lines("ca_pem"),
             verify_tls: given.ticked("verify_tls"),
             namespace: text("namespace"),
@@ -212,44 +227,6 @@ impl Draft {
             sync_enabled: self.sync_enabled,
             deadline_seconds,
         })
-    }
-
-    fn check_cluster(&mut self, before: Option<&Fabric>) -> Option<Cluster> {
-        let stored = |kind: &str| before.is_some_and(|fabric| fabric.cluster.kind() == kind);
-        match self.cluster_kind.as_str() {
-            "none" => Some(Cluster::None),
-            "kubeconfig" => {
-                match &self.kubeconfig {
-                    Some(text) => self.check_credentials(cluster::Credentials::Kubeconfig(text.clone())),
-                    None if stored("kubeconfig") => {}
-                    None => {
-                        self.errors.set("kubeconfig", "Paste the kubeconfig, or choose to enter the cluster later.")
-                    }
-                }
-                Some(Cluster::Kubeconfig)
-            }
-            "endpoint" => {
-                let ca_pem = (!self.ca_pem.is_empty()).then(|| self.ca_pem.clone());
-                // The address and the CA are checked in any case; a stored token has been checked before.
-                let token = self.token.clone().unwrap_or_else(|| SecretString::from("stored"));
-                if self.token.is_none() && !stored("endpoint") {
-                    self.errors.set("token", "Enter the token of the ServiceAccount.");
-                }
-                let server = self.server.clone();
-                self.check_credentials(cluster::Credentials::Endpoint { server, token, ca_pem: ca_pem.clone() });
-                Some(Cluster::Endpoint { server: self.server.clone(), ca_pem })
-            }
-            _ => {
-                self.errors.set("cluster_kind", "Choose one of the ways.");
-                None
-            }
-        }
-    }
-
-    fn check_credentials(&mut self, credentials: cluster::Credentials) {
-        if let Err(error) = cluster::Access::new(&credentials, self.verify_tls) {
-            self.errors.set(error.field, error.message);
-        }
     }
 
     fn check_source(&mut self, before: Option<&Fabric>, allow_file: bool) -> Option<Source> {
@@ -316,8 +293,9 @@ impl Draft {
         }
     }
 
-    /// The fields as the page shows them.
-    pub fn fields(&self, stored: &FabricSecrets) -> Fields {
+    /// The fields as the page shows them; `login` is what the stored secret of an endpoint is.
+    pub fn fields(&self, stored: &FabricSecrets, login: Option<&EndpointLogin>) -> Fields {
+        let by_certificate = matches!(login, Some(EndpointLogin::Certificate { .. }));
         let field = |kind, name: &'static str, value: &str| {
             let mut field = Field::new(kind, name, label(name), value);
             field.error = self.errors.0.get(name).cloned();
@@ -339,7 +317,7 @@ impl Draft {
                 .help("An operation that takes longer is ended, with what was done until then."),
             cluster_kind: field(FieldKind::Select, "cluster_kind", &self.cluster_kind).options(&[
                 ("kubeconfig", "By kubeconfig"),
-                ("endpoint", "By address and token"),
+                ("endpoint", "By address, with a token or a client certificate"),
                 ("none", "Later: no cluster yet"),
             ]),
             kubeconfig: secret(FieldKind::SecretArea, "kubeconfig", stored.kubeconfig.is_some())
@@ -349,14 +327,21 @@ impl Draft {
                        and run on this server.",
                 ),
             server: text("server", &self.server).placeholder("https://10.0.12.4:6443"),
-            token: secret(FieldKind::Secret, "token", stored.token.is_some()).help(
-                "Of the ServiceAccount beside this form. To another address it is not sent: enter it again there.",
+            token: secret(FieldKind::Secret, "token", stored.endpoint.is_some() && !by_certificate).help(
+                "Of the ServiceAccount beside this form; or leave it empty and give a client certificate. To another \
+                 address it is not sent: enter it again there.",
             ),
+            client_certificate: area("client_certificate", &self.client_certificate)
+                .placeholder("-----BEGIN CERTIFICATE-----")
+                .help("In place of a token. The certificate in PEM, with those between it and its authority."),
+            client_key: secret(FieldKind::SecretArea, "client_key", stored.endpoint.is_some() && by_certificate)
+                .placeholder("-----BEGIN PRIVATE KEY-----")
+                .help("The certificate's private key in PEM, without a passphrase."),
             ca_pem: area("ca_pem", &self.ca_pem)
                 .placeholder("-----BEGIN CERTIFICATE-----")
                 .help("The authority that signed the API server's certificate. Empty for the system's authorities."),
             verify_tls: check("verify_tls", self.verify_tls).help(
-                "Without it, whoever sits between can read the token. The fabric's pages say so while it is off.",
+                "Without it, whoever sits between can read the token, and answer in the cluster's name. The fabric's pages say so while it is off.",
             ),
             namespace: text("namespace", &self.namespace).required(),
             source_url: text("source_url", &self.source_url)
@@ -394,7 +379,7 @@ pub fn only_used(spec: &FabricSpec, secrets: FabricSecrets) -> FabricSecrets {
     let credential = spec.source.credential_kind();
     FabricSecrets {
         kubeconfig: secrets.kubeconfig.filter(|_| spec.cluster == Cluster::Kubeconfig),
-        token: secrets.token.filter(|_| matches!(spec.cluster, Cluster::Endpoint { .. })),
+        endpoint: secrets.endpoint.filter(|_| spec.cluster.login().is_some()),
         source_token: secrets.source_token.filter(|_| credential == CredentialKind::Token),
         ssh_key: secrets.ssh_key.filter(|_| credential == CredentialKind::Ssh),
     }
@@ -409,7 +394,7 @@ pub fn keep_unused(spec: &FabricSpec, secrets: &mut SecretChanges) {
         }
     };
     keep(spec.cluster == Cluster::Kubeconfig, &mut secrets.kubeconfig);
-    keep(matches!(spec.cluster, Cluster::Endpoint { .. }), &mut secrets.token);
+    keep(spec.cluster.login().is_some(), &mut secrets.endpoint);
     keep(credential == CredentialKind::Token, &mut secrets.source_token);
     keep(credential == CredentialKind::Ssh, &mut secrets.ssh_key);
 }
@@ -449,7 +434,7 @@ mod tests {
         let spec = draft.check(None, false).unwrap_or_else(|| panic!("{:?}", draft.errors));
         let again = Draft::of_spec(&spec);
         assert_eq!(Draft { cluster_kind: draft.cluster_kind.clone(), ..again }.check_again(), draft.check_again());
-        let html: String = draft.fields(&FabricSecrets::default()).source_token.to_string();
+        let html: String = draft.fields(&FabricSecrets::default(), None).source_token.to_string();
         assert!(!html.contains("s3cret"), "{html}");
     }
 
