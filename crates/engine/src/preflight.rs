@@ -33,7 +33,7 @@ pub(crate) fn check(compared: &Compared) -> Checked {
     let stop = stopping.first().map(|first| {
         let more = match stopping.len() {
             1 => String::new(),
-            n => format!(" And {} more; the fabric's page lists them.", n - 1),
+            n => format!(" And {} more; the operation lists them with file and line.", n - 1),
         };
         let object = first.object.as_ref().map(ToString::to_string);
         let named = object.clone().map(|o| format!("{o}: ")).unwrap_or_default();

@@ -51,7 +51,7 @@ impl Operations<'_> {
         commit(tx, st::PUT_OUTCOMES).await
     }
 
-    /// The outcomes of an operation, by object, a page of them; with no `outcomes` all, otherwise only these.
+    /// The outcomes of an operation, failures first, a page of them; with no `outcomes` all, otherwise only these.
     pub async fn outcomes(
         &self,
         operation_id: i64,

@@ -64,7 +64,10 @@ pub(crate) const NAME_LIKE: &str = "lower(name) LIKE ? ESCAPE '\\'";
 pub(crate) const BY_RANK: &str = " ORDER BY rank{d}, kind{d}, group_{d}, namespace{d}, name{d}";
 pub(crate) const BY_KIND: &str = " ORDER BY kind{d}, group_{d}, namespace{d}, name{d}";
 pub(crate) const BY_NAME: &str = " ORDER BY name{d}, kind{d}, group_{d}, namespace{d}";
-pub(crate) const BY_STATE: &str = " ORDER BY state{d}, rank{d}, kind{d}, group_{d}, namespace{d}, name{d}";
+/// Worst first: what two sides have changed, what cannot be judged, what is gone, what somebody changed, what waits.
+pub(crate) const BY_STATE: &str = " ORDER BY CASE state WHEN 'conflict' THEN 0 WHEN 'unknown' THEN 1 WHEN 'missing' THEN 2 \
+     WHEN 'modified' THEN 3 WHEN 'undelivered' THEN 4 WHEN 'extra' THEN 5 ELSE 6 END{d}, rank{d}, kind{d}, group_{d}, \
+     namespace{d}, name{d}";
 
 super::statements! {
     GET("read an object") = (

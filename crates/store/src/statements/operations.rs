@@ -73,7 +73,12 @@ pub(crate) const OUTCOME_COUNT: &str = "SELECT count(*) AS n FROM operation_obje
 pub(crate) const OUTCOME_OF: &str = "operation_id = ?";
 /// Followed by a list.
 pub(crate) const OUTCOME_IN: &str = "outcome IN ";
-pub(crate) const OUTCOME_ORDER: &str = " ORDER BY object_key";
+/// What failed first, before what was left because of it: an object with an error of its own before those that only
+/// were not tried; what was written before what was equal anyway.
+pub(crate) const OUTCOME_ORDER: &str = " ORDER BY CASE outcome WHEN 'refused' THEN 0 WHEN 'failed' THEN 1 \
+     WHEN 'not_verified' THEN 2 WHEN 'changed_meanwhile' THEN 3 \
+     WHEN 'not_attempted' THEN CASE WHEN code = 'source_invalid' THEN 4 ELSE 5 END \
+     WHEN 'created' THEN 6 WHEN 'updated' THEN 7 WHEN 'extra' THEN 8 ELSE 9 END, object_key";
 
 super::statements! {
     INSERT("queue an operation") = (

@@ -171,7 +171,7 @@ both_engines! {
             (ObjectSort::Rank, "server-00000", "Conn_00299"),
             (ObjectSort::Kind, "Conn_00002", "vpc-00298"),
             (ObjectSort::Name, "Conn_00002", "vpc-00298"),
-            (ObjectSort::State, "server-00000", "Conn_00281"),
+            (ObjectSort::State, "server-00021", "Conn_00299"),
         ] {
             let up = list(ObjectFilter { sort, ..any() }, Page::first(1)).await.0;
             let down = list(ObjectFilter { sort, direction: Direction::Descending, ..any() }, Page::first(1)).await.0;

@@ -110,7 +110,9 @@ both_engines! {
         bed.operations().put_outcomes(id, &[]).await.unwrap();
 
         let all = bed.operations().outcomes(id, &[], Page::all()).await.unwrap();
-        assert_eq!((all.total, &all.rows), (1203, &outcomes));
+        let (failed, done): (Vec<_>, Vec<_>) =
+            outcomes.iter().cloned().partition(|o| o.outcome == OutcomeKind::Refused);
+        assert_eq!((all.total, all.rows), (1203, [failed, done].concat()), "failures first, then by object");
         let refused = bed.operations().outcomes(id, &[OutcomeKind::Refused], Page::new(5, 10)).await.unwrap();
         assert_eq!((refused.total, refused.rows.len()), (12, 2));
         assert_eq!(refused.rows[0], outcomes[1007]);
@@ -122,6 +124,26 @@ both_engines! {
         assert_eq!(counts, [(OutcomeKind::Created, 1192, 1192), (OutcomeKind::Refused, 11, 0)]);
         let nowhere = bed.operations().put_outcomes(999, &outcomes[..1]).await;
         assert!(matches!(nowhere, Err(Error::Dangling(_))));
+    }
+
+    async fn what_failed_comes_before_what_was_left_because_of_it(bed) {
+        use OutcomeKind::{ChangedMeanwhile, Created, Extra, Failed, NotAttempted, NotVerified, Refused, Unchanged, Updated};
+        let lab = fabric(&bed, "lab").await;
+        let id = ran(&bed, lab.id, Verb::SyncToKubernetes, OperationState::Partial, 0).await;
+        let kinds = [Unchanged, NotAttempted, Extra, Updated, NotAttempted, Created, ChangedMeanwhile, NotVerified, Failed,
+            Refused];
+        let mut outcomes: Vec<_> = kinds.iter().enumerate().map(|(i, kind)| outcome(i, *kind)).collect();
+        outcomes[1].code = Some(Code::PreflightFailed);
+        outcomes[4].code = Some(Code::SourceInvalid);
+        bed.operations().put_outcomes(id, &outcomes).await.unwrap();
+        let listed = bed.operations().outcomes(id, &[], Page::all()).await.unwrap().rows;
+        let order: Vec<_> = listed.iter().map(|o| o.outcome).collect();
+        let expected = [Refused, Failed, NotVerified, ChangedMeanwhile, NotAttempted, NotAttempted, Created, Updated, Extra,
+            Unchanged];
+        assert_eq!(order, expected);
+        assert_eq!(listed[4].code, Some(Code::SourceInvalid), "an error of its own before those that it held up");
+        let first = bed.operations().outcomes(id, &[], Page::first(2)).await.unwrap().rows;
+        assert_eq!(first, listed[..2], "page by page, too");
     }
 
     async fn an_operation_outlives_the_user_who_started_it(bed) {

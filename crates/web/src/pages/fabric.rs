@@ -43,10 +43,10 @@ const FINDINGS: usize = 25;
 /// The states that are worth a row under "what differs", worst first.
 const DIFFERING: [ObjectState; 6] = [
     ObjectState::Conflict,
-    ObjectState::Modified,
-    ObjectState::Missing,
-    ObjectState::Undelivered,
     ObjectState::Unknown,
+    ObjectState::Missing,
+    ObjectState::Modified,
+    ObjectState::Undelivered,
     ObjectState::Extra,
 ];
 

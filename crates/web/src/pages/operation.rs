@@ -39,7 +39,7 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// The outcomes that are failures; they stand on top.
+/// The outcomes that are failures.
 const BAD: [OutcomeKind; 5] = [
     OutcomeKind::Refused,
     OutcomeKind::Failed,
@@ -52,7 +52,7 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
     let OfOperation(operation, fabric) = of;
     let counts = state.store.operations().outcome_counts(operation.id).await?;
     let (wanted, number) = (wanted(&view.query())?, view.query().page()?);
-    let listed = outcomes(&state, operation.id, &counts, wanted, number).await?;
+    let listed = outcomes(&state, operation.id, wanted, number).await?;
     if wants_json(&view.headers) {
         let mut body = as_json(&view, &fabric.name, &operation);
         body["outcomes"] = data::outcomes_json(&counts, wanted, number, &listed);
@@ -114,31 +114,15 @@ fn chosen_total(counts: &[OutcomeCount], wanted: Option<OutcomeKind>) -> u64 {
     counts.iter().filter(|count| wanted.is_none_or(|kind| kind == count.outcome)).map(|count| count.objects).sum()
 }
 
-/// One page of outcomes: failures first, then the rest.
+/// One page of outcomes, failures first.
 async fn outcomes(
     state: &AppState,
     id: i64,
-    counts: &[OutcomeCount],
     wanted: Option<OutcomeKind>,
     number: u64,
 ) -> Result<Vec<ObjectOutcome>, Problem> {
-    let operations = state.store.operations();
-    let first = (number - 1) * PAGE_SIZE;
-    if let Some(kind) = wanted {
-        return Ok(operations.outcomes(id, &[kind], store::Page::new(PAGE_SIZE as u32, first)).await?.rows);
-    }
-    let bad: u64 = counts.iter().filter(|count| BAD.contains(&count.outcome)).map(|count| count.objects).sum();
-    let mut rows = Vec::new();
-    if first < bad {
-        rows = operations.outcomes(id, &BAD, store::Page::new(PAGE_SIZE as u32, first)).await?.rows;
-    }
-    let left = PAGE_SIZE - rows.len() as u64;
-    if left > 0 {
-        let good: Vec<OutcomeKind> = OutcomeKind::ALL.iter().copied().filter(|kind| !BAD.contains(kind)).collect();
-        let page = store::Page::new(left as u32, first.saturating_sub(bad));
-        rows.extend(operations.outcomes(id, &good, page).await?.rows);
-    }
-    Ok(rows)
+    let page = store::Page::new(PAGE_SIZE as u32, (number - 1) * PAGE_SIZE);
+    Ok(state.store.operations().outcomes(id, wanted.as_slice(), page).await?.rows)
 }
 
 fn sentence(operation: &Operation) -> String {

@@ -84,6 +84,8 @@ pub fn stages(overview: &Overview, now: jiff::Timestamp) -> Vec<Stage> {
         let first = !reached && !loud;
         loud |= !reached;
         let (weight, tone, icon) = match stage.state {
+            // A commit that was never compared with anything is nothing to be glad of.
+            _ if overview.comparison.is_none() && stage.total == 0 => (Weight::Later, Tone::Off, Icon::Hollow),
             _ if stage.stale => (Weight::Stale, Tone::Stale, Icon::Question),
             StageState::Done => (Weight::Done, Tone::Good, Icon::Tick),
             StageState::Blocked => (if first { Weight::Loud } else { Weight::Later }, Tone::Bad, Icon::Bang),
