@@ -195,7 +195,7 @@ fn record(
         findings_total: findings.all.len() as u64,
         release: None,
         duration_ms: millis(observation.observed_at, now),
-        kinds: to_json(&observation.read.iter().map(|(g, k)| format!("{k}.{g}")).collect::<Vec<_>>()),
+        kinds: crate::read_kinds::of(observation),
     }
 }
 

@@ -15,6 +15,7 @@ mod observing;
 mod overview;
 mod preflight;
 mod queue;
+mod read_kinds;
 mod run;
 mod schedule;
 mod server_view;
@@ -25,6 +26,7 @@ pub use error::Error;
 pub use events::Event;
 pub use observing::Problem;
 pub use overview::{Overview, SwitchRow};
+pub use read_kinds::columns;
 pub use server_view::ServerView;
 pub use settings::{Settings, source_dir};
 

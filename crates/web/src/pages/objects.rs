@@ -4,7 +4,7 @@ use crate::extract::OfFabric;
 use crate::frame::{Find, Frame, Nav};
 use crate::icon::Icon;
 use crate::pages::fabric::place;
-use crate::parts::columns;
+use crate::parts::columns::Cell;
 use crate::parts::derive;
 use crate::parts::head::FabricPage;
 use crate::parts::list::PAGE_SIZE;
@@ -29,6 +29,9 @@ pub fn routes() -> Vec<Route> {
     vec![Route::page("objects", pattern::objects, Needs::Fabric(Action::View), show)]
 }
 
+/// The word in the address that shows the wide columns.
+const WIDE: &str = "1";
+
 /// The filter word for everything that is not equal.
 const DIFFERS: &str = "differs";
 
@@ -38,6 +41,8 @@ struct Wanted {
     state: String,
     name: String,
     sort: String,
+    /// Whether the columns stand there that kubectl only shows with `-o wide`.
+    wide: bool,
     page: u64,
     filter: ObjectFilter,
 }
@@ -74,13 +79,13 @@ impl Wanted {
             "state" => ObjectSort::State,
             other => return Err(bad("sort", other)),
         };
-        Ok(Self { kind, state, name, sort, page: query.page()?, filter })
+        let wide = query.get("wide") == Some(WIDE);
+        Ok(Self { kind, state, name, sort, wide, page: query.page()?, filter })
     }
 
     /// This list with one parameter changed, from its first page.
     fn with(&self, id: i64, name: &str, value: &str) -> String {
-        let mut pairs =
-            vec![("kind", self.kind.as_str()), ("state", &self.state), ("name", &self.name), ("sort", &self.sort)];
+        let mut pairs = self.all();
         for pair in &mut pairs {
             if pair.0 == name {
                 pair.1 = value;
@@ -90,8 +95,25 @@ impl Wanted {
     }
 
     fn pairs(&self) -> Vec<(String, String)> {
-        let pairs = [("kind", &self.kind), ("state", &self.state), ("name", &self.name), ("sort", &self.sort)];
-        pairs.into_iter().filter(|(_, value)| !value.is_empty()).map(|(k, v)| (k.to_owned(), v.clone())).collect()
+        let given = self.all().into_iter().filter(|(_, value)| !value.is_empty());
+        given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    fn all(&self) -> [(&'static str, &str); 5] {
+        let wide = if self.wide { WIDE } else { "" };
+        [("kind", &self.kind), ("state", &self.state), ("name", &self.name), ("sort", &self.sort), ("wide", wide)]
+    }
+
+    /// Shows the wide columns, or hides them again.
+    fn toggle(&self, id: i64, columns: &[Printer]) -> Option<Choice> {
+        let more = columns.iter().filter(|column| column.priority > 0).count();
+        let (label, value) = match (more, self.wide) {
+            (0, _) => return None,
+            (_, true) => ("Fewer columns".to_owned(), ""),
+            (1, false) => ("1 more column".to_owned(), WIDE),
+            (n, false) => (format!("{n} more columns"), WIDE),
+        };
+        Some(Choice { value: self.with(id, "wide", value), label, selected: self.wide })
     }
 
     fn chips(&self, id: i64) -> Chips {
@@ -134,10 +156,13 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
     let counts = state.store.objects().counts(id).await?;
     let page = store::Page::new(PAGE_SIZE as u32, (wanted.page - 1) * PAGE_SIZE);
     let listed = state.store.objects().list(id, &wanted.filter, page).await?;
-    let printers = printers(&wanted, &overview);
+    let all_printers = printers(&wanted, &overview);
+    let toggle = wanted.toggle(id, &all_printers);
+    let printers: Vec<Printer> =
+        all_printers.into_iter().filter(|column| wanted.wide || column.priority == 0).collect();
     let mut rows = Vec::with_capacity(listed.rows.len());
     for object in &listed.rows {
-        rows.push(row(&state, id, object, &printers, wanted.kind.is_empty()).await?);
+        rows.push(row(&view, id, object, &printers, wanted.kind.is_empty()).await?);
     }
     let mut columns = vec![wanted.column(id, "Name", "name", false), wanted.column(id, "State", "state", false)];
     if wanted.kind.is_empty() {
@@ -162,6 +187,8 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
         columns,
         rows,
         pager: Pager::new(url::objects(id), wanted.pairs(), wanted.page, listed.total),
+        toggle,
+        wide: wanted.wide,
         name: wanted.name,
         sort: wanted.sort,
     };
@@ -175,7 +202,7 @@ fn empty(wanted: &Wanted, compared: bool, total: u64) -> String {
     if total > 0 {
         return "This list has fewer pages.".to_owned();
     }
-    match wanted.pairs().iter().any(|(name, _)| name != "sort") {
+    match wanted.pairs().iter().any(|(name, _)| !matches!(name.as_str(), "sort" | "wide")) {
         true => "No object fits these filters. Take one off above.".to_owned(),
         false => "Neither the source nor the cluster holds an object of Hedgehog's kinds.".to_owned(),
     }
@@ -183,15 +210,20 @@ fn empty(wanted: &Wanted, compared: bool, total: u64) -> String {
 
 /// The columns that the CRD of the chosen kind names.
 fn printers(wanted: &Wanted, overview: &engine::Overview) -> Vec<Printer> {
-    let (Some(kind), Some(group), Some(comparison)) = (&wanted.filter.kind, &wanted.filter.group, &overview.comparison)
-    else {
-        return Vec::new();
+    let (Some(kind), Some(comparison)) = (&wanted.filter.kind, &overview.comparison) else { return Vec::new() };
+    // A kind by its name alone has columns when there is only one of that name.
+    let mut groups = overview.counts.keys().filter_map(|each| each.split_once('.'));
+    let mut groups = groups.by_ref().filter(|(name, _)| name == kind).map(|(_, group)| group);
+    let group = match (&wanted.filter.group, groups.next(), groups.next()) {
+        (Some(group), ..) => group.as_str(),
+        (None, Some(only), None) => only,
+        _ => return Vec::new(),
     };
-    columns::of_kind(&comparison.kinds, group, kind)
+    engine::columns(&comparison.kinds, group, kind)
 }
 
 async fn row(
-    state: &AppState,
+    view: &View,
     id: i64,
     object: &ObjectBrief,
     printers: &[Printer],
@@ -199,13 +231,13 @@ async fn row(
 ) -> Result<Row, Problem> {
     let mut cells = Vec::new();
     if show_kind {
-        cells.push(object.key.kind.clone());
+        cells.push(Cell::Text(object.key.kind.clone()));
     }
     if !printers.is_empty() {
         // Bodies are read only where a column shows something of them, for the rows of one page.
-        let detail = state.store.objects().get(id, &object.key).await?;
-        let body = detail.desired.or(detail.live).unwrap_or_default();
-        cells.extend(printers.iter().map(|column| columns::cell(column, &body)));
+        let detail = view.state.store.objects().get(id, &object.key).await?;
+        let body = detail.live.or(detail.desired).unwrap_or_default();
+        cells.extend(printers.iter().map(|column| Cell::of(column, &body, view.now)));
     }
     let mut sub = Vec::new();
     if object.has_errors {
@@ -278,6 +310,9 @@ pub struct Page {
     pub rows: Vec<Row>,
     pub empty: String,
     pub pager: Pager,
+    /// The link to more columns, or to fewer.
+    pub toggle: Option<Choice>,
+    pub wide: bool,
 }
 
 /// One column's head.
@@ -295,6 +330,6 @@ pub struct Row {
     pub sub: String,
     pub state: Badge,
     pub unconfirmed: bool,
-    pub cells: Vec<String>,
+    pub cells: Vec<Cell>,
     pub place: String,
 }

@@ -1,44 +1,63 @@
-//! The columns that a list of one kind shows: the printer columns of its CRD, as a comparison keeps them.
+//! The cells of printer columns: what a CRD lets kubectl show of its objects, shown in the list of one kind.
 
+use crate::when::When;
 use cluster::Column;
+use jiff::Timestamp;
 use serde_json::Value;
 
-/// A kind and its columns, as a comparison keeps them.
-#[derive(Debug, serde::Deserialize)]
-struct KindColumns {
-    group: String,
-    kind: String,
-    #[serde(default)]
-    columns: Vec<Column>,
+/// The longest text of one cell, in characters; the rest stands on the object's page.
+const LONGEST: usize = 160;
+
+/// What stands in one cell.
+#[derive(Debug, Clone)]
+pub enum Cell {
+    /// A text.
+    Text(String),
+    /// A moment.
+    At(When),
+    /// The object has no such value.
+    Missing,
 }
 
-/// The columns of a kind that a list shows, out of what a comparison keeps of the kinds. Name and age stand there
-/// anyway, and what the status holds is not of the desired state.
-pub fn of_kind(kinds: &Value, group: &str, kind: &str) -> Vec<Column> {
-    let all = kinds.as_array().into_iter().flatten();
-    let found = all.filter_map(|each| serde_json::from_value::<KindColumns>(each.clone()).ok());
-    let of_this = found.filter(|each| each.group == group && each.kind == kind).flat_map(|each| each.columns);
-    of_this
-        .filter(|column| column.priority == 0 && column.r#type != "date" && column.json_path.starts_with(".spec"))
-        .take(6)
-        .collect()
-}
-
-/// The text of a column for an object; empty when the object has no such value.
-pub fn cell(column: &Column, object: &Value) -> String {
-    text(column.cell(object))
-}
-
-fn text(value: Option<Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text,
-        Some(Value::Array(items)) => items.into_iter().map(|item| text(Some(item))).collect::<Vec<_>>().join(", "),
-        Some(other) => {
-            let json = other.to_string();
-            if json.len() <= 120 { json } else { format!("{}…", json.chars().take(119).collect::<String>()) }
+impl Cell {
+    /// The cell of a column for an object, seen from `now`.
+    pub fn of(column: &Column, object: &Value, now: Timestamp) -> Self {
+        let Some(value) = column.cell(object) else { return Self::Missing };
+        if column.r#type == "date"
+            && let Some(at) = value.as_str().and_then(|text| text.parse::<Timestamp>().ok())
+        {
+            return Self::At(When::new(at, now));
+        }
+        match text(&value) {
+            text if text.is_empty() => Self::Missing,
+            text => Self::Text(cut(text)),
         }
     }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(text_or_dash).collect::<Vec<_>>().join(", "),
+        Value::Object(map) if map.is_empty() => String::new(),
+        other => other.to_string(),
+    }
+}
+
+/// Inside of a list, what is empty keeps its place.
+fn text_or_dash(value: &Value) -> String {
+    match text(value) {
+        text if text.is_empty() => "–".to_owned(),
+        text => text,
+    }
+}
+
+fn cut(text: String) -> String {
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    text.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -47,23 +66,52 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_list_takes_the_columns_of_its_kind() {
-        let column = |name: &str, path: &str, r#type: &str, priority: i32| json!({"name": name, "json_path": path, "type": r#type, "priority": priority, "description": ""});
-        let kinds = json!([
-            "Server.wiring.githedgehog.com",
-            {"group": "g", "kind": "K", "columns": [
-                column("Role", ".spec.role", "string", 0),
-                column("Groups", ".spec.groups", "string", 0),
-                column("Wide", ".spec.wide", "string", 1),
-                column("Age", ".metadata.creationTimestamp", "date", 0),
-            ]},
-        ]);
-        let columns = of_kind(&kinds, "g", "K");
-        assert_eq!(columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["Role", "Groups"]);
-        let object = json!({"spec": {"role": "leaf", "groups": ["a", "b"]}});
-        let cells: Vec<String> = columns.iter().map(|column| cell(column, &object)).collect();
-        assert_eq!(cells, ["leaf", "a, b"]);
-        assert_eq!(cell(&columns[0], &json!({})), "");
-        assert!(of_kind(&kinds, "wiring.githedgehog.com", "Server").is_empty());
+    fn cells_show_what_kubectl_would_and_say_when_there_is_nothing() {
+        let object = json!({
+            "metadata": {
+                "creationTimestamp": "2026-02-03T14:00:00Z",
+                "labels": {"fabric.githedgehog.com/connection-type": "mclag"},
+                "annotations": {"link.example/speed": "100G"},
+            },
+            "spec": {
+                "role": "leaf", "groups": ["a", "b"], "asn": 65101, "roce": false, "empty": {}, "none": [],
+                "ports": [{"name": "E1/1"}, {"name": "E1/2"}, {}], "mixed": ["x", null, {"y": 1}], "since": "yesterday",
+                "long": "x".repeat(500),
+            },
+        });
+        let now = "2026-02-03T14:02:00Z".parse().unwrap();
+        let shown = |path: &str, r#type: &str| {
+            let column = Column {
+                name: "C".into(),
+                json_path: path.into(),
+                r#type: r#type.into(),
+                priority: 0,
+                description: String::new(),
+            };
+            match Cell::of(&column, &object, now) {
+                Cell::Text(text) => text,
+                Cell::At(when) => when.to_string(),
+                Cell::Missing => "(missing)".to_owned(),
+            }
+        };
+        for (path, r#type, expected) in [
+            (".spec.role", "string", "leaf"),
+            (".spec.groups", "string", "a, b"),
+            (".spec.asn", "integer", "65101"),
+            (".spec.roce", "boolean", "false"),
+            (".spec.ports[*].name", "string", "E1/1, E1/2"),
+            (".spec.mixed", "string", r#"x, –, {"y":1}"#),
+            (r".metadata.labels.fabric\.githedgehog\.com/connection-type", "string", "mclag"),
+            (r".metadata.annotations.link\.example/speed", "string", "100G"),
+            (".spec.since", "date", "yesterday"),
+            (".status.vni", "integer", "(missing)"),
+            (".spec.empty", "string", "(missing)"),
+            (".spec.none", "string", "(missing)"),
+            ("..nonsense[", "string", "(missing)"),
+        ] {
+            assert_eq!(shown(path, r#type), expected, "{path}");
+        }
+        assert!(shown(".metadata.creationTimestamp", "date").ends_with(" data-ago>2 min ago</time>"));
+        assert_eq!(shown(".spec.long", "string").chars().count(), LONGEST);
     }
 }

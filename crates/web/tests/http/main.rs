@@ -7,6 +7,7 @@ mod ending;
 mod form_certificate;
 mod forms;
 mod login;
+mod objects;
 mod pages;
 mod refusals;
 mod strangers;

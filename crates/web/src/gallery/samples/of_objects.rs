@@ -1,6 +1,7 @@
 //! Lists of objects, and one object.
 
 use super::*;
+use crate::parts::columns::Cell;
 
 pub fn objects() -> objects::Page {
     let row = |name: &str, state: ObjectState, cells: [&str; 3], place: &str, unconfirmed| objects::Row {
@@ -9,7 +10,7 @@ pub fn objects() -> objects::Page {
         sub: String::new(),
         state: state.into(),
         unconfirmed,
-        cells: cells.map(String::from).to_vec(),
+        cells: cells.map(|text| if text.is_empty() { Cell::Missing } else { Cell::Text(text.into()) }).to_vec(),
         place: place.into(),
     };
     let column = |label: &str, sorted, may_hide| objects::Column {
@@ -56,6 +57,8 @@ pub fn objects() -> objects::Page {
         ],
         empty: String::new(),
         pager: Pager::new(url::objects(FABRIC), vec![("kind".into(), "VPC".into())], 2, 120),
+        toggle: Some(option(&url::with_query(&url::objects(FABRIC), &[("wide", "1")]), "2 more columns", false)),
+        wide: false,
     }
 }
 
