@@ -82,7 +82,7 @@ async fn lesson_12_what_cannot_be_meant_is_refused_at_its_field_and_not_stored()
     let id: i64 = place.trim_matches('/').rsplit('/').next().context("a number")?.parse()?;
     let stored = secrets(id).await?;
     assert!(stored.kubeconfig.is_some() && stored.source_token.is_some());
-    assert!(stored.token.is_none() && stored.ssh_key.is_none(), "credentials that nothing uses are not kept");
+    assert!(stored.endpoint.is_none() && stored.ssh_key.is_none(), "credentials that nothing uses are not kept");
     let edit = user.visit(&format!("{place}edit/")).await?.form("form.form")?;
     assert_eq!(edit.value("known_hosts").as_deref(), Some(""));
     assert_eq!(edit.value("source_url"), Some(remote));
