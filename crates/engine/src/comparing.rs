@@ -17,6 +17,7 @@ pub(crate) use confirm::{Asking, confirm};
 pub(crate) use memory::Memories;
 pub(crate) use rollout::state_of;
 pub(crate) use tally::Tally;
+pub(crate) use verdicts::Settled;
 
 use crate::blocking::compute;
 use crate::findings::Findings;
@@ -62,10 +63,8 @@ pub(crate) struct Compared {
     pub comparison: Comparison,
     /// Objects that exist in the source and differ from the cluster (or are not there), in identity order.
     pub differing: Vec<Differing>,
-    /// Objects that are equal.
-    pub equal: Vec<ObjectKey>,
-    /// Objects that stand only in the cluster, of kinds that the fabric manages.
-    pub extra: Vec<ObjectKey>,
+    /// Objects that are equal, and those that stand only in the cluster.
+    pub settled: Arc<Settled>,
     /// Objects that are not written: the manifest is wrong, or the kind could not be read.
     pub blocked: Vec<(ObjectKey, Blocked)>,
     pub findings: Arc<Findings>,
@@ -83,8 +82,8 @@ impl Compared {
     /// What was found, in one sentence.
     pub fn sentence(&self) -> String {
         let differ = self.differing.len() + self.blocked.len();
-        let all = differ + self.equal.len();
-        let extra = match self.extra.len() {
+        let all = differ + self.settled.equal.len();
+        let extra = match self.settled.extra.len() {
             0 => String::new(),
             1 => " 1 more stands only in the cluster.".to_owned(),
             n => format!(" {n} more stand only in the cluster."),
@@ -129,13 +128,13 @@ pub(crate) async fn compare(shared: &Arc<Shared>, input: Input<'_>) -> Result<Co
     let bases = bases(shared, fabric_id, &prepared.bases_needed).await?;
     let verdicts = compute("Comparing", move || verdicts::judge_all(prepared, bases)).await?;
     let judged_at = Instant::now();
-    let verdicts::Verdicts { mut memory, mut delta, tally, found } = verdicts;
+    let verdicts::Verdicts { mut memory, mut delta, found, settled } = verdicts;
 
     delta.agents = observation.agents.as_ref().map(|agents| rollout::rows(agents, observation.observed_at));
     let mut problems = observation.problems.clone();
     problems.extend(input.problems.iter().cloned());
     problems.extend(missing_kinds(&input));
-    let new = record(shared, &input, &tally, &findings, &problems);
+    let new = record(shared, &input, &settled.tally, &findings, &problems);
     if stale {
         // A newer reading is stored already. This one's verdicts serve its caller; the rows stay the newer ones.
         delta = ObjectDelta::default();
@@ -156,9 +155,9 @@ pub(crate) async fn compare(shared: &Arc<Shared>, input: Input<'_>) -> Result<Co
         *slot = memory;
     }
     shared.events.send(fabric_id, Event::Compared { comparison_id: id });
-    let verdicts::Found { differing, equal, extra, blocked } = found;
+    let verdicts::Found { differing, blocked } = found;
     let observation = observation.clone();
-    Ok(Compared { comparison, differing, equal, extra, blocked, findings, problems, observation })
+    Ok(Compared { comparison, differing, settled, blocked, findings, problems, observation })
 }
 
 /// The row of a comparison.

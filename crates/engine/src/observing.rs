@@ -61,8 +61,24 @@ pub(crate) fn is_agent(k: &KindInfo) -> bool {
     )
 }
 
+/// What the list of one kind held.
+enum Held {
+    Agents(Vec<AgentView>),
+    Objects(Vec<(ObjectKey, Arc<Value>)>),
+}
+
+impl Held {
+    fn of(k: &KindInfo, listed: Vec<Value>) -> Self {
+        if is_agent(k) {
+            return Self::Agents(listed.iter().filter_map(AgentView::from_value).collect());
+        }
+        let keyed = listed.into_iter().filter_map(|object| Some((ObjectKey::of(&object)?, Arc::new(object))));
+        Self::Objects(keyed.collect())
+    }
+}
+
 /// The reading of one kind.
-type Reading<'a> = BoxFuture<'a, (&'a KindInfo, Result<cluster::Listed, cluster::Error>)>;
+type Reading<'a> = BoxFuture<'a, (&'a KindInfo, Result<Held, cluster::Error>)>;
 
 /// Reads every user-authored kind and the agents, several kinds at once. `progress` is told how many kinds are done,
 /// out of how many, and how many objects were read.
@@ -94,7 +110,8 @@ pub(crate) async fn observe(
                 objects.fetch_add(listed.objects.len() as u64, Ordering::Relaxed);
             }
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, total, objects.load(Ordering::Relaxed));
-            (k, listed)
+            // Here, because other kinds are still waited for.
+            (k, listed.map(|listed| Held::of(k, listed.objects)))
         }
         .boxed()
     };
@@ -111,16 +128,14 @@ pub(crate) async fn observe(
     };
     for (k, listed) in answers {
         match listed {
-            Ok(listed) if is_agent(k) => {
+            Ok(Held::Agents(read)) => {
                 if let Some(agents) = &mut found.agents {
-                    agents.extend(listed.objects.iter().filter_map(AgentView::from_value));
+                    agents.extend(read);
                 }
             }
-            Ok(listed) => {
+            Ok(Held::Objects(read)) => {
                 found.read.insert((k.gvk.group.clone(), k.gvk.kind.clone()));
-                found.live.extend(
-                    listed.objects.into_iter().filter_map(|object| Some((ObjectKey::of(&object)?, Arc::new(object)))),
-                );
+                found.live.extend(read);
             }
             Err(e) if e.code() == Code::KubernetesUnauthorized => return Err(e.into()),
             Err(e) => {

@@ -102,7 +102,7 @@ pub(crate) async fn confirm(
         }
         // That a difference is confirmed is worth storing at once; of what is equal the next comparison tells.
         news |= confirmation.equal.is_some() && !was_equal;
-        memory.confirmations.insert(key, confirmation);
+        memory.hear(key, confirmation);
     }
     news
 }
@@ -124,7 +124,7 @@ fn questions(memory: &super::memory::Memory, compared: &Compared, asking: Asking
             is_equal: false,
         })
         .collect();
-    let equal = compared.equal.iter().filter_map(|key| {
+    let equal = compared.settled.equal.iter().filter_map(|key| {
         let known = memory.objects.get(key)?;
         let (desired, live) = (known.desired.as_ref()?, compared.observation.live.get(key)?);
         let answered = memory

@@ -2,6 +2,7 @@
 
 use super::confirm::Confirmation;
 use super::judge::{WITH_BASE, resource_version};
+use super::verdicts::Settled;
 use crate::findings::{Checked, Findings};
 use crate::observing::Observation;
 use crate::{Error, Shared};
@@ -11,7 +12,7 @@ use model::manifest::{Finding, Manifest};
 use model::rollout::{AgentView, HeldVersion, Holding};
 use serde_json::Value;
 use source::Desired;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
 /// One object as it was last judged.
@@ -81,6 +82,7 @@ pub(super) struct Seen {
     /// What the findings of the source and of the schemas were, from which `findings` were put together.
     of_source: Arc<Vec<Finding>>,
     findings: Arc<Findings>,
+    settled: Arc<Settled>,
 }
 
 /// What of the last comparison still holds.
@@ -102,6 +104,8 @@ pub(super) struct Memory {
     pub checked: Checked,
     /// What the server said of objects, each for one pair of desired and live.
     pub confirmations: HashMap<ObjectKey, Confirmation>,
+    /// Of these, the ones that came after the objects were last judged.
+    unheard: HashSet<ObjectKey>,
     /// When the reading began that is stored.
     pub newest: Option<jiff::Timestamp>,
     /// What the objects were last judged by.
@@ -170,7 +174,9 @@ impl Memory {
         observation: &Observation,
         of_source: Arc<Vec<Finding>>,
         findings: Arc<Findings>,
+        settled: Arc<Settled>,
     ) {
+        self.unheard.clear();
         self.seen = Some(Seen {
             desired,
             read: observation.read.clone(),
@@ -178,7 +184,31 @@ impl Memory {
             agents: observation.agents.as_deref().and_then(held_versions),
             of_source,
             findings,
+            settled,
         });
+    }
+
+    /// What was settled when the objects were last judged.
+    pub fn settled(&self) -> Option<Arc<Settled>> {
+        self.seen.as_ref().map(|seen| seen.settled.clone())
+    }
+
+    /// The objects to look at when nothing has changed that verdicts depend on: those that are not as they should be,
+    /// because their differences are wanted, and those that the server has spoken of since.
+    pub fn attention(&self) -> Vec<ObjectKey> {
+        let settled = |state: ObjectState| matches!(state, ObjectState::Equal | ObjectState::Extra);
+        let open = self.objects.iter().filter(|(key, known)| !settled(known.state) || self.is_unheard(key));
+        open.map(|(key, _)| key.clone()).collect()
+    }
+
+    fn is_unheard(&self, key: &ObjectKey) -> bool {
+        !self.unheard.is_empty() && self.unheard.contains(key)
+    }
+
+    /// The server has spoken of an object.
+    pub fn hear(&mut self, key: ObjectKey, confirmation: Confirmation) {
+        self.unheard.insert(key.clone());
+        self.confirmations.insert(key, confirmation);
     }
 
     /// The comparison was stored under this id.

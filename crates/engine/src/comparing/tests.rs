@@ -118,14 +118,20 @@ impl World {
         let findings = prepared.findings.clone();
         let bases_needed = prepared.bases_needed.clone();
         let verdicts = judge_all(prepared, HashMap::new());
-        let Verdicts { memory, delta, tally, found } = verdicts;
+        let Verdicts { memory, delta, found, settled } = verdicts;
         self.memory = memory;
         self.memory.stored(1, Timestamp::UNIX_EPOCH);
         let mut written: Vec<String> = delta.upserts.iter().map(|row| row.key.name.clone()).collect();
         written.sort();
         let removed = delta.deletes.iter().map(|key| key.name.clone()).collect();
         let blocked = found.blocked.into_iter().map(|(key, _)| key.name).collect();
-        Compared { findings, bases_needed, written, removed, blocked, tally: serde_json::to_value(&tally).unwrap() }
+        let told = |d: &super::Differing| {
+            let paths: Vec<&str> = d.diffs.iter().map(|diff| diff.path.as_str()).collect();
+            format!("{}: {}", d.manifest.key.name, paths.join(" "))
+        };
+        let differing = found.differing.iter().map(told).collect();
+        let tally = serde_json::to_value(&settled.tally).unwrap();
+        Compared { findings, bases_needed, written, removed, blocked, differing, settled, tally }
     }
 }
 
@@ -135,6 +141,8 @@ struct Compared {
     written: Vec<String>,
     removed: Vec<String>,
     blocked: Vec<String>,
+    differing: Vec<String>,
+    settled: Arc<super::Settled>,
     tally: Value,
 }
 
@@ -168,6 +176,21 @@ fn what_did_not_change_is_neither_judged_nor_written_nor_checked_again() {
     assert!(Arc::ptr_eq(&first.findings, &second.findings), "the rules were asked again");
     assert_eq!(first.tally, second.tally);
     assert_eq!(second.states(), "4 equal");
+    assert!(Arc::ptr_eq(&first.settled, &second.settled), "the objects were counted again");
+}
+
+#[test]
+fn what_differs_is_told_each_time_and_written_once() {
+    let mut world = World::settled();
+    let mut red = world.live[&key("VPC", "red")].as_ref().clone();
+    red["spec"]["subnets"]["default"]["vlan"] = 150.into();
+    world.write(red);
+    assert_eq!(world.compare().written, ["red"]);
+    for _ in 0..2 {
+        let compared = world.compare();
+        assert_eq!(compared.differing, ["red: spec.subnets.default.vlan"]);
+        assert_eq!((compared.written.len(), compared.states().as_str()), (0, "1 undelivered, 3 equal"));
+    }
 }
 
 #[test]
@@ -274,11 +297,16 @@ fn who_holds_what_is_looked_at_again_when_an_agent_holds_something_else() {
     assert!(world.compare().nothing(), "a heartbeat says nothing about what is held");
     world.agents = agent(2, "2026-01-01T00:00:30Z", ranges(150));
     assert_eq!(world.compare().written, ["default"], "its VLAN namespace is not the live one");
-    // While no agent can be read, what was known stays; afterwards everything is looked at, although nothing else changed.
+    // While no agent can be read, what was known stays. What changed meanwhile is looked at as soon as one can be.
     world.agents = None;
     assert!(world.compare().nothing());
-    world.agents = agent(2, "2026-01-01T00:00:45Z", ranges(199));
-    assert_eq!(world.compare().written, ["default"]);
+    let mut vlans = world.live[&key("VLANNamespace", "default")].as_ref().clone();
+    vlans["spec"] = ranges(150);
+    world.write(vlans);
+    assert_eq!(world.compare().written, ["default"], "it is not as Git wants it");
+    world.agents = agent(2, "2026-01-01T00:00:45Z", ranges(150));
+    assert_eq!(world.compare().written, ["default"], "and that is what the switch holds");
+    assert!(world.compare().written.is_empty());
 }
 
 #[test]
@@ -287,10 +315,10 @@ fn the_servers_word_is_written_once_and_stays() {
     let (red, manifest) = (key("VPC", "red"), world.desired.manifests.iter().find(|m| m.key.name == "red").unwrap());
     let says = |equal| Confirmation::new(manifest.object.clone(), world.live.get(&red), Some(equal), Vec::new());
     let (agrees, disagrees) = (says(true), says(false));
-    world.memory.confirmations.insert(red.clone(), agrees);
+    world.memory.hear(red.clone(), agrees);
     assert_eq!(world.compare().written, ["red"], "that it is confirmed is news");
     assert!(world.compare().nothing());
-    world.memory.confirmations.insert(red.clone(), disagrees);
+    world.memory.hear(red.clone(), disagrees);
     let compared = world.compare();
     assert_eq!((compared.states().as_str(), compared.written), ("1 undelivered, 3 equal", vec!["red".to_owned()]));
     assert_eq!(world.memory.objects[&red].confirmed, Some(false), "a disagreement is counted");
@@ -308,7 +336,7 @@ fn the_servers_word_against_a_difference_stays_a_disagreement() {
     assert_eq!(world.compare().states(), "1 undelivered, 3 equal");
     let manifest = world.desired.manifests.iter().find(|m| m.key.name == "red").unwrap();
     let word = Confirmation::new(manifest.object.clone(), world.live.get(&red), Some(true), Vec::new());
-    world.memory.confirmations.insert(red.clone(), word);
+    world.memory.hear(red.clone(), word);
     assert_eq!(world.compare().states(), "4 equal");
     assert_eq!(world.memory.objects[&red].confirmed, Some(false));
     // Another look, for another reason, does not make an agreement of it.

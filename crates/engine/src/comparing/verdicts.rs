@@ -27,6 +27,8 @@ pub(super) struct Prepared {
     pub findings: Arc<Findings>,
     /// The objects whose base has to be read.
     pub bases_needed: Vec<ObjectKey>,
+    /// The objects to look at; `None` for all of them.
+    attention: Option<Vec<ObjectKey>>,
     of_source: Arc<Vec<Finding>>,
     /// Whether the findings are those that the remembered objects were judged by.
     same_findings: bool,
@@ -52,38 +54,63 @@ pub(super) fn prepare(
     });
     let agents = observation.agents.as_ref().filter(|_| !unchanged.holdings);
     let holdings = agents.map(|agents| holdings(observation.live.iter().map(|(k, v)| (k, v.as_ref())), agents));
-    let bases_needed = bases_needed(&memory, &desired, &observation);
-    Prepared { memory, desired, observation, findings, bases_needed, of_source, same_findings, holdings }
+    let attention = (same_findings && holdings.is_none()).then(|| memory.attention());
+    let bases_needed = bases_needed(&memory, &desired, &observation, attention.as_deref());
+    Prepared { memory, desired, observation, findings, bases_needed, attention, of_source, same_findings, holdings }
 }
 
-fn bases_needed(memory: &Memory, desired: &Desired, observation: &Observation) -> Vec<ObjectKey> {
+fn bases_needed(
+    memory: &Memory,
+    desired: &Desired,
+    observation: &Observation,
+    attention: Option<&[ObjectKey]>,
+) -> Vec<ObjectKey> {
+    if attention.is_some_and(<[_]>::is_empty) {
+        return Vec::new();
+    }
     let manifests = by_key(desired);
-    let needed = memory.objects.iter().filter(|(key, known)| {
-        known.needs_base(manifests.get(key).copied(), observation.live.get(*key))
+    let needed = |key: &ObjectKey, known: &Remembered| {
+        known.needs_base(manifests.get(key).copied(), observation.live.get(key))
             // Of a kind that was not read nothing is judged.
             && observation.has_read(&key.group, &key.kind)
-    });
-    needed.map(|(key, _)| key.clone()).collect()
+    };
+    match attention {
+        Some(keys) => keys.iter().filter(|k| memory.objects.get(k).is_some_and(|o| needed(k, o))).cloned().collect(),
+        None => memory.objects.iter().filter(|(key, known)| needed(key, known)).map(|(key, _)| key.clone()).collect(),
+    }
 }
 
 /// All verdicts, and what of them is new.
 pub(super) struct Verdicts {
     pub memory: Memory,
     pub delta: ObjectDelta,
-    pub tally: Tally,
     pub found: Found,
+    /// What is equal or only in the cluster, and the numbers: shared with the memory, because they seldom change.
+    pub settled: Arc<Settled>,
 }
 
 /// Judges every object that is desired, live, or was known before.
 pub(super) fn judge_all(prepared: Prepared, mut bases: HashMap<ObjectKey, Value>) -> Verdicts {
-    let Prepared { mut memory, desired, observation, findings, of_source, same_findings, holdings, .. } = prepared;
+    let Prepared { mut memory, desired, observation, findings, attention, of_source, same_findings, holdings, .. } =
+        prepared;
+    if attention.as_ref().is_some_and(Vec::is_empty)
+        && let Some(settled) = memory.settled()
+    {
+        return Verdicts { memory, delta: ObjectDelta::default(), found: Found::default(), settled };
+    }
     let manifests = by_key(&desired);
     let mut kinds = Kinds::new(&desired, &observation);
-    let mut keys: Vec<&ObjectKey> = desired.manifests.iter().map(|m| &m.key).collect();
-    keys.extend(observation.live.keys().filter(|key| !manifests.contains_key(*key)));
-    let both = |key: &ObjectKey| manifests.contains_key(key) || observation.live.contains_key(key);
-    keys.extend(findings.objects().filter(|key| !both(key)));
-    let (kept, gone) = no_longer_seen(&memory, &observation, |key| both(key) || !findings.about(key).is_empty());
+    let mut keys: Vec<&ObjectKey> = Vec::new();
+    let (mut kept, mut gone) = (Vec::new(), Vec::new());
+    if let Some(attention) = &attention {
+        keys.extend(attention);
+    } else {
+        keys.extend(desired.manifests.iter().map(|m| &m.key));
+        keys.extend(observation.live.keys().filter(|key| !manifests.contains_key(*key)));
+        let both = |key: &ObjectKey| manifests.contains_key(key) || observation.live.contains_key(key);
+        keys.extend(findings.objects().filter(|key| !both(key)));
+        (kept, gone) = no_longer_seen(&memory, &observation, |key| both(key) || !findings.about(key).is_empty());
+    }
     keys.extend(&kept);
 
     let (mut delta, mut found) = (ObjectDelta::default(), Found::default());
@@ -101,8 +128,7 @@ pub(super) fn judge_all(prepared: Prepared, mut bases: HashMap<ObjectKey, Value>
             managed: kind.managed,
             readable: kind.readable,
         };
-        if let Some(known) = case.known.filter(|known| stands(known, &case, same_findings)) {
-            found.sort_in_known(key, known);
+        if case.known.is_some_and(|known| stands(known, &case, same_findings)) {
             continue;
         }
         let Some(judged) = judge(&case) else {
@@ -121,11 +147,11 @@ pub(super) fn judge_all(prepared: Prepared, mut bases: HashMap<ObjectKey, Value>
         delta.deletes.push(key);
     }
     found.in_order();
-    let mut tally = Tally::of(&memory.objects);
-    let broken = findings.all.iter().filter(|f| f.severity == Severity::Error && f.object.is_none()).count();
-    tally.totals.broken_documents = broken as u64;
-    memory.judged_by(desired.clone(), &observation, of_source, findings.clone());
-    Verdicts { memory, delta, tally, found }
+    let is_as_before = attention.is_some() && delta.upserts.is_empty() && delta.deletes.is_empty();
+    let settled = memory.settled().filter(|_| is_as_before);
+    let settled = settled.unwrap_or_else(|| Arc::new(Settled::of(&memory, &findings)));
+    memory.judged_by(desired.clone(), &observation, of_source, findings.clone(), settled.clone());
+    Verdicts { memory, delta, found, settled }
 }
 
 fn by_key(desired: &Desired) -> HashMap<&ObjectKey, &Manifest> {
@@ -194,30 +220,41 @@ impl<'a> Kinds<'a> {
     }
 }
 
-/// The objects by what is to be done with them; what needs attention in identity order.
+/// What is as it should be, or is left as it is; and all numbers.
+pub(crate) struct Settled {
+    /// Objects that are equal, in no order.
+    pub equal: Vec<ObjectKey>,
+    /// Objects that stand only in the cluster, of kinds that the fabric manages, in identity order.
+    pub extra: Vec<ObjectKey>,
+    pub tally: Tally,
+}
+
+impl Settled {
+    fn of(memory: &Memory, findings: &Findings) -> Self {
+        let in_state = |state: ObjectState| memory.objects.iter().filter(move |(_, known)| known.state == state);
+        let mut extra: Vec<ObjectKey> =
+            in_state(ObjectState::Extra).filter(|(_, known)| known.managed).map(|(key, _)| key.clone()).collect();
+        extra.sort_unstable();
+        let mut tally = Tally::of(&memory.objects);
+        let broken = findings.all.iter().filter(|f| f.severity == Severity::Error && f.object.is_none()).count();
+        tally.totals.broken_documents = broken as u64;
+        Self { equal: in_state(ObjectState::Equal).map(|(key, _)| key.clone()).collect(), extra, tally }
+    }
+}
+
+/// The objects that need something, in identity order.
 #[derive(Default)]
 pub(super) struct Found {
     pub differing: Vec<Differing>,
-    pub equal: Vec<ObjectKey>,
-    pub extra: Vec<ObjectKey>,
     pub blocked: Vec<(ObjectKey, Blocked)>,
 }
 
 impl Found {
-    /// An object whose remembered verdict stands: equal, or extra.
-    fn sort_in_known(&mut self, key: &ObjectKey, known: &Remembered) {
-        match known.state {
-            ObjectState::Equal => self.equal.push(key.clone()),
-            ObjectState::Extra if known.managed => self.extra.push(key.clone()),
-            _ => {}
-        }
-    }
-
     fn sort_in(&mut self, case: &Case<'_>, judged: &Judged, observation: &Observation) {
         let key = case.key.clone();
         let error = case.findings.iter().find(|f| f.severity == Severity::Error);
         match judged.remembered.state {
-            ObjectState::Equal | ObjectState::Extra => self.sort_in_known(&key, &judged.remembered),
+            ObjectState::Equal | ObjectState::Extra => {}
             _ if error.is_some() => {
                 let message = error.map(Finding::with_place).unwrap_or_default();
                 self.blocked.push((key, Blocked { code: Code::SourceInvalid, message }));
@@ -244,7 +281,6 @@ impl Found {
 
     fn in_order(&mut self) {
         self.differing.sort_by(|a, b| a.manifest.key.cmp(&b.manifest.key));
-        self.extra.sort_unstable();
         self.blocked.sort_by(|a, b| a.0.cmp(&b.0));
     }
 }

@@ -69,10 +69,10 @@ fn announce(run: &Run, compared: &Compared) {
         attempts: 0,
         at,
     };
-    for key in &compared.equal {
+    for key in &compared.settled.equal {
         run.outcome(outcome(key, OutcomeKind::Unchanged, true, None, ""));
     }
-    for key in &compared.extra {
+    for key in &compared.settled.extra {
         let why = "It stands only in the cluster; prune is off, so it stays.";
         run.outcome(outcome(key, OutcomeKind::Extra, false, None, why));
     }
@@ -99,7 +99,7 @@ async fn write(run: &Run, cluster: &Cluster, kinds: &Kinds, compared: &Compared)
     let (created, updated) = (count(OutcomeKind::Created), count(OutcomeKind::Updated));
     let left = outcomes.iter().filter(|o| !o.outcome.is_good()).count();
     let sentence =
-        format!("{created} created, {updated} updated, {} were equal, {left} not done", compared.equal.len());
+        format!("{created} created, {updated} updated, {} were equal, {left} not done", compared.settled.equal.len());
     run.close(Phase::Apply, if left == 0 { PhaseState::Done } else { PhaseState::Partial }, sentence);
     applied
 }
@@ -149,7 +149,7 @@ async fn verify(
         }
     };
     let compared = steps::compare(run, fabric, desired, &observation).await?;
-    let equal: HashSet<&ObjectKey> = compared.equal.iter().collect();
+    let equal: HashSet<&ObjectKey> = compared.settled.equal.iter().collect();
     let differing: HashMap<&ObjectKey, &Differing> = compared.differing.iter().map(|d| (&d.manifest.key, d)).collect();
     let now = run.now();
     for key in written {
@@ -262,7 +262,7 @@ fn conclude(
     let bad: Vec<&ObjectOutcome> = outcomes.iter().filter(|o| !o.outcome.is_good()).collect();
     let wanted = outcomes.iter().filter(|o| o.outcome != OutcomeKind::Extra).count();
     let result = json!({ "comparison": verified.map(|v| v.comparison.id), "outcomes": counts, "live": live,
-        "wanted": wanted, "extra": compared.extra.len() });
+        "wanted": wanted, "extra": compared.settled.extra.len() });
     let problems = &compared.problems;
     let mut message = match (wrote, bad.len()) {
         (0, 0) => format!("Nothing to do: all {live} objects are live as desired."),
