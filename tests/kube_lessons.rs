@@ -179,6 +179,31 @@ async fn lesson_45_with_the_controller_down_it_is_submitted_and_not_applied() ->
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lesson_45_before_the_controller_ever_ran_nothing_is_applied() -> Result<()> {
+    let settings = [("HEDGEROW_ROLLOUT_WAIT", "3s"), ("HEDGEROW_COMPARE_INTERVAL", "3s")];
+    let mut site = Site::start_with(&lab::kinds::crds(), &settings).await?;
+    site.hedgehog.set_controller(false);
+    site.commit(&fabric_files()).await?;
+    let operation = site.synced().await?;
+    assert!(site.live("Agent", "leaf-01").await?.is_none(), "nobody makes the Agents");
+    assert!(text(&operation["message"]).contains("No switch reports"), "{operation}");
+    let phase = operation["phases"].as_array().and_then(|all| all.last()).context("the last phase")?;
+    assert_eq!((&phase["phase"], &phase["state"]), (&json!("rollout"), &json!("partial")), "{phase}");
+    let at = |key: &str| text(&phase[key]).parse::<jiff::Timestamp>();
+    let waited = at("ended_at")?.duration_since(at("started_at")?);
+    assert!(waited.as_secs() >= 2, "the Agent of a new switch is waited for: {phase}");
+    let status = site.status().await?;
+    assert_eq!(status["sync_status"], "in_sync", "the cluster holds what Git says");
+    assert_ne!(applied(&status)["state"], "done", "{}", applied(&status));
+    let object = site.object_page("Switch.wiring.githedgehog.com", "leaf-01").await?;
+    assert!(!object.texts("section[data-live=object-rollout]").concat().contains("Applied"), "nobody runs it");
+
+    site.hedgehog.set_controller(true);
+    site.until("the Agents are made, and every switch has applied everything", all_applied).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lesson_46_a_misspelt_field_is_a_finding_with_its_place_and_is_never_sent() -> Result<()> {
     let mut site = Site::start().await?;
     site.commit(&fabric_files()).await?;

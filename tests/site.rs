@@ -300,7 +300,7 @@ pub fn fabric_files() -> Vec<(&'static str, Option<&'static str>)> {
 /// The folder of the shared data; `None`, and said so, where it is not to be had.
 #[expect(clippy::print_stdout, reason = "who runs the tests is told what did not run")]
 pub fn shared_folder() -> Option<PathBuf> {
-    let found = testkit::shared_folder();
+    let found = testkit::shared_folder().filter(|folder| folder.join("hedgehog/recorded").is_dir());
     if found.is_none() {
         println!("skipped: ../shared is not here");
     }

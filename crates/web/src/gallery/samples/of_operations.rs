@@ -106,6 +106,12 @@ pub fn operation_failed() -> operation::Page {
     page.state = OperationState::Partial.into();
     page.sentence = "58 of 60 objects are live. 1 was refused by a webhook, 1 was not attempted because of it.".into();
     page.cancel = None;
+    page.removal = Some(operation::Removal {
+        action: url::sync(FABRIC),
+        comparison: Some(4712),
+        key: "0191f3c4".into(),
+        sentence: "1 object was left as it is, because its links would lose addresses.".into(),
+    });
     page.notices = vec![Notice::failure(
         Code::KubernetesRejected,
         "VPC vpc-03: admission webhook \"vvpc.kb.io\" denied the request: subnet 10.0.9.0/24 overlaps vpc-01.",
