@@ -38,7 +38,9 @@ pub use browser::{Browser, BrowserOptions, ConsoleLine, PageRequest};
 pub use chaos::{Chaos, ChaosProxy};
 pub use closed::{ClosedFolder, Entry, belongings, nobodys_number};
 pub use console::{Console, ConsoleOptions, built_program, hedgerow, sources_of};
-pub use control_plane::{Access, Answer, Change, ControlPlane, KubeClient, Lease, TokenUser, kubectl, read_crds};
+pub use control_plane::{
+    Access, Answer, Change, ControlPlane, KubeClient, Lease, RunningKubectl, TokenUser, kubectl, read_crds,
+};
 pub use eventually::eventually;
 pub use git_server::{GitMode, GitServer};
 pub use hedgehog::{AGENT_SECRET, AgentMode, Hedgehog};

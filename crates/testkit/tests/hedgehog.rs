@@ -124,8 +124,11 @@ async fn agents_follow_the_objects() -> Result<()> {
     // Nothing tells of this from outside: the Agent is applied, and of yesterday.
     hedgehog.set_controller(false);
     client.patch("Switch", "leaf-01", &json!({"spec": {"description": "third"}})).await?;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let agent = client.get("Agent", "leaf-01").await?.context("there is no Agent")?;
+    // Twice it is seen to act after the change; the controller acts at the same beat, when it does.
+    hedgehog.set_agent("leaf-01", AgentMode::Offline);
+    agent_with(&client, "it is offline once more", old).await?;
+    hedgehog.set_agent("leaf-01", AgentMode::Working);
+    let agent = agent_with(&client, "it is back once more", |agent| !old(agent)).await?;
     assert_eq!(agent["spec"]["switch"]["description"], "second");
     assert!(is_applied(&agent));
     hedgehog.set_controller(true);

@@ -9,6 +9,7 @@ mod client;
 mod crds;
 mod pool;
 mod reset;
+mod running;
 mod settings;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ pub use access::{Access, TokenUser};
 pub use client::{Answer, Change, KubeClient};
 pub use crds::read_crds;
 pub use pool::Lease;
+pub use running::RunningKubectl;
 
 use crate::machine::{free_port, secret};
 use crate::process::{Folder, Process};
