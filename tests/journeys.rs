@@ -14,6 +14,7 @@ mod browser_main_job;
 mod browser_pages;
 mod browser_presses;
 mod browser_tab;
+mod browser_tabs;
 mod http_bounds;
 mod http_client_certificate;
 mod http_cluster_lessons;
