@@ -10,6 +10,7 @@ mod site;
 #[path = "world.rs"]
 mod world;
 
+mod browser_confirmation;
 mod browser_main_job;
 mod browser_pages;
 mod browser_presses;

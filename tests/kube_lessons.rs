@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// The addresses of a fabric link or a gateway link by their ports.
-fn addresses(connection: &Value) -> BTreeMap<String, String> {
+pub fn addresses(connection: &Value) -> BTreeMap<String, String> {
     let links = ["fabric", "gateway"].into_iter().filter_map(|variant| connection["spec"][variant]["links"].as_array());
     let ends = links.flatten().filter_map(Value::as_object).flat_map(|link| link.values());
     ends.map(|end| (text(&end["port"]), text(&end["ip"]))).collect()
@@ -69,13 +69,15 @@ async fn lesson_43_wiring_without_addresses_is_edited_and_the_addresses_stay() -
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn lesson_43_a_link_that_git_gives_up_keeps_its_addresses_until_somebody_confirms() -> Result<()> {
+/// The connection whose second link Git gives up.
+pub const NARROWED: &str = "spine-01--fabric--leaf-01";
+
+/// A site in which Git, after a sync, gives up one of two links of a connection.
+pub async fn link_given_up() -> Result<Site> {
     let mut site = Site::start().await?;
     let mut written = fabric_objects()?;
-    let name = "spine-01--fabric--leaf-01";
     let wide = |objects: &mut Vec<Value>, links: &[Value]| {
-        let connection = objects.iter_mut().find(|object| object["metadata"]["name"] == name);
+        let connection = objects.iter_mut().find(|object| object["metadata"]["name"] == NARROWED);
         connection.expect("it is in the fabric")["spec"]["fabric"]["links"] = links.into();
     };
     let link = |port: u8, address: u8| {
@@ -87,19 +89,24 @@ async fn lesson_43_a_link_that_git_gives_up_keeps_its_addresses_until_somebody_c
     wide(&mut written, &[first.clone(), second]);
     site.write("fabric.yaml", &yaml(&written)?).await?;
     site.synced().await?;
-    let before = addresses(&site.there("Connection", name).await?);
-    assert_eq!(before.len(), 4);
-
+    assert_eq!(addresses(&site.there("Connection", NARROWED).await?).len(), 4);
     wide(&mut written, &[first]);
     site.write("fabric.yaml", &yaml(&written)?).await?;
+    Ok(site)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_43_a_link_that_git_gives_up_keeps_its_addresses_until_somebody_confirms() -> Result<()> {
+    let mut site = link_given_up().await?;
+    let before = addresses(&site.there("Connection", NARROWED).await?);
     let (operation, outcomes) = site.sync().await?;
     assert_eq!((&operation["state"], &operation["code"]), (&json!("failed"), &json!("address_removal")), "{operation}");
-    let outcome = &outcomes[&format!("Connection/{name}")];
+    let outcome = &outcomes[&format!("Connection/{NARROWED}")];
     assert_eq!(outcome["outcome"], "not_attempted", "{outcome}");
     for path in ["spec.fabric.links[1].leaf.ip", "spec.fabric.links[1].spine.ip"] {
         assert!(text(&outcome["message"]).contains(path), "{path}: {outcome}");
     }
-    assert_eq!(addresses(&site.there("Connection", name).await?), before);
+    assert_eq!(addresses(&site.there("Connection", NARROWED).await?), before);
     assert_ne!(site.status().await?["sync_status"], "in_sync");
 
     // Without the tick it is a sync like any other.
@@ -108,12 +115,12 @@ async fn lesson_43_a_link_that_git_gives_up_keeps_its_addresses_until_somebody_c
     let answer = site.user.submit(&page, form, &[]).await?;
     let unconfirmed = ended(&mut site.user, &answer.location().context("it leads to the operation")?).await?;
     assert_eq!(unconfirmed["code"], "address_removal", "{unconfirmed}");
-    assert_eq!(addresses(&site.there("Connection", name).await?), before);
+    assert_eq!(addresses(&site.there("Connection", NARROWED).await?), before);
     let page = site.operation_page(&unconfirmed).await?;
     let answer = site.user.submit(&page, form, &[("allow_address_removal", "on")]).await?;
     let confirmed = ended(&mut site.user, &answer.location().context("it leads to the operation")?).await?;
     assert_eq!(confirmed["state"], "succeeded", "{confirmed}");
-    assert_eq!(addresses(&site.there("Connection", name).await?).len(), 2);
+    assert_eq!(addresses(&site.there("Connection", NARROWED).await?).len(), 2);
     assert_eq!(site.status().await?["sync_status"], "in_sync");
     assert!(!site.operation_page(&confirmed).await?.has(form), "there is nothing to confirm any more");
     Ok(())

@@ -20,7 +20,8 @@ const REPOSITORY: &str = "fabric";
 
 /// A cluster, its repository and its console. Fields are dropped from the top: the console first, the cluster last.
 pub struct Site {
-    _console: Console,
+    /// The console.
+    pub console: Console,
     /// Who uses the console.
     pub user: HttpUser,
     /// The fabric's number in the console.
@@ -87,7 +88,7 @@ impl Site {
         ensure!(answer.status == 303, "the form was not taken: {} {}", answer.status, answer.visible_text());
         let page = user.arrive(answer).await?;
         let id = page.attribute("#sync-now-btn", "data-fabric-id")?.context("the button names its fabric")?.parse()?;
-        Ok(Self { _console: console, user, id, git, door, hedgehog, client, plane, kinds })
+        Ok(Self { console, user, id, git, door, hedgehog, client, plane, kinds })
     }
 
     /// Commits files: a path and its text, or `None` to remove it.
