@@ -92,7 +92,9 @@ async fn read(run: &Run, fabric: &Fabric, commit: &str) -> Result<Arc<Desired>, 
     let desired = repository.read(commit, &fabric.namespace, &run.shared.settings.source).await?;
     let (objects, files) = (desired.manifests.len(), desired.files);
     run.advance(Phase::FetchSource, objects as u64, objects as u64);
-    run.end(Phase::FetchSource, format!("{}: {objects} objects in {files} files", desired.commit.short()));
+    let of = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
+    let detail = format!("{}: {} in {}", desired.commit.short(), of(objects, "object"), of(files, "file"));
+    run.end(Phase::FetchSource, detail);
     Ok(desired)
 }
 
