@@ -1,5 +1,5 @@
-//! Every main page in a real browser, light, dark and narrow: nothing in the console, nothing wider than the window, and
-//! every text that is shown can be read. With `HEDGEROW_SCREENSHOTS` set to a folder, pictures are left there.
+//! Every main page in a real browser, light, dark and narrow: nothing in the console, nothing wider than the window,
+//! every text that is shown can be read, and axe-core finds nothing serious. With `HEDGEROW_SCREENSHOTS` set to a folder, pictures are left there.
 
 use crate::browser_tab::Tab;
 use crate::world::{Fabric, NAMESPACES, vpc, world};
@@ -71,6 +71,9 @@ async fn look(tab: &Tab, name: &str) -> Result<()> {
         ensure!(read["seen"].as_u64() > Some(3), "{name}, {view}: the page shows {} texts", read["seen"]);
         assert_eq!(read["bad"], json!([]), "{name}, {view}: cannot be read");
         assert_eq!(tab.script(TOO_WIDE).await?, json!([]), "{name}, {view}: wider than the window");
+        let broken = tab.browser.accessibility().await?;
+        let bad: Vec<_> = broken.iter().filter(|each| matches!(each.impact.as_str(), "serious" | "critical")).collect();
+        ensure!(bad.is_empty(), "{name}, {view}: {bad:#?}");
     }
     tab.browser.set_size(1440, 900).await?;
     tab.browser.set_dark(false).await
@@ -111,6 +114,7 @@ async fn browser_lesson_38_every_main_page_can_be_read_in_both_themes_and_narrow
     visit(&tab, "object-modified", &format!("{path}objects/VPC.vpc.githedgehog.com/{}/vpc-02/", fabric.name)).await?;
     for (name, page) in [
         ("objects", format!("{path}objects/")),
+        ("objects-of-one-kind", format!("{path}objects/?kind=VPC.vpc.githedgehog.com&wide=1")),
         ("operations", format!("{path}operations/")),
         ("activity", format!("{path}activity/")),
         ("settings", format!("{path}edit/")),

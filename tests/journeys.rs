@@ -11,6 +11,7 @@ mod site;
 mod world;
 
 mod browser_confirmation;
+mod browser_ending;
 mod browser_main_job;
 mod browser_pages;
 mod browser_presses;

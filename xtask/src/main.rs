@@ -8,6 +8,7 @@ mod command;
 mod control_plane;
 mod demo;
 mod docs;
+mod npm;
 mod scripts;
 mod setup;
 mod tests;

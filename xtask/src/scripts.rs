@@ -1,12 +1,13 @@
 //! `cargo xtask scripts`: the browser modules are plain JavaScript with types in their comments; TypeScript's compiler
-//! reads both and writes nothing. It comes from npm into the user's cache, so that the checkout has no `node_modules`.
+//! reads both and writes nothing.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-use crate::command::{cache, find, run, workspace};
+use crate::command::{run, workspace};
+use crate::npm;
 
 /// Pinned, because a newer compiler may find more.
 const TYPESCRIPT: &str = "7.0.2";
@@ -20,20 +21,7 @@ pub fn run_scripts() -> Result<()> {
         println!("crates/web/static has no modules");
         return Ok(());
     }
-    for program in ["node", "npm"] {
-        if find(program).is_none() {
-            bail!("{program} is not on this machine; `cargo xtask setup --for ci` installs it");
-        }
-    }
-    let folder = cache()?.join(format!("typescript-{TYPESCRIPT}"));
-    let compiler = folder.join("node_modules/typescript/bin/tsc");
-    if !compiler.is_file() {
-        println!("setup: fetching TypeScript {TYPESCRIPT} with npm");
-        std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts", "--prefix"]);
-        run(npm.arg(&folder).arg(format!("typescript@{TYPESCRIPT}"))).context("fetch TypeScript")?;
-    }
+    let compiler = npm::package("typescript", TYPESCRIPT, "bin/tsc")?.join("bin/tsc");
     let mut tsc = Command::new("node");
     tsc.current_dir(workspace()).arg(&compiler);
     tsc.args(["--noEmit", "--allowJs", "--checkJs", "--strict", "--noUnusedLocals", "--noImplicitReturns"]);

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::{find, succeeds};
 use crate::control_plane;
+use crate::npm;
 
 /// What the set-up is for; each needs what the one before needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,14 +96,14 @@ const TOOLS: &[Tool] = &[
         is_here: || find("setpriv").is_some(),
     },
     Tool {
-        needed_from: Purpose::Ci,
-        what_for: "Node.js, for the type check of the browser modules",
+        needed_from: Purpose::Tests,
+        what_for: "Node.js, for npm and for the type check of the browser modules",
         package: "nodejs",
         is_here: || find("node").is_some(),
     },
     Tool {
-        needed_from: Purpose::Ci,
-        what_for: "npm, for the type check of the browser modules",
+        needed_from: Purpose::Tests,
+        what_for: "npm, to fetch axe-core, by which pages are checked for accessibility",
         package: "npm",
         is_here: || find("npm").is_some(),
     },
@@ -120,6 +121,7 @@ pub fn run_for(purpose: Purpose) -> Result<()> {
     if purpose >= Purpose::Tests {
         let folder = control_plane::ensure()?;
         println!("setup: control plane: {}", folder.display());
+        println!("setup: axe-core: {}", npm::axe()?.display());
     }
     Ok(())
 }

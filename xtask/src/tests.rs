@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 
 use crate::command::{built, cargo, run, words};
 use crate::control_plane;
+use crate::npm;
 use crate::setup::{Purpose, run_for};
 
 /// What the runs of all test binaries come to.
@@ -64,6 +65,7 @@ pub fn run_tests(args: &[String]) -> Result<ExitCode> {
     }
     test.args(args);
     test.env("HEDGEROW_TEST_CONTROL_PLANE", control_plane::ensure()?).env("HEDGEROW_BIN", built()?.join("hedgerow"));
+    test.env("HEDGEROW_TEST_AXE", npm::axe()?.join("axe.min.js"));
     println!("+ {}", words(&test));
     let mut child = test.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cannot run cargo test")?;
     let mut total = Total::default();

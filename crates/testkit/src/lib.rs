@@ -16,6 +16,7 @@
 //! [`Process`]. What is missing on the machine is an error that names it, never a skipped test; `cargo xtask setup
 //! --for tests` installs it. Nothing here is shared with the code under test.
 
+mod accessibility;
 mod api_front;
 mod browser;
 mod chaos;
@@ -33,6 +34,7 @@ mod process;
 pub mod tls;
 mod tls_server;
 
+pub use accessibility::Violation;
 pub use api_front::{ApiCall, ApiFront, Rule};
 pub use browser::{Browser, BrowserOptions, ConsoleLine, PageRequest};
 pub use chaos::{Chaos, ChaosProxy};
