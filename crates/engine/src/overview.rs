@@ -140,7 +140,7 @@ impl Engine {
             committed_at: head.as_ref().map(|c| c.time),
             source_error: latest.as_ref().and_then(source_error),
             refused: 0,
-            refused_reason: findings.iter().find(|f| f.severity == Severity::Error).map(|f| f.message.clone()),
+            refused_reason: findings.iter().find(|f| f.severity == Severity::Error).map(named),
             rollout: (!only.is_empty()).then(|| tally.rollout.counts(&only, read_at, now)),
             no_agents: only.is_empty() && judged.as_ref().is_some_and(|c| !problems_of(c).iter().any(of_agents)),
         };
@@ -190,6 +190,14 @@ impl Engine {
             all.push(self.overview(fabric).await?);
         }
         Ok(all)
+    }
+}
+
+/// A finding with the object that it is about.
+fn named(finding: &Finding) -> String {
+    match &finding.object {
+        Some(key) if !finding.message.contains(&key.name) => format!("{} {}: {}", key.kind, key.name, finding.message),
+        _ => finding.message.clone(),
     }
 }
 

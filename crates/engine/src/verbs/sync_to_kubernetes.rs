@@ -282,7 +282,7 @@ fn conclude(
         message = format!("{message} Not read: {}", problem.message);
         (Some(problem.code), Some(problem.kind.clone()))
     } else if let Some(first) = first {
-        message = format!("{message} First: {}: {}", first.key, first.message);
+        message = format!("{message} First: {} {}: {}", first.key.kind, first.key.name, first.message);
         (first.code, Some(first.key.to_string()))
     } else if bad.is_empty() && compared.source_errors() > 0 {
         message = format!("{message} {} errors in the source.", compared.source_errors());

@@ -12,7 +12,7 @@ use crate::layers::classify::{Asked, wants_json};
 use crate::pages::operations::took;
 use crate::parts::list::PAGE_SIZE;
 use crate::parts::{Badge, Choice, Fact, Notice, Pager, Tone};
-use crate::problem::Problem;
+use crate::problem::{Problem, capitalised};
 use crate::routes::{Needs, Route};
 use crate::state::AppState;
 use crate::url::{self, pattern};
@@ -74,6 +74,7 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
         frame.refresh_without_script = 2;
     }
     let may_cancel = view.login.access.may(fabric.id, Action::Sync).await?;
+    let notices = notices(&operation);
     let path = url::operation(operation.id);
     let total = chosen_total(&counts, wanted);
     let page = Page {
@@ -82,9 +83,10 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
         fabric_id: fabric.id,
         fabric_name: fabric.name.clone(),
         state: operation.state.into(),
-        sentence: sentence(&operation),
+        // What the notice says is not said twice.
+        sentence: if notices.is_empty() { sentence(&operation) } else { String::new() },
         cancel: cancel_button(&operation, may_cancel),
-        notices: notices(&operation),
+        notices,
         removal: removal(&operation, &listed, may_cancel),
         phases: operation.phases.iter().map(|phase| phase_line(phase, view.now)).collect(),
         deadline: deadline(&operation, view.now),
@@ -139,7 +141,7 @@ fn sentence(operation: &Operation) -> String {
     if operation.state == OperationState::Queued {
         return "Another operation writes to this fabric; this one runs next.".to_owned();
     }
-    operation.message.clone()
+    capitalised(&operation.message)
 }
 
 fn cancel_button(operation: &Operation, may: bool) -> Option<Cancel> {
@@ -160,7 +162,7 @@ fn notices(operation: &Operation) -> Vec<Notice> {
     // Some messages name the object themselves.
     let about = operation.error_object.as_ref().map(|object| format!("{object}: "));
     let about = about.filter(|about| !message.contains(about)).unwrap_or_default();
-    let mut notice = Notice::failure(code, format!("{about}{message}"));
+    let mut notice = Notice::failure(code, capitalised(&format!("{about}{message}")));
     notice.request_id = Some(operation.request_id.clone()).filter(|id| !id.is_empty());
     vec![notice]
 }
@@ -242,7 +244,10 @@ fn choices(path: &str, counts: &[OutcomeCount], wanted: Option<OutcomeKind>) -> 
     }
     let mut choices =
         vec![Choice { value: path.to_owned(), label: format!("All {total}"), selected: wanted.is_none() }];
-    choices.extend(counts.iter().map(|count| Choice {
+    // As in the list below: failures first.
+    let mut counts: Vec<&OutcomeCount> = counts.iter().collect();
+    counts.sort_by_key(|count| BAD.iter().position(|bad| *bad == count.outcome).unwrap_or(BAD.len()));
+    choices.extend(counts.into_iter().map(|count| Choice {
         value: url::with_query(path, &[("outcome", count.outcome.as_str())]),
         label: format!("{} {}", Badge::from(count.outcome).word, count.objects),
         selected: wanted == Some(count.outcome),

@@ -40,8 +40,16 @@ fn text(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(text_or_dash).collect::<Vec<_>>().join(", "),
-        Value::Object(map) if map.is_empty() => String::new(),
-        other => other.to_string(),
+        // A map of things has its names in the cell, one of values the values too; the rest stands on the object's page.
+        Value::Object(map) => map.iter().map(|(name, value)| entry(name, value)).collect::<Vec<_>>().join(", "),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+fn entry(name: &str, value: &Value) -> String {
+    match value {
+        Value::Object(_) | Value::Array(_) | Value::Null => name.to_owned(),
+        value => format!("{name}: {}", text(value)),
     }
 }
 
@@ -76,7 +84,7 @@ mod tests {
             "spec": {
                 "role": "leaf", "groups": ["a", "b"], "asn": 65101, "roce": false, "empty": {}, "none": [],
                 "ports": [{"name": "E1/1"}, {"name": "E1/2"}, {}], "mixed": ["x", null, {"y": 1}], "since": "yesterday",
-                "long": "x".repeat(500),
+                "subnets": {"backup": {"vlan": 2}, "default": {"vlan": 1}}, "long": "x".repeat(500),
             },
         });
         let now = "2026-02-03T14:02:00Z".parse().unwrap();
@@ -100,7 +108,8 @@ mod tests {
             (".spec.asn", "integer", "65101"),
             (".spec.roce", "boolean", "false"),
             (".spec.ports[*].name", "string", "E1/1, E1/2"),
-            (".spec.mixed", "string", r#"x, –, {"y":1}"#),
+            (".spec.mixed", "string", "x, –, y: 1"),
+            (".spec.subnets", "string", "backup, default"),
             (r".metadata.labels.fabric\.githedgehog\.com/connection-type", "string", "mclag"),
             (r".metadata.annotations.link\.example/speed", "string", "100G"),
             (".spec.since", "date", "yesterday"),
