@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::time::Duration;
 use testkit::{Browser, BrowserOptions, eventually};
+use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::{By, WebElement};
 
 /// How long a page may take for what it says next, on a busy machine.
@@ -63,8 +64,17 @@ impl Tab {
 
     /// Clicks, as a user does: at a place, which must be visible.
     pub async fn click(&self, selector: &str) -> Result<()> {
-        let element = self.find(selector).await?;
-        element.click().await.with_context(|| format!("click {selector}"))
+        let clicked = eventually(PATIENCE, selector, || async {
+            let element = self.find(selector).await?;
+            match element.click().await {
+                // The page exchanged it after it was found: nothing was clicked, and what stands there now is meant.
+                Err(error) if matches!(error.as_inner(), WebDriverErrorInner::StaleElementReference(_)) => {
+                    bail!("{error}")
+                }
+                done => anyhow::Ok(done),
+            }
+        });
+        clicked.await?.with_context(|| format!("click {selector}"))
     }
 
     /// Types a text in place of what is there.
