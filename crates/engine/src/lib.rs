@@ -25,7 +25,7 @@ mod verbs;
 pub use error::Error;
 pub use events::Event;
 pub use observing::Problem;
-pub use overview::{Overview, SwitchRow};
+pub use overview::{ConnectionCheck, Overview, SwitchRow};
 pub use read_kinds::columns;
 pub use server_view::ServerView;
 pub use settings::{Settings, source_dir};

@@ -33,6 +33,15 @@ pub struct SwitchRow {
     pub observed_at: Timestamp,
 }
 
+/// What a connection test said.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConnectionCheck {
+    /// Whether the cluster answered, and all that is needed is permitted.
+    pub ok: bool,
+    /// The same in one sentence.
+    pub message: String,
+}
+
 /// How a fabric stands.
 #[derive(Debug, Clone, Serialize)]
 pub struct Overview {
@@ -59,8 +68,8 @@ pub struct Overview {
     pub last_connection_check: Option<Timestamp>,
     /// When the newest comparison began to read the cluster.
     pub last_comparison: Option<Timestamp>,
-    /// What the last connection test said: whether it was good, and its sentence.
-    pub connection: Option<(bool, String)>,
+    /// What the last connection test said.
+    pub connection: Option<ConnectionCheck>,
     /// The operation that writes now.
     #[serde(skip)]
     pub running: Option<Operation>,
@@ -167,7 +176,8 @@ impl Engine {
             last_git_success: success(Verb::SyncFromGit),
             last_connection_check: test.and_then(|o| o.ended_at),
             last_comparison: latest.as_ref().map(|c| c.observed_at),
-            connection: test.map(|o| (o.state == OperationState::Succeeded, o.message.clone())),
+            connection: test
+                .map(|o| ConnectionCheck { ok: o.state == OperationState::Succeeded, message: o.message.clone() }),
             queued: operations.queued().cloned().collect(),
             running,
             counts: tally.by_kind,

@@ -178,10 +178,10 @@ fn notices(fabric: &Fabric, overview: &Overview, last: &[Operation]) -> Vec<Noti
         let more = format!("{} more kinds could not be read.", overview.problems.len() - 8);
         notices.push(Notice::new(Tone::Bad, more, "", "They stand in the last operation."));
     }
-    if let Some((false, message)) = &overview.connection
+    if let Some(check) = overview.connection.as_ref().filter(|check| !check.ok)
         && overview.last_connection_check > overview.last_comparison
     {
-        notices.push(Notice::new(Tone::Bad, "The last connection test failed.", message.clone(), ""));
+        notices.push(Notice::new(Tone::Bad, "The last connection test failed.", check.message.clone(), ""));
     }
     notices
 }
