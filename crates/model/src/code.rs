@@ -1,5 +1,6 @@
-//! The stable codes of everything that can go wrong, with the HTTP status, the failure point of `docs/concepts`
-//! (row 1 to 9) and what the user should do next. Every page, answer, log line and database row uses these words.
+//! The stable codes of everything that can go wrong, with the HTTP status, the failure point of
+//! `docs/concepts/failure-points.md` and what the user should do next. Every page, answer, log line and database row
+//! uses these words.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
