@@ -1,7 +1,7 @@
 //! Journeys: what a user does, from the login form to the cluster, against the built binary, a real kube-apiserver and
 //! a real Git server. A file's name says the seam that it goes through: `http_` a browser without script, `browser_`
-//! Chromium, `kube_` a cluster with Hedgehog's webhooks, controller and agents played beside it. Lessons of
-//! `docs/concepts` carry their number in the test's name.
+//! Chromium, `kube_` a cluster with Hedgehog's webhooks, controller and agents played beside it. The lessons
+//! of `docs/concepts/lessons.md` carry their number in the test's name.
 
 #[path = "crawl.rs"]
 mod crawl;
@@ -12,6 +12,7 @@ mod world;
 
 mod browser_confirmation;
 mod browser_ending;
+mod browser_live;
 mod browser_main_job;
 mod browser_pages;
 mod browser_presses;
