@@ -119,7 +119,7 @@ impl Subject {
             request_id: "bench".into(),
             idempotency_key: None,
             shown_comparison: None,
-            allow_address_removal: false,
+            options: model::sync_options::SyncOptions::default(),
         };
         let start = Instant::now();
         let asked = self.engine.request(request).await?;

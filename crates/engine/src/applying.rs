@@ -10,7 +10,7 @@ use cluster::{Cluster, Kinds};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
 use model::compare::{FieldDiff, ObjectState, compare_object, desired_for_write, removed_link_addresses};
-use model::operation::{ObjectOutcome, OutcomeKind, Phase};
+use model::operation::{ObjectOutcome, OutcomeDetail, OutcomeKind, Phase};
 use model::plan::{MissingReference, Plan, reference_not_found};
 use model::{Code, ObjectKey};
 use serde_json::Value;
@@ -115,6 +115,7 @@ impl Writer<'_> {
             overwrote: Vec::new(),
             attempts,
             at: self.run.now(),
+            detail: OutcomeDetail::default(),
         }
     }
 

@@ -31,8 +31,8 @@ pub use server_view::ServerView;
 pub use settings::{Settings, source_dir};
 
 use model::operation::{Trigger, Verb};
+use model::sync_options::SyncOptions;
 use secrecy::SecretString;
-use serde_json::json;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -67,8 +67,8 @@ pub struct Request {
     pub idempotency_key: Option<String>,
     /// The comparison that the page showed: what changed in the cluster after it is not overwritten.
     pub shown_comparison: Option<i64>,
-    /// Whether link addresses may be taken away from live objects.
-    pub allow_address_removal: bool,
+    /// What it is about and how far it may go.
+    pub options: SyncOptions,
 }
 
 /// How a request was answered.
@@ -180,7 +180,7 @@ impl Engine {
             request_id: request.request_id,
             idempotency_key: request.idempotency_key,
             fingerprint,
-            options: json!({ "allow_address_removal": request.allow_address_removal }),
+            options: serde_json::to_value(&request.options).unwrap_or_default(),
             shown_comparison_id: request.shown_comparison,
             commit: None,
             phases: run::waiting_phases(request.verb),
@@ -207,7 +207,8 @@ impl Engine {
             // A source that cannot be opened fails the operation, with its reason, in its own phase.
             Err(_) => String::new(),
         };
-        let of = |commit: &str| format!("{} removal={} commit={commit}", request.verb, request.allow_address_removal);
+        let options = serde_json::to_string(&request.options).unwrap_or_default();
+        let of = |commit: &str| format!("{} {options} commit={commit}", request.verb);
         match writer {
             Some(w) if w.commit.as_ref().is_none_or(|commit| *commit == head) => {
                 let theirs = w.fingerprint.rsplit_once("commit=").map_or("", |(_, commit)| commit);

@@ -5,6 +5,7 @@ use crate::events::Event;
 use crate::{Error, Shared};
 use jiff::Timestamp;
 use model::operation::{ObjectOutcome, OutcomeKind, Phase, PhaseProgress, PhaseState, Verb};
+use model::sync_options::SyncOptions;
 use model::{Code, ObjectKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -95,6 +96,11 @@ impl Run {
 
     pub fn now(&self) -> Timestamp {
         self.shared.now()
+    }
+
+    /// What the request said besides its verb.
+    pub fn options(&self) -> SyncOptions {
+        serde_json::from_value(self.operation.options.clone()).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, Progress> {
@@ -232,6 +238,7 @@ impl Run {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::operation::OutcomeDetail;
 
     fn outcome(name: &str, kind: OutcomeKind) -> ObjectOutcome {
         ObjectOutcome {
@@ -243,6 +250,7 @@ mod tests {
             overwrote: Vec::new(),
             attempts: 0,
             at: Timestamp::UNIX_EPOCH,
+            detail: OutcomeDetail::default(),
         }
     }
 

@@ -96,7 +96,7 @@ impl Bed {
             request_id: "test".into(),
             idempotency_key: None,
             shown_comparison: None,
-            allow_address_removal: false,
+            options: model::sync_options::SyncOptions::default(),
         };
         let asked = self.engine.request(request).await.unwrap();
         let done = self.engine.wait(asked.operation.id, Duration::from_secs(60)).await.unwrap();

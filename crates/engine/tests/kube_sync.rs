@@ -20,7 +20,7 @@ fn request(fabric_id: i64, verb: Verb) -> Request {
         request_id: "test".into(),
         idempotency_key: None,
         shown_comparison: None,
-        allow_address_removal: false,
+        options: model::sync_options::SyncOptions::default(),
     }
 }
 

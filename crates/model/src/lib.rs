@@ -12,10 +12,12 @@ pub mod object;
 pub mod operation;
 pub mod path;
 pub mod plan;
+pub mod policy;
 pub mod preflight;
 pub mod rollout;
 pub mod schema;
 pub mod status;
+pub mod sync_options;
 
 pub use code::Code;
 pub use object::{Gvk, ObjectKey};

@@ -1,5 +1,6 @@
 //! Operations: the words for runs of a verb, their phases and the outcome of each object.
 
+use crate::compare::FieldDiff;
 use crate::{Code, ObjectKey};
 use serde::{Deserialize, Serialize};
 
@@ -109,6 +110,10 @@ words! {
         Script = "script",
         /// The background comparison.
         Schedule = "schedule",
+        /// The fabric's policy: its interval is over, or a new commit is to be delivered.
+        Interval = "interval",
+        /// The fabric's policy: something was changed in the cluster.
+        SelfHeal = "self_heal",
     }
 }
 
@@ -127,10 +132,14 @@ words! {
         Preflight = "preflight",
         /// Write, in dependency order.
         Apply = "apply",
+        /// Delete what Git no longer names, in reverse order.
+        Prune = "prune",
         /// Read again and compare again.
         Verify = "verify",
         /// Follow the switches until they run it.
         Rollout = "rollout",
+        /// Commit objects of the cluster to the source.
+        Adopt = "adopt",
     }
 }
 
@@ -144,8 +153,10 @@ impl Phase {
             Phase::Compare => "Compare",
             Phase::Preflight => "Check before writing",
             Phase::Apply => "Write to the cluster",
+            Phase::Prune => "Delete what Git no longer names",
             Phase::Verify => "Read again and verify",
             Phase::Rollout => "Follow the switches",
+            Phase::Adopt => "Commit to the source",
         }
     }
 }
@@ -196,6 +207,14 @@ words! {
         Updated = "updated",
         /// Was equal already; nothing was written.
         Unchanged = "unchanged",
+        /// Deleted, because Git no longer names it.
+        Pruned = "pruned",
+        /// What it refers to did not come.
+        WaitingForReference = "waiting_for_reference",
+        /// Left out of the run by whoever asked for it.
+        LeftOut = "left_out",
+        /// Committed to the source as it is in the cluster.
+        Adopted = "adopted",
         /// Refused by the API server or a webhook.
         Refused = "refused",
         /// Somebody else changed it between comparison and write; not overwritten.
@@ -212,9 +231,18 @@ words! {
 }
 
 impl OutcomeKind {
-    /// Whether the object is as desired after this outcome.
+    /// Whether nothing is left to do about the object after this outcome.
     pub const fn is_good(self) -> bool {
-        matches!(self, Self::Created | Self::Updated | Self::Unchanged | Self::Extra)
+        matches!(
+            self,
+            Self::Created
+                | Self::Updated
+                | Self::Unchanged
+                | Self::Pruned
+                | Self::LeftOut
+                | Self::Adopted
+                | Self::Extra
+        )
     }
 }
 
@@ -237,4 +265,31 @@ pub struct ObjectOutcome {
     pub attempts: u32,
     /// When the outcome was known.
     pub at: jiff::Timestamp,
+    /// What else is known of it, for the page and for scripts.
+    #[serde(default)]
+    pub detail: OutcomeDetail,
+}
+
+/// What is known of an object's outcome besides a word and a sentence.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OutcomeDetail {
+    /// The webhook that refused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<String>,
+    /// What it waits for, as `Kind name`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+    /// The fields that this is about: what a write changes, or what somebody changed meanwhile, with who did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldDiff>,
+    /// The fields that the request left to the cluster.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_fields: Vec<String>,
+    /// The switches and gateways that a write of this object concerns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub switches: Vec<String>,
+    /// What the API server said besides its answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }

@@ -32,6 +32,7 @@ history! {
     4 "0004_comparisons.sql" "comparisons, objects, agents";
     5 "0005_attempts.sql" "attempts, meta";
     6 "0006_client_certificates.sql" "client certificates of fabrics";
+    7 "0007_policies.sql" "policies of fabrics, details of outcomes, adopted objects";
 }
 
 fn newest() -> i64 {

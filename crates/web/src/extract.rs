@@ -47,18 +47,21 @@ impl Fields {
         Self(url::form_urlencoded::parse(bytes).into_owned().collect())
     }
 
-    /// Reads a JSON object of plain values.
+    /// Reads a JSON object of plain values; an array of them is a field that stands several times.
     pub fn of_json(bytes: &[u8]) -> Result<Self, Problem> {
         let bad = |why: &str| Problem::new(Code::InvalidInput, format!("The request's JSON cannot be used: {why}."));
         let value: Value = serde_json::from_slice(bytes).map_err(|error| bad(&error.to_string()))?;
         let Value::Object(map) = value else { return Err(bad("it is not an object")) };
         let mut fields = Vec::new();
         for (name, value) in map {
-            match value {
-                Value::Null => {}
-                Value::String(text) => fields.push((name, text)),
-                Value::Bool(_) | Value::Number(_) => fields.push((name, value.to_string())),
-                Value::Array(_) | Value::Object(_) => return Err(bad("only plain values are taken here")),
+            let values = if let Value::Array(values) = value { values } else { vec![value] };
+            for value in values {
+                match value {
+                    Value::Null => {}
+                    Value::String(text) => fields.push((name.clone(), text)),
+                    Value::Bool(_) | Value::Number(_) => fields.push((name.clone(), value.to_string())),
+                    Value::Array(_) | Value::Object(_) => return Err(bad("only plain values are taken here")),
+                }
             }
         }
         Ok(Self(fields))
@@ -77,6 +80,15 @@ impl Fields {
     /// Whether a box is ticked.
     pub fn ticked(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| matches!(value, "on" | "true" | "1" | "yes"))
+    }
+
+    /// Every value of a field that may stand several times, without those that are empty.
+    pub fn every<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value.trim())
+            .filter(|value| !value.is_empty())
     }
 
     /// All fields.
@@ -141,6 +153,10 @@ mod tests {
             assert_eq!(fields.text("name"), "a b&c");
             assert_eq!(fields.get("key"), None);
         }
+        let several = Fields::of_json(br#"{"object":["a"," b "],"kind":[]}"#).unwrap();
+        assert_eq!(several.every("object").collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(several.every("kind").next(), None);
+        assert!(Fields::of_json(br#"{"object":[["a"]]}"#).is_err());
         assert!(Fields::of_json(b"[1]").is_err());
         assert!(Fields::of_json(br#"{"a":{"b":1}}"#).is_err());
         assert!(Fields::of_json(b"{").is_err());

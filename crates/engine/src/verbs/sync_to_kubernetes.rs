@@ -8,7 +8,7 @@ use crate::run::{Finished, Run};
 use crate::{Error, preflight};
 use cluster::{Cluster, Kinds};
 use model::compare::Verdict;
-use model::operation::{ObjectOutcome, OutcomeKind, Phase, PhaseState};
+use model::operation::{ObjectOutcome, OutcomeDetail, OutcomeKind, Phase, PhaseState};
 use model::plan::{Plan, Selection};
 use model::{Code, ObjectKey};
 use serde_json::{Value, json};
@@ -68,6 +68,7 @@ fn announce(run: &Run, compared: &Compared) {
         overwrote: Vec::new(),
         attempts: 0,
         at,
+        detail: OutcomeDetail::default(),
     };
     for key in &compared.settled.equal {
         run.outcome(outcome(key, OutcomeKind::Unchanged, true, None, ""));
@@ -88,7 +89,7 @@ async fn write(run: &Run, cluster: &Cluster, kinds: &Kinds, compared: &Compared)
     run.begin(Phase::Apply, "Writing");
     let rules = Rules {
         shown_comparison: run.operation.shown_comparison_id,
-        allow_address_removal: run.operation.options["allow_address_removal"].as_bool().unwrap_or(false),
+        allow_address_removal: run.options().allow_address_removal,
     };
     let applied = applying::apply(run, cluster, kinds, &plan(&compared.differing), &compared.differing, &rules).await;
     if let Some((code, why)) = &applied.stopped {

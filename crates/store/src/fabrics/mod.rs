@@ -12,6 +12,7 @@ use crate::sql::{Sql, args, like};
 use crate::statements::fabrics as st;
 use crate::{Direction, Listed, Page, Result, Store, commit};
 use jiff::Timestamp;
+use model::policy::{Policy, Suspension};
 pub(crate) use rows::invalid_sentence;
 use rows::{fabric, sealed};
 use std::fmt;
@@ -111,6 +112,10 @@ pub struct Fabric {
     pub updated_at: Timestamp,
     /// Counts the changes; a change names the version that it was made from.
     pub version: i64,
+    /// What it does by itself.
+    pub policy: Policy,
+    /// Who stopped its automatic syncs, if somebody did.
+    pub suspension: Option<Suspension>,
 }
 
 /// The part of a fabric that a user edits.
@@ -136,6 +141,8 @@ pub struct FabricSpec {
     pub sync_enabled: bool,
     /// How long an operation may take.
     pub deadline_seconds: u32,
+    /// What it does by itself.
+    pub policy: Policy,
 }
 
 impl Default for FabricSpec {
@@ -151,6 +158,7 @@ impl Default for FabricSpec {
             path: String::new(),
             sync_enabled: true,
             deadline_seconds: 900,
+            policy: Policy::default(),
         }
     }
 }
@@ -189,6 +197,7 @@ impl Fabric {
             path: self.path.clone(),
             sync_enabled: self.sync_enabled,
             deadline_seconds: self.deadline_seconds,
+            policy: self.policy.clone(),
         }
     }
 

@@ -4,6 +4,7 @@ use super::write::{KEY_FOR_CERTIFICATE, SECRET_FOR_SERVER, SECRET_FOR_SOURCE};
 use super::{Cluster, CredentialKind, EndpointLogin, Fabric, Sealed, Source};
 use crate::row::Columns;
 use crate::{Error, Result};
+use model::policy::Suspension;
 use sqlx::any::AnyRow;
 use std::str::FromStr;
 
@@ -109,6 +110,13 @@ pub(super) fn fabric(row: &AnyRow) -> Result<Fabric> {
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         version: row.int("version")?,
+        policy: row.json("policy")?,
+        suspension: match row.time_or_null("suspended_at")? {
+            Some(at) => {
+                Some(Suspension { at, by: required(row, "suspended_by")?, reason: required(row, "suspended_reason")? })
+            }
+            None => None,
+        },
     })
 }
 
@@ -135,6 +143,7 @@ pub(crate) fn invalid_sentence(check: &str) -> String {
         "fabrics_username_needs_credential" => "a user name for the source goes with a token or a key",
         "fabrics_known_hosts_needs_ssh" => "known hosts go with an SSH key",
         "fabrics_source_token_given" => "a source by token needs a token, and only it has one",
+        "fabrics_suspension_whole" => "a suspension needs an author and a reason",
         "fabrics_ssh_key_given" => "a source by SSH needs a key, and only it has one",
         SECRET_FOR_SERVER => "the address of the API server is another one; enter its token or key again",
         KEY_FOR_CERTIFICATE => "the client certificate is another one; enter its key again",

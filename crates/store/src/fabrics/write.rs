@@ -3,11 +3,13 @@
 
 use super::rows::fabric;
 use super::{Cluster, CredentialKind, EndpointLogin, Fabric, FabricSecrets, FabricSpec, Fabrics, Sealed, Source};
+use crate::row::to_json;
 use crate::scope::Scope;
 use crate::sql::{Arg, Sql, args};
 use crate::statements::fabrics as st;
 use crate::{Error, Result, Unique, commit};
 use jiff::Timestamp;
+use model::policy::Suspension;
 use sqlx::AnyConnection;
 
 /// What a new fabric is made of.
@@ -109,7 +111,7 @@ fn authority(url: &str) -> String {
 
 impl FabricSpec {
     /// The columns that a user edits, but for the secrets, in the order of the statements.
-    fn args(&self) -> Vec<Arg> {
+    fn args(&self) -> Result<Vec<Arg>> {
         let (server, ca_pem) = match &self.cluster {
             Cluster::Endpoint { server, ca_pem, .. } => (Some(server.clone()), ca_pem.clone()),
             Cluster::None | Cluster::Kubeconfig => (None, None),
@@ -124,7 +126,7 @@ impl FabricSpec {
             }
             Source::Local => (None, None, None),
         };
-        args![
+        Ok(args![
             &self.name,
             &self.description,
             self.cluster.kind(),
@@ -141,8 +143,9 @@ impl FabricSpec {
             &self.path,
             self.sync_enabled,
             self.deadline_seconds,
-            certificate
-        ]
+            certificate,
+            to_json("policy", &self.policy)?
+        ])
     }
 }
 
@@ -183,7 +186,7 @@ impl Fabrics<'_> {
     pub async fn create(&self, scope: &Scope, new: NewFabric, now: Timestamp) -> Result<Fabric> {
         let mut tx = self.0.writer(st::CREATE.doing).await?;
         let mut args = args![new.id];
-        args.extend(new.spec.args());
+        args.extend(new.spec.args()?);
         let FabricSecrets { kubeconfig, endpoint, source_token, ssh_key } = new.secrets;
         args.extend([blob(kubeconfig), blob(endpoint), blob(source_token), blob(ssh_key)]);
         args.push(now.into());
@@ -208,7 +211,7 @@ impl Fabrics<'_> {
         let before = get_in(&mut tx, scope, id).await?;
         secrets.follow_their_server(&before, spec)?;
         let mut args = args![id];
-        args.extend(spec.args());
+        args.extend(spec.args()?);
         let credential = spec.source.credential_kind();
         args.extend(secrets.kubeconfig.args(spec.cluster == Cluster::Kubeconfig));
         // A token is no key: with the other way to log in, the stored secret goes, and the schema asks for a new one.
@@ -233,6 +236,20 @@ impl Fabrics<'_> {
         st::SET_SYNC_ENABLED.run(&mut tx, args![id, enabled, now]).await?;
         let changed = still_in(&mut tx, scope, id).await?;
         commit(tx, st::SET_SYNC_ENABLED.doing).await?;
+        Ok(changed)
+    }
+
+    /// Stops the automatic syncs, or with `None` lets them go on. No version is counted: nobody's form goes stale by it.
+    pub async fn set_suspension(&self, scope: &Scope, id: i64, suspension: Option<&Suspension>) -> Result<Fabric> {
+        let mut tx = self.0.writer(st::SET_SUSPENSION.doing).await?;
+        get_in(&mut tx, scope, id).await?;
+        let (at, by, reason) = match suspension {
+            Some(Suspension { at, by, reason }) => (Some(*at), Some(by.clone()), Some(reason.clone())),
+            None => (None, None, None),
+        };
+        st::SET_SUSPENSION.run(&mut tx, args![id, at, by, reason]).await?;
+        let changed = still_in(&mut tx, scope, id).await?;
+        commit(tx, st::SET_SUSPENSION.doing).await?;
         Ok(changed)
     }
 

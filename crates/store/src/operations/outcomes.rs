@@ -20,7 +20,7 @@ pub struct OutcomeCount {
     pub verified: u64,
 }
 
-/// Rows of one statement: nine values each, far below the limits of both engines.
+/// Rows of one statement: ten values each, far below the limits of both engines.
 const CHUNK: usize = 500;
 
 impl Operations<'_> {
@@ -42,7 +42,8 @@ impl Operations<'_> {
                     &o.message,
                     to_json("overwrote", &o.overwrote)?,
                     o.attempts,
-                    o.at
+                    o.at,
+                    to_json("detail", &o.detail)?
                 ])
             })?;
             sql.push(st::OUTCOME_UPSERT).once();

@@ -49,5 +49,6 @@ pub(super) fn outcome(row: &AnyRow) -> Result<ObjectOutcome> {
         overwrote: row.json("overwrote")?,
         attempts: row.unsigned("attempts")?,
         at: row.time("at")?,
+        detail: row.json("detail")?,
     })
 }

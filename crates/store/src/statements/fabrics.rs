@@ -6,7 +6,8 @@ macro_rules! fabric {
          fabrics.endpoint_ca_pem, fabrics.endpoint_certificate_pem, fabrics.verify_tls, fabrics.namespace, fabrics.source_kind, fabrics.source_url, \
          fabrics.source_credential, fabrics.source_username, fabrics.known_hosts, fabrics.branch, fabrics.path, \
          fabrics.sync_enabled, fabrics.deadline_seconds, fabrics.cluster_uid, fabrics.cluster_seen_uid, \
-         fabrics.created_at, fabrics.updated_at, fabrics.version FROM fabrics"
+         fabrics.created_at, fabrics.updated_at, fabrics.version, fabrics.policy, fabrics.suspended_at, \
+         fabrics.suspended_by, fabrics.suspended_reason FROM fabrics"
     };
 }
 
@@ -31,10 +32,10 @@ super::statements! {
     CREATE("create a fabric") = (
         "INSERT INTO fabrics (id, name, description, cluster_kind, endpoint_server, endpoint_ca_pem, verify_tls,",
         " namespace, source_kind, source_url, source_credential, source_username, known_hosts, branch, path,",
-        " sync_enabled, deadline_seconds, endpoint_certificate_pem, kubeconfig, token, source_token, ssh_key, created_at,",
-        " updated_at, version)",
+        " sync_enabled, deadline_seconds, endpoint_certificate_pem, policy, kubeconfig, token, source_token, ssh_key,",
+        " created_at, updated_at, version)",
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,",
-        " $22, $23, $23, 1)"
+        " $22, $23, $24, $24, 1)"
     );
     /// A secret is kept where its flag is 1 and set to the value beside it otherwise.
     UPDATE("change a fabric") = (
@@ -42,17 +43,21 @@ super::statements! {
         " endpoint_ca_pem = $6, verify_tls = $7, namespace = $8, source_kind = $9, source_url = $10,",
         " source_credential = $11, source_username = $12, known_hosts = $13, branch = $14, path = $15,",
         " sync_enabled = $16, deadline_seconds = $17, endpoint_certificate_pem = $18,",
-        " kubeconfig = CASE WHEN $19 = 1 THEN kubeconfig ELSE $20 END,",
-        " token = CASE WHEN $21 = 1 THEN token ELSE $22 END,",
-        " source_token = CASE WHEN $23 = 1 THEN source_token ELSE $24 END,",
-        " ssh_key = CASE WHEN $25 = 1 THEN ssh_key ELSE $26 END,",
-        " updated_at = $27, version = version + 1 WHERE id = $1 AND version = $28"
+        " policy = $19, kubeconfig = CASE WHEN $20 = 1 THEN kubeconfig ELSE $21 END,",
+        " token = CASE WHEN $22 = 1 THEN token ELSE $23 END,",
+        " source_token = CASE WHEN $24 = 1 THEN source_token ELSE $25 END,",
+        " ssh_key = CASE WHEN $26 = 1 THEN ssh_key ELSE $27 END,",
+        " updated_at = $28, version = version + 1 WHERE id = $1 AND version = $29"
     );
     SECRETS("read a fabric's sealed secrets") = (
         "SELECT kubeconfig, token, source_token, ssh_key FROM fabrics WHERE id = $1"
     );
     SET_SYNC_ENABLED("switch a fabric's sync") = (
         "UPDATE fabrics SET sync_enabled = $2, updated_at = $3, version = version + 1 WHERE id = $1"
+    );
+    /// All three or none: who stopped the automatic syncs, when and why.
+    SET_SUSPENSION("suspend a fabric's automatic syncs") = (
+        "UPDATE fabrics SET suspended_at = $2, suspended_by = $3, suspended_reason = $4 WHERE id = $1"
     );
     SET_CLUSTER_UID("note a fabric's cluster") = (
         "UPDATE fabrics SET cluster_uid = $2, cluster_seen_uid = NULL WHERE id = $1"

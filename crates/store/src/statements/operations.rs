@@ -60,13 +60,13 @@ pub(crate) const OLDEST_FIRST: &str = " ORDER BY operations.id";
 pub(crate) const PUT_OUTCOMES: &str = "store the outcomes of an operation";
 /// Followed by rows of values.
 pub(crate) const OUTCOME_INSERT: &str = "INSERT INTO operation_objects (operation_id, object_key, outcome, verified, \
-     code, message, overwrote, attempts, at) VALUES ";
+     code, message, overwrote, attempts, at, detail) VALUES ";
 pub(crate) const OUTCOME_UPSERT: &str = " ON CONFLICT (operation_id, object_key) DO UPDATE SET \
      outcome = excluded.outcome, verified = excluded.verified, code = excluded.code, message = excluded.message, \
-     overwrote = excluded.overwrote, attempts = excluded.attempts, at = excluded.at";
+     overwrote = excluded.overwrote, attempts = excluded.attempts, at = excluded.at, detail = excluded.detail";
 pub(crate) const OUTCOME_LIST: &str = "list the outcomes of an operation";
 /// Followed by conditions.
-pub(crate) const OUTCOME_SELECT: &str = "SELECT object_key, outcome, verified, code, message, overwrote, attempts, at \
+pub(crate) const OUTCOME_SELECT: &str = "SELECT object_key, outcome, verified, code, message, overwrote, attempts, at, detail \
      FROM operation_objects";
 /// Followed by conditions.
 pub(crate) const OUTCOME_COUNT: &str = "SELECT count(*) AS n FROM operation_objects";

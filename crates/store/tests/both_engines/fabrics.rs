@@ -3,6 +3,7 @@
 use crate::bed::{add, ask, both_engines, fabric, lease, sealed, t};
 use model::Code;
 use model::operation::Verb;
+use model::policy::{Policy, Suspension, Window, WindowKind};
 use store::fabrics::{Dependents, FabricFilter, FabricSort, SecretChange, SecretChanges};
 use store::*;
 
@@ -27,6 +28,17 @@ fn endpoint(name: &str) -> FabricSpec {
         path: "sites/ä".into(),
         sync_enabled: false,
         deadline_seconds: 77,
+        policy: Policy {
+            sync_interval_seconds: Some(600),
+            self_heal: true,
+            windows: vec![Window {
+                kind: WindowKind::Deny,
+                schedule: "0 8 * * 1-5".into(),
+                minutes: 600,
+                time_zone: "Europe/Berlin".into(),
+            }],
+            ..Policy::default()
+        },
     }
 }
 
@@ -35,6 +47,17 @@ fn endpoint_secrets() -> FabricSecrets {
 }
 
 both_engines! {
+    async fn who_stopped_the_automatic_syncs_is_kept(bed) {
+        let lab = crate::bed::fabric(&bed, "lab").await;
+        assert_eq!(lab.suspension, None);
+        let why = Suspension { at: crate::bed::t(5), by: "anna".into(), reason: "cabling in row 4".into() };
+        let stopped = bed.fabrics().set_suspension(&Scope::System, lab.id, Some(&why)).await.unwrap();
+        assert_eq!((stopped.suspension.as_ref(), stopped.version), (Some(&why), lab.version));
+        assert_eq!(bed.fabrics().get(&Scope::System, lab.id).await.unwrap(), stopped);
+        let goes_on = bed.fabrics().set_suspension(&Scope::System, lab.id, None).await.unwrap();
+        assert_eq!(goes_on, lab);
+    }
+
     async fn lesson_24_every_field_round_trips(bed) {
         let created = add(&bed, endpoint("prod"), endpoint_secrets()).await.unwrap();
         assert_eq!(created.spec(), endpoint("prod"));

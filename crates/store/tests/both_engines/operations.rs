@@ -1,7 +1,7 @@
 //! Operations as they are read: lists under a scope, what a status is derived from, outcomes, pruning.
 
 use crate::bed::{ask, both_engines, fabric, lease, t, user};
-use model::operation::{ObjectOutcome, OperationState, OutcomeKind, Trigger, Verb};
+use model::operation::{ObjectOutcome, OperationState, OutcomeDetail, OutcomeKind, Trigger, Verb};
 use model::{Code, ObjectKey};
 use serde_json::json;
 use store::operations::{Finish, OperationFilter};
@@ -33,6 +33,11 @@ fn outcome(i: usize, outcome: OutcomeKind) -> ObjectOutcome {
         overwrote: vec!["spec.vlan: 5 (kubectl-edit)".into()],
         attempts: 2,
         at: t(3),
+        detail: OutcomeDetail {
+            webhook: Some("vvpc.kb.io".into()),
+            switches: vec!["leaf-01".into()],
+            ..OutcomeDetail::default()
+        },
     }
 }
 

@@ -40,11 +40,12 @@ pub fn routes() -> Vec<Route> {
 }
 
 /// The outcomes that are failures.
-const BAD: [OutcomeKind; 5] = [
+const BAD: [OutcomeKind; 6] = [
     OutcomeKind::Refused,
     OutcomeKind::Failed,
     OutcomeKind::NotVerified,
     OutcomeKind::ChangedMeanwhile,
+    OutcomeKind::WaitingForReference,
     OutcomeKind::NotAttempted,
 ];
 
@@ -280,6 +281,8 @@ fn facts(view: &View, operation: &Operation) -> Vec<Fact> {
         Trigger::Button => "with the button",
         Trigger::Script => "by a script",
         Trigger::Schedule => "by the schedule",
+        Trigger::Interval => "by the fabric's interval",
+        Trigger::SelfHeal => "by self-heal",
     };
     let at = |name: &str, at: Option<jiff::Timestamp>, otherwise: &str| {
         Fact::at(name, at.map(|at| view.when(at)), otherwise)

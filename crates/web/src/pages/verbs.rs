@@ -16,7 +16,9 @@ use engine::{Disposition, Request};
 use http::StatusCode;
 use model::Code;
 use model::operation::{OperationState, Trigger, Verb};
+use model::sync_options::{FieldOfObject, SyncOptions};
 use serde_json::{Value, json};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The routes of the verbs.
@@ -76,7 +78,7 @@ async fn run(state: &AppState, view: &View, on: &OfFabric, fields: &Fields, verb
         // A key is one user's, on one fabric, for one verb: nobody gets at another's operation by guessing it.
         idempotency_key: key(view, fields)?.map(|key| format!("{}:{}:{verb}:{key}", user.id, fabric.id)),
         shown_comparison: shown(state, fabric.id, fields).await?,
-        allow_address_removal: fields.ticked("allow_address_removal"),
+        options: options(fields)?,
     };
     let requested = state.engine.request(request).await?;
     let (operation, disposition) = (requested.operation, requested.disposition);
@@ -160,6 +162,29 @@ fn key(view: &View, fields: &Fields) -> Result<Option<String>, Problem> {
     } else {
         Err(Problem::new(Code::InvalidInput, "The Idempotency-Key must be 1 to 128 printable characters."))
     }
+}
+
+/// What the form or the script says besides the verb; see `model::sync_options`. A field may stand several times.
+fn options(fields: &Fields) -> Result<SyncOptions, Problem> {
+    fn each<T: FromStr, C: FromIterator<T>>(fields: &Fields, name: &str) -> Result<C, Problem> {
+        fields.every(name).map(|text| text.parse().map_err(|_| bad(name, text))).collect()
+    }
+    let leave_fields = fields.every("leave_field").map(|text| {
+        let (object, path) = text.split_once('#').ok_or_else(|| bad("leave_field", text))?;
+        let object = object.parse().map_err(|_| bad("leave_field", text))?;
+        Ok(FieldOfObject { object, path: path.to_owned() })
+    });
+    Ok(SyncOptions {
+        dry_run: fields.ticked("dry_run"),
+        objects: each(fields, "object")?,
+        kinds: fields.every("kind").map(str::to_owned).collect(),
+        leave_objects: each(fields, "leave_object")?,
+        leave_fields: leave_fields.collect::<Result<_, Problem>>()?,
+        prune: fields.ticked("prune"),
+        prune_confirmation: Some(fields.text("prune_confirmation").to_owned()).filter(|text| !text.is_empty()),
+        allow_address_removal: fields.ticked("allow_address_removal"),
+        adopt: each(fields, "adopt")?,
+    })
 }
 
 /// The comparison that the page showed; of this fabric, or it is refused.

@@ -133,6 +133,10 @@ impl From<OutcomeKind> for Badge {
             OutcomeKind::NotVerified => Self::new(Tone::Bad, Icon::Question, "Not verified"),
             OutcomeKind::Failed => Self::new(Tone::Bad, Icon::Bang, "Failed"),
             OutcomeKind::NotAttempted => Self::new(Tone::Off, Icon::Hollow, "Not attempted"),
+            OutcomeKind::Pruned => Self::new(Tone::Good, Icon::Tick, "Deleted"),
+            OutcomeKind::Adopted => Self::new(Tone::Good, Icon::Tick, "Adopted"),
+            OutcomeKind::WaitingForReference => Self::new(Tone::Bad, Icon::Clock, "Waiting for a reference"),
+            OutcomeKind::LeftOut => Self::new(Tone::Off, Icon::Hollow, "Left out on request"),
             OutcomeKind::Extra => Self::new(Tone::Off, Icon::Extra, "Only in cluster, left alone"),
         }
     }
@@ -161,7 +165,7 @@ mod tests {
             assert_eq!(Badge::from(*state).tone == Tone::Good, *state == OperationState::Succeeded, "{state}");
         }
         for kind in OutcomeKind::ALL {
-            let good = kind.is_good() && *kind != OutcomeKind::Extra;
+            let good = kind.is_good() && !matches!(kind, OutcomeKind::Extra | OutcomeKind::LeftOut);
             assert_eq!(Badge::from(*kind).tone == Tone::Good, good, "{kind}");
         }
     }

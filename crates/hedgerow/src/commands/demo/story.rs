@@ -47,7 +47,7 @@ async fn operate(engine: &Engine, fabric_id: i64, verb: Verb) -> anyhow::Result<
         request_id: format!("demo-{fabric_id}-{verb}"),
         idempotency_key: None,
         shown_comparison: None,
-        allow_address_removal: false,
+        options: model::sync_options::SyncOptions::default(),
     };
     let requested = engine.request(request).await.with_context(|| format!("cannot start {}", verb.title()))?;
     let operation = engine.wait(requested.operation.id, PATIENCE).await.context("cannot follow the operation")?;

@@ -226,6 +226,7 @@ impl Draft {
             path: self.path.clone(),
             sync_enabled: self.sync_enabled,
             deadline_seconds,
+            policy: before.map(|fabric| fabric.policy.clone()).unwrap_or_default(),
         })
     }
 
