@@ -1,10 +1,10 @@
-//! What an operator would do without Hedgerow: kubectl, with a file of manifests.
+//! What an operator would do without Hedgerow: kubectl, or Flux, with a file of manifests.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use testkit::ControlPlane;
+use testkit::{ControlPlane, FluxApply};
 
 /// kubectl with one file of manifests.
 pub struct Kubectl {
@@ -31,6 +31,13 @@ impl Kubectl {
     /// `kubectl diff --server-side`, which finds no difference.
     pub async fn diff(&self, plane: &ControlPlane) -> Result<Duration> {
         self.run(plane, &["diff", "--server-side"]).await
+    }
+
+    /// What Flux's library takes for the same file.
+    pub async fn flux(&self, flux: &FluxApply, plane: &ControlPlane) -> Result<Duration> {
+        let kubeconfig = self.folder.path().join("kubeconfig");
+        std::fs::write(&kubeconfig, plane.kubeconfig_admin())?;
+        flux.apply(&kubeconfig, &self.file).await
     }
 
     async fn run(&self, plane: &ControlPlane, verb: &[&str]) -> Result<Duration> {

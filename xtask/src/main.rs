@@ -8,6 +8,8 @@ mod command;
 mod control_plane;
 mod demo;
 mod docs;
+mod flux;
+mod go;
 mod npm;
 mod scripts;
 mod setup;
@@ -25,7 +27,7 @@ Usage: cargo xtask <COMMAND>
   demo [ARGS]        Build hedgerow and run `hedgerow demo ARGS`. Needs Rust, a C compiler and git.
                      With --release in front, as an optimised build (the first one takes long).
   test [ARGS]        Run every test. ARGS go to `cargo test`, for example `-p store` or `-- --nocapture`.
-  setup [--for WHAT] Only find or install what WHAT needs: demo, tests (the default), or ci.
+  setup [--for WHAT] Only find or install what WHAT needs: demo, tests (the default), ci, or bench.
   docs [--check]     Write docs/reference from the binary; with --check, fail when it is stale.
   scripts            Check the types of the browser modules with TypeScript's compiler.
   help               Print this.

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::{find, succeeds};
 use crate::control_plane;
+use crate::flux;
 use crate::npm;
 
 /// What the set-up is for; each needs what the one before needs.
@@ -18,6 +19,8 @@ pub enum Purpose {
     Tests,
     /// `.ci/run`.
     Ci,
+    /// The benchmark.
+    Bench,
 }
 
 impl Purpose {
@@ -27,7 +30,8 @@ impl Purpose {
             [] | ["--for", "tests"] => Ok(Self::Tests),
             ["--for", "demo"] => Ok(Self::Demo),
             ["--for", "ci"] => Ok(Self::Ci),
-            _ => bail!("use: cargo xtask setup [--for demo|tests|ci]"),
+            ["--for", "bench"] => Ok(Self::Bench),
+            _ => bail!("use: cargo xtask setup [--for demo|tests|ci|bench]"),
         }
     }
 }
@@ -122,6 +126,9 @@ pub fn run_for(purpose: Purpose) -> Result<()> {
         let folder = control_plane::ensure()?;
         println!("setup: control plane: {}", folder.display());
         println!("setup: axe-core: {}", npm::axe()?.display());
+    }
+    if purpose == Purpose::Bench {
+        println!("setup: what Flux applies with: {}", flux::ensure()?.display());
     }
     Ok(())
 }

@@ -24,6 +24,7 @@ mod closed;
 mod console;
 mod control_plane;
 mod eventually;
+mod flux;
 mod git_server;
 mod hedgehog;
 mod http_user;
@@ -44,6 +45,7 @@ pub use control_plane::{
     Access, Answer, Change, ControlPlane, KubeClient, Lease, RunningKubectl, TokenUser, kubectl, read_crds,
 };
 pub use eventually::eventually;
+pub use flux::FluxApply;
 pub use git_server::{GitMode, GitServer};
 pub use hedgehog::{AGENT_SECRET, AgentMode, Hedgehog};
 pub use http_user::{Cookie, Form, HttpUser, Page};

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use anyhow::{Context, Result, anyhow, bail};
+use sha2::{Digest, Sha256};
 
 /// In-process servers run here, not on the runtime of the test that started them: a shared fixture must outlive that
 /// test, and a test that blocks its only thread must not stop the server that it talks to.
@@ -46,6 +47,20 @@ pub(crate) fn program(name: &str, folders: &[PathBuf]) -> Result<PathBuf> {
         .map(|folder| folder.join(name))
         .find(|file| file.is_file())
         .ok_or_else(|| anyhow!("{name} is not on this machine; `cargo xtask setup --for tests` installs it"))
+}
+
+/// The folder in the user's cache where `cargo xtask setup` puts what it builds from the Go module in `recipe`. It is
+/// named by the hash of these files of the recipe, so that another version is another folder.
+pub(crate) fn built(name: &str, recipe: &Path, files: &[&str]) -> Result<PathBuf> {
+    let mut hash = Sha256::new();
+    for file in files {
+        let path = recipe.join(file);
+        hash.update(std::fs::read(&path).with_context(|| format!("read {}", path.display()))?);
+    }
+    let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    Ok(cache.context("neither XDG_CACHE_HOME nor HOME is set")?.join("hedgerow").join(name).join(hash))
 }
 
 /// A port on 127.0.0.1 for a program that cannot choose one itself. It lies below the range from which the system

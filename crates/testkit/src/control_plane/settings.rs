@@ -5,10 +5,9 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use sha2::{Digest, Sha256};
 
 use super::{Folder, Process, eventually};
-use crate::machine::workspace;
+use crate::machine::{built, workspace};
 use crate::tls::Authority;
 
 /// The three programs that the folder must hold.
@@ -34,12 +33,7 @@ pub(super) fn programs() -> Result<PathBuf> {
 
 /// Named by the hash of `go.sum`, so that another version of Kubernetes is another folder.
 fn cache() -> Result<PathBuf> {
-    let recipe = workspace().join("tests/control-plane/go.sum");
-    let recipe = std::fs::read(&recipe).with_context(|| format!("read {}", recipe.display()))?;
-    let hash: String = Sha256::digest(recipe).iter().map(|byte| format!("{byte:02x}")).collect();
-    let home = std::env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
-    let home = home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
-    Ok(home.context("neither XDG_CACHE_HOME nor HOME is set")?.join("hedgerow/control-plane").join(hash))
+    built("control-plane", &workspace().join("tests/control-plane"), &["go.sum"])
 }
 
 /// Certificates, keys and the administrator's token.
