@@ -8,10 +8,8 @@ use crate::call::{Answer, Call};
 use crate::kinds::KindInfo;
 use crate::{Cluster, Error, ErrorKind, address, allow};
 use http::{HeaderMap, Method};
+use model::prune::FIELD_MANAGER as MANAGER;
 use serde_json::{Value, json};
-
-/// The field manager under which Hedgerow writes.
-const MANAGER: &str = "hedgerow";
 
 /// An object as the server stored it, or would store it in a dry run.
 #[derive(Debug, Clone, PartialEq)]

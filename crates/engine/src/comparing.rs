@@ -14,6 +14,7 @@ mod tests;
 mod verdicts;
 
 pub(crate) use confirm::{Asking, confirm};
+pub(crate) use judge::was_applied;
 pub(crate) use memory::Memories;
 pub(crate) use rollout::state_of;
 pub(crate) use tally::Tally;

@@ -14,6 +14,7 @@ mod findings;
 mod observing;
 mod overview;
 mod preflight;
+mod pruning;
 mod queue;
 mod read_kinds;
 mod run;
@@ -26,6 +27,7 @@ pub use error::Error;
 pub use events::Event;
 pub use observing::Problem;
 pub use overview::{ConnectionCheck, Overview, SwitchRow};
+pub use pruning::PrunePlan;
 pub use read_kinds::columns;
 pub use server_view::ServerView;
 pub use settings::{Settings, source_dir};
@@ -169,11 +171,13 @@ impl Engine {
         let shared = &self.shared;
         let fabric = shared.store.fabrics().get(&Scope::System, request.fabric_id).await?;
         let running = shared.store.operations().running(fabric.id).await?;
-        let writer = running.iter().find(|o| o.verb.writes());
+        let writer = running.iter().find(|o| o.writes);
+        let writes = request.verb.writes() && !request.options.dry_run;
         let fingerprint = self.fingerprint(&fabric, &request, writer).await;
         let new = NewOperation {
             fabric_id: fabric.id,
             verb: request.verb,
+            writes,
             actor: request.actor,
             actor_user_id: request.actor_user_id,
             trigger: request.trigger,
@@ -183,12 +187,12 @@ impl Engine {
             options: serde_json::to_value(&request.options).unwrap_or_default(),
             shown_comparison_id: request.shown_comparison,
             commit: None,
-            phases: run::waiting_phases(request.verb),
+            phases: run::waiting_phases(request.verb, &request.options),
             time_limit: None,
         };
         let enqueued = shared.store.operations().enqueue(new, shared.now()).await?;
         let disposition = match enqueued.disposition {
-            store::Disposition::New if request.verb.writes() && writer.is_some() => Disposition::Queued,
+            store::Disposition::New if writes && writer.is_some() => Disposition::Queued,
             store::Disposition::New => Disposition::New,
             store::Disposition::AlreadyRunning => Disposition::AlreadyRunning,
             store::Disposition::SameKey => Disposition::SameKey,

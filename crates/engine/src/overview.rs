@@ -124,7 +124,7 @@ impl Engine {
         let last_sync = operations
             .operations
             .iter()
-            .find(|o| o.verb == Verb::SyncToKubernetes && o.state.is_final())
+            .find(|o| o.verb == Verb::SyncToKubernetes && o.writes && o.state.is_final())
             .and_then(last_sync);
         let facts = Facts {
             has_cluster: fabric.is_configured(),

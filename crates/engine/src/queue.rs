@@ -42,11 +42,11 @@ async fn take_all(shared: &Arc<Shared>) -> Result<(), Error> {
         shared.running.lock().unwrap_or_else(PoisonError::into_inner).insert(operation.id, cancel.clone());
         let shared = shared.clone();
         shared.clone().tasks.spawn(async move {
-            let (id, fabric_id, verb) = (operation.id, operation.fabric_id, operation.verb);
+            let (id, fabric_id, writes) = (operation.id, operation.fabric_id, operation.writes);
             carry(Run::new(shared.clone(), operation), cancel).await;
             shared.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             shared.wake.notify_one();
-            if verb.writes() {
+            if writes {
                 shared.schedule.soon(fabric_id);
             }
         });

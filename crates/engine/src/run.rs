@@ -11,22 +11,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use store::Operation;
 
-/// The phases of a verb, in order.
-pub(crate) fn phases_of(verb: Verb) -> &'static [Phase] {
-    use Phase::{Apply, Compare, Connect, FetchSource, Observe, Preflight, Rollout, Verify};
+/// The phases of a verb, in order. What a dry run asks about is never there to be read again or to be followed.
+pub(crate) fn phases_of(verb: Verb, options: &SyncOptions) -> Vec<Phase> {
+    use Phase::{Apply, Compare, Connect, FetchSource, Observe, Preflight, Prune, Rollout, Verify};
     match verb {
-        Verb::TestConnection => &[Connect],
-        Verb::SyncFromGit => &[FetchSource, Connect, Observe, Compare],
-        Verb::SyncFromFabric => &[Connect, FetchSource, Observe, Compare],
-        Verb::SyncToKubernetes => &[Connect, FetchSource, Observe, Compare, Preflight, Apply, Verify, Rollout],
+        Verb::TestConnection => vec![Connect],
+        Verb::SyncFromGit => vec![FetchSource, Connect, Observe, Compare],
+        Verb::SyncFromFabric => vec![Connect, FetchSource, Observe, Compare],
+        Verb::SyncToKubernetes => {
+            let mut phases = vec![Connect, FetchSource, Observe, Compare, Preflight];
+            if options.prune {
+                phases.push(Prune);
+            }
+            phases.push(Apply);
+            if !options.dry_run {
+                phases.extend([Verify, Rollout]);
+            }
+            phases
+        }
     }
 }
 
 /// The phases of a verb before anything happened.
-pub(crate) fn waiting_phases(verb: Verb) -> Vec<PhaseProgress> {
-    phases_of(verb)
-        .iter()
-        .map(|&phase| PhaseProgress {
+pub(crate) fn waiting_phases(verb: Verb, options: &SyncOptions) -> Vec<PhaseProgress> {
+    phases_of(verb, options)
+        .into_iter()
+        .map(|phase| PhaseProgress {
             phase,
             state: PhaseState::Waiting,
             done: 0,
@@ -70,6 +80,7 @@ impl Progress {
 pub(crate) struct Run {
     pub shared: Arc<Shared>,
     pub operation: Operation,
+    options: SyncOptions,
     progress: Mutex<Progress>,
 }
 
@@ -90,8 +101,10 @@ pub(crate) struct Finished {
 
 impl Run {
     pub fn new(shared: Arc<Shared>, operation: Operation) -> Self {
-        let progress = Progress { phases: waiting_phases(operation.verb), phases_dirty: true, ..Progress::default() };
-        Self { shared, operation, progress: Mutex::new(progress) }
+        let options: SyncOptions = serde_json::from_value(operation.options.clone()).unwrap_or_default();
+        let phases = waiting_phases(operation.verb, &options);
+        let progress = Mutex::new(Progress { phases, phases_dirty: true, ..Progress::default() });
+        Self { shared, operation, options, progress }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -99,8 +112,8 @@ impl Run {
     }
 
     /// What the request said besides its verb.
-    pub fn options(&self) -> SyncOptions {
-        serde_json::from_value(self.operation.options.clone()).unwrap_or_default()
+    pub fn options(&self) -> &SyncOptions {
+        &self.options
     }
 
     fn lock(&self) -> MutexGuard<'_, Progress> {
@@ -256,8 +269,11 @@ mod tests {
 
     #[test]
     fn what_was_not_stored_is_written_the_next_time() {
-        let mut progress =
-            Progress { phases: waiting_phases(Verb::TestConnection), phases_dirty: true, ..Progress::default() };
+        let mut progress = Progress {
+            phases: waiting_phases(Verb::TestConnection, &SyncOptions::default()),
+            phases_dirty: true,
+            ..Progress::default()
+        };
         let say = |progress: &mut Progress, outcome: &ObjectOutcome| {
             progress.dirty.insert(outcome.key.clone());
             progress.outcomes.insert(outcome.key.clone(), outcome.clone());

@@ -14,6 +14,8 @@ pub mod path;
 pub mod plan;
 pub mod policy;
 pub mod preflight;
+pub mod prune;
+pub mod references;
 pub mod rollout;
 pub mod schema;
 pub mod status;

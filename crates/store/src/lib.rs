@@ -14,6 +14,7 @@
 //! SQLite has one writing connection, whose transactions begin as `BEGIN IMMEDIATE` and are committed with
 //! `synchronous=FULL`, and a pool of connections that can only read (WAL: they never wait for the writer).
 
+pub mod adopted;
 pub mod agents;
 pub mod attempts;
 pub mod comparisons;
@@ -34,6 +35,7 @@ mod sql;
 mod statements;
 pub mod users;
 
+pub use adopted::Adopted;
 pub use agents::AgentRow;
 pub use attempts::{Attempt, NewAttempt};
 pub use comparisons::{Comparison, ComparisonResult, NewComparison, ObjectDelta};
@@ -142,6 +144,8 @@ impl Store {
         objects => objects::Objects<'_>;
         /// What the agents report.
         agents => agents::Agents<'_>;
+        /// Objects that a person took over from the cluster into Git.
+        adopted => adopted::AdoptedObjects<'_>;
         /// Tries to start an operation, also those that were turned away.
         attempts => attempts::Attempts<'_>;
         /// Facts about this installation.

@@ -140,6 +140,25 @@ pub struct ObjectDigest {
     pub confirmed: Option<bool>,
 }
 
+/// An object with both sides of it, for what looks at all objects at once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObjectBodies {
+    /// Identity.
+    pub key: ObjectKey,
+    /// The verdict.
+    pub state: ObjectState,
+    /// Whether it counts for the fabric's state.
+    pub managed: bool,
+    /// The engine's digest of the row.
+    pub digest: String,
+    /// UID of the live object.
+    pub live_uid: Option<String>,
+    /// The object as it stands in the source.
+    pub desired: Option<Value>,
+    /// The object as it was last read from the cluster.
+    pub live: Option<Value>,
+}
+
 /// How many objects of a kind are in a state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KindCount {
@@ -382,6 +401,25 @@ impl<'a> Objects<'a> {
                     live_rv: row.text_or_null("live_rv")?,
                     changed_in: row.int("changed_in")?,
                     confirmed: row.bool_or_null("confirmed")?,
+                })
+            })
+            .collect()
+    }
+
+    /// All objects of a fabric with both sides of each: large, and for what cannot be asked in a smaller question.
+    pub async fn all_bodies(&self, fabric_id: i64) -> Result<Vec<ObjectBodies>> {
+        let mut conn = self.0.reader(st::BODIES.doing).await?;
+        let rows = st::BODIES.all(&mut conn, args![fabric_id]).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(ObjectBodies {
+                    key: row.word("object_key")?,
+                    state: row.word("state")?,
+                    managed: row.bool("managed")?,
+                    digest: row.text("digest")?,
+                    live_uid: row.text_or_null("live_uid")?,
+                    desired: row.json_or_null("desired")?,
+                    live: row.json_or_null("live")?,
                 })
             })
             .collect()

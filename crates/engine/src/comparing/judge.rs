@@ -10,8 +10,21 @@ use serde_json::Value;
 use std::sync::Arc;
 use store::{BaseChange, ObjectRow};
 
-/// The digest of a row that has a base: after a restart it says which bases there are to read.
-pub(super) const WITH_BASE: &str = "base";
+/// The digest of a row has words. This one: it has a base; after a restart that says which bases there are to read.
+const WITH_BASE: &str = "base";
+/// Hedgerow wrote the object, which only the cluster has: it may be pruned. The stored live form does not tell, for it has
+/// no managedFields.
+const APPLIED: &str = "applied";
+
+/// Whether a row's digest says that it has a base.
+pub(super) fn has_base(digest: &str) -> bool {
+    digest.split(' ').any(|word| word == WITH_BASE)
+}
+
+/// Whether a row's digest says that Hedgerow wrote the object, which only the cluster has.
+pub(crate) fn was_applied(digest: &str) -> bool {
+    digest.split(' ').any(|word| word == APPLIED)
+}
 
 /// All that a verdict depends on.
 pub(super) struct Case<'a> {
@@ -28,6 +41,13 @@ pub(super) struct Case<'a> {
     pub confirmation: Option<&'a Confirmation>,
     pub managed: bool,
     pub readable: bool,
+}
+
+impl Case<'_> {
+    /// Whether only the cluster has it, and Hedgerow put it there.
+    pub fn is_applied_extra(&self) -> bool {
+        self.manifest.is_none() && self.live.is_some_and(|live| model::prune::was_applied(live))
+    }
 }
 
 /// A verdict.
@@ -132,9 +152,18 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
         live_uid: case.live.and_then(|l| Some(l.get("metadata")?.get("uid")?.as_str()?.to_owned())),
         live_changed: moved,
         holdings: serde_json::to_value(&remembered.holdings).unwrap_or_default(),
-        digest: if remembered.has_base { WITH_BASE } else { "" }.to_owned(),
+        digest: digest(remembered.has_base, case.is_applied_extra()),
     };
     Some(Judged { remembered, base, diffs, row: Some(row) })
+}
+
+fn digest(has_base: bool, is_applied_extra: bool) -> String {
+    match (has_base, is_applied_extra) {
+        (true, true) => format!("{WITH_BASE} {APPLIED}"),
+        (true, false) => WITH_BASE.to_owned(),
+        (false, true) => APPLIED.to_owned(),
+        (false, false) => String::new(),
+    }
 }
 
 fn version(case: &Case<'_>) -> String {

@@ -1,7 +1,7 @@
 //! What is remembered of a fabric's objects between two comparisons: the mirror of its rows in the store.
 
 use super::confirm::Confirmation;
-use super::judge::{WITH_BASE, resource_version};
+use super::judge::{has_base, resource_version};
 use super::verdicts::Settled;
 use crate::findings::{Checked, Findings};
 use crate::observing::Observation;
@@ -125,7 +125,7 @@ impl Memory {
                 live_rv: brief.live_rv,
                 state: brief.state,
                 managed: false,
-                has_base: brief.digest == WITH_BASE,
+                has_base: has_base(&brief.digest),
                 findings: Vec::new(),
                 holdings: Vec::new(),
                 changed_in: Some(brief.changed_in),

@@ -116,7 +116,7 @@ pub(super) fn judge_all(prepared: Prepared, mut bases: HashMap<ObjectKey, Value>
     let (mut delta, mut found) = (ObjectDelta::default(), Found::default());
     for key in keys {
         let kind = kinds.of(key);
-        let case = Case {
+        let mut case = Case {
             key,
             manifest: manifests.get(key).copied(),
             live: observation.live.get(key),
@@ -128,6 +128,8 @@ pub(super) fn judge_all(prepared: Prepared, mut bases: HashMap<ObjectKey, Value>
             managed: kind.managed,
             readable: kind.readable,
         };
+        // What Hedgerow once delivered is the fabric's, also when the source has nothing of its kind any more.
+        case.managed |= case.is_applied_extra();
         if case.known.is_some_and(|known| stands(known, &case, same_findings)) {
             continue;
         }

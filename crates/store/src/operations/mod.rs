@@ -29,6 +29,8 @@ pub struct Operation {
     pub fabric_id: i64,
     /// What was asked.
     pub verb: Verb,
+    /// Whether it writes to the cluster: one such operation per fabric at a time. A dry run does not.
+    pub writes: bool,
     /// Where it stands.
     pub state: OperationState,
     /// Who asked, by name; a system actor's when nobody did.
@@ -93,6 +95,8 @@ pub struct NewOperation {
     pub fabric_id: i64,
     /// What is asked.
     pub verb: Verb,
+    /// Whether it will write to the cluster; never, unless its verb does.
+    pub writes: bool,
     /// Who asks, by name.
     pub actor: String,
     /// Who asks.
@@ -193,7 +197,7 @@ impl<'a> Operations<'a> {
         st::RUNNING.all(&mut conn, args![fabric_id]).await?.iter().map(operation).collect()
     }
 
-    /// The last operation of a verb that was asked for, whatever became of it.
+    /// The last operation of a verb that was asked for, whatever became of it. A dry run counts for nothing here.
     pub async fn last(&self, fabric_id: i64, verb: Verb) -> Result<Option<Operation>> {
         self.newest(st::LAST_OF_VERB, fabric_id, verb).await
     }
@@ -210,7 +214,12 @@ impl<'a> Operations<'a> {
         verb: Verb,
     ) -> Result<Option<Operation>> {
         let mut conn = self.0.reader(statement.doing).await?;
-        statement.optional(&mut conn, args![fabric_id, verb.as_str()]).await?.as_ref().map(operation).transpose()
+        statement
+            .optional(&mut conn, args![fabric_id, verb.as_str(), verb.writes()])
+            .await?
+            .as_ref()
+            .map(operation)
+            .transpose()
     }
 }
 

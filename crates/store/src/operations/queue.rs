@@ -70,7 +70,7 @@ pub enum CancelRequest {
 
 impl Operations<'_> {
     /// Asks for an operation. The same key gives the operation that it got before; a request for what already waits or
-    /// runs gets that one, when the verb writes; everything else is queued.
+    /// runs gets that one, when it writes; everything else is queued.
     ///
     /// A run that only reads is not shared in this way: one that began before the request may have read before it, and
     /// a background comparison is no sync.
@@ -84,7 +84,8 @@ impl Operations<'_> {
         {
             return Ok(Enqueued { operation: operation(&row)?, disposition: Disposition::SameKey });
         }
-        let same = match new.verb.writes() {
+        let writes = new.writes && new.verb.writes();
+        let same = match writes {
             true => {
                 let args = args![new.fabric_id, new.verb.as_str(), &new.fingerprint];
                 st::SAME_REQUEST.optional(&mut tx, args).await?
@@ -101,7 +102,7 @@ impl Operations<'_> {
                 let args = args![
                     new.fabric_id,
                     new.verb.as_str(),
-                    new.verb.writes(),
+                    writes,
                     &new.actor,
                     new.actor_user_id,
                     new.trigger.as_str(),

@@ -12,6 +12,7 @@ pub(super) fn operation(row: &AnyRow) -> Result<Operation> {
         id: row.int("id")?,
         fabric_id: row.int("fabric_id")?,
         verb: row.word("verb")?,
+        writes: row.bool("writes")?,
         state: row.word("state")?,
         actor: row.text("actor")?,
         actor_user_id: row.int_or_null("actor_user_id")?,

@@ -26,6 +26,7 @@ macro_rules! statement {
 }
 pub(crate) use statement;
 
+pub(crate) mod adopted;
 pub(crate) mod attempts;
 pub(crate) mod comparisons;
 pub(crate) mod fabrics;
@@ -41,6 +42,7 @@ pub(crate) mod sessions;
 #[cfg(test)]
 pub(crate) fn all() -> impl Iterator<Item = &'static crate::sql::Statement> {
     [
+        adopted::ALL,
         attempts::ALL,
         comparisons::ALL,
         fabrics::ALL,

@@ -82,6 +82,10 @@ super::statements! {
         "SELECT object_key, state, digest, live_rv, changed_in, confirmed FROM objects WHERE fabric_id = $1",
         " ORDER BY object_key"
     );
+    BODIES("read all objects with their bodies") = (
+        "SELECT object_key, state, managed, digest, live_uid, desired, live FROM objects WHERE fabric_id = $1",
+        " ORDER BY object_key"
+    );
     BASES("read what was last verified live") = (
         "SELECT object_key, base FROM objects WHERE fabric_id = $1 AND base IS NOT NULL ORDER BY object_key"
     );

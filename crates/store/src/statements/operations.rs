@@ -2,7 +2,7 @@
 
 macro_rules! columns {
     () => {
-        "operations.id, operations.fabric_id, operations.verb, operations.state, operations.actor, \
+        "operations.id, operations.fabric_id, operations.verb, operations.writes, operations.state, operations.actor, \
          operations.actor_user_id, operations.trigger_kind, operations.request_id, operations.fingerprint, \
          operations.options, operations.shown_comparison_id, operations.commit_id, operations.phases, \
          operations.code, operations.message, operations.error_object, operations.result, operations.queued_at, \
@@ -26,19 +26,23 @@ macro_rules! claim {
     };
 }
 /// Of a fabric and a verb, the last that was asked for, the last that succeeded and the last that ended: seeks in two
-/// indices.
+/// indices. A dry run of a verb that writes is none of them.
 macro_rules! last_ids {
-    ($verb:literal) => {
+    ($verb:literal, $writes:literal) => {
         concat!(
             "(SELECT max(o.id) FROM operations o WHERE o.fabric_id = $1 AND o.verb = '",
             $verb,
-            "'), ",
-            "(SELECT max(o.id) FROM operations o WHERE o.fabric_id = $1 AND o.verb = '",
+            "' AND o.writes = ",
+            $writes,
+            "), (SELECT max(o.id) FROM operations o WHERE o.fabric_id = $1 AND o.verb = '",
             $verb,
-            "' AND o.state = 'succeeded'), ",
-            "(SELECT max(o.id) FROM operations o WHERE o.fabric_id = $1 AND o.verb = '",
+            "' AND o.state = 'succeeded' AND o.writes = ",
+            $writes,
+            "), (SELECT max(o.id) FROM operations o WHERE o.fabric_id = $1 AND o.verb = '",
             $verb,
-            "' AND o.ended_at IS NOT NULL)"
+            "' AND o.ended_at IS NOT NULL AND o.writes = ",
+            $writes,
+            ")"
         )
     };
 }
@@ -76,9 +80,10 @@ pub(crate) const OUTCOME_IN: &str = "outcome IN ";
 /// What failed first, before what was left because of it: an object with an error of its own before those that only
 /// were not tried; what was written before what was equal anyway.
 pub(crate) const OUTCOME_ORDER: &str = " ORDER BY CASE outcome WHEN 'refused' THEN 0 WHEN 'failed' THEN 1 \
-     WHEN 'not_verified' THEN 2 WHEN 'changed_meanwhile' THEN 3 \
-     WHEN 'not_attempted' THEN CASE WHEN code = 'source_invalid' THEN 4 ELSE 5 END \
-     WHEN 'created' THEN 6 WHEN 'updated' THEN 7 WHEN 'extra' THEN 8 ELSE 9 END, object_key";
+     WHEN 'not_verified' THEN 2 WHEN 'changed_meanwhile' THEN 3 WHEN 'waiting_for_reference' THEN 4 \
+     WHEN 'not_attempted' THEN CASE WHEN code = 'source_invalid' THEN 5 ELSE 6 END WHEN 'pruned' THEN 7 \
+     WHEN 'created' THEN 8 WHEN 'updated' THEN 9 WHEN 'adopted' THEN 10 WHEN 'left_out' THEN 11 WHEN 'extra' THEN 12 \
+     ELSE 13 END, object_key";
 
 super::statements! {
     INSERT("queue an operation") = (
@@ -138,16 +143,16 @@ super::statements! {
         "SELECT ", columns!(), " FROM operations WHERE fabric_id = $1 AND state = 'running' ORDER BY id"
     );
     LAST_OF_VERB("look for the last operation") = (
-        "SELECT ", columns!(), " FROM operations WHERE fabric_id = $1 AND verb = $2 ORDER BY id DESC LIMIT 1"
+        "SELECT ", columns!(), " FROM operations WHERE fabric_id = $1 AND verb = $2 AND writes = $3 ORDER BY id DESC LIMIT 1"
     );
     LAST_SUCCESS("look for the last successful operation") = (
-        "SELECT ", columns!(), " FROM operations WHERE fabric_id = $1 AND verb = $2 AND state = 'succeeded'",
-        " ORDER BY id DESC LIMIT 1"
+        "SELECT ", columns!(), " FROM operations WHERE fabric_id = $1 AND verb = $2 AND writes = $3",
+        " AND state = 'succeeded' ORDER BY id DESC LIMIT 1"
     );
     SUMMARY("summarise a fabric's operations") = (
         "SELECT ", columns!(), " FROM operations WHERE id IN (",
-        last_ids!("test_connection"), ", ", last_ids!("sync_from_git"), ", ",
-        last_ids!("sync_from_fabric"), ", ", last_ids!("sync_to_kubernetes"), ")",
+        last_ids!("test_connection", 0), ", ", last_ids!("sync_from_git", 0), ", ",
+        last_ids!("sync_from_fabric", 0), ", ", last_ids!("sync_to_kubernetes", 1), ")",
         " OR (fabric_id = $1 AND state IN ('queued', 'running')) ORDER BY id DESC"
     );
     OUTCOME_COUNTS("count the outcomes of an operation") = (
@@ -157,7 +162,8 @@ super::statements! {
     /// Keeps what a page may still show or a status derive from: the newest, and each verb's last success.
     PRUNE("delete old operations") = (
         "DELETE FROM operations WHERE fabric_id = $1 AND trigger_kind = 'schedule' AND ended_at < $2",
-        " AND id NOT IN (SELECT max(id) FROM operations WHERE fabric_id = $1 GROUP BY verb)",
-        " AND id NOT IN (SELECT max(id) FROM operations WHERE fabric_id = $1 AND state = 'succeeded' GROUP BY verb)"
+        " AND id NOT IN (SELECT max(id) FROM operations WHERE fabric_id = $1 GROUP BY verb, writes)",
+        " AND id NOT IN (SELECT max(id) FROM operations WHERE fabric_id = $1 AND state = 'succeeded'",
+        " GROUP BY verb, writes)"
     );
 }

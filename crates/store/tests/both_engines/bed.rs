@@ -122,6 +122,7 @@ pub fn ask(fabric_id: i64, verb: Verb, fingerprint: &str) -> NewOperation {
     NewOperation {
         fabric_id,
         verb,
+        writes: verb.writes(),
         actor: "anna".into(),
         actor_user_id: None,
         trigger: Trigger::Button,

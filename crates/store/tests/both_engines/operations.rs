@@ -105,6 +105,40 @@ both_engines! {
         assert_eq!(open, [running.id, waiting.id]);
     }
 
+    async fn a_dry_run_holds_up_nothing_and_is_no_sync(bed) {
+        use OperationState::{Failed, Succeeded};
+        let lab = fabric(&bed, "lab").await;
+        let dry = |print: &str| NewOperation { writes: false, ..ask(lab.id, Verb::SyncToKubernetes, print) };
+        let good = ran(&bed, lab.id, Verb::SyncToKubernetes, Succeeded, 0).await;
+        let bad = ran(&bed, lab.id, Verb::SyncToKubernetes, Failed, 10).await;
+        let asked = ran_by(&bed, dry("d1"), Succeeded, 20).await;
+        let summary = bed.operations().summary(lab.id).await.unwrap();
+        let of = |o: Option<&Operation>| o.map(|o| o.id);
+        assert_eq!(of(summary.last(Verb::SyncToKubernetes)), Some(bad));
+        assert_eq!(of(summary.last_ended(Verb::SyncToKubernetes)), Some(bad), "it ends no error");
+        assert_eq!(of(summary.last_success(Verb::SyncToKubernetes)), Some(good));
+        let last = bed.operations().last(lab.id, Verb::SyncToKubernetes).await.unwrap();
+        let success = bed.operations().last_success(lab.id, Verb::SyncToKubernetes).await.unwrap();
+        assert_eq!((last.map(|o| o.id), success.map(|o| o.id)), (Some(bad), Some(good)));
+        assert!(!bed.operations().get(asked).await.unwrap().writes);
+
+        // It runs beside a sync, and a sync beside it.
+        bed.operations().enqueue(ask(lab.id, Verb::SyncToKubernetes, "x"), t(30)).await.unwrap();
+        let sync = bed.operations().claim(None, &lease("p"), t(30)).await.unwrap().unwrap();
+        let first = bed.operations().enqueue(dry("d2"), t(31)).await.unwrap();
+        assert_eq!(first.disposition, Disposition::New);
+        let running = bed.operations().claim(None, &lease("p"), t(31)).await.unwrap().expect("it waits for nobody");
+        assert_eq!((running.id, running.writes), (first.operation.id, false));
+        let summary = bed.operations().summary(lab.id).await.unwrap();
+        assert_eq!(of(summary.writer()), Some(sync.id));
+        // Who asks again gets an answer of now, as for everything that only reads.
+        let second = bed.operations().enqueue(dry("d2"), t(32)).await.unwrap();
+        assert_eq!(second.disposition, Disposition::New);
+        // No verb becomes a writing one by saying so.
+        let lie = NewOperation { writes: true, ..ask(lab.id, Verb::SyncFromGit, "z") };
+        assert!(!bed.operations().enqueue(lie, t(33)).await.unwrap().operation.writes);
+    }
+
     async fn lesson_29_every_outcome_is_kept(bed) {
         let lab = fabric(&bed, "lab").await;
         let id = ran(&bed, lab.id, Verb::SyncToKubernetes, OperationState::Partial, 0).await;

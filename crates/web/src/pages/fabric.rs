@@ -162,7 +162,7 @@ fn notices(fabric: &Fabric, overview: &Overview, last: &[Operation]) -> Vec<Noti
     }
     if let (SyncState::Error, Some(code)) = (overview.status.state, overview.status.code) {
         let mut notice = Notice::failure(code, capitalised(&overview.status.message));
-        let ended = last.iter().find(|operation| operation.verb.writes() && operation.state.is_final());
+        let ended = last.iter().find(|operation| operation.writes && operation.state.is_final());
         let failed = ended.filter(|operation| operation.code == Some(code));
         notice.link = failed.map(|operation| (format!("Operation {}", operation.id), url::operation(operation.id)));
         notices.push(notice);
@@ -189,7 +189,7 @@ fn notices(fabric: &Fabric, overview: &Overview, last: &[Operation]) -> Vec<Noti
 /// A reading on request that failed, until the next operation that reads the same ends, unless the status tells it.
 fn failed_reading(last: &[Operation], told: Option<Code>) -> Option<Notice> {
     [Verb::SyncFromGit, Verb::SyncFromFabric].into_iter().find_map(|verb| {
-        let reads = |operation: &&Operation| operation.verb == verb || operation.verb.writes();
+        let reads = |operation: &&Operation| operation.verb == verb || operation.writes;
         let newest = last.iter().filter(reads).find(|operation| operation.state.is_final())?;
         let failed = matches!(newest.state, OperationState::Failed | OperationState::TimedOut) && newest.verb == verb;
         let code = newest.code.filter(|code| failed && told != Some(*code))?;
