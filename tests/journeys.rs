@@ -1,8 +1,10 @@
 //! Journeys: what a user does, from the login form to the cluster, against the built binary, a real kube-apiserver and
 //! a real Git server. A file's name says the seam that it goes through: `http_` a browser without script, `browser_`
-//! Chromium, `kube_` a cluster with Hedgehog's webhooks, controller and agents played beside it. The lessons
+//! Chromium, `both_engines_` the console on SQLite and on PostgreSQL, `kube_` a cluster with Hedgehog's webhooks, controller and agents played beside it. The lessons
 //! of `docs/concepts/lessons.md` carry their number in the test's name.
 
+#[path = "apart.rs"]
+mod apart;
 #[path = "crawl.rs"]
 mod crawl;
 #[path = "site.rs"]
@@ -18,6 +20,7 @@ mod browser_pages;
 mod browser_presses;
 mod browser_tab;
 mod browser_tabs;
+mod both_engines_kill;
 mod http_bounds;
 mod http_client_certificate;
 mod http_cluster_lessons;

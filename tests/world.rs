@@ -109,13 +109,7 @@ impl Fabric {
             all.retain(|(known, _)| known != field);
             all.push((field, value));
         }
-        let form = user.visit("/fabrics/add/").await?;
-        let answer = user.submit(&form, "form.form", &all).await?;
-        if answer.status != 303 {
-            bail!("the form was not taken: {} {}", answer.status, answer.visible_text());
-        }
-        let page = user.arrive(answer).await?;
-        let id = page.attribute("#sync-now-btn", "data-fabric-id")?.context("the button names its fabric")?.parse()?;
+        let id = add_fabric(&mut user, &all).await?;
         Ok(Self { id, name, user })
     }
 
@@ -171,6 +165,17 @@ impl Fabric {
         let path = format!("/fabrics/{}/", self.id);
         self.user.script("GET", &path, &[("Accept", "application/json")], None).await?.json()
     }
+}
+
+/// Makes a fabric by the form, and gives its number.
+pub async fn add_fabric(user: &mut HttpUser, fields: &[(&str, &str)]) -> Result<i64> {
+    let form = user.visit("/fabrics/add/").await?;
+    let answer = user.submit(&form, "form.form", fields).await?;
+    if answer.status != 303 {
+        bail!("the form was not taken: {} {}", answer.status, answer.visible_text());
+    }
+    let page = user.arrive(answer).await?;
+    page.attribute("#sync-now-btn", "data-fabric-id")?.context("the button names its fabric")?.parse().context("a number")
 }
 
 /// Presses a button of a fabric's page, follows to the operation's page, and waits until it has ended.

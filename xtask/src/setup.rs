@@ -83,6 +83,12 @@ const TOOLS: &[Tool] = &[
     },
     Tool {
         needed_from: Purpose::Tests,
+        what_for: "sqlite3, to hold and to read a database beside its owner",
+        package: "sqlite3",
+        is_here: || find("sqlite3").is_some(),
+    },
+    Tool {
+        needed_from: Purpose::Tests,
         what_for: "sshd, for tests of Git over SSH",
         package: "openssh-server",
         is_here: || find("sshd").is_some(),
@@ -95,9 +101,9 @@ const TOOLS: &[Tool] = &[
     },
     Tool {
         needed_from: Purpose::Tests,
-        what_for: "setpriv, to run PostgreSQL as another user than root",
+        what_for: "setpriv and prlimit, to run programs as another user and with limits",
         package: "util-linux",
-        is_here: || find("setpriv").is_some(),
+        is_here: || find("setpriv").is_some() && find("prlimit").is_some(),
     },
     Tool {
         needed_from: Purpose::Tests,

@@ -5,6 +5,7 @@
 //! meanwhile. What is transient is tried again with a growing pause; what is not ends with the server's own words.
 
 use crate::comparing::Differing;
+use crate::retrying::Next;
 use crate::run::Run;
 use cluster::{Cluster, Kinds};
 use futures::future::{BoxFuture, FutureExt};
@@ -17,7 +18,6 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 /// How often an object that somebody else changed is looked at again before that is said.
 const ROUNDS: u32 = 4;
@@ -177,11 +177,16 @@ impl Writer<'_> {
         loop {
             let step = self.decide(d, live.as_deref(), attempts);
             attempts += 1;
+            if let Err(e) = self.run.may_write(key) {
+                self.halt(e.code, &e.message);
+                return self.refusal(key, OutcomeKind::NotAttempted, e.code, e.message, attempts - 1);
+            }
             let (written, kind_of_outcome) = match &step {
                 Step::Settled(outcome) => return ObjectOutcome { overwrote, ..outcome.clone() },
                 Step::Create(object) => (self.cluster.create(kind, object, false).await, OutcomeKind::Created),
                 Step::Replace(object) => (self.cluster.replace(kind, object, false).await, OutcomeKind::Updated),
             };
+            self.run.answered(key);
             let error = match written {
                 Ok(written) => {
                     let message = written.warnings.join("; ");
@@ -217,14 +222,13 @@ impl Writer<'_> {
             let waiting_for = reference_not_found(&error.message).filter(|missing| self.may_come(missing));
             let transient = code.retryable() && code != Code::KubernetesConflict;
             if retries < RETRIES && (transient || waiting_for.is_some()) {
-                let pause = error.retry_after.unwrap_or_else(|| backoff(retries, attempts));
                 retries += 1;
-                self.run.detail(
-                    Phase::Apply,
-                    format!("{key}: try {retries} of {RETRIES} failed, again in {:.1} s: {error}", pause.as_secs_f32()),
-                );
-                tokio::time::sleep(pause).await;
-                continue;
+                let what = format!("{} {}", key.kind, key.name);
+                let (attempt, of) = (retries + 1, RETRIES + 1);
+                let next = Next { what: &what, why: &error, code, asked: error.retry_after, attempt, of };
+                if next.wait(self.run, Phase::Apply).await {
+                    continue;
+                }
             }
             return self.failed(key, &error, attempts);
         }
@@ -297,16 +301,6 @@ enum Again {
     Settled,
     /// Somebody else changed it; how.
     Changed(String),
-}
-
-/// The pause before a retry: it doubles from 0.4 s, with up to a third of jitter taken from the clock's fine digits.
-fn backoff(retries: u32, salt: u32) -> Duration {
-    let base = Duration::from_millis(400) * 2_u32.pow(retries.min(5));
-    let nanos = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |d| d.subsec_nanos())
-        .wrapping_add(salt.wrapping_mul(2_654_435_761));
-    base + base.mul_f64(f64::from(nanos % 1000) / 3000.0)
 }
 
 /// One field in one line: what was where, and who put it there.

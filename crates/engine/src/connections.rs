@@ -1,5 +1,6 @@
 //! How a fabric's cluster and source are reached: credentials unsealed, clients built once per version of the settings.
 
+use crate::retrying::Retrying;
 use crate::{Error, Shared};
 use cluster::{Access, Cluster, Kinds};
 use model::Code;
@@ -81,7 +82,13 @@ impl Shared {
     }
 
     /// The kinds that the fabric's cluster serves; asked anew when `fresh`, or when what is known is old.
-    pub(crate) async fn kinds(&self, fabric: &Fabric, cluster: &Cluster, fresh: bool) -> Result<Arc<Kinds>, Error> {
+    pub(crate) async fn kinds(
+        &self,
+        fabric: &Fabric,
+        cluster: &Cluster,
+        fresh: bool,
+        retrying: Retrying<'_>,
+    ) -> Result<Arc<Kinds>, Error> {
         let known = self.connections.with(fabric, |c| c.kinds.clone());
         if let Some((kinds, at)) = known
             && !fresh
@@ -89,7 +96,7 @@ impl Shared {
         {
             return Ok(kinds);
         }
-        let found = cluster.discover().await?;
+        let found = retrying.call("ask which kinds it serves", || cluster.discover()).await?;
         // What was found again keeps its identity: what was worked out with it (schemas checked) holds on.
         let known = self.connections.with(fabric, |c| c.kinds.clone()).map(|(kinds, _)| kinds);
         let kinds = known.filter(|known| **known == found).unwrap_or_else(|| Arc::new(found));

@@ -8,15 +8,19 @@ mod applying;
 mod blocking;
 mod comparing;
 mod connections;
+mod ending;
 mod error;
 mod events;
 mod findings;
+mod leases;
 mod observing;
 mod overview;
+mod places;
 mod preflight;
 mod pruning;
 mod queue;
 mod read_kinds;
+mod retrying;
 mod run;
 mod schedule;
 mod server_view;
@@ -106,7 +110,8 @@ pub(crate) struct Shared {
     memories: comparing::Memories,
     events: events::Events,
     schedule: schedule::Schedule,
-    running: Mutex<HashMap<i64, CancellationToken>>,
+    leases: leases::Watch,
+    places: places::Places,
     cancelled_by: Mutex<HashMap<i64, String>>,
     wake: Notify,
     stopping: CancellationToken,
@@ -119,8 +124,14 @@ impl Shared {
         (self.clock)()
     }
 
-    fn note_cancel(&self, operation_id: i64, by: &str) {
-        self.cancelled_by.lock().unwrap_or_else(PoisonError::into_inner).insert(operation_id, by.to_owned());
+    /// Ends an operation that runs in this process, whatever it is doing.
+    fn cancel_here(&self, operation_id: i64, by: &str) {
+        if self.places.runs(operation_id) {
+            let mut notes = self.cancelled_by.lock().unwrap_or_else(PoisonError::into_inner);
+            notes.entry(operation_id).or_insert_with(|| by.to_owned());
+            drop(notes);
+            self.places.cancel(operation_id);
+        }
     }
 
     fn cancelled_by(&self, operation_id: i64) -> String {
@@ -147,18 +158,20 @@ impl Engine {
             unseal,
             clock,
             lease: Lease { owner, duration: settings.lease },
+            leases: leases::Watch::default(),
+            places: places::Places::new(settings.parallel),
             settings,
             connections: connections::Connections::default(),
             memories: comparing::Memories::default(),
             events: events::Events::default(),
             schedule: schedule::Schedule::default(),
-            running: Mutex::default(),
             cancelled_by: Mutex::default(),
             wake: Notify::new(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
         shared.tasks.spawn(queue::serve(shared.clone()));
+        shared.tasks.spawn(leases::serve(shared.clone()));
         shared.tasks.spawn(schedule::serve(shared.clone()));
         Ok(Engine { shared })
     }
@@ -229,10 +242,7 @@ impl Engine {
     pub async fn cancel(&self, operation_id: i64, by: &str) -> Result<(), Error> {
         let shared = &self.shared;
         shared.store.operations().request_cancel(operation_id, by, shared.now()).await?;
-        shared.note_cancel(operation_id, by);
-        if let Some(token) = shared.running.lock().unwrap_or_else(PoisonError::into_inner).get(&operation_id) {
-            token.cancel();
-        }
+        shared.cancel_here(operation_id, by);
         let operation = shared.store.operations().get(operation_id).await?;
         shared.events.send(operation.fabric_id, Event::Operation { id: operation_id });
         Ok(())
@@ -308,6 +318,7 @@ impl Engine {
     pub async fn fabric_deleted(&self, fabric_id: i64) {
         self.shared.connections.forget(fabric_id);
         self.shared.schedule.forget(fabric_id);
+        self.shared.places.forget(fabric_id);
         self.shared.memories.forget(fabric_id);
         let dir = self.shared.source_dir(fabric_id);
         if let Err(e) = tokio::fs::remove_dir_all(&dir).await

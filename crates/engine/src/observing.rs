@@ -4,6 +4,7 @@
 //! cluster that does not answer at all, fail the whole reading.
 
 use crate::Error;
+use crate::retrying::Retrying;
 use cluster::{Cluster, KindInfo, Kinds};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
@@ -77,17 +78,29 @@ impl Held {
     }
 }
 
+/// Lists one kind.
+async fn list(
+    cluster: &Cluster,
+    k: &KindInfo,
+    namespace: &str,
+    retrying: Retrying<'_>,
+) -> Result<cluster::Listed, cluster::Error> {
+    let what = format!("list {}", k.gvk.kind);
+    retrying.call(&what, || cluster.list(k, namespace, &|_, _| {})).await
+}
+
 /// The reading of one kind.
 type Reading<'a> = BoxFuture<'a, (&'a KindInfo, Result<Held, cluster::Error>)>;
 
 /// Reads every user-authored kind and the agents, several kinds at once. `progress` is told how many kinds are done,
-/// out of how many, and how many objects were read.
+/// out of how many, and how many objects were read. A kind that is tried again keeps the others as they are.
 pub(crate) async fn observe(
     cluster: &Cluster,
     kinds: Arc<Kinds>,
     namespace: &str,
     observed_at: Timestamp,
     progress: &(dyn Fn(u64, u64, u64) + Sync),
+    retrying: Retrying<'_>,
 ) -> Result<Observation, Error> {
     let wanted: Vec<&KindInfo> = kinds.kinds.iter().filter(|k| kind::is_user_authored(&k.gvk) || is_agent(k)).collect();
     let hidden = kinds.problems.iter().filter(|p| p.hides_kinds);
@@ -105,7 +118,7 @@ pub(crate) async fn observe(
     let read = |k| {
         let (done, objects) = (&done, &objects);
         async move {
-            let listed = cluster.list(k, namespace, &|_, _| {}).await;
+            let listed = list(cluster, k, namespace, retrying).await;
             if let Ok(listed) = &listed {
                 objects.fetch_add(listed.objects.len() as u64, Ordering::Relaxed);
             }
@@ -169,10 +182,15 @@ pub(crate) async fn observe(
 }
 
 /// Reads only the agents; `None` when the cluster has no such kind or they cannot be read.
-pub(crate) async fn observe_agents(cluster: &Cluster, kinds: &Kinds, namespace: &str) -> Option<Vec<AgentView>> {
+pub(crate) async fn observe_agents(
+    cluster: &Cluster,
+    kinds: &Kinds,
+    namespace: &str,
+    retrying: Retrying<'_>,
+) -> Option<Vec<AgentView>> {
     let mut agents = Vec::new();
     for k in kinds.kinds.iter().filter(|k| is_agent(k)) {
-        let listed = cluster.list(k, namespace, &|_, _| {}).await.ok()?;
+        let listed = list(cluster, k, namespace, retrying).await.ok()?;
         agents.extend(listed.objects.iter().filter_map(AgentView::from_value));
     }
     Some(agents)

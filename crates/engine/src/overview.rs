@@ -129,7 +129,7 @@ impl Engine {
         let facts = Facts {
             has_cluster: fabric.is_configured(),
             sync_enabled: fabric.sync_enabled,
-            running_sync: running.as_ref().map(running_sync),
+            running_sync: running.as_ref().map(|run| running_sync(run, shared.leases.holds(run.id))),
             last_sync,
             last_attempt: latest.as_ref().map(attempt),
             last_comparison: latest_ok.as_ref().map(|c| ComparisonFact {
@@ -241,12 +241,13 @@ fn attempt(comparison: &Comparison) -> ComparisonAttempt {
     }
 }
 
-fn running_sync(operation: &Operation) -> RunningSync {
+fn running_sync(operation: &Operation, holds_lease: bool) -> RunningSync {
     let started_at = operation.started_at.unwrap_or(operation.queued_at);
     let apply = operation.phases.iter().find(|p| p.phase == Phase::Apply);
     RunningSync {
         started_at,
-        lease_expires_at: operation.lease_expires_at.unwrap_or(started_at),
+        holds_lease,
+        heartbeat_at: operation.heartbeat_at.unwrap_or(started_at),
         progress: apply.map_or((0, 0), |p| (p.done, p.total)),
     }
 }

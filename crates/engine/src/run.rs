@@ -1,15 +1,20 @@
-//! One running operation: its phases, its outcomes and its clockwork. A verb works through a [`Run`]; everything it
-//! says is in the store within a quarter of a second, so that whatever ends it, the page shows how far it came.
+//! One running operation: its phases, its outcomes, its lease and its deadline. A verb works through a [`Run`];
+//! everything it says is in the store within a quarter of a second, so that whatever ends it, the page shows how far it
+//! came. How it ends is in `ending`.
 
 use crate::events::Event;
+use crate::leases::Hold;
+use crate::places::Place;
 use crate::{Error, Shared};
 use jiff::Timestamp;
-use model::operation::{ObjectOutcome, OutcomeKind, Phase, PhaseProgress, PhaseState, Verb};
+use model::operation::{ObjectOutcome, OutcomeKind, Phase, PhaseProgress, PhaseState, Retry, Verb};
 use model::sync_options::SyncOptions;
 use model::{Code, ObjectKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use store::Operation;
+use tokio::time::Instant;
 
 /// The phases of a verb, in order. What a dry run asks about is never there to be read again or to be followed.
 pub(crate) fn phases_of(verb: Verb, options: &SyncOptions) -> Vec<Phase> {
@@ -34,19 +39,11 @@ pub(crate) fn phases_of(verb: Verb, options: &SyncOptions) -> Vec<Phase> {
 
 /// The phases of a verb before anything happened.
 pub(crate) fn waiting_phases(verb: Verb, options: &SyncOptions) -> Vec<PhaseProgress> {
-    phases_of(verb, options)
-        .into_iter()
-        .map(|phase| PhaseProgress {
-            phase,
-            state: PhaseState::Waiting,
-            done: 0,
-            total: 0,
-            started_at: None,
-            ended_at: None,
-            detail: String::new(),
-        })
-        .collect()
+    phases_of(verb, options).into_iter().map(PhaseProgress::waiting).collect()
 }
+
+/// A limit that is longer than this is none.
+const ENDLESS: Duration = Duration::from_secs(365 * 24 * 3600);
 
 #[derive(Default)]
 struct Progress {
@@ -54,9 +51,25 @@ struct Progress {
     phases_dirty: bool,
     outcomes: BTreeMap<ObjectKey, ObjectOutcome>,
     dirty: BTreeSet<ObjectKey>,
+    /// Objects of which a write was sent and no answer has come yet.
+    sent: BTreeSet<ObjectKey>,
+    /// How long each phase has taken that is over, and since when the others run.
+    took: BTreeMap<Phase, Duration>,
+    since: BTreeMap<Phase, Instant>,
 }
 
+/// Of an object whose write was on its way when the operation ended.
+const SENT: &str = "A write was sent, and the operation ended before its answer came: it may have taken effect. The next \
+                    run looks at it again.";
+
 impl Progress {
+    /// A phase ends, or begins to wait.
+    fn stop_clock(&mut self, phase: Phase) {
+        if let Some(since) = self.since.remove(&phase) {
+            *self.took.entry(phase).or_default() += since.elapsed();
+        }
+    }
+
     /// What the store does not hold yet.
     fn unstored(&self) -> (Option<Vec<PhaseProgress>>, Vec<ObjectOutcome>) {
         let outcomes = self.dirty.iter().filter_map(|key| self.outcomes.get(key).cloned()).collect();
@@ -81,6 +94,12 @@ pub(crate) struct Run {
     pub shared: Arc<Shared>,
     pub operation: Operation,
     options: SyncOptions,
+    /// Its place among those that run here.
+    pub place: Arc<Place>,
+    /// Its lease, as far as this process can be certain of it.
+    pub hold: Hold,
+    /// When it is ended at the latest, by a clock that only goes forward.
+    pub deadline: Instant,
     progress: Mutex<Progress>,
 }
 
@@ -100,11 +119,14 @@ pub(crate) struct Finished {
 }
 
 impl Run {
-    pub fn new(shared: Arc<Shared>, operation: Operation) -> Self {
+    /// An operation that was claimed; `asked` is the moment before that.
+    pub fn new(shared: Arc<Shared>, operation: Operation, place: Arc<Place>, asked: Instant) -> Self {
         let options: SyncOptions = serde_json::from_value(operation.options.clone()).unwrap_or_default();
         let phases = waiting_phases(operation.verb, &options);
         let progress = Mutex::new(Progress { phases, phases_dirty: true, ..Progress::default() });
-        Self { shared, operation, options, progress }
+        let hold = Hold::new(shared.lease.duration, asked);
+        let deadline = asked + operation.time_limit.min(ENDLESS);
+        Self { shared, operation, options, place, hold, deadline, progress }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -120,6 +142,25 @@ impl Run {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether a write may leave now, and a note that it does. Whoever writes to a cluster or a repository asks right
+    /// before: a run that cannot be certain of its lease must not write any more, because somebody else may.
+    ///
+    /// # Errors
+    /// When the lease has not been renewed for too long.
+    pub fn may_write(&self, key: &ObjectKey) -> Result<(), Error> {
+        if !self.hold.stands() {
+            let message = "The database has not taken a heartbeat for too long, so nothing more is written.";
+            return Err(Error::new(Code::StoreUnavailable, message));
+        }
+        self.lock().sent.insert(key.clone());
+        Ok(())
+    }
+
+    /// A write of this object was answered, whatever the answer was.
+    pub fn answered(&self, key: &ObjectKey) {
+        self.lock().sent.remove(key);
+    }
+
     fn edit(&self, phase: Phase, change: impl FnOnce(&mut PhaseProgress)) {
         let mut progress = self.lock();
         if let Some(p) = progress.phases.iter_mut().find(|p| p.phase == phase) {
@@ -131,6 +172,8 @@ impl Run {
     /// A phase begins.
     pub fn begin(&self, phase: Phase, detail: impl Into<String>) {
         let now = self.now();
+        self.place.moves();
+        self.lock().since.entry(phase).or_insert_with(Instant::now);
         self.edit(phase, |p| {
             p.state = PhaseState::Running;
             p.started_at.get_or_insert(now);
@@ -141,7 +184,21 @@ impl Run {
 
     /// A phase makes progress.
     pub fn advance(&self, phase: Phase, done: u64, total: u64) {
+        self.place.moves();
         self.edit(phase, |p| (p.done, p.total) = (done, total));
+    }
+
+    /// Something in a phase failed and is tried again in a moment.
+    pub fn retries(&self, phase: Phase, retry: Retry) {
+        self.edit(phase, |p| {
+            p.retries += 1;
+            p.retry = Some(retry);
+        });
+    }
+
+    /// The moment has come. Another one that waits has said so itself.
+    pub fn tries_again(&self, phase: Phase, what: &str) {
+        self.edit(phase, |p| p.retry = p.retry.take().filter(|retry| retry.what != what));
     }
 
     /// A phase says what it is doing.
@@ -157,12 +214,23 @@ impl Run {
     /// A phase ends in some state.
     pub fn close(&self, phase: Phase, state: PhaseState, detail: impl Into<String>) {
         let now = self.now();
+        self.place.moves();
+        self.lock().stop_clock(phase);
         self.edit(phase, |p| {
             p.state = state;
             p.started_at.get_or_insert(now);
             p.ended_at = Some(now);
             p.detail = detail.into();
+            p.retry = None;
         });
+    }
+
+    /// The phases that took time, each with how long; the one that runs now is the last.
+    pub fn times(&self) -> Vec<(Phase, Duration)> {
+        let progress = self.lock();
+        let mut times: Vec<_> = progress.took.iter().map(|(phase, took)| (*phase, *took)).collect();
+        times.extend(progress.since.iter().map(|(phase, since)| (*phase, since.elapsed())));
+        times
     }
 
     /// The operation ends: what runs has failed, what waits will not run.
@@ -174,6 +242,7 @@ impl Run {
                 PhaseState::Running => {
                     p.state = PhaseState::Failed;
                     p.ended_at = Some(now);
+                    p.retry = None;
                     why.clone_into(&mut p.detail);
                 }
                 PhaseState::Waiting => p.state = PhaseState::Skipped,
@@ -185,7 +254,9 @@ impl Run {
 
     /// What became of an object; a later word about the same object replaces the earlier one.
     pub fn outcome(&self, outcome: ObjectOutcome) {
+        self.place.moves();
         let mut progress = self.lock();
+        progress.sent.remove(&outcome.key);
         progress.dirty.insert(outcome.key.clone());
         progress.outcomes.insert(outcome.key.clone(), outcome);
     }
@@ -209,15 +280,21 @@ impl Run {
         self.lock().outcomes.values().cloned().collect()
     }
 
-    /// Every object that was to be written and is not settled gets its last word: why it was left.
+    /// Every object that was to be written and is not settled gets its last word: why it was left, or that it was sent
+    /// and nobody heard what came of it.
     pub fn leave_rest(&self, why: &str, code: Code) {
         let now = self.now();
         let mut progress = self.lock();
-        let Progress { outcomes, dirty, .. } = &mut *progress;
+        let Progress { outcomes, dirty, sent, .. } = &mut *progress;
         for outcome in outcomes.values_mut() {
             if outcome.outcome == OutcomeKind::NotAttempted && outcome.code.is_none() {
                 outcome.code = Some(code);
-                why.clone_into(&mut outcome.message);
+                if sent.contains(&outcome.key) {
+                    outcome.outcome = OutcomeKind::Failed;
+                    SENT.clone_into(&mut outcome.message);
+                } else {
+                    why.clone_into(&mut outcome.message);
+                }
                 outcome.at = now;
                 dirty.insert(outcome.key.clone());
             }
@@ -234,13 +311,16 @@ impl Run {
             return Ok(true);
         }
         let id = self.operation.id;
+        let owner = &self.shared.lease.owner;
         if !outcomes.is_empty() {
-            self.shared.store.operations().put_outcomes(id, &outcomes).await?;
+            if !self.shared.store.operations().put_outcomes(id, owner, &outcomes).await? {
+                return Ok(false);
+            }
             self.lock().stored_outcomes(&outcomes);
         }
         let mut kept = true;
         if let Some(phases) = phases {
-            kept = self.shared.store.operations().save_progress(id, &self.shared.lease.owner, &phases).await?;
+            kept = self.shared.store.operations().save_progress(id, owner, &phases).await?;
             self.lock().stored_phases(&phases);
         }
         self.shared.events.send(self.operation.fabric_id, Event::Operation { id });

@@ -19,6 +19,10 @@ pub struct Settings {
     pub freshness: Duration,
     /// How long an operation's lease holds without a heartbeat.
     pub lease: Duration,
+    /// How many operations run at once; as many may stand still besides, because their servers do not answer.
+    pub parallel: usize,
+    /// How often what fails in a way that passes is tried again in an operation.
+    pub retries: u32,
     /// How long a sync follows the switches before it ends; the background comparison follows them further.
     pub rollout_wait: Duration,
     /// How long fetching the source may take.
@@ -39,6 +43,8 @@ impl Settings {
             compare_interval: Duration::from_secs(60),
             freshness: Duration::from_secs(180),
             lease: Duration::from_secs(15),
+            parallel: 64,
+            retries: 3,
             rollout_wait: Duration::from_secs(15),
             fetch_timeout: Duration::from_secs(60),
             allow_file: false,

@@ -162,6 +162,8 @@ fn engine_settings(settings: &Settings, folder: &Path) -> engine::Settings {
         compare_interval: settings.compare_interval,
         freshness: settings.compare_freshness,
         lease: settings.operation_lease,
+        parallel: settings.operation_parallel,
+        retries: settings.operation_retries,
         rollout_wait: settings.rollout_wait,
         fetch_timeout: settings.source_fetch_timeout,
         allow_file: settings.source_allow_file,

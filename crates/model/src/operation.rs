@@ -196,6 +196,51 @@ pub struct PhaseProgress {
     pub ended_at: Option<jiff::Timestamp>,
     /// What it is doing or what it found, one sentence.
     pub detail: String,
+    /// How often something in it was tried again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retries: u32,
+    /// What is waited for before it is tried again, right now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
+}
+
+impl PhaseProgress {
+    /// A phase that has not begun.
+    pub fn waiting(phase: Phase) -> Self {
+        Self {
+            phase,
+            state: PhaseState::Waiting,
+            done: 0,
+            total: 0,
+            started_at: None,
+            ended_at: None,
+            detail: String::new(),
+            retries: 0,
+            retry: None,
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference over")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// Something failed in a way that passes, and is about to be tried again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Retry {
+    /// What is tried: `list VPC in default`, or an object.
+    pub what: String,
+    /// Why the last try failed, one sentence.
+    pub why: String,
+    /// The code of that failure.
+    pub code: Code,
+    /// Which try comes next, from 2 on.
+    pub attempt: u32,
+    /// How many tries there are at most.
+    pub of: u32,
+    /// When it comes.
+    pub at: jiff::Timestamp,
 }
 
 words! {

@@ -109,7 +109,7 @@ pub fn derive(facts: &Facts, now: Timestamp) -> Status {
     if !facts.sync_enabled {
         return status(SyncState::Disabled, None, "Sync is switched off for this fabric.".into(), None);
     }
-    if let Some(run) = facts.running_sync.as_ref().filter(|run| run.lease_expires_at > now) {
+    if let Some(run) = facts.running_sync.as_ref().filter(|run| run.holds_lease) {
         let message = match run.progress {
             (_, 0) => "A sync to the cluster is running.".to_owned(),
             (done, total) => format!("A sync to the cluster is running: {done} of {total} objects."),
@@ -177,7 +177,7 @@ fn failure(facts: &Facts) -> Option<Failure> {
     let died = facts.running_sync.as_ref().map(|run| Failure {
         code: Code::Interrupted,
         message: "The process that ran the sync ended before it was done.".to_owned(),
-        at: run.lease_expires_at,
+        at: run.heartbeat_at,
     });
     let synced = facts.last_sync.as_ref().and_then(|sync| {
         let (code, words) = match sync.state {

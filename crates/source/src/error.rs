@@ -14,12 +14,15 @@ pub struct Error {
     pub message: String,
     /// The last words of git itself, redacted and bounded; for the log and for the curious.
     pub detail: Option<String>,
+    /// Whether the same may succeed in a moment without anybody changing anything.
+    pub transient: bool,
 }
 
 impl Error {
     /// An error in our own words.
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), detail: None }
+        let transient = matches!(code, Code::SourceUnreachable | Code::SourceTimeout);
+        Self { code, message: message.into(), detail: None, transient }
     }
 
     /// The repository outgrew its limit.
@@ -90,10 +93,16 @@ struct Rule {
     code: Code,
     /// What is said after the place's name.
     says: &'static str,
+    /// Whether it stays as it is until somebody changes something, although its code alone would let one try again.
+    stays: bool,
 }
 
 const fn rule(any: &'static [&'static str], code: Code, says: &'static str) -> Rule {
-    Rule { any, trouble: Trouble::Other, code, says }
+    Rule { any, trouble: Trouble::Other, code, says, stays: false }
+}
+
+const fn stays(any: &'static [&'static str], code: Code, says: &'static str) -> Rule {
+    Rule { stays: true, ..rule(any, code, says) }
 }
 
 /// The first rule that matches wins, so the precise ones stand first. Texts are git 2.31 to 2.5x, curl and OpenSSH.
@@ -148,18 +157,21 @@ const RULES: &[Rule] = &[
         code: Code::SourceConfigInvalid,
         says: " redirects this address to another one; redirects are not followed, because the credentials would go \
                along. Enter the final address.",
+        stays: true,
     },
     Rule {
         any: &["couldn't find remote ref", "could not find remote ref"],
         trouble: Trouble::NoBranch,
         code: Code::SourceRefNotFound,
         says: " has no such branch in this repository.",
+        stays: true,
     },
     Rule {
         any: &["does not support shallow", "does not support --depth", "does not support filter"],
         trouble: Trouble::NoShallow,
         code: Code::SourceUnreachable,
         says: " cannot give a part of the history.",
+        stays: true,
     },
     rule(
         &[
@@ -199,7 +211,7 @@ const RULES: &[Rule] = &[
         Code::SourceUnreachable,
         " cannot be reached: nothing answers at this address and port.",
     ),
-    rule(
+    stays(
         &["certificate", "gnutls_handshake", "ssl_connect", "ssl connect error", "tls connect error"],
         Code::SourceUnreachable,
         " has a TLS certificate that this server does not trust. Install the certificate's authority on this server.",
@@ -209,7 +221,7 @@ const RULES: &[Rule] = &[
         Code::SourceUnreachable,
         " answered with a server error.",
     ),
-    rule(
+    stays(
         &["fsck error", "object corrupt", "is corrupt", "badtree", "inflate", "bad pack", "pack has bad object"],
         Code::SourceUnreachable,
         " sent objects that fail git's integrity check; nothing of them was taken.",
@@ -243,12 +255,14 @@ pub(crate) fn classify(doing: &str, place: &Place, said: &str) -> (Trouble, Erro
     for rule in RULES.iter().filter(|rule| !here || rule.code == Code::StoreUnavailable) {
         if rule.any.iter().any(|text| lower.contains(text)) {
             let message = format!("{}{}", place.name(), rule.says);
-            return (rule.trouble, Error { code: rule.code, message, detail });
+            let error = Error::new(rule.code, message);
+            let transient = error.transient && !rule.stays;
+            return (rule.trouble, Error { detail, transient, ..error });
         }
     }
     let code = if here { Code::Internal } else { Code::SourceUnreachable };
     let why = detail.clone().unwrap_or_else(|| "git gave no reason".into());
-    (Trouble::Other, Error { code, message: format!("{doing} failed{}: {why}.", place.of()), detail })
+    (Trouble::Other, Error { detail, ..Error::new(code, format!("{doing} failed{}: {why}.", place.of())) })
 }
 
 /// The lines that carry the reason: `fatal:`, `error:`, `remote:` and ssh's own, without progress, at most 400
@@ -303,6 +317,29 @@ mod tests {
         ];
         for (said, expected) in cases {
             assert_eq!(code(said), expected, "{said}");
+        }
+    }
+
+    #[test]
+    fn what_stays_as_it_is_is_not_worth_another_try() {
+        let transient = |said: &str| classify("Fetching", &Place::Remote { host: "x".into() }, said).1.transient;
+        for said in [
+            "fatal: unable to access 'https://x/': The requested URL returned error: 502",
+            "fatal: unable to access 'https://x/': Failed to connect to x port 443: Connection refused",
+            "fatal: unable to access 'https://x/': Operation too slow. Less than 1 bytes/sec",
+            "fatal: the remote end hung up unexpectedly",
+        ] {
+            assert!(transient(said), "{said}");
+        }
+        for said in [
+            "fatal: unable to access 'https://x/': server certificate verification failed. CAfile: none",
+            "fatal: fsck error in packed object",
+            "fatal: Authentication failed for 'https://x/'",
+            "fatal: couldn't find remote ref refs/heads/nope",
+            "Host key verification failed.\nfatal: Could not read from remote repository.",
+            "error: file write error: No space left on device\nfatal: unable to write",
+        ] {
+            assert!(!transient(said), "{said}");
         }
     }
 

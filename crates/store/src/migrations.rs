@@ -33,6 +33,7 @@ history! {
     5 "0005_attempts.sql" "attempts, meta";
     6 "0006_client_certificates.sql" "client certificates of fabrics";
     7 "0007_policies.sql" "policies of fabrics, details of outcomes, adopted objects";
+    8 "0008_leases.sql" "leases of operations";
 }
 
 fn newest() -> i64 {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::closed;
 use crate::http_user::{HttpUser, Page};
 use crate::machine::free_port;
-use crate::process::{Folder, Process};
+use crate::process::{Folder, Process, run};
 use crate::{eventually, machine};
 
 /// How the console is started.
@@ -147,6 +147,15 @@ impl Console {
         if let Some(mut process) = self.process.take() {
             process.kill();
         }
+    }
+
+    /// Lets no file of its grow beyond this many bytes, as a full disk would; `None` takes that back. A new start has no
+    /// such limit.
+    pub async fn limit_files(&self, bytes: Option<u64>) -> Result<()> {
+        let limit = bytes.map_or_else(|| "unlimited".to_owned(), |bytes| bytes.to_string());
+        let mut prlimit = Command::new(machine::program("prlimit", &[])?);
+        prlimit.args(["--pid", &self.id()?.to_string(), &format!("--fsize={limit}:unlimited")]);
+        run("prlimit", &mut prlimit).await.map(drop)
     }
 
     /// Ends it as Ctrl-C does and says how it ended.

@@ -5,6 +5,7 @@
 //! | [`ControlPlane`] | etcd and kube-apiserver, with RBAC, users and kubectl |
 //! | [`GitServer`] | `git http-backend` over HTTP, `sshd` over SSH |
 //! | [`Postgres`] | a PostgreSQL server, a database a test |
+//! | [`HeldDatabase`] | an SQLite file that another program writes to |
 //! | [`ChaosProxy`] | a TCP proxy that delays, swallows, cuts and resets |
 //! | [`ApiFront`] | a door in front of the API server that fails single requests |
 //! | [`Hedgehog`] | the fabric controller, its webhooks and the agents, played beside the API server |
@@ -32,6 +33,7 @@ pub mod kubeconfig;
 mod machine;
 mod postgres;
 mod process;
+mod sqlite;
 pub mod tls;
 mod tls_server;
 
@@ -52,3 +54,4 @@ pub use http_user::{Cookie, Form, HttpUser, Page};
 pub use machine::{shared_folder, workspace};
 pub use postgres::Postgres;
 pub use process::{Folder, Process};
+pub use sqlite::{HeldDatabase, sqlite};

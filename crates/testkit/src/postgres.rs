@@ -21,6 +21,7 @@ pub struct Postgres {
     password: String,
     programs: PathBuf,
     databases: AtomicU32,
+    command: Command,
     server: Process,
     // The shared one is never dropped; the folder then goes with the test process.
     folder: Folder,
@@ -66,7 +67,7 @@ impl Postgres {
             // INT is PostgreSQL's fast shutdown: sessions are cut, nothing is left in shared memory.
             let server = Process::start("postgres", &command, folder.path(), "INT")?;
             let (password, programs, databases) = (password.clone(), programs.clone(), AtomicU32::new(0));
-            let mut started = Self { port, password, programs, databases, server, folder };
+            let mut started = Self { port, password, programs, databases, command, server, folder };
             match started.ready().await {
                 Ok(()) => return Ok(started),
                 Err(error) if attempt < 4 && format!("{error:#}").contains("Address already in use") => {
@@ -76,6 +77,17 @@ impl Postgres {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Stops the server: sessions are cut, and nobody can connect any more.
+    pub async fn stop(&mut self) -> Result<()> {
+        self.server.stop().await.map(drop)
+    }
+
+    /// Starts it again after [`Self::stop`]: same port, same data.
+    pub async fn resume(&mut self) -> Result<()> {
+        self.server = Process::start("postgres", &self.command, self.folder.path(), "INT")?;
+        self.ready().await
     }
 
     /// The server that the tests of one process share; each takes databases of its own from it.

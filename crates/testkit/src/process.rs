@@ -144,7 +144,9 @@ impl Process {
             File::options().create(true).append(true).open(path).with_context(|| format!("open {}", path.display()))
         };
         let mut shell = Command::new("sh");
-        shell.args([OsStr::new("-c"), OsStr::new(r#"read -r go && exec "$@" </dev/null"#), OsStr::new(name)]);
+        // A file that may grow no further is then an error to whoever writes it, as a full disk is, and not its end.
+        let script = r#"trap '' XFSZ; read -r go && exec "$@" </dev/null"#;
+        shell.args([OsStr::new("-c"), OsStr::new(script), OsStr::new(name)]);
         shell.arg(command.get_program()).args(command.get_args());
         if let Some(folder) = command.get_current_dir() {
             shell.current_dir(folder);

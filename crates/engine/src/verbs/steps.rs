@@ -2,6 +2,7 @@
 
 use crate::comparing::{self, Asking, Compared, Input};
 use crate::observing::{self, Observation, Problem};
+use crate::retrying::Retrying;
 use crate::run::Run;
 use crate::{Error, Shared};
 use cluster::{Cluster, Kinds};
@@ -26,16 +27,22 @@ pub(crate) async fn fabric(run: &Run) -> Result<Fabric, Error> {
 /// Reaches the cluster and proves that it is the one that the fabric remembers.
 pub(crate) async fn connect(run: &Run, fabric: &Fabric) -> Result<(Cluster, Arc<Kinds>), Error> {
     run.begin(Phase::Connect, "Asking the cluster who it is");
+    let retrying = Retrying::within(run, Phase::Connect);
     let cluster = run.shared.cluster(fabric).await?;
-    check_identity(&run.shared, fabric, &cluster).await?;
-    let kinds = run.shared.kinds(fabric, &cluster, true).await?;
+    check_identity(&run.shared, fabric, &cluster, retrying).await?;
+    let kinds = run.shared.kinds(fabric, &cluster, true, retrying).await?;
     run.end(Phase::Connect, format!("{} kinds of Hedgehog's groups", kinds.kinds.len()));
     Ok((cluster, kinds))
 }
 
 /// Compares the cluster's identity with the one that the fabric remembers, and remembers it at first contact.
-pub(crate) async fn check_identity(shared: &Shared, fabric: &Fabric, cluster: &Cluster) -> Result<(), Error> {
-    let uid = cluster.identity().await?.uid;
+pub(crate) async fn check_identity(
+    shared: &Shared,
+    fabric: &Fabric,
+    cluster: &Cluster,
+    retrying: Retrying<'_>,
+) -> Result<(), Error> {
+    let uid = retrying.call("ask the cluster who it is", || cluster.identity()).await?.uid;
     let fabrics = shared.store.fabrics();
     let known = fabrics.adopt_cluster_uid(fabric.id, &uid).await.map_err(|e| match e {
         store::Error::Conflict(store::Unique::ClusterNamespace) => Error::new(
@@ -69,9 +76,9 @@ pub(crate) async fn check_identity(shared: &Shared, fabric: &Fabric, cluster: &C
 pub(crate) async fn fetch(run: &Run, fabric: &Fabric) -> Result<Arc<Desired>, Error> {
     run.begin(Phase::FetchSource, "Fetching the source");
     let repository = run.shared.repository(fabric).await?;
-    let commit = repository
-        .fetch(run.shared.settings.fetch_timeout, &|line| run.detail(Phase::FetchSource, line.to_owned()))
-        .await?;
+    let progress = |line: &str| run.detail(Phase::FetchSource, line.to_owned());
+    let fetch = || repository.fetch(run.shared.settings.fetch_timeout, &progress);
+    let commit = Retrying::within(run, Phase::FetchSource).call("fetch the source", fetch).await?;
     read(run, fabric, &commit.id).await
 }
 
@@ -107,11 +114,12 @@ pub(crate) async fn observe(
     phase: Phase,
 ) -> Result<Arc<Observation>, Error> {
     run.begin(phase, "Reading the cluster");
-    let observation = observing::observe(cluster, kinds, &fabric.namespace, run.now(), &|done, total, objects| {
+    let retrying = Retrying::within(run, phase);
+    let progress = |done, total, objects| {
         run.advance(phase, done, total);
         run.detail(phase, format!("{objects} objects read"));
-    })
-    .await?;
+    };
+    let observation = observing::observe(cluster, kinds, &fabric.namespace, run.now(), &progress, retrying).await?;
     if phase == Phase::Observe {
         let detail = format!("{} objects of {} kinds", observation.live.len(), observation.read.len());
         match observation.problems.first() {
@@ -129,7 +137,9 @@ pub(crate) async fn compare(
     desired: &Arc<Desired>,
     observation: &Arc<Observation>,
 ) -> Result<Compared, Error> {
-    comparing::compare(&run.shared, input(run, fabric, desired, observation)).await
+    // The only thing in it that passes is a database that does not answer.
+    let store = || comparing::compare(&run.shared, input(run, fabric, desired, observation));
+    Retrying::within(run, Phase::Compare).call("store the comparison", store).await
 }
 
 fn input<'a>(
@@ -192,10 +202,12 @@ async fn background_inner(shared: &Arc<Shared>, fabric: &Fabric, observed_at: ji
     };
     let desired = repository.read(&commit.id, &fabric.namespace, &shared.settings.source).await?;
     let cluster = shared.cluster(fabric).await?;
-    check_identity(shared, fabric, &cluster).await?;
-    let kinds = shared.kinds(fabric, &cluster, false).await?;
-    let observation =
-        Arc::new(observing::observe(&cluster, kinds, &fabric.namespace, observed_at, &|_, _, _| {}).await?);
+    // Nothing is tried again here: the next comparison comes by itself.
+    check_identity(shared, fabric, &cluster, Retrying::NEVER).await?;
+    let kinds = shared.kinds(fabric, &cluster, false, Retrying::NEVER).await?;
+    let namespace = &fabric.namespace;
+    let observation = observing::observe(&cluster, kinds, namespace, observed_at, &|_, _, _| {}, Retrying::NEVER);
+    let observation = Arc::new(observation.await?);
     let input = Input {
         fabric,
         operation_id: None,

@@ -4,6 +4,7 @@ use super::steps;
 use crate::applying::{self, Rules};
 use crate::comparing::{self, Compared, Differing};
 use crate::observing;
+use crate::retrying::Retrying;
 use crate::run::{Finished, Run};
 use crate::{Error, preflight};
 use cluster::{Cluster, Kinds};
@@ -12,6 +13,7 @@ use model::operation::{ObjectOutcome, OutcomeDetail, OutcomeKind, Phase, PhaseSt
 use model::plan::{Plan, Selection};
 use model::{Code, ObjectKey};
 use serde_json::{Value, json};
+use futures::TryFutureExt;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -28,7 +30,9 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
     let (cluster, kinds) = steps::connect(run, &fabric).await?;
     let desired = steps::fetch(run, &fabric).await?;
     let shared = &run.shared;
-    shared.store.operations().set_commit(run.operation.id, &shared.lease.owner, &desired.commit.id).await?;
+    let operations = shared.store.operations();
+    let note = || operations.set_commit(run.operation.id, &shared.lease.owner, &desired.commit.id).map_err(Error::from);
+    Retrying::within(run, Phase::FetchSource).call("note the commit", note).await?;
     let observation = steps::observe(run, &fabric, &cluster, kinds.clone(), Phase::Observe).await?;
     run.begin(Phase::Compare, "Comparing");
     let compared = steps::compare(run, &fabric, &desired, &observation).await?;
@@ -207,11 +211,12 @@ async fn follow(
         return String::new();
     }
     run.begin(Phase::Rollout, "Waiting for the switches");
+    let retrying = Retrying::within(run, Phase::Rollout);
     // What was read to verify shows the agents too, and is stored: often that settles it, and nothing is read again.
     let mut reports = verified.observation.agents.as_deref().map(Cow::Borrowed);
     let mut is_stored = reports.is_some();
     if reports.is_none() {
-        reports = observing::observe_agents(cluster, kinds, &fabric.namespace).await.map(Cow::Owned);
+        reports = observing::observe_agents(cluster, kinds, &fabric.namespace, retrying).await.map(Cow::Owned);
     }
     let until = tokio::time::Instant::now() + run.shared.settings.rollout_wait;
     let mut pause = Duration::from_millis(500);
@@ -239,7 +244,7 @@ async fn follow(
         }
         tokio::time::sleep(pause).await;
         let began = tokio::time::Instant::now();
-        reports = observing::observe_agents(cluster, kinds, &fabric.namespace).await.map(Cow::Owned);
+        reports = observing::observe_agents(cluster, kinds, &fabric.namespace, retrying).await.map(Cow::Owned);
         is_stored = false;
         // Agents are large: reading them takes at most a fifth of the API server's time for us.
         pause = Duration::from_millis(500).max(began.elapsed() * 4);

@@ -2,6 +2,7 @@
 
 use super::steps;
 use crate::Error;
+use crate::retrying::Retrying;
 use crate::run::{Finished, Run};
 use model::operation::Phase;
 
@@ -16,7 +17,7 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
         run.close(Phase::Connect, model::operation::PhaseState::Failed, sentence.clone());
         return Ok(Finished { message: sentence, code: Some(code), result, failed: true, ..Finished::default() });
     }
-    if let Err(e) = steps::check_identity(&run.shared, &fabric, &cluster).await {
+    if let Err(e) = steps::check_identity(&run.shared, &fabric, &cluster, Retrying::NEVER).await {
         run.close(Phase::Connect, model::operation::PhaseState::Failed, e.message.clone());
         return Ok(Finished { message: e.message, code: Some(e.code), result, failed: true, ..Finished::default() });
     }

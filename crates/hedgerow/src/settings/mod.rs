@@ -139,6 +139,10 @@ settings! {
     "Operations" {
         /// A running operation renews its lease; when its process dies, the operation counts as interrupted after this time.
         operation_lease: Duration = "operation.lease", "15s";
+        /// Operations that run at once. Those that stand still, because a cluster or a Git server does not answer, do not count; as many of them may be there besides. More wait their turn, fairly by fabric.
+        operation_parallel: usize = "operation.parallel", "64";
+        /// How often a step of an operation that failed in a way that passes (no connection, no answer in time, a server error) is tried again, with growing pauses. What does not pass, such as a refused token, is not tried again.
+        operation_retries: u32 = "operation.retries", "3";
         /// How long a sync follows the switches after the cluster holds everything. What they have not applied by then stays submitted or pending, and is followed by the background comparison.
         rollout_wait: Duration = "rollout.wait", "15s";
     }

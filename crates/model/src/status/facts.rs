@@ -84,8 +84,10 @@ impl Counts {
 pub struct RunningSync {
     /// When it began.
     pub started_at: Timestamp,
-    /// When its lease ends unless its process renews it.
-    pub lease_expires_at: Timestamp,
+    /// Whether its process is believed to live. No clock on a wall decides that: see the engine's leases.
+    pub holds_lease: bool,
+    /// When its process last said that it lives.
+    pub heartbeat_at: Timestamp,
     /// Objects done so far, and in all; zeros while unknown.
     pub progress: (u64, u64),
 }

@@ -18,8 +18,15 @@ fn counts(state: ObjectState) -> Counts {
 
 /// Every representative value of each fact.
 fn product() -> Vec<Facts> {
-    let syncs = [None, Some(NOW + 1), Some(NOW), Some(NOW - 1)].map(|lease| {
-        lease.map(|lease| RunningSync { started_at: at(NOW - 90), lease_expires_at: at(lease), progress: (1, 2) })
+    // What its last heartbeat's time says of its lease does not count: clocks jump.
+    let syncs = [None, Some((true, NOW - 5)), Some((true, NOW - 9000)), Some((false, NOW - 15)), Some((false, NOW + 15))];
+    let syncs = syncs.map(|sync| {
+        sync.map(|(holds_lease, beat)| RunningSync {
+            started_at: at(NOW - 90),
+            holds_lease,
+            heartbeat_at: at(beat),
+            progress: (1, 2),
+        })
     });
     let mut last_syncs = vec![None];
     for &state in OperationState::ALL {
@@ -96,7 +103,7 @@ fn rows(f: &Facts) -> [(SyncState, bool); 8] {
             == [0; 8]
     };
     let sync_failed_at = match (&f.running_sync, &f.last_sync) {
-        (Some(dead), _) => Some(dead.lease_expires_at),
+        (Some(dead), _) => Some(dead.heartbeat_at),
         (None, Some(sync)) => {
             let failed = ["failed", "partial", "timed_out", "interrupted"].contains(&sync.state.as_str());
             failed.then_some(sync.ended_at)
@@ -112,7 +119,7 @@ fn rows(f: &Facts) -> [(SyncState, bool); 8] {
     [
         (SyncState::NotConfigured, !f.has_cluster),
         (SyncState::Disabled, !f.sync_enabled),
-        (SyncState::Syncing, f.running_sync.as_ref().is_some_and(|r| r.lease_expires_at > now)),
+        (SyncState::Syncing, f.running_sync.as_ref().is_some_and(|r| r.holds_lease)),
         (SyncState::Error, sync_failed || comparison_failed),
         (SyncState::NeverSynced, comparison.is_none()),
         (SyncState::Unknown, unreadable || too_old || (!differs && !of_current)),

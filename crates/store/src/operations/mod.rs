@@ -1,6 +1,7 @@
-//! Operations: recorded runs of a verb on a fabric. The queue and the lease are in `queue`, the outcome of each
-//! object in `outcomes`, what a status is derived from in `summary`.
+//! Operations: recorded runs of a verb on a fabric. The queue is in `queue`, who runs what and who died in `leases`, the
+//! outcome of each object in `outcomes`, what a status is derived from in `summary`.
 
+mod leases;
 mod outcomes;
 mod queue;
 mod rows;
@@ -14,7 +15,8 @@ use jiff::Timestamp;
 use model::Code;
 use model::operation::{OperationState, PhaseProgress, Trigger, Verb};
 pub use outcomes::OutcomeCount;
-pub use queue::{CancelRequest, Finish, Lease};
+pub use leases::{HeldLease, Lease};
+pub use queue::{CancelRequest, Finish, Waiting};
 use rows::operation;
 use serde_json::Value;
 use std::time::Duration;
@@ -71,21 +73,12 @@ pub struct Operation {
     pub deadline_at: Option<Timestamp>,
     /// The process that runs it.
     pub lease_owner: Option<String>,
-    /// When that process is taken for dead, unless it says otherwise before.
-    pub lease_expires_at: Option<Timestamp>,
     /// When that process last said that it lives.
     pub heartbeat_at: Option<Timestamp>,
     /// When somebody asked it to end.
     pub cancel_requested_at: Option<Timestamp>,
     /// Who did.
     pub cancel_requested_by: Option<String>,
-}
-
-impl Operation {
-    /// Whether it runs under a lease that has not expired.
-    pub fn holds_lease(&self, now: Timestamp) -> bool {
-        self.state == OperationState::Running && self.lease_expires_at.is_some_and(|until| until >= now)
-    }
 }
 
 /// What an operation that is asked for is made of.

@@ -24,12 +24,16 @@ pub struct OutcomeCount {
 const CHUNK: usize = 500;
 
 impl Operations<'_> {
-    /// Stores outcomes; an object that has one already gets the new one. One transaction.
-    pub async fn put_outcomes(&self, operation_id: i64, outcomes: &[ObjectOutcome]) -> Result<()> {
+    /// Stores outcomes; an object that has one already gets the new one. One transaction. `false`: the lease was lost,
+    /// and nothing was stored.
+    pub async fn put_outcomes(&self, operation_id: i64, owner: &str, outcomes: &[ObjectOutcome]) -> Result<bool> {
         if outcomes.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let mut tx = self.0.writer(st::PUT_OUTCOMES).await?;
+        if st::OWNED.optional(&mut tx, args![operation_id, owner]).await?.is_none() {
+            return Ok(false);
+        }
         for chunk in outcomes.chunks(CHUNK) {
             let mut sql = Sql::bulk(&tx, st::PUT_OUTCOMES, st::OUTCOME_INSERT);
             sql.rows(chunk, |o| {
@@ -49,7 +53,8 @@ impl Operations<'_> {
             sql.push(st::OUTCOME_UPSERT).once();
             sql.run(&mut tx).await?;
         }
-        commit(tx, st::PUT_OUTCOMES).await
+        commit(tx, st::PUT_OUTCOMES).await?;
+        Ok(true)
     }
 
     /// The outcomes of an operation, failures first, a page of them; with no `outcomes` all, otherwise only these.

@@ -1,41 +1,30 @@
-//! The queue: asking for an operation, claiming it under a lease, heartbeats, the end. Every change compares what it
+//! The queue: asking for an operation, claiming it under a lease, its progress, its end. Every change compares what it
 //! changes (state and owner), so that a process that was taken for dead and comes back changes nothing.
 //!
 //! That only one operation at a time writes to a fabric is held by a unique index, not by this code.
 
 use super::rows::operation;
-use super::{Disposition, Enqueued, NewOperation, Operation, Operations};
+use super::{Disposition, Enqueued, Lease, NewOperation, Operation, Operations};
 use crate::row::{Columns, to_json};
 use crate::sql::args;
 use crate::statements::fabrics::LOCK;
 use crate::statements::operations as st;
 use crate::{Error, Result, Unique, commit};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use model::Code;
-use model::operation::{OperationState, PhaseProgress, PhaseState};
+use model::operation::{OperationState, PhaseProgress};
 use serde_json::Value;
 use std::time::Duration;
 
-/// Who runs an operation, and for how long it is believed to live without a heartbeat.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
-    /// The process, by a name that no other process has.
-    pub owner: String,
-    /// How long.
-    pub duration: Duration,
-}
-
-impl Lease {
-    fn until(&self, now: Timestamp) -> Timestamp {
-        later(now, self.duration)
-    }
-}
-
-/// How often a claim looks again after another process was faster.
-const CLAIM_TRIES: u32 = 20;
-
-fn later(now: Timestamp, by: Duration) -> Timestamp {
-    SignedDuration::try_from(by).ok().and_then(|by| now.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
+/// A fabric has operations that wait and may run now; this is the oldest of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// The operation.
+    pub id: i64,
+    /// Its fabric.
+    pub fabric_id: i64,
+    /// Whether it writes to the cluster.
+    pub writes: bool,
 }
 
 /// How an operation ended.
@@ -126,30 +115,33 @@ impl Operations<'_> {
         Ok(Enqueued { operation, disposition })
     }
 
-    /// Claims the oldest operation that may run now, of one fabric or of any: queued becomes running, under the lease.
-    /// `None` when there is nothing to do.
-    pub async fn claim(&self, fabric_id: Option<i64>, lease: &Lease, now: Timestamp) -> Result<Option<Operation>> {
-        for _ in 0..CLAIM_TRIES {
-            let mut tx = self.0.writer(st::CLAIM.doing).await?;
-            let args = args![fabric_id.unwrap_or(0), now, &lease.owner, lease.until(now)];
-            let claimed = match st::CLAIM.optional(&mut tx, args).await {
-                // Another process began to write to the same fabric in the same moment. Look again: something else may
-                // be left.
-                Err(Error::Conflict(Unique::OneWriter)) => continue,
-                claimed => claimed?,
-            };
-            let Some(row) = claimed else { return Ok(None) };
-            let claimed = operation(&st::GET.one(&mut tx, "operation", args![row.int("id")?]).await?)?;
-            commit(tx, st::CLAIM.doing).await?;
-            return Ok(Some(claimed));
-        }
-        // Others claim as fast as this one looks. The next round comes anyway.
-        Ok(None)
+    /// What may run now: of each fabric the oldest operation that reads, and the oldest that writes unless another one
+    /// writes already. Oldest first.
+    pub async fn waiting(&self) -> Result<Vec<Waiting>> {
+        let mut conn = self.0.reader(st::WAITING.doing).await?;
+        let rows = st::WAITING.all(&mut conn, Vec::new()).await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Waiting { id: row.int("id")?, fabric_id: row.int("fabric_id")?, writes: row.bool("writes")? })
+            })
+            .collect()
     }
 
-    /// Says that the process lives. `false`: the lease was lost, and whatever the process still does is nobody's.
-    pub async fn heartbeat(&self, id: i64, lease: &Lease, now: Timestamp) -> Result<bool> {
-        self.change(st::HEARTBEAT, args![id, &lease.owner, now, lease.until(now)]).await
+    /// Claims an operation that waits: queued becomes running, under the lease. `None` when it may not run any more,
+    /// because it was cancelled, another process has it, or another one writes to its fabric.
+    pub async fn claim(&self, id: i64, lease: &Lease, now: Timestamp) -> Result<Option<Operation>> {
+        let mut tx = self.0.writer(st::CLAIM.doing).await?;
+        let claimed = match st::CLAIM.optional(&mut tx, args![id, now, &lease.owner, lease.until(now), lease.micros()]).await {
+            // Another process began to write to the same fabric in the same moment.
+            Err(Error::Conflict(Unique::OneWriter)) => return Ok(None),
+            claimed => claimed?,
+        };
+        if claimed.is_none() {
+            return Ok(None);
+        }
+        let claimed = operation(&st::GET.one(&mut tx, "operation", args![id]).await?)?;
+        commit(tx, st::CLAIM.doing).await?;
+        Ok(Some(claimed))
     }
 
     /// Stores the phases. `false`: the lease was lost.
@@ -198,37 +190,6 @@ impl Operations<'_> {
         Ok(came_to)
     }
 
-    /// Marks the operations whose lease has expired as interrupted, with a sentence and with phases that no longer
-    /// claim to run. Gives them as they are now.
-    pub async fn interrupt_expired(&self, now: Timestamp) -> Result<Vec<Operation>> {
-        let mut conn = self.0.reader(st::EXPIRED.doing).await?;
-        if st::EXPIRED.all(&mut conn, args![now]).await?.is_empty() {
-            return Ok(Vec::new());
-        }
-        drop(conn);
-        let mut tx = self.0.writer(st::INTERRUPT.doing).await?;
-        let mut interrupted = Vec::new();
-        for row in st::EXPIRED.all(&mut tx, args![now]).await? {
-            let mut died = operation(&row)?;
-            end_phases(&mut died.phases, now);
-            let message = format!(
-                "The process that ran this stopped answering{}. What it wrote before stays; start it again, it begins \
-                 by looking at the cluster.",
-                died.phases
-                    .iter()
-                    .find(|p| p.state == PhaseState::Failed)
-                    .map(|p| format!(" during \"{}\"", p.phase.title()))
-                    .unwrap_or_default()
-            );
-            let args = args![died.id, now, message, to_json("phases", &died.phases)?];
-            if st::INTERRUPT.run(&mut tx, args).await? > 0 {
-                interrupted.push(operation(&st::GET.one(&mut tx, "operation", args![died.id]).await?)?);
-            }
-        }
-        commit(tx, st::INTERRUPT.doing).await?;
-        Ok(interrupted)
-    }
-
     /// Deletes a fabric's scheduled operations that ended before `before`, but for those that its status is derived
     /// from. What people asked for stays.
     pub async fn prune(&self, fabric_id: i64, before: Timestamp) -> Result<u64> {
@@ -239,24 +200,10 @@ impl Operations<'_> {
         Ok(rows)
     }
 
-    async fn change(&self, statement: &'static crate::sql::Statement, args: Vec<crate::sql::Arg>) -> Result<bool> {
+    pub(super) async fn change(&self, statement: &'static crate::sql::Statement, args: Vec<crate::sql::Arg>) -> Result<bool> {
         let mut tx = self.0.writer(statement.doing).await?;
         let rows = statement.run(&mut tx, args).await?;
         commit(tx, statement.doing).await?;
         Ok(rows > 0)
-    }
-}
-
-/// A phase that ran has failed, one that waited will not run.
-fn end_phases(phases: &mut [PhaseProgress], now: Timestamp) {
-    for phase in phases {
-        match phase.state {
-            PhaseState::Running => {
-                phase.state = PhaseState::Failed;
-                phase.ended_at = Some(now);
-            }
-            PhaseState::Waiting => phase.state = PhaseState::Skipped,
-            PhaseState::Done | PhaseState::Partial | PhaseState::Failed | PhaseState::Skipped => {}
-        }
     }
 }

@@ -33,7 +33,6 @@ pub(super) fn operation(row: &AnyRow) -> Result<Operation> {
         time_limit: Duration::from_micros(row.unsigned("time_limit")?),
         deadline_at: row.time_or_null("deadline_at")?,
         lease_owner: row.text_or_null("lease_owner")?,
-        lease_expires_at: row.time_or_null("lease_expires_at")?,
         heartbeat_at: row.time_or_null("heartbeat_at")?,
         cancel_requested_at: row.time_or_null("cancel_requested_at")?,
         cancel_requested_by: row.text_or_null("cancel_requested_by")?,

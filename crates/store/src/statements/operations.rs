@@ -7,22 +7,15 @@ macro_rules! columns {
          operations.options, operations.shown_comparison_id, operations.commit_id, operations.phases, \
          operations.code, operations.message, operations.error_object, operations.result, operations.queued_at, \
          operations.started_at, operations.ended_at, operations.time_limit, operations.deadline_at, \
-         operations.lease_owner, operations.lease_expires_at, operations.heartbeat_at, \
+         operations.lease_owner, operations.heartbeat_at, \
          operations.cancel_requested_at, operations.cancel_requested_by"
     };
 }
-/// The oldest queued operation that may run now: one that only reads always, one that writes when no other does.
-macro_rules! next_in_queue {
+/// Whether a queued operation may run now: one that only reads always, one that writes when no other does.
+macro_rules! may_run {
     () => {
-        "SELECT q.id FROM operations q WHERE q.state = 'queued' AND ($1 = 0 OR q.fabric_id = $1) \
-         AND (q.writes = 0 OR NOT EXISTS (SELECT 1 FROM operations r WHERE r.fabric_id = q.fabric_id \
-         AND r.state = 'running' AND r.writes = 1)) ORDER BY q.id LIMIT 1"
-    };
-}
-macro_rules! claim {
-    () => {
-        "UPDATE operations SET state = 'running', started_at = $2, heartbeat_at = $2, lease_owner = $3, \
-         lease_expires_at = $4, deadline_at = $2 + time_limit WHERE state = 'queued' AND id = "
+        "operations.state = 'queued' AND (operations.writes = 0 OR NOT EXISTS (SELECT 1 FROM operations r \
+         WHERE r.fabric_id = operations.fabric_id AND r.state = 'running' AND r.writes = 1))"
     };
 }
 /// Of a fabric and a verb, the last that was asked for, the last that succeeded and the last that ended: seeks in two
@@ -104,13 +97,28 @@ super::statements! {
         "SELECT ", columns!(), " FROM operations WHERE fabric_id = $1 AND state IN ('queued', 'running')",
         " AND verb = $2 AND fingerprint = $3 AND cancel_requested_at IS NULL ORDER BY id DESC LIMIT 1"
     );
-    CLAIM("claim the next operation") = {
-        sqlite: (claim!(), "(", next_in_queue!(), ") RETURNING id"),
-        postgres: (claim!(), "(", next_in_queue!(), " FOR UPDATE OF q SKIP LOCKED) RETURNING id"),
-    };
+    /// Of each fabric the oldest that reads and the oldest that writes: few rows, however long the queue is.
+    WAITING("look at the queue") = (
+        "SELECT min(operations.id) AS id, operations.fabric_id, operations.writes FROM operations WHERE ", may_run!(),
+        " GROUP BY operations.fabric_id, operations.writes ORDER BY 1"
+    );
+    CLAIM("claim an operation") = (
+        "UPDATE operations SET state = 'running', started_at = $2, heartbeat_at = $2, lease_owner = $3,",
+        " lease_expires_at = $4, lease_length = $5, lease_beat = lease_beat + 1, deadline_at = $2 + time_limit",
+        " WHERE operations.id = $1 AND ", may_run!(), " RETURNING id"
+    );
     HEARTBEAT("extend an operation's lease") = (
-        "UPDATE operations SET heartbeat_at = $3, lease_expires_at = $4",
+        "UPDATE operations SET heartbeat_at = $3, lease_expires_at = $4, lease_beat = lease_beat + 1",
         " WHERE id = $1 AND lease_owner = $2 AND state = 'running'"
+    );
+    /// Holds the row until the end of the transaction, so that nobody takes the operation over in its middle.
+    OWNED("see whose an operation is") = {
+        sqlite: ("SELECT id FROM operations WHERE id = $1 AND lease_owner = $2 AND state = 'running'"),
+        postgres: ("SELECT id FROM operations WHERE id = $1 AND lease_owner = $2 AND state = 'running' FOR UPDATE"),
+    };
+    TOLD_TO_END("look for requests to cancel") = (
+        "SELECT id, cancel_requested_by FROM operations",
+        " WHERE state = 'running' AND lease_owner = $1 AND cancel_requested_by IS NOT NULL"
     );
     SAVE_PROGRESS("store an operation's progress") = (
         "UPDATE operations SET phases = $3 WHERE id = $1 AND lease_owner = $2 AND state = 'running'"
@@ -131,13 +139,19 @@ super::statements! {
         "UPDATE operations SET cancel_requested_at = $2, cancel_requested_by = $3",
         " WHERE id = $1 AND state = 'running' AND cancel_requested_at IS NULL"
     );
-    EXPIRED("look for operations whose process died") = (
-        "SELECT ", columns!(), " FROM operations WHERE state = 'running' AND lease_expires_at < $1 ORDER BY id"
+    LEASES("look at the leases") = (
+        "SELECT id, fabric_id, lease_owner, lease_beat, lease_length FROM operations WHERE state = 'running' ORDER BY id"
     );
-    /// The lease is compared once more: the owner may have come back just now.
+    /// Owner and counter are compared once more: the owner may have come back just now.
     INTERRUPT("mark an operation as interrupted") = (
-        "UPDATE operations SET state = 'interrupted', code = 'interrupted', message = $3, phases = $4, ended_at = $2,",
-        " lease_owner = NULL, lease_expires_at = NULL WHERE id = $1 AND state = 'running' AND lease_expires_at < $2"
+        "UPDATE operations SET state = 'interrupted', code = 'interrupted', message = $2, phases = $3, ended_at = $4,",
+        " lease_owner = NULL, lease_expires_at = NULL",
+        " WHERE id = $1 AND state = 'running' AND lease_owner = $5 AND lease_beat = $6"
+    );
+    /// What was planned and of which nothing was heard. It may have been written in the process's last moment.
+    LEFT_BY_THE_DEAD("say what is not known of the objects") = (
+        "UPDATE operation_objects SET code = 'interrupted', message = $2",
+        " WHERE operation_id = $1 AND outcome = 'not_attempted' AND code IS NULL"
     );
     RUNNING("look for running operations") = (
         "SELECT ", columns!(), " FROM operations WHERE fabric_id = $1 AND state = 'running' ORDER BY id"

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use model::operation::{Phase, PhaseProgress, PhaseState, Trigger, Verb};
 use std::time::Duration;
-use store::operations::Lease;
+use store::operations::{HeldLease, Lease};
 use store::*;
 
 /// Declares tests that run on both engines.
@@ -115,7 +115,7 @@ pub async fn add(store: &Store, spec: FabricSpec, secrets: FabricSecrets) -> Res
 }
 
 pub fn phase(phase: Phase, state: PhaseState) -> PhaseProgress {
-    PhaseProgress { phase, state, done: 0, total: 0, started_at: None, ended_at: None, detail: String::new() }
+    PhaseProgress { state, ..PhaseProgress::waiting(phase) }
 }
 
 pub fn ask(fabric_id: i64, verb: Verb, fingerprint: &str) -> NewOperation {
@@ -139,4 +139,21 @@ pub fn ask(fabric_id: i64, verb: Verb, fingerprint: &str) -> NewOperation {
 
 pub fn lease(owner: &str) -> Lease {
     Lease { owner: owner.into(), duration: Duration::from_secs(30) }
+}
+
+/// Claims the oldest operation that may run now, of one fabric or of any. Of one that another process was faster with,
+/// it looks again.
+pub async fn claim(store: &Store, fabric_id: Option<i64>, owner: &str, at: i64) -> Option<Operation> {
+    loop {
+        let waiting = store.operations().waiting().await.unwrap();
+        let next = waiting.into_iter().find(|waiting| fabric_id.is_none_or(|id| id == waiting.fabric_id))?;
+        if let Some(claimed) = store.operations().claim(next.id, &lease(owner), t(at)).await.unwrap() {
+            return Some(claimed);
+        }
+    }
+}
+
+/// The lease of an operation that runs.
+pub async fn held(store: &Store, id: i64) -> HeldLease {
+    store.operations().leases().await.unwrap().into_iter().find(|lease| lease.operation_id == id).unwrap()
 }

@@ -1,7 +1,7 @@
 //! What was acknowledged is there after a crash, what was not is not; readers never wait for the writer; callers that
 //! go away leave nothing behind.
 
-use crate::bed::{Bed, ask, both_engines, fabric, lease, t, user};
+use crate::bed::{Bed, ask, both_engines, claim, fabric, held, t, user};
 use crate::comparisons::comparison;
 use crate::objects::row;
 use model::operation::{OperationState, Verb};
@@ -35,12 +35,12 @@ both_engines! {
         let lab = fabric(&bed, "lab").await;
         let vanished = bed.another().await;
         vanished.operations().enqueue(ask(lab.id, Verb::SyncToKubernetes, "a"), t(0)).await.unwrap();
-        let running = vanished.operations().claim(None, &lease("vanished"), t(0)).await.unwrap().unwrap();
+        let running = claim(&vanished, None, "vanished", 0).await.unwrap();
         drop(vanished);
         let again = bed.another().await;
         let found = again.operations().get(running.id).await.unwrap();
-        assert_eq!((found.state, found.holds_lease(t(29))), (OperationState::Running, true));
-        assert_eq!(again.operations().interrupt_expired(t(31)).await.unwrap().len(), 1);
+        assert_eq!((found.state, found.lease_owner.as_deref()), (OperationState::Running, Some("vanished")));
+        assert!(again.operations().interrupt(&held(&again, running.id).await, t(31)).await.unwrap().is_some());
     }
 
     async fn many_callers_at_once(bed) {

@@ -1,6 +1,6 @@
 //! Fabrics: every field round-trips, what cannot be meant cannot be stored, secrets stay where they belong.
 
-use crate::bed::{add, ask, both_engines, fabric, lease, sealed, t};
+use crate::bed::{add, ask, both_engines, claim, fabric, sealed, t};
 use model::Code;
 use model::operation::Verb;
 use model::policy::{Policy, Suspension, Window, WindowKind};
@@ -236,7 +236,7 @@ both_engines! {
         let counted = bed.fabrics().dependents(doomed.id).await.unwrap();
         assert_eq!(counted, Dependents { operations: 1, comparisons: 0, objects: 0, attempts: 0 });
 
-        let running = bed.operations().claim(Some(doomed.id), &lease("p"), t(1)).await.unwrap().unwrap();
+        let running = claim(&bed, Some(doomed.id), "p", 1).await.unwrap();
         let refused = bed.fabrics().delete(&Scope::System, doomed.id).await.unwrap_err();
         assert!(matches!(refused, Error::Conflict(Unique::OneWriter)), "{refused:?}");
         let end = store::operations::Finish {

@@ -16,17 +16,15 @@ both_engines! {
     async fn lesson_32_from_the_version_before(bed) {
         // A new migration takes its turn here: what it makes is taken away, and comes back.
         let (_, newest) = bed.schema_version().await.unwrap();
-        assert_eq!(newest, 7, "this test goes back over the last migration");
+        assert_eq!(newest, 8, "this test goes back over the last migration");
         let anna = crate::bed::user(&bed, "anna").await;
         let lab = crate::bed::fabric(&bed, "lab").await;
-        bed.meddle("DROP TABLE adopted_objects; ALTER TABLE operation_objects DROP COLUMN detail; \
-                    ALTER TABLE fabrics DROP COLUMN suspended_reason; ALTER TABLE fabrics DROP COLUMN suspended_by; \
-                    ALTER TABLE fabrics DROP COLUMN suspended_at; ALTER TABLE fabrics DROP COLUMN policy; \
-                    DELETE FROM _sqlx_migrations WHERE version = 7").await;
+        bed.meddle("ALTER TABLE operations DROP COLUMN lease_length; ALTER TABLE operations DROP COLUMN lease_beat; \
+                    DELETE FROM _sqlx_migrations WHERE version = 8").await;
         let old = Store::open_unmigrated(&bed.url).await.unwrap();
-        assert_eq!(old.schema_version().await.unwrap(), (6, 7));
-        assert_eq!(old.migrate().await.unwrap(), [7], "what is missing is applied, and nothing else");
-        assert_eq!(old.schema_version().await.unwrap(), (7, 7));
+        assert_eq!(old.schema_version().await.unwrap(), (7, 8));
+        assert_eq!(old.migrate().await.unwrap(), [8], "what is missing is applied, and nothing else");
+        assert_eq!(old.schema_version().await.unwrap(), (8, 8));
         assert_eq!(old.users().get(anna.id).await.unwrap(), anna, "what was stored is still there");
         assert_eq!(old.fabrics().get(&store::Scope::System, lab.id).await.unwrap(), lab);
         old.close().await;

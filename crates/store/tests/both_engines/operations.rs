@@ -1,6 +1,6 @@
 //! Operations as they are read: lists under a scope, what a status is derived from, outcomes, pruning.
 
-use crate::bed::{ask, both_engines, fabric, lease, t, user};
+use crate::bed::{ask, both_engines, claim, fabric, t, user};
 use model::operation::{ObjectOutcome, OperationState, OutcomeDetail, OutcomeKind, Trigger, Verb};
 use model::{Code, ObjectKey};
 use serde_json::json;
@@ -12,11 +12,17 @@ async fn ran(store: &Store, fabric_id: i64, verb: Verb, state: OperationState, a
     ran_by(store, ask(fabric_id, verb, &at.to_string()), state, at).await
 }
 
-async fn ran_by(store: &Store, new: NewOperation, state: OperationState, at: i64) -> i64 {
+/// An operation that was just claimed by the process `p`.
+async fn begun(store: &Store, new: NewOperation, at: i64) -> i64 {
     let fabric_id = new.fabric_id;
     let id = store.operations().enqueue(new, t(at)).await.unwrap().operation.id;
-    let running = store.operations().claim(Some(fabric_id), &lease("p"), t(at)).await.unwrap().unwrap();
+    let running = claim(store, Some(fabric_id), "p", at).await.unwrap();
     assert_eq!(running.id, id);
+    id
+}
+
+async fn ran_by(store: &Store, new: NewOperation, state: OperationState, at: i64) -> i64 {
+    let id = begun(store, new, at).await;
     let phases = vec![];
     let end = Finish { state, code: None, message: String::new(), error_object: None, result: json!(null), phases };
     assert!(store.operations().finish(id, "p", &end, t(at + 1)).await.unwrap());
@@ -79,7 +85,7 @@ both_engines! {
             ran(&bed, lab.id, Verb::SyncFromFabric, Succeeded, at).await;
         }
         let running = bed.operations().enqueue(ask(lab.id, Verb::SyncToKubernetes, "x"), t(90)).await.unwrap().operation;
-        bed.operations().claim(None, &lease("p"), t(91)).await.unwrap().unwrap();
+        claim(&bed, None, "p", 91).await.unwrap();
         let waiting = bed.operations().enqueue(ask(lab.id, Verb::SyncToKubernetes, "y"), t(92)).await.unwrap().operation;
 
         let summary = bed.operations().summary(lab.id).await.unwrap();
@@ -124,10 +130,10 @@ both_engines! {
 
         // It runs beside a sync, and a sync beside it.
         bed.operations().enqueue(ask(lab.id, Verb::SyncToKubernetes, "x"), t(30)).await.unwrap();
-        let sync = bed.operations().claim(None, &lease("p"), t(30)).await.unwrap().unwrap();
+        let sync = claim(&bed, None, "p", 30).await.unwrap();
         let first = bed.operations().enqueue(dry("d2"), t(31)).await.unwrap();
         assert_eq!(first.disposition, Disposition::New);
-        let running = bed.operations().claim(None, &lease("p"), t(31)).await.unwrap().expect("it waits for nobody");
+        let running = claim(&bed, None, "p", 31).await.expect("it waits for nobody");
         assert_eq!((running.id, running.writes), (first.operation.id, false));
         let summary = bed.operations().summary(lab.id).await.unwrap();
         assert_eq!(of(summary.writer()), Some(sync.id));
@@ -141,12 +147,12 @@ both_engines! {
 
     async fn lesson_29_every_outcome_is_kept(bed) {
         let lab = fabric(&bed, "lab").await;
-        let id = ran(&bed, lab.id, Verb::SyncToKubernetes, OperationState::Partial, 0).await;
+        let id = begun(&bed, ask(lab.id, Verb::SyncToKubernetes, "a"), 0).await;
         let outcomes: Vec<_> = (0..1203)
             .map(|i| outcome(i, if i % 100 == 7 { OutcomeKind::Refused } else { OutcomeKind::Created }))
             .collect();
-        bed.operations().put_outcomes(id, &outcomes).await.unwrap();
-        bed.operations().put_outcomes(id, &[]).await.unwrap();
+        assert!(bed.operations().put_outcomes(id, "p", &outcomes).await.unwrap());
+        assert!(bed.operations().put_outcomes(id, "p", &[]).await.unwrap());
 
         let all = bed.operations().outcomes(id, &[], Page::all()).await.unwrap();
         let (failed, done): (Vec<_>, Vec<_>) =
@@ -157,24 +163,27 @@ both_engines! {
         assert_eq!(refused.rows[0], outcomes[1007]);
 
         // A second try of one object replaces its outcome.
-        bed.operations().put_outcomes(id, &[outcome(7, OutcomeKind::Created)]).await.unwrap();
+        assert!(bed.operations().put_outcomes(id, "p", &[outcome(7, OutcomeKind::Created)]).await.unwrap());
         let counts = bed.operations().outcome_counts(id).await.unwrap();
         let counts: Vec<_> = counts.iter().map(|c| (c.outcome, c.objects, c.verified)).collect();
         assert_eq!(counts, [(OutcomeKind::Created, 1192, 1192), (OutcomeKind::Refused, 11, 0)]);
-        let nowhere = bed.operations().put_outcomes(999, &outcomes[..1]).await;
-        assert!(matches!(nowhere, Err(Error::Dangling(_))));
+        for (id, owner) in [(id, "another"), (999, "p")] {
+            let stored = bed.operations().put_outcomes(id, owner, &[outcome(1203, OutcomeKind::Created)]).await.unwrap();
+            assert!(!stored, "{owner} does not run {id}");
+        }
+        assert_eq!(bed.operations().outcomes(id, &[], Page::all()).await.unwrap().total, 1203);
     }
 
     async fn what_failed_comes_before_what_was_left_because_of_it(bed) {
         use OutcomeKind::{ChangedMeanwhile, Created, Extra, Failed, NotAttempted, NotVerified, Refused, Unchanged, Updated};
         let lab = fabric(&bed, "lab").await;
-        let id = ran(&bed, lab.id, Verb::SyncToKubernetes, OperationState::Partial, 0).await;
+        let id = begun(&bed, ask(lab.id, Verb::SyncToKubernetes, "a"), 0).await;
         let kinds = [Unchanged, NotAttempted, Extra, Updated, NotAttempted, Created, ChangedMeanwhile, NotVerified, Failed,
             Refused];
         let mut outcomes: Vec<_> = kinds.iter().enumerate().map(|(i, kind)| outcome(i, *kind)).collect();
         outcomes[1].code = Some(Code::PreflightFailed);
         outcomes[4].code = Some(Code::SourceInvalid);
-        bed.operations().put_outcomes(id, &outcomes).await.unwrap();
+        assert!(bed.operations().put_outcomes(id, "p", &outcomes).await.unwrap());
         let listed = bed.operations().outcomes(id, &[], Page::all()).await.unwrap().rows;
         let order: Vec<_> = listed.iter().map(|o| o.outcome).collect();
         let expected = [Refused, Failed, NotVerified, ChangedMeanwhile, NotAttempted, NotAttempted, Created, Updated, Extra,

@@ -1,11 +1,11 @@
 //! The queue: one writer a fabric, the same request once, leases, cancel, and processes that die.
 
-use crate::bed::{Bed, ask, both_engines, fabric, lease, phase, t};
-use model::Code;
-use model::operation::{OperationState, Phase, PhaseState, Verb};
+use crate::bed::{Bed, ask, both_engines, claim as claim_of, fabric, held, lease, phase, t};
+use model::operation::{ObjectOutcome, OperationState, OutcomeDetail, OutcomeKind, Phase, PhaseState, Verb};
+use model::{Code, ObjectKey};
 use std::collections::HashSet;
 use std::time::Duration;
-use store::operations::{CancelRequest, Finish};
+use store::operations::{CancelRequest, Finish, HeldLease};
 use store::*;
 
 fn succeeded() -> Finish {
@@ -19,12 +19,27 @@ fn succeeded() -> Finish {
     }
 }
 
+/// An object that is to be written.
+fn planned(name: &str, code: Option<Code>) -> ObjectOutcome {
+    ObjectOutcome {
+        key: ObjectKey::new("vpc.githedgehog.com", "VPC", "default", name),
+        outcome: OutcomeKind::NotAttempted,
+        verified: false,
+        code,
+        message: String::new(),
+        overwrote: Vec::new(),
+        attempts: 0,
+        at: t(1),
+        detail: OutcomeDetail::default(),
+    }
+}
+
 async fn enqueue(store: &Store, new: NewOperation) -> Enqueued {
     store.operations().enqueue(new, t(0)).await.unwrap()
 }
 
 async fn claim(store: &Store, owner: &str, at: i64) -> Option<Operation> {
-    store.operations().claim(None, &lease(owner), t(at)).await.unwrap()
+    claim_of(store, None, owner, at).await
 }
 
 /// So many processes, all connected, so that they really begin at once.
@@ -67,15 +82,17 @@ both_engines! {
         let running = claim(&bed, "p1", 5).await.unwrap();
         assert_eq!((running.id, running.state), (operation.id, OperationState::Running));
         assert_eq!((running.started_at, running.deadline_at), (Some(t(5)), Some(t(65))));
-        assert_eq!((running.lease_owner.as_deref(), running.lease_expires_at), (Some("p1"), Some(t(35))));
-        assert!(running.holds_lease(t(35)) && !running.holds_lease(t(36)));
+        let first = held(&bed, running.id).await;
+        assert_eq!((first.owner.as_str(), first.length), ("p1", Duration::from_secs(30)));
+        assert_eq!((first.fabric_id, running.lease_owner.as_deref()), (fabric.id, Some("p1")));
 
         assert!(bed.operations().heartbeat(running.id, &lease("p1"), t(20)).await.unwrap());
+        assert_ne!(held(&bed, running.id).await.beat, first.beat, "a heartbeat moves the counter");
         let phases = [phase(Phase::Connect, PhaseState::Running)];
         assert!(bed.operations().save_progress(running.id, "p1", &phases).await.unwrap());
         assert!(bed.operations().set_commit(running.id, "p1", "def").await.unwrap());
         let seen = bed.operations().get(running.id).await.unwrap();
-        assert_eq!((seen.heartbeat_at, seen.lease_expires_at), (Some(t(20)), Some(t(50))));
+        assert_eq!(seen.heartbeat_at, Some(t(20)));
         assert_eq!((seen.phases.as_slice(), seen.commit.as_deref()), (phases.as_slice(), Some("def")));
 
         assert!(bed.operations().finish(running.id, "p1", &succeeded(), t(30)).await.unwrap());
@@ -211,23 +228,47 @@ both_engines! {
         assert!(refused.to_lowercase().contains("unique"), "{refused}");
     }
 
-    async fn claiming_can_be_limited_to_a_fabric(bed) {
+    async fn what_waits_is_seen_by_fabric_however_long_the_queue_is(bed) {
         let (lab, prod) = (fabric(&bed, "lab").await, fabric(&bed, "prod").await);
-        enqueue(&bed, ask(lab.id, Verb::SyncFromGit, "")).await;
-        assert_eq!(bed.operations().claim(Some(prod.id), &lease("p"), t(1)).await.unwrap(), None);
-        assert!(bed.operations().claim(Some(lab.id), &lease("p"), t(1)).await.unwrap().is_some());
+        let mut ids = Vec::new();
+        for i in 0..5 {
+            for verb in [Verb::SyncFromGit, Verb::SyncToKubernetes] {
+                ids.push(enqueue(&bed, ask(lab.id, verb, &i.to_string())).await.operation.id);
+            }
+        }
+        let last = enqueue(&bed, ask(prod.id, Verb::SyncFromGit, "")).await.operation.id;
+        let waiting = async || {
+            let waiting = bed.operations().waiting().await.unwrap();
+            waiting.iter().map(|w| (w.id, w.fabric_id, w.writes)).collect::<Vec<_>>()
+        };
+        assert_eq!(waiting().await, [(ids[0], lab.id, false), (ids[1], lab.id, true), (last, prod.id, false)]);
+        for id in [ids[0], ids[1]] {
+            assert!(bed.operations().claim(id, &lease("p"), t(1)).await.unwrap().is_some());
+            assert_eq!(bed.operations().claim(id, &lease("p2"), t(1)).await.unwrap(), None, "it is taken");
+        }
+        assert_eq!(waiting().await, [(ids[2], lab.id, false), (last, prod.id, false)], "its writer waits for the first");
+        assert_eq!(bed.operations().claim(ids[3], &lease("p2"), t(1)).await.unwrap(), None, "one writes already");
+        assert_eq!(bed.operations().claim(999, &lease("p2"), t(1)).await.unwrap(), None);
     }
 
     async fn who_lost_the_lease_changes_nothing(bed) {
         let lab = fabric(&bed, "lab").await;
         enqueue(&bed, ask(lab.id, Verb::SyncToKubernetes, "a")).await;
         let running = claim(&bed, "p1", 0).await.unwrap();
-        let died = bed.operations().interrupt_expired(t(31)).await.unwrap();
-        assert_eq!(died.iter().map(|o| o.id).collect::<Vec<_>>(), [running.id]);
+        let seen = held(&bed, running.id).await;
+        // It says that it lives while somebody is about to take it for dead: then it is not dead.
+        assert!(bed.operations().heartbeat(running.id, &lease("p1"), t(20)).await.unwrap());
+        assert_eq!(bed.operations().interrupt(&seen, t(31)).await.unwrap(), None);
+        assert_eq!(bed.operations().get(running.id).await.unwrap().state, OperationState::Running);
+        let seen = held(&bed, running.id).await;
+        assert_eq!(bed.operations().interrupt(&HeldLease { owner: "p9".into(), ..seen.clone() }, t(31)).await.unwrap(), None);
+        let died = bed.operations().interrupt(&seen, t(31)).await.unwrap();
+        assert_eq!(died.map(|o| o.id), Some(running.id));
         // The process was only slow, and comes back.
         assert!(!bed.operations().heartbeat(running.id, &lease("p1"), t(32)).await.unwrap());
         assert!(!bed.operations().save_progress(running.id, "p1", &[]).await.unwrap());
         assert!(!bed.operations().set_commit(running.id, "p1", "x").await.unwrap());
+        assert!(!bed.operations().put_outcomes(running.id, "p1", &[planned("vpc-1", None)]).await.unwrap());
         assert!(!bed.operations().finish(running.id, "p1", &succeeded(), t(33)).await.unwrap());
         assert_eq!(bed.operations().get(running.id).await.unwrap().state, OperationState::Interrupted);
         // Nor does anybody else's process.
@@ -245,17 +286,23 @@ both_engines! {
         connecting.ended_at = Some(t(1));
         let phases = [connecting, phase(Phase::Apply, PhaseState::Running), phase(Phase::Verify, PhaseState::Waiting)];
         bed.operations().save_progress(running.id, "p1", &phases).await.unwrap();
+        let outcomes = [planned("vpc-1", None), planned("vpc-2", Some(Code::SourceInvalid))];
+        bed.operations().put_outcomes(running.id, "p1", &outcomes).await.unwrap();
         enqueue(&bed, ask(lab.id, Verb::SyncToKubernetes, "b")).await;
         assert_eq!(claim(&bed, "p2", 10).await, None);
 
-        assert_eq!(bed.operations().interrupt_expired(t(30)).await.unwrap(), [], "the lease ends with this second");
-        let died = bed.operations().interrupt_expired(t(31)).await.unwrap().remove(0);
+        let seen = held(&bed, running.id).await;
+        let died = bed.operations().interrupt(&seen, t(31)).await.unwrap().unwrap();
         assert_eq!((died.state, died.code, died.ended_at), (OperationState::Interrupted, Some(Code::Interrupted), Some(t(31))));
         assert!(died.message.contains("during \"Write to the cluster\""), "{}", died.message);
         let states: Vec<_> = died.phases.iter().map(|p| p.state).collect();
         assert_eq!(states, [PhaseState::Done, PhaseState::Failed, PhaseState::Skipped]);
         assert_eq!(bed.operations().get(died.id).await.unwrap(), died);
-        assert_eq!(bed.operations().interrupt_expired(t(32)).await.unwrap(), []);
+        assert_eq!(bed.operations().interrupt(&seen, t(32)).await.unwrap(), None);
+        assert_eq!(bed.operations().leases().await.unwrap(), []);
+        let objects = bed.operations().outcomes(died.id, &[], Page::all()).await.unwrap().rows;
+        let said: Vec<_> = objects.iter().map(|o| (o.key.name.as_str(), o.code, o.message.contains("may have been"))).collect();
+        assert_eq!(said, [("vpc-2", Some(Code::SourceInvalid), false), ("vpc-1", Some(Code::Interrupted), true)]);
         assert_eq!(claim(&bed, "p2", 33).await.unwrap().fingerprint, "b");
     }
 
@@ -276,6 +323,8 @@ both_engines! {
         assert_eq!(cancel(running.id).await, CancelRequest::RequestedBefore);
         let told = bed.operations().get(running.id).await.unwrap();
         assert_eq!((told.state, told.cancel_requested_by.as_deref()), (OperationState::Running, Some("bert")));
+        assert_eq!(bed.operations().told_to_end("p").await.unwrap(), [(running.id, "bert".to_owned())]);
+        assert_eq!(bed.operations().told_to_end("another").await.unwrap(), []);
         assert!(matches!(bed.operations().request_cancel(999, "x", t(0)).await, Err(Error::NotFound("operation"))));
     }
 

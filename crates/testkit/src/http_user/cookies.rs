@@ -25,7 +25,7 @@ impl Cookie {
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Jar {
     cookies: Vec<Cookie>,
 }

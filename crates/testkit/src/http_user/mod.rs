@@ -24,7 +24,8 @@ const CHROMIUM: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
 const ACCEPT_PAGE: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
 
-/// One user at one site, with a cookie jar.
+/// One user at one site, with a cookie jar. A clone is another tab that was opened just now.
+#[derive(Clone)]
 pub struct HttpUser {
     http: reqwest::Client,
     base: Url,

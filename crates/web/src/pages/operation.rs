@@ -25,7 +25,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use cluster::TestReport;
 use http::StatusCode;
 use model::Code;
-use model::operation::{ObjectOutcome, OperationState, OutcomeKind, PhaseProgress, PhaseState, Trigger, Verb};
+use model::operation::{ObjectOutcome, OperationState, OutcomeKind, PhaseProgress, PhaseState, Retry, Trigger, Verb};
 use model::status::short;
 use serde_json::{Value, json};
 use store::Operation;
@@ -140,7 +140,11 @@ fn sentence(operation: &Operation) -> String {
         return format!("{doing}{} Leaving this page stops nothing.", asked.unwrap_or_default());
     }
     if operation.state == OperationState::Queued {
-        return "Another operation writes to this fabric; this one runs next.".to_owned();
+        return match operation.verb.writes() {
+            true => "Another operation writes to this fabric, or all places are taken; this one comes next.",
+            false => "All places are taken; it begins when its turn comes.",
+        }
+        .to_owned();
     }
     capitalised(&operation.message)
 }
@@ -199,8 +203,25 @@ fn phase_line(phase: &PhaseProgress, now: jiff::Timestamp) -> PhaseLine {
         total: phase.total,
         count: if phase.total > 0 { format!("{} of {}", phase.done, phase.total) } else { String::new() },
         detail: phase.detail.clone(),
+        retry: phase.retry.as_ref().map(|retry| retry_line(retry, now)).unwrap_or_default(),
+        retries: match (phase.retries, &phase.retry) {
+            (0, _) | (_, Some(_)) => String::new(),
+            (1, None) => "1 retry".to_owned(),
+            (n, None) => format!("{n} retries"),
+        },
         took: took.unwrap_or_default(),
     }
+}
+
+/// What failed in a way that passes, and when it is tried again.
+fn retry_line(retry: &Retry, now: jiff::Timestamp) -> String {
+    let Retry { what, why, code, attempt, of, at } = retry;
+    let when = match *at > now {
+        true => format!("in {}", length(at.duration_since(now))),
+        false => "now".to_owned(),
+    };
+    let why = why.trim_end_matches('.');
+    format!("Trying again {when} (try {attempt} of {of}): {what}. The last try failed: {why} ({code}).")
 }
 
 fn deadline(operation: &Operation, now: jiff::Timestamp) -> String {
@@ -404,6 +425,10 @@ pub struct PhaseLine {
     pub total: u64,
     pub count: String,
     pub detail: String,
+    /// What is about to be tried again; empty when nothing is.
+    pub retry: String,
+    /// How often something was, when that is over.
+    pub retries: String,
     pub took: String,
 }
 

@@ -15,6 +15,8 @@ fn phase(title: &str, state: PhaseState, done: u64, total: u64, detail: &str, to
         total,
         count: if total > 0 { format!("{done} of {total}") } else { String::new() },
         detail: detail.into(),
+        retry: String::new(),
+        retries: String::new(),
         took: took.into(),
     }
 }
@@ -51,14 +53,12 @@ pub fn operation_running() -> operation::Page {
             phase("Read the cluster", PhaseState::Done, 22, 22, "kinds", "220 ms"),
             phase("Compare", PhaseState::Done, 60, 60, "34 equal, 26 to write", "12 ms"),
             phase("Check before writing", PhaseState::Done, 60, 60, "no errors, 1 warning", "3 ms"),
-            phase(
-                "Write to the cluster",
-                PhaseState::Running,
-                34,
-                60,
-                "Connection, rank 4 of 6; vpc-05--server-3 waits for its VPC, try 2",
-                "1.1 s",
-            ),
+            operation::PhaseLine {
+                retry: "Trying again in 0.8 s (try 2 of 6): VPC vpc-05. The last try failed: The API server did not \
+                        answer within 30 s (kubernetes_timeout)."
+                    .into(),
+                ..phase("Write to the cluster", PhaseState::Running, 34, 60, "Writing Connection", "1.1 s")
+            },
             phase("Read again and verify", PhaseState::Waiting, 0, 0, "", ""),
             phase("Follow the switches", PhaseState::Waiting, 0, 0, "", ""),
         ],

@@ -1,0 +1,113 @@
+//! `kill -9` in every phase, on both database engines: the operation is interrupted after its lease, by whoever lives, and
+//! says so; nothing stays in `syncing`; the next sync looks at the cluster again and makes it as Git says.
+
+use crate::apart::{Apart, Behind, Database, Hold, SOON, VPCS, holds, running_phase};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use testkit::{HttpUser, eventually};
+
+/// A fabric that is held in a phase, and the address of the operation.
+struct Victim {
+    hold: Hold,
+    fabric: Behind,
+    location: String,
+}
+
+/// One fabric for each phase, each with an operation that hangs there.
+async fn held_everywhere(apart: &mut Apart) -> Result<Vec<Victim>> {
+    let mut victims = Vec::new();
+    for hold in holds() {
+        let fabric = apart.fabric().await?;
+        hold.arm(&fabric);
+        victims.push((hold, fabric));
+    }
+    let mut begun = Vec::new();
+    // The one whose phase gives up by itself comes last.
+    victims.sort_by_key(|(hold, _)| hold.phase == "compare");
+    for (hold, fabric) in victims {
+        let location = fabric.begin(&mut apart.user, hold.verb).await?;
+        begun.push(Victim { hold, fabric, location });
+    }
+    for Victim { hold, location, .. } in &begun {
+        eventually(SOON, "the operation hangs in its phase", || async {
+            let (phase, operation) = running_phase(&mut apart.tab()?, location).await?;
+            ensure!(phase == hold.phase, "it is in {phase:?}, not in {}: {operation}", hold.phase);
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(begun)
+}
+
+/// What a dead process left is told on the pages of one that lives, and the next sync works.
+async fn released(user: &mut HttpUser, victim: &Victim) -> Result<()> {
+    let Victim { hold, fabric, location } = victim;
+    let died = eventually(SOON, "it is interrupted", || async {
+        let (_, operation) = running_phase(&mut user.clone(), location).await?;
+        ensure!(operation["state"] != "running", "{} still runs", hold.phase);
+        Ok(operation)
+    })
+    .await?;
+    ensure!(died["state"] == "interrupted" && died["code"] == "interrupted", "{}: {died}", hold.phase);
+    let said = died["message"].as_str().unwrap_or_default();
+    ensure!(said.contains("stopped answering") && said.contains(hold.title), "{}: {said}", hold.phase);
+    let page = user.visit(location).await?.visible_text();
+    ensure!(page.contains("stopped answering"), "the page says it: {page}");
+    let status = fabric.status(user).await?;
+    ensure!(status["sync_status"] != "syncing", "{}: {status}", hold.phase);
+    if hold.verb == "sync_to_kubernetes" {
+        ensure!(status["sync_status"] == "error" && status["status"]["code"] == "interrupted", "{}: {status}", hold.phase);
+    }
+    if hold.phase == "apply" {
+        let rows = died["outcomes"]["results"].as_array().context("the objects")?;
+        let in_hand = rows.iter().filter(|row| row["code"] == "interrupted").collect::<Vec<&Value>>();
+        ensure!(!in_hand.is_empty(), "what was in hand has a word of its own: {died}");
+        ensure!(
+            in_hand.iter().all(|row| row["message"].as_str().is_some_and(|m| m.contains("may have been written"))),
+            "{in_hand:?}"
+        );
+    }
+    fabric.syncs(user).await?;
+    let written = fabric.written();
+    ensure!(written.len() == usize::from(VPCS) + 2, "{}: {written:?}", hold.phase);
+    ensure!(written.values().all(|times| *times == 1), "{}: nothing is written twice: {written:?}", hold.phase);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_13_killed_in_every_phase_and_started_again_on_sqlite() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let victims = held_everywhere(&mut apart).await?;
+    apart.console.kill9();
+    victims.iter().for_each(|victim| victim.fabric.heal());
+    apart.console.resume().await?;
+    // A clock that is hours ahead by now would not matter: the lease counts from the first look.
+    for victim in &victims {
+        released(&mut apart.user, victim).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_13_killed_in_every_phase_while_a_second_process_lives_on_postgres() -> Result<()> {
+    let mut apart = Apart::start(Database::postgres().await?, &[]).await?;
+    let victims = held_everywhere(&mut apart).await?;
+    let mut other = apart.beside().await?;
+    for victim in &victims {
+        let (phase, _) = running_phase(&mut other.user, &victim.location).await?;
+        assert_eq!(phase, victim.hold.phase, "the second process leaves what lives alone");
+    }
+    apart.console.kill9();
+    victims.iter().for_each(|victim| victim.fabric.heal());
+    for victim in &victims {
+        released(&mut other.user, victim).await?;
+    }
+    // The first one comes back and finds everything in order.
+    apart.console.resume().await?;
+    let open = "SELECT count(*) FROM operations WHERE state IN ('queued', 'running')";
+    assert_eq!(apart.sql(open).await?, "0");
+    for victim in &victims {
+        assert_eq!(victim.fabric.status(&mut apart.user).await?["sync_status"], "in_sync");
+    }
+    Ok(())
+}
