@@ -1,7 +1,7 @@
 //! Consoles of a test's own, beside the shared one: with settings of their own, killed, cut off from their database, two
 //! on one database. API server and Git server are the shared ones; each fabric here has a door of its own to them.
 
-use crate::world::{Fabric, NAMESPACES, add_fabric, endpoint, ended, press, same_cookies, token, vpc, world};
+use crate::world::{Fabric, NAMESPACES, add_fabric, ended, endpoint, press, same_cookies, token, vpc, world};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -188,7 +188,9 @@ impl Behind {
         };
         let mut found = BTreeMap::new();
         for call in self.front.calls().iter().filter(|call| done(call) && call.path.contains("githedgehog.com")) {
-            *found.entry(format!("{} {}", call.method, call.path.split('?').next().unwrap_or_default())).or_default() += 1;
+            *found
+                .entry(format!("{} {}", call.method, call.path.split('?').next().unwrap_or_default()))
+                .or_default() += 1;
         }
         found
     }

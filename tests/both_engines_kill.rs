@@ -56,7 +56,11 @@ async fn released(user: &mut HttpUser, victim: &Victim) -> Result<()> {
     let status = fabric.status(user).await?;
     ensure!(status["sync_status"] != "syncing", "{}: {status}", hold.phase);
     if hold.verb == "sync_to_kubernetes" {
-        ensure!(status["sync_status"] == "error" && status["status"]["code"] == "interrupted", "{}: {status}", hold.phase);
+        ensure!(
+            status["sync_status"] == "error" && status["status"]["code"] == "interrupted",
+            "{}: {status}",
+            hold.phase
+        );
     }
     if hold.phase == "apply" {
         let rows = died["outcomes"]["results"].as_array().context("the objects")?;

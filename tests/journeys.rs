@@ -12,6 +12,7 @@ mod site;
 #[path = "world.rs"]
 mod world;
 
+mod both_engines_kill;
 mod browser_confirmation;
 mod browser_ending;
 mod browser_live;
@@ -20,7 +21,6 @@ mod browser_pages;
 mod browser_presses;
 mod browser_tab;
 mod browser_tabs;
-mod both_engines_kill;
 mod http_bounds;
 mod http_client_certificate;
 mod http_cluster_lessons;
@@ -36,7 +36,9 @@ mod http_shipped;
 mod http_source_lessons;
 mod http_status_lessons;
 mod kube_lessons;
+mod kube_prune;
 mod kube_recorded;
 mod kube_rollout;
+mod kube_sync_options;
 mod kube_unhydrated;
 mod kube_webhooks;

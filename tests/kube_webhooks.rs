@@ -37,9 +37,11 @@ async fn one_of_several_objects_is_refused_in_the_webhooks_words_and_the_others_
         site.there("VPC", name).await?;
     }
     assert!(site.live("VPC", "vpc-12").await?.is_none());
-    // What hangs on it is refused, too, for a reason of its own; what does not is live.
+    assert_eq!(refused["detail"]["webhook"], "vvpc.kb.io", "{refused}");
+    // What hangs on it waits for it; what does not is live.
     let hanging = &outcomes["VPCAttachment/vpc-12--server-02"];
-    assert_eq!(hanging["outcome"], "refused", "{hanging}");
+    assert_eq!(hanging["outcome"], "waiting_for_reference", "{hanging}");
+    assert_eq!(hanging["detail"]["waiting_for"], "VPC vpc-12", "{hanging}");
     assert!(text(&hanging["message"]).contains("vpc vpc-12 not found"), "{hanging}");
     assert_eq!(outcomes["VPCAttachment/vpc-13--server-02"]["verified"], true);
     site.there("VPCAttachment", "vpc-13--server-02").await?;

@@ -125,6 +125,57 @@ impl Site {
     /// Sync to Kubernetes by its button, with every object's outcome by `Kind/name`.
     pub async fn sync(&mut self) -> Result<(Value, BTreeMap<String, Value>)> {
         let operation = self.press("sync_to_kubernetes").await?;
+        self.outcomes_of(operation).await
+    }
+
+    /// The same with more said than the button says. Token and comparison are the page's own, as it is now.
+    pub async fn sync_with(&mut self, options: Value) -> Result<(Value, BTreeMap<String, Value>)> {
+        let page = self.page().await?;
+        self.sync_from(&page, options).await
+    }
+
+    /// The same from a page that was opened before.
+    pub async fn sync_from(&mut self, page: &Page, options: Value) -> Result<(Value, BTreeMap<String, Value>)> {
+        let form = "form[data-verb=sync_to_kubernetes]";
+        let comparison = page.attribute(&format!("{form} input[name=comparison]"), "value")?;
+        let mut body = options;
+        body["comparison"] = comparison.context("the form says which comparison the page shows")?.into();
+        let csrf = world::token(page)?;
+        let path = format!("/fabrics/{}/sync/", self.id);
+        let answer = self.user.script("POST", &path, &[("X-CSRFToken", &csrf)], Some(&body.to_string())).await?;
+        let answer = answer.json()?;
+        let location = answer["operation"]["url"].as_str().with_context(|| format!("no operation: {answer}"))?;
+        let operation = world::ended(&mut self.user, location).await?;
+        self.outcomes_of(operation).await
+    }
+
+    /// The fabric's policy lets a sync delete, up to this share of a hundred without a confirmation.
+    pub async fn allow_prune(&self, limit_percent: u8) -> Result<()> {
+        let store = world::database(&self.console).await?;
+        let fabric = store.fabrics().get(&store::Scope::System, self.id).await?;
+        let policy = model::policy::Policy { prune: true, prune_limit_percent: limit_percent, ..fabric.policy };
+        let spec = store::FabricSpec {
+            name: fabric.name,
+            description: fabric.description,
+            cluster: fabric.cluster,
+            verify_tls: fabric.verify_tls,
+            namespace: fabric.namespace,
+            source: fabric.source,
+            branch: fabric.branch,
+            path: fabric.path,
+            sync_enabled: fabric.sync_enabled,
+            deadline_seconds: fabric.deadline_seconds,
+            policy,
+        };
+        let secrets = store::fabrics::SecretChanges::default();
+        let now = jiff::Timestamp::now();
+        store.fabrics().update(&store::Scope::System, self.id, fabric.version, &spec, &secrets, now).await?;
+        store.close().await;
+        Ok(())
+    }
+
+    /// An operation with every object's outcome by `Kind/name`.
+    pub async fn outcomes_of(&mut self, operation: Value) -> Result<(Value, BTreeMap<String, Value>)> {
         let mut outcomes = BTreeMap::new();
         let (mut page, mut number) = (operation.clone(), Some(1));
         loop {

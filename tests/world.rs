@@ -175,7 +175,10 @@ pub async fn add_fabric(user: &mut HttpUser, fields: &[(&str, &str)]) -> Result<
         bail!("the form was not taken: {} {}", answer.status, answer.visible_text());
     }
     let page = user.arrive(answer).await?;
-    page.attribute("#sync-now-btn", "data-fabric-id")?.context("the button names its fabric")?.parse().context("a number")
+    page.attribute("#sync-now-btn", "data-fabric-id")?
+        .context("the button names its fabric")?
+        .parse()
+        .context("a number")
 }
 
 /// Presses a button of a fabric's page, follows to the operation's page, and waits until it has ended.

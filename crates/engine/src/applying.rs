@@ -1,8 +1,19 @@
 //! Making the cluster equal to the desired state, object by object, by compare-and-swap.
 //!
-//! Objects of one rank are written at once, ranks one after the other. A write happens only on the very form that was
-//! compared; when somebody else was faster the object is looked at again, a few times, and then said to be changed
-//! meanwhile. What is transient is tried again with a growing pause; what is not ends with the server's own words.
+//! Objects of one rank are written at once, ranks one after the other; what is deleted goes in the order of deletion,
+//! after the updates that free it and before everything else. A write happens only on the very form that was compared;
+//! when somebody else was faster the object is looked at again, a few times, and then said to be changed meanwhile. What
+//! is transient is tried again with a growing pause; what is not ends with the server's own words. A dry run asks the
+//! server about each of these writes and changes nothing.
+//!
+//! `applying/write.rs` brings one object to its end, `applying/delete.rs` one deletion.
+
+mod delete;
+mod words;
+mod write;
+
+pub(crate) use delete::Going;
+pub(crate) use words::describe;
 
 use crate::comparing::Differing;
 use crate::retrying::Next;
@@ -10,14 +21,12 @@ use crate::run::Run;
 use cluster::{Cluster, Kinds};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
-use model::compare::{FieldDiff, ObjectState, compare_object, desired_for_write, removed_link_addresses};
 use model::operation::{ObjectOutcome, OutcomeDetail, OutcomeKind, Phase};
-use model::plan::{MissingReference, Plan, reference_not_found};
+use model::plan::{Plan, Rank};
 use model::{Code, ObjectKey};
-use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How often an object that somebody else changed is looked at again before that is said.
 const ROUNDS: u32 = 4;
@@ -25,18 +34,51 @@ const ROUNDS: u32 = 4;
 const RETRIES: u32 = 5;
 
 /// Rules of one run.
+#[derive(Default)]
 pub(crate) struct Rules {
+    /// The server is only asked; nothing is changed.
+    pub dry_run: bool,
     /// The comparison that the user's page showed; what changed in the cluster after it is not overwritten.
     pub shown_comparison: Option<i64>,
     /// Whether link addresses may be taken away from live objects.
     pub allow_address_removal: bool,
+    /// What the source names and this run is not about.
+    pub beside: Vec<ObjectKey>,
+    /// Objects that must not be created yet, because an earlier one of that name is not gone from every switch.
+    pub too_soon: HashMap<ObjectKey, TooSoon>,
 }
 
-/// What the writing of all ranks came to.
+/// Why an object is not created yet.
+pub(crate) struct TooSoon {
+    /// Who is waited for.
+    pub waiting_for: String,
+    /// The same in a sentence.
+    pub message: String,
+}
+
+/// Everything that one run does to the cluster.
+pub(crate) struct Work<'a> {
+    /// Objects that differ.
+    pub differing: &'a [Differing],
+    /// Their writes, in order.
+    pub plan: &'a Plan,
+    /// What is deleted, by step.
+    pub deletions: &'a [Vec<Going>],
+    /// Updates that take away a reference to something that is deleted, by what is deleted.
+    pub frees: HashMap<ObjectKey, Vec<ObjectKey>>,
+    /// What has to be written before anything is deleted: those updates, and what they need.
+    pub first: HashSet<ObjectKey>,
+    /// Rules.
+    pub rules: &'a Rules,
+}
+
+/// What the writing and deleting came to.
 pub(crate) struct Applied {
     /// What was written and accepted.
     pub written: HashSet<ObjectKey>,
-    /// Why writing stopped before its end, if it did.
+    /// What was deleted and is gone.
+    pub pruned: HashSet<ObjectKey>,
+    /// Why it stopped before its end, if it did.
     pub stopped: Option<(Code, String)>,
 }
 
@@ -47,7 +89,10 @@ struct Writer<'a> {
     rules: &'a Rules,
     /// What this run creates: a reference to one of these that is "not found" only needs time.
     plan: &'a Plan,
+    frees: &'a HashMap<ObjectKey, Vec<ObjectKey>>,
+    going: Vec<&'a Going>,
     written: Mutex<HashSet<ObjectKey>>,
+    pruned: Mutex<HashSet<ObjectKey>>,
     /// What this run will not write any more; nobody waits for these.
     given_up: Mutex<HashSet<ObjectKey>>,
     stopped: Mutex<Option<(Code, String)>>,
@@ -56,52 +101,37 @@ struct Writer<'a> {
     total: u64,
 }
 
-/// Writes the given objects, rank by rank. Every object's outcome is said to the run as soon as it is known.
-pub(crate) async fn apply(
-    run: &Run,
-    cluster: &Cluster,
-    kinds: &Kinds,
-    plan: &Plan,
-    differing: &[Differing],
-    rules: &Rules,
-) -> Applied {
-    let total = plan.len() as u64;
-    let by_key: HashMap<&ObjectKey, &Differing> = differing.iter().map(|d| (&d.manifest.key, d)).collect();
+/// Does the work. Every object's outcome is said to the run as soon as it is known.
+pub(crate) async fn apply(run: &Run, cluster: &Cluster, kinds: &Kinds, work: &Work<'_>) -> Applied {
+    let by_key: HashMap<&ObjectKey, &Differing> = work.differing.iter().map(|d| (&d.manifest.key, d)).collect();
     let writer = Writer {
         run,
         cluster,
         kinds,
-        rules,
-        plan,
-        written: Mutex::new(HashSet::new()),
-        given_up: Mutex::new(HashSet::new()),
-        stopped: Mutex::new(None),
+        rules: work.rules,
+        plan: work.plan,
+        frees: &work.frees,
+        going: work.deletions.iter().flatten().collect(),
+        written: Mutex::default(),
+        pruned: Mutex::default(),
+        given_up: Mutex::default(),
+        stopped: Mutex::default(),
         stop: AtomicBool::new(false),
         done: AtomicU64::new(0),
-        total,
+        total: work.plan.len() as u64,
     };
-    run.advance(Phase::Apply, 0, total);
-    for step in &plan.steps {
-        if writer.stop.load(Ordering::Relaxed) {
-            break;
-        }
-        let kinds: BTreeSet<&str> = step.writes.iter().map(|w| w.key.kind.as_str()).collect();
-        run.detail(Phase::Apply, format!("Writing {}", kinds.into_iter().collect::<Vec<_>>().join(", ")));
-        let writes: Vec<BoxFuture<'_, ()>> =
-            step.writes.iter().filter_map(|w| by_key.get(&w.key)).map(|d| writer.write(d).boxed()).collect();
-        stream::iter(writes).buffer_unordered(cluster.limits().concurrency.max(1)).collect::<Vec<()>>().await;
+    run.advance(Phase::Apply, 0, writer.total);
+    if !work.deletions.is_empty() {
+        writer.write_steps(&work.plan.steps, &by_key, |key| work.first.contains(key)).await;
+        writer.delete_steps(work.deletions).await;
     }
+    writer.write_steps(&work.plan.steps, &by_key, |key| !work.first.contains(key)).await;
+    let inner = |set: Mutex<HashSet<ObjectKey>>| set.into_inner().unwrap_or_else(PoisonError::into_inner);
     Applied {
-        written: writer.written.into_inner().unwrap_or_else(PoisonError::into_inner),
+        written: inner(writer.written),
+        pruned: inner(writer.pruned),
         stopped: writer.stopped.into_inner().unwrap_or_else(PoisonError::into_inner),
     }
-}
-
-/// What one look at an object says is to be done.
-enum Step {
-    Create(Value),
-    Replace(Value),
-    Settled(ObjectOutcome),
 }
 
 impl Writer<'_> {
@@ -123,203 +153,124 @@ impl Writer<'_> {
         ObjectOutcome { code: Some(code), message, ..self.outcome(key, kind, attempts) }
     }
 
+    /// Whether a write may leave now; otherwise the object's outcome. A dry run changes nothing, so nobody minds it.
+    fn may_send(&self, key: &ObjectKey, attempts: u32) -> Result<(), Box<ObjectOutcome>> {
+        if self.rules.dry_run {
+            return Ok(());
+        }
+        let refuse = |e: crate::Error| self.refusal(key, OutcomeKind::NotAttempted, e.code, e.message, attempts);
+        self.run.may_write(key).map_err(|e| Box::new(refuse(e)))
+    }
+
+    /// Waits for the next try of what failed in a way that passes. `false`: there is none.
+    async fn next_try(&self, phase: Phase, key: &ObjectKey, error: &cluster::Error, retries: &mut u32) -> bool {
+        if *retries >= RETRIES {
+            return false;
+        }
+        *retries += 1;
+        let what = format!("{} {}", key.kind, key.name);
+        let (attempt, of) = (*retries + 1, RETRIES + 1);
+        let next = Next { what: &what, why: error, code: error.code(), asked: error.retry_after, attempt, of };
+        next.wait(self.run, phase).await
+    }
+
+    async fn write_steps(
+        &self,
+        steps: &[Rank],
+        by_key: &HashMap<&ObjectKey, &Differing>,
+        is_wanted: impl Fn(&ObjectKey) -> bool,
+    ) {
+        for step in steps {
+            let wanted: Vec<&ObjectKey> = step.writes.iter().map(|w| &w.key).filter(|key| is_wanted(key)).collect();
+            if wanted.is_empty() || self.is_stopped() {
+                continue;
+            }
+            let kinds: BTreeSet<&str> = wanted.iter().map(|key| key.kind.as_str()).collect();
+            let doing = if self.rules.dry_run { "Asking about" } else { "Writing" };
+            self.run.detail(Phase::Apply, format!("{doing} {}", kinds.into_iter().collect::<Vec<_>>().join(", ")));
+            let writes = wanted.into_iter().filter_map(|key| by_key.get(key)).map(|d| self.write(d).boxed());
+            self.at_once(writes.collect()).await;
+        }
+    }
+
+    async fn delete_steps(&self, steps: &[Vec<Going>]) {
+        let total = steps.iter().map(Vec::len).sum::<usize>() as u64;
+        let mut done = 0;
+        self.run.begin(Phase::Prune, if self.rules.dry_run { "Asking about deletions" } else { "Deleting" });
+        self.run.advance(Phase::Prune, 0, total);
+        for step in steps {
+            if self.is_stopped() {
+                break;
+            }
+            self.at_once(step.iter().map(|going| self.delete(going).boxed()).collect()).await;
+            done += step.len() as u64;
+            self.run.advance(Phase::Prune, done, total);
+        }
+    }
+
+    async fn at_once(&self, work: Vec<BoxFuture<'_, ()>>) {
+        stream::iter(work).buffer_unordered(self.cluster.limits().concurrency.max(1)).collect::<Vec<()>>().await;
+    }
+
     async fn write(&self, d: &Differing) {
-        if self.stop.load(Ordering::Relaxed) {
+        if self.is_stopped() {
             return;
         }
         let outcome = self.settle(d).await;
         let settled = if outcome.outcome.is_good() { &self.written } else { &self.given_up };
-        settled.lock().unwrap_or_else(PoisonError::into_inner).insert(d.manifest.key.clone());
-        // What no object of this run can get past ends the run; going on would only repeat it object by object.
+        lock(settled).insert(d.manifest.key.clone());
+        self.say(outcome);
+        self.run.advance(Phase::Apply, self.done.fetch_add(1, Ordering::Relaxed) + 1, self.total);
+    }
+
+    async fn delete(&self, going: &Going) {
+        if self.is_stopped() {
+            return;
+        }
+        let outcome = self.prune(going).await;
+        if outcome.outcome == OutcomeKind::Pruned {
+            lock(&self.pruned).insert(going.key.clone());
+        }
+        self.say(outcome);
+    }
+
+    /// What no object of this run can get past ends the run; going on would only repeat it object by object.
+    fn say(&self, outcome: ObjectOutcome) {
         if let Some(
             code @ (Code::KubernetesUnauthorized
             | Code::ConnectionFailed
             | Code::KubernetesUnavailable
             | Code::KubernetesTimeout
-            | Code::KubernetesWebhookDown),
+            | Code::KubernetesWebhookDown
+            | Code::StoreUnavailable),
         ) = outcome.code
         {
-            self.halt(code, &outcome.message);
+            self.stop.store(true, Ordering::Relaxed);
+            lock(&self.stopped).get_or_insert((code, outcome.message.clone()));
         }
-        self.run.outcome(outcome);
-        self.run.advance(Phase::Apply, self.done.fetch_add(1, Ordering::Relaxed) + 1, self.total);
+        // What was known of it before the write stays known.
+        let key = outcome.key.clone();
+        self.run.amend(&key, |before| {
+            let switches = std::mem::take(&mut before.detail.switches);
+            *before = outcome;
+            before.detail.switches = switches;
+        });
     }
 
-    fn halt(&self, code: Code, message: &str) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert((code, message.to_owned()));
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
-    /// Brings one object to its end.
-    async fn settle(&self, d: &Differing) -> ObjectOutcome {
-        let key = &d.manifest.key;
-        let Some(kind) = self.kinds.find(&key.group, &key.kind) else {
-            let message = format!("The cluster does not serve the kind {}.", d.manifest.gvk);
-            return self.refusal(key, OutcomeKind::NotAttempted, Code::KubernetesRejected, message, 0);
-        };
-        // Where the live form is the one that Hedgerow itself verified last, there is nothing of others to overwrite.
-        let of_others = matches!(d.state, ObjectState::Modified | ObjectState::Conflict) || d.base.is_none();
-        if let Some(shown) = self.rules.shown_comparison
-            && d.live.is_some()
-            && of_others
-            && d.changed_in.is_none_or(|at| at > shown)
-        {
-            let message = format!(
-                "It changed in the cluster after the comparison that the page showed ({}); it was not overwritten. \
-                 Look at the differences and sync again.",
-                d.diffs.iter().map(describe).collect::<Vec<_>>().join("; ")
-            );
-            return self.refusal(key, OutcomeKind::ChangedMeanwhile, Code::ChangedSinceComparison, message, 0);
-        }
-        let mut live = d.live.clone();
-        let mut overwrote: Vec<String> = overwritten(d.state, &d.diffs);
-        let (mut rounds, mut retries, mut attempts) = (0, 0, 0);
-        loop {
-            let step = self.decide(d, live.as_deref(), attempts);
-            attempts += 1;
-            if let Err(e) = self.run.may_write(key) {
-                self.halt(e.code, &e.message);
-                return self.refusal(key, OutcomeKind::NotAttempted, e.code, e.message, attempts - 1);
-            }
-            let (written, kind_of_outcome) = match &step {
-                Step::Settled(outcome) => return ObjectOutcome { overwrote, ..outcome.clone() },
-                Step::Create(object) => (self.cluster.create(kind, object, false).await, OutcomeKind::Created),
-                Step::Replace(object) => (self.cluster.replace(kind, object, false).await, OutcomeKind::Updated),
-            };
-            self.run.answered(key);
-            let error = match written {
-                Ok(written) => {
-                    let message = written.warnings.join("; ");
-                    return ObjectOutcome { message, overwrote, ..self.outcome(key, kind_of_outcome, attempts) };
-                }
-                Err(e) => e,
-            };
-            let code = error.code();
-            if code == Code::KubernetesConflict {
-                match self.look_again(kind, d, live.as_deref()).await {
-                    Ok(Again::Go(now)) if rounds < ROUNDS => {
-                        rounds += 1;
-                        live = now;
-                        continue;
-                    }
-                    Ok(Again::Settled) => {
-                        let message = "It was made so by somebody else, or by an earlier try.".to_owned();
-                        let outcome = if retries > 0 { kind_of_outcome } else { OutcomeKind::Unchanged };
-                        return ObjectOutcome { message, overwrote, ..self.outcome(key, outcome, attempts) };
-                    }
-                    Ok(Again::Go(_)) => {
-                        let message = format!("It was changed {rounds} times while it was being written: {error}");
-                        return self.refusal(key, OutcomeKind::ChangedMeanwhile, code, message, attempts);
-                    }
-                    Ok(Again::Changed(how)) => {
-                        overwrote.clear();
-                        let message = format!("It was changed between comparison and write ({how}); not overwritten.");
-                        return self.refusal(key, OutcomeKind::ChangedMeanwhile, code, message, attempts);
-                    }
-                    Err(e) => return self.failed(key, &e, attempts),
-                }
-            }
-            let waiting_for = reference_not_found(&error.message).filter(|missing| self.may_come(missing));
-            let transient = code.retryable() && code != Code::KubernetesConflict;
-            if retries < RETRIES && (transient || waiting_for.is_some()) {
-                retries += 1;
-                let what = format!("{} {}", key.kind, key.name);
-                let (attempt, of) = (retries + 1, RETRIES + 1);
-                let next = Next { what: &what, why: &error, code, asked: error.retry_after, attempt, of };
-                if next.wait(self.run, Phase::Apply).await {
-                    continue;
-                }
-            }
-            return self.failed(key, &error, attempts);
-        }
+    /// Whether this run has written an object, or deleted it.
+    fn is_done(&self, key: &ObjectKey) -> bool {
+        lock(&self.pruned).contains(key) || lock(&self.written).contains(key)
     }
 
-    /// Whether this run may still provide what a webhook did not find: it is being written, or was, and the webhook's
-    /// own view lags behind.
-    fn may_come(&self, missing: &MissingReference) -> bool {
-        let given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
-        self.plan.providers(missing).any(|key| !given_up.contains(key))
-    }
-
-    fn failed(&self, key: &ObjectKey, error: &cluster::Error, attempts: u32) -> ObjectOutcome {
-        let kind = match error.code() {
-            Code::KubernetesRejected => OutcomeKind::Refused,
-            _ => OutcomeKind::Failed,
-        };
-        self.refusal(key, kind, error.code(), error.to_string(), attempts)
-    }
-
-    fn decide(&self, d: &Differing, live: Option<&Value>, attempts: u32) -> Step {
-        let key = &d.manifest.key;
-        let object = desired_for_write(&d.manifest.object, live, d.base.as_ref());
-        let Some(live) = live else { return Step::Create(object) };
-        let lost = removed_link_addresses(&object, live);
-        if !lost.is_empty() && !self.rules.allow_address_removal {
-            let paths = lost.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            let message = format!("The write would take away addresses that the live object has ({paths}).");
-            return Step::Settled(self.refusal(
-                key,
-                OutcomeKind::NotAttempted,
-                Code::AddressRemoval,
-                message,
-                attempts,
-            ));
-        }
-        Step::Replace(object)
-    }
-
-    /// After a conflict: what is there now, and does it still leave us free to write?
-    async fn look_again(
-        &self,
-        kind: &cluster::KindInfo,
-        d: &Differing,
-        compared: Option<&Value>,
-    ) -> Result<Again, cluster::Error> {
-        let key = &d.manifest.key;
-        let now = self.cluster.get(kind, &key.namespace, &key.name).await?;
-        let Some(now) = now else { return Ok(Again::Go(None)) };
-        let (state, diffs) = compare_object(Some(&d.manifest.object), Some(&now), d.base.as_ref());
-        if state == ObjectState::Equal {
-            return Ok(Again::Settled);
-        }
-        // Only status or metadata moved: what was compared still stands, so the write is taken up again.
-        let (same, changes) = match compared {
-            Some(compared) => compare_object(Some(compared), Some(&now), None),
-            None => (ObjectState::Conflict, diffs),
-        };
-        if same == ObjectState::Equal {
-            return Ok(Again::Go(Some(Arc::new(now))));
-        }
-        Ok(Again::Changed(changes.iter().map(describe).collect::<Vec<_>>().join("; ")))
+    fn given_up(&self) -> MutexGuard<'_, HashSet<ObjectKey>> {
+        lock(&self.given_up)
     }
 }
 
-enum Again {
-    /// Try again on this form.
-    Go(Option<Arc<Value>>),
-    /// It is as desired already.
-    Settled,
-    /// Somebody else changed it; how.
-    Changed(String),
-}
-
-/// One field in one line: what was where, and who put it there.
-pub(crate) fn describe(diff: &FieldDiff) -> String {
-    let show = |v: &Option<Value>| v.as_ref().map_or_else(|| "absent".to_owned(), short);
-    let by = diff.manager.as_ref().map(|m| format!(", by {m}")).unwrap_or_default();
-    format!("{}: {} in the cluster, {} in Git{by}", diff.path, show(&diff.live), show(&diff.desired))
-}
-
-fn short(value: &Value) -> String {
-    let text = value.to_string();
-    if text.chars().count() > 80 { text.chars().take(77).chain("...".chars()).collect() } else { text }
-}
-
-/// What a write overwrites of others: only what was changed in the cluster.
-fn overwritten(state: ObjectState, diffs: &[FieldDiff]) -> Vec<String> {
-    if matches!(state, ObjectState::Modified | ObjectState::Conflict) {
-        diffs.iter().filter(|d| d.side != model::compare::Side::Desired).map(describe).collect()
-    } else {
-        Vec::new()
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

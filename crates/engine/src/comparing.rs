@@ -50,6 +50,8 @@ pub(crate) struct Differing {
     pub diffs: Vec<FieldDiff>,
     /// The comparison at which the live form was first seen; `None` when it is this one.
     pub changed_in: Option<i64>,
+    /// What this run leaves as it is in the cluster; nothing, unless the request says so.
+    pub left: Vec<model::path::Path>,
 }
 
 /// Why an object is left alone.

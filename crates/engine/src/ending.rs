@@ -89,7 +89,11 @@ pub(crate) fn conclude(run: &Run, end: End) -> LastWord {
     last
 }
 
+/// Objects that were changed; a dry run changes none, though it says what would be.
 fn written(run: &Run) -> usize {
+    if run.options().dry_run {
+        return 0;
+    }
     use OutcomeKind::{Adopted, Created, NotVerified, Pruned, Updated};
     run.outcomes().iter().filter(|o| matches!(o.outcome, Created | Updated | Pruned | Adopted | NotVerified)).count()
 }

@@ -36,6 +36,11 @@ impl Findings {
         Self { all, of_source: of_source.len(), by_object }
     }
 
+    /// Those of the source itself and of the schemas.
+    pub fn of_source(&self) -> &[Finding] {
+        &self.all[..self.of_source]
+    }
+
     /// Those that the rules before a write made.
     pub fn of_rules(&self) -> &[Finding] {
         &self.all[self.of_source..]

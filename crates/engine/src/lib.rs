@@ -23,6 +23,7 @@ mod read_kinds;
 mod retrying;
 mod run;
 mod schedule;
+mod selecting;
 mod server_view;
 mod settings;
 mod verbs;

@@ -1,14 +1,20 @@
 //! What a sync may delete: read out of a run's own observation, or out of the stored comparison for the page that shows
 //! it first. What the answer is, `model::prune` says of both.
 
-use crate::comparing::was_applied;
+use crate::applying::Going;
+use crate::comparing::{Compared, was_applied};
+use crate::run::Run;
+use crate::selecting::Part;
 use crate::{Engine, Error};
+use model::Code;
 use model::ObjectKey;
 use model::compare::ObjectState;
 use model::prune::{Extra, Input, Owner};
 use model::sync_options::SyncOptions;
 use serde::Serialize;
-use std::collections::HashMap;
+use serde_json::Value;
+use source::Desired;
+use std::collections::{HashMap, HashSet};
 use store::{Adopted, Fabric};
 
 /// What a sync that prunes would delete, by the newest comparison.
@@ -104,5 +110,156 @@ impl Engine {
         });
         let comparison = overview.comparison.map(|comparison| comparison.id);
         Ok(PrunePlan { comparison, is_allowed: fabric.policy.prune, hindrance, plan })
+    }
+}
+
+/// What one run deletes.
+#[derive(Default)]
+pub(crate) struct Pruning {
+    /// What would be deleted, what is kept, and whether somebody has to confirm it.
+    pub plan: model::prune::PrunePlan,
+    /// Why nothing is deleted however much is asked for.
+    pub hindrance: Option<String>,
+    /// What is deleted, by step; nothing when something stands in the way.
+    pub steps: Vec<Vec<Going>>,
+}
+
+/// What a run deletes; nothing, unless it asks for that.
+pub(crate) async fn of_run(
+    run: &Run,
+    fabric: &Fabric,
+    compared: &Compared,
+    desired: &Desired,
+    part: &Part,
+) -> Result<Pruning, Error> {
+    if !run.options().prune {
+        return Ok(Pruning::default());
+    }
+    let adopted = adopted_uids(run.shared.store.adopted().list(fabric.id).await?);
+    let source: HashSet<&ObjectKey> = desired.manifests.iter().map(|m| &m.key).collect();
+    let managed: HashSet<&ObjectKey> = compared.settled.extra.iter().collect();
+    let writes: HashMap<&ObjectKey, &Value> =
+        part.differing.iter().map(|d| (&d.manifest.key, d.manifest.object.as_ref())).collect();
+    let live = &compared.observation.live;
+    let (mut extras, mut others) = (Vec::new(), Vec::new());
+    for (key, object) in live {
+        let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
+        let owner = owner(key, uid, model::prune::was_applied(object), &adopted);
+        if !source.contains(key) && (managed.contains(key) || owner.is_some()) {
+            let has_error = !compared.findings.about(key).is_empty();
+            extras.push(Extra { key, live: object, owner, has_error });
+        } else {
+            others.push((key, writes.get(key).copied().unwrap_or(object)));
+        }
+    }
+    others.extend(writes.iter().filter(|(key, _)| !live.contains_key(**key)).map(|(key, object)| (*key, *object)));
+    let plan = model::prune::plan(&Input {
+        extras,
+        others,
+        desired_and_live: source.iter().filter(|key| live.contains_key(**key)).count() as u64,
+        desired: desired.manifests.len() as u64,
+        limit_percent: fabric.policy.prune_limit_percent,
+        options: run.options(),
+    });
+    let broken = compared.settled.tally.totals.broken_documents;
+    // What no kind of could be read may use anything.
+    let unread: Vec<String> = compared.observation.problems.iter().map(|p| named(&p.kind)).collect();
+    let hindrance = hindrance(broken, &unread);
+    let mut steps: Vec<Vec<Going>> = Vec::new();
+    let unseen = Unseen::of(run, fabric).await?;
+    for deletion in plan.deletions.iter().filter(|_| hindrance.is_none()) {
+        let Some(live) = live.get(&deletion.key) else { continue };
+        let going = Going {
+            key: deletion.key.clone(),
+            live: live.clone(),
+            unseen: unseen.why(run, &deletion.key).await?,
+            is_guarded: !deletion.guarded_by.is_empty(),
+        };
+        steps.resize_with(steps.len().max(deletion.step + 1), Vec::new);
+        steps[deletion.step].push(going);
+    }
+    Ok(Pruning { plan, hindrance, steps })
+}
+
+fn named(kind: &str) -> String {
+    if kind.is_empty() { "a part of the cluster's API".to_owned() } else { kind.to_owned() }
+}
+
+/// What the page did not show, when the request comes from a page: it showed a list of deletions, and only those are
+/// meant.
+struct Unseen {
+    shown: Option<i64>,
+    /// What the source named when the page was made, if it was another commit.
+    named_then: HashSet<ObjectKey>,
+}
+
+impl Unseen {
+    async fn of(run: &Run, fabric: &Fabric) -> Result<Self, Error> {
+        let Some(shown) = run.operation.shown_comparison_id else {
+            return Ok(Self { shown: None, named_then: HashSet::new() });
+        };
+        let then = run.shared.store.comparisons().get(shown).await?.comparison.commit;
+        let mut named_then = HashSet::new();
+        if let Some(commit) = then {
+            let repository = run.shared.repository(fabric).await?;
+            let desired = repository.read(&commit.id, &fabric.namespace, &run.shared.settings.source).await?;
+            named_then.extend(desired.manifests.iter().map(|m| m.key.clone()));
+        }
+        Ok(Self { shown: Some(shown), named_then })
+    }
+
+    /// Why an object is not deleted, if the page did not show that it would be.
+    async fn why(&self, run: &Run, key: &ObjectKey) -> Result<Option<String>, Error> {
+        let Some(shown) = self.shown else { return Ok(None) };
+        if self.named_then.contains(key) {
+            let message = "Git has dropped it since the page was shown, so nobody saw that it would be deleted; it was \
+                           not. Look at the list and sync again.";
+            return Ok(Some(message.to_owned()));
+        }
+        let row = match run.shared.store.objects().get(run.operation.fabric_id, key).await {
+            Ok(row) => Some(row),
+            Err(store::Error::NotFound(_)) => None,
+            Err(e) => return Err(e.into()),
+        };
+        let is_seen = row.is_some_and(|row| row.brief.changed_in <= shown);
+        Ok((!is_seen).then(|| {
+            "It changed or appeared in the cluster after the page was shown; it was not deleted. Look at the list and \
+             sync again."
+                .to_owned()
+        }))
+    }
+}
+
+impl Pruning {
+    /// Why the run must not begin, if so: what stays would be broken, or nobody has confirmed how much goes.
+    pub fn refusal(&self, run: &Run, fabric: &Fabric) -> Option<Error> {
+        if self.steps.is_empty() {
+            return None;
+        }
+        let used: Vec<&model::prune::Deletion> = self.plan.deletions.iter().filter(|d| !d.used_by.is_empty()).collect();
+        if let Some(first) = used.first() {
+            let more = match used.len() {
+                1 => String::new(),
+                n => format!(" {} more deletions would break something, too.", n - 1),
+            };
+            let message = format!(
+                "{} {} is not to be deleted: {} uses it, which stays, and Hedgehog would not refuse. Nothing was written. \
+                 Take it out of what uses it, or leave it out of the run.{more}",
+                first.key.kind,
+                first.key.name,
+                first.used_by.join(", ")
+            );
+            let object = Some(first.key.to_string());
+            return Some(Error { object, ..Error::new(Code::PreflightFailed, message) });
+        }
+        let confirm = self.plan.confirm.as_ref().filter(|_| !run.options().dry_run)?;
+        let typed = run.options().prune_confirmation.as_deref().map(str::trim);
+        if typed == Some(fabric.name.as_str()) {
+            return None;
+        }
+        let typed = typed.map(|typed| format!(" '{typed}' is not its name.")).unwrap_or_default();
+        let message =
+            format!("{confirm} Nothing was written. To go on, type the fabric's name, {}.{typed}", fabric.name);
+        Some(Error::new(Code::PruneUnconfirmed, message))
     }
 }

@@ -65,8 +65,7 @@ impl Bed {
 
     async fn fabric(&self, store: &Store, name: &str) -> i64 {
         let id = store.fabrics().reserve_id().await.unwrap();
-        let cluster =
-            Cluster::Endpoint { server: self.silent.clone(), ca_pem: None, login: EndpointLogin::Token };
+        let cluster = Cluster::Endpoint { server: self.silent.clone(), ca_pem: None, login: EndpointLogin::Token };
         let spec = FabricSpec { name: name.into(), cluster, source: Source::Local, ..FabricSpec::default() };
         let secrets = FabricSecrets { endpoint: Some(Sealed(b"token".to_vec())), ..FabricSecrets::default() };
         let new = NewFabric { id, spec, secrets };

@@ -1,13 +1,15 @@
 //! Desired × live → comparison: one verdict an object, with its field differences.
 //!
 //! `compare/diff.rs` walks the canonical trees that [`crate::normalise`] makes, `compare/metadata.rs` knows whose
-//! labels count, `compare/managed.rs` reads who changed a field, `compare/write.rs` builds what is sent.
+//! labels count, `compare/left.rs` what a run leaves to the cluster, `compare/managed.rs` reads who changed a field, `compare/write.rs` builds what is sent.
 
 mod diff;
+mod left;
 mod managed;
 mod metadata;
 mod write;
 
+pub use left::{left_part, with_left_parts};
 pub use write::{desired_for_write, removed_link_addresses};
 
 use crate::manifest::Finding;

@@ -15,7 +15,7 @@ use crate::object::{Gvk, ObjectKey};
 use crate::operation::words;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 words! {
     /// What is done to one object.
@@ -58,26 +58,6 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// Which objects a sync is about.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Selection {
-    /// Every object of the source.
-    #[default]
-    All,
-    /// These only.
-    Only(HashSet<ObjectKey>),
-}
-
-impl Selection {
-    /// Whether an object is among them.
-    pub fn contains(&self, key: &ObjectKey) -> bool {
-        match self {
-            Self::All => true,
-            Self::Only(keys) => keys.contains(key),
-        }
-    }
-}
-
 /// What a sync will do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Plan {
@@ -115,14 +95,10 @@ impl Plan {
 /// Plans the writes that make the cluster equal to what is desired. Extra objects are left alone.
 ///
 /// `desired` gives the desired object of a key; it is asked for VPCs only, whose DHCP relays order them.
-pub fn plan<'v>(
-    verdicts: &[Verdict],
-    selection: &Selection,
-    desired: impl Fn(&ObjectKey) -> Option<&'v Value>,
-) -> Plan {
+pub fn plan<'v>(verdicts: &[Verdict], desired: impl Fn(&ObjectKey) -> Option<&'v Value>) -> Plan {
     let mut plan = Plan::default();
     let mut writes = Vec::new();
-    for verdict in verdicts.iter().filter(|verdict| selection.contains(&verdict.key)) {
+    for verdict in verdicts {
         let action = match verdict.state {
             ObjectState::Equal => {
                 plan.unchanged.push(verdict.key.clone());
@@ -246,7 +222,7 @@ mod tests {
         ];
         let relay = |to: &str| json!({"spec": {"subnets": {"a": {"dhcp": {"relayVPC": to}}}}});
         let objects = HashMap::from([("relayed", relay("dhcp")), ("far", relay("relayed")), ("dhcp", relay("dhcp"))]);
-        let plan = plan(&verdicts, &Selection::All, |key| objects.get(key.name.as_str()));
+        let plan = plan(&verdicts, |key| objects.get(key.name.as_str()));
         assert_eq!(
             steps(&plan),
             [
@@ -275,23 +251,22 @@ mod tests {
         ];
         let relay = |to: &str| json!({"spec": {"subnets": {"a": {"dhcp": {"relayVPC": to}}}}});
         let objects = HashMap::from([("a", relay("b")), ("b", relay("a"))]);
-        assert_eq!(plan(&verdicts, &Selection::All, |key| objects.get(key.name.as_str())).len(), 2);
+        assert_eq!(plan(&verdicts, |key| objects.get(key.name.as_str())).len(), 2);
     }
 
     #[test]
-    fn what_is_wrong_or_not_selected_is_not_written() {
+    fn what_is_wrong_is_not_written() {
         let mut wrong = verdict("VPC", "wrong", ObjectState::Undelivered, false);
         wrong.findings.push(Finding::error("missing_reference", "It names a VPC that is not there."));
         let mut doubtful = verdict("VPC", "doubtful", ObjectState::Undelivered, false);
         doubtful.findings.push(Finding::warning("not_canonical", "Its subnet has host bits."));
         let verdicts = [wrong, doubtful, verdict("VPC", "unread", ObjectState::Unknown, false)];
         let none = |_: &ObjectKey| None;
-        let everything = plan(&verdicts, &Selection::All, none);
+        let everything = plan(&verdicts, none);
         assert_eq!(steps(&everything), [["create doubtful"]]);
         let skipped: Vec<_> = everything.skipped.iter().map(|s| s.key.name.as_str()).collect();
         assert_eq!(skipped, ["wrong", "unread"]);
         assert_eq!(everything.skipped[0].reason, "It names a VPC that is not there.");
-        let one = Selection::Only(HashSet::from([verdicts[2].key.clone()]));
-        assert!(plan(&verdicts, &one, none).is_empty());
+        assert!(plan(&verdicts[2..], none).is_empty());
     }
 }

@@ -74,6 +74,8 @@ pub struct Deletion {
     pub step: usize,
     /// What stays and uses it, as `Kind name`, though Hedgehog itself would not mind: a reason not to begin.
     pub used_by: Vec<String>,
+    /// What stays and uses it, as `Kind name`, so that Hedgehog will refuse to delete it.
+    pub guarded_by: Vec<String>,
 }
 
 /// An object that stays.
@@ -131,7 +133,7 @@ pub fn plan(input: &Input<'_>) -> PrunePlan {
     let gone: HashSet<&ObjectKey> = going.iter().map(|extra| extra.key).collect();
     let staying = input.extras.iter().filter(|extra| !gone.contains(extra.key)).map(|extra| (extra.key, extra.live));
     let staying: Vec<(&ObjectKey, &Value)> = input.others.iter().copied().chain(staying).collect();
-    let users = unguarded_users(&going, &staying);
+    let (users, guards) = users(&going, &staying);
     let steps = steps(&going.iter().map(|extra| (extra.key, extra.live)).collect::<Vec<_>>());
     let mut deletions: Vec<Deletion> = going
         .iter()
@@ -141,6 +143,7 @@ pub fn plan(input: &Input<'_>) -> PrunePlan {
                 owner: extra.owner?,
                 step: steps.get(extra.key).copied().unwrap_or(0),
                 used_by: users.get(extra.key).cloned().unwrap_or_default(),
+                guarded_by: guards.get(extra.key).cloned().unwrap_or_default(),
             })
         })
         .collect();
@@ -188,16 +191,19 @@ fn stays(extra: &Extra<'_>, options: &SyncOptions) -> Option<(KeptBecause, Strin
     opt_out(extra.live).map(|note| (KeptBecause::OptedOut, format!("Its annotation keeps it ({note}).")))
 }
 
-/// What stays and names something that goes, where Hedgehog does not look: the deletion would be accepted, and what stays
-/// would be broken by it.
-fn unguarded_users(going: &[&Extra<'_>], staying: &[(&ObjectKey, &Value)]) -> HashMap<ObjectKey, Vec<String>> {
-    let mut users: HashMap<ObjectKey, Vec<String>> = HashMap::new();
+/// Users of objects, each as `Kind name`.
+type Users = HashMap<ObjectKey, Vec<String>>;
+
+/// What stays and names something that goes. First where Hedgehog does not look: the deletion would be accepted, and what
+/// stays would be broken by it. Then where it does.
+fn users(going: &[&Extra<'_>], staying: &[(&ObjectKey, &Value)]) -> (Users, Users) {
+    let (mut open, mut guarded) = (Users::new(), Users::new());
     let by_name: HashMap<(&str, &str, &str), &ObjectKey> =
         going.iter().map(|e| ((e.key.group.as_str(), e.key.kind.as_str(), e.key.name.as_str()), e.key)).collect();
     if by_name.is_empty() {
-        return users;
+        return (open, guarded);
     }
-    let mut add = |key: &ObjectKey, user: &ObjectKey| {
+    let add_to = |users: &mut Users, key: &ObjectKey, user: &ObjectKey| {
         let title = format!("{} {}", user.kind, user.name);
         let users = users.entry(key.clone()).or_default();
         if !users.contains(&title) {
@@ -205,12 +211,13 @@ fn unguarded_users(going: &[&Extra<'_>], staying: &[(&ObjectKey, &Value)]) -> Ha
         }
     };
     for (user, object) in staying {
-        for Reference { group, kind, name, .. } in references(user, object).iter().filter(|r| !r.is_guarded) {
-            if let Some(key) = by_name.get(&(*group, *kind, name.as_str())) {
-                add(key, user);
+        for Reference { group, kind, name, is_guarded } in references(user, object) {
+            if let Some(key) = by_name.get(&(group, kind, name.as_str())) {
+                add_to(if is_guarded { &mut guarded } else { &mut open }, key, user);
             }
         }
     }
+    let mut add = |key: &ObjectKey, user: &ObjectKey| add_to(&mut open, key, user);
     let of = |kind: &'static str| staying.iter().filter(move |(key, _)| key.group == GATEWAY && key.kind == kind);
     for extra in going.iter().filter(|e| (e.key.group.as_str(), e.key.kind.as_str()) == (GATEWAY, "Gateway")) {
         // A group without any gateway runs no peering.
@@ -236,7 +243,7 @@ fn unguarded_users(going: &[&Extra<'_>], staying: &[(&ObjectKey, &Value)]) -> Ha
         };
         of("Gateway").filter(|(_, gateway)| has(gateway)).for_each(|(user, _)| add(extra.key, user));
     }
-    users
+    (open, guarded)
 }
 
 /// Places in the order of deletion, by kind; kinds that nobody has heard of go first, as they come last when applied.

@@ -84,12 +84,26 @@ pub(crate) struct Seen {
 }
 
 impl Compared {
-    /// Looks at the agents: how far are they with these objects?
-    pub fn rollout_of(&self, written: &HashSet<ObjectKey>, agents: &[AgentView], now: Timestamp) -> Seen {
+    /// Which agents hold which objects, as they were read together.
+    pub fn holdings(&self) -> BTreeMap<ObjectKey, Vec<Holding>> {
+        let live = self.observation.live.iter().map(|(key, live)| (key, live.as_ref()));
+        holdings(live, self.observation.agents.as_deref().unwrap_or_default())
+    }
+
+    /// Looks at the agents: how far are they with what was written, and with what was deleted? Of that it is known whom it
+    /// concerned before; a switch that has lost the name is done with it once it has applied that.
+    pub fn rollout_of(
+        &self,
+        written: &HashSet<ObjectKey>,
+        deleted: &BTreeMap<ObjectKey, Vec<Holding>>,
+        agents: &[AgentView],
+        now: Timestamp,
+    ) -> Seen {
         let summaries: Vec<AgentSummary> = agents.iter().map(|a| a.summary.clone()).collect();
         let all = holdings(self.observation.live.iter().map(|(key, live)| (key, live.as_ref())), agents);
         let mut worst: States = BTreeMap::new();
-        for holdings in written.iter().filter_map(|key| all.get(key)) {
+        let gone: Vec<Vec<Holding>> = deleted.iter().map(|(key, before)| gone(before, all.get(key))).collect();
+        for holdings in written.iter().filter_map(|key| all.get(key)).chain(&gone) {
             for switch in object_rollout(holdings, &summaries, now).switches {
                 let state = worst.entry((switch.kind, switch.agent)).or_insert(switch.state);
                 if switch.state.severity() > state.severity() {
@@ -121,6 +135,14 @@ impl Compared {
         };
         Seen { concerned, applied, settled: blocked, sentence }
     }
+}
+
+/// Whom a deleted object concerns: everybody whom it did, and whoever still holds its name.
+fn gone(before: &[Holding], now: Option<&Vec<Holding>>) -> Vec<Holding> {
+    let holds = |one: &Holding| {
+        now.into_iter().flatten().any(|now| now.kind == one.kind && now.agent == one.agent && !now.wanted && now.holds)
+    };
+    before.iter().map(|one| Holding { wanted: false, holds: holds(one), ..one.clone() }).collect()
 }
 
 /// Switches and gateways with where they stand.

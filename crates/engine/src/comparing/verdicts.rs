@@ -277,6 +277,7 @@ impl Found {
                 state,
                 diffs: judged.diffs.clone(),
                 changed_in: judged.remembered.changed_in,
+                left: Vec::new(),
             })),
         }
     }

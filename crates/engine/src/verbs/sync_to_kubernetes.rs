@@ -1,31 +1,54 @@
-//! **Sync to Kubernetes**: make the cluster equal to the desired state, read it again, and follow the switches.
+//! **Sync to Kubernetes**: make the cluster equal to the desired state, delete what Git names no more if that is asked
+//! for, read it again, and follow the switches. As a dry run: ask the server about each of these writes.
+//!
+//! `proof.rs` reads again and follows the switches, `ending.rs` says what it came to.
+
+mod ending;
+mod proof;
 
 use super::steps;
-use crate::applying::{self, Rules};
-use crate::comparing::{self, Compared, Differing};
-use crate::observing;
+use crate::applying::{self, Applied, Rules, TooSoon, Work};
+use crate::comparing::{Compared, Differing};
+use crate::pruning::{self, Pruning};
 use crate::retrying::Retrying;
 use crate::run::{Finished, Run};
+use crate::selecting::{self, Part};
 use crate::{Error, preflight};
 use cluster::{Cluster, Kinds};
-use model::compare::Verdict;
-use model::operation::{ObjectOutcome, OutcomeDetail, OutcomeKind, Phase, PhaseState};
-use model::plan::{Plan, Selection};
-use model::{Code, ObjectKey};
-use serde_json::{Value, json};
 use futures::TryFutureExt;
-use std::borrow::Cow;
+use model::compare::{ObjectState, Verdict};
+use model::operation::{ObjectOutcome, OutcomeDetail, OutcomeKind, Phase, PhaseState};
+use model::plan::Plan;
+use model::prune::KeptBecause;
+use model::references::references;
+use model::rollout::{AgentKind, Holding, SwitchState, holdings, switch_state};
+use model::{Code, ObjectKey};
+use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
-use std::time::Duration;
-use store::Fabric;
 
 const NOTHING_TO_FOLLOW: &str = "Nothing was written, so there is nothing to follow.";
+/// How many switches and gateways an outcome names.
+const SWITCHES_KEPT: usize = 200;
+
+/// What a run knows when it begins to write.
+struct Known {
+    compared: Compared,
+    part: Part,
+    pruning: Pruning,
+    warnings: Vec<model::manifest::Finding>,
+    /// Which agents hold what; empty when nothing is to be written.
+    holdings: BTreeMap<ObjectKey, Vec<Holding>>,
+}
 
 pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
-    let fabric = steps::fabric(run).await?;
+    let (fabric, options) = (steps::fabric(run).await?, run.options());
     if !fabric.sync_enabled {
         return Err(Error::new(Code::SyncDisabled, "Sync is switched off for this fabric; nothing was written."));
+    }
+    if options.prune && !fabric.policy.prune {
+        let message = "This run was to delete what Git names no more, and the fabric's policy does not allow that. \
+                       Nothing was written.";
+        return Err(Error::new(Code::PruneNotAllowed, message));
     }
     let (cluster, kinds) = steps::connect(run, &fabric).await?;
     let desired = steps::fetch(run, &fabric).await?;
@@ -36,37 +59,50 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
     let observation = steps::observe(run, &fabric, &cluster, kinds.clone(), Phase::Observe).await?;
     run.begin(Phase::Compare, "Comparing");
     let compared = steps::compare(run, &fabric, &desired, &observation).await?;
-    run.end(Phase::Compare, compared.sentence());
+    let part = selecting::narrow(&compared, &desired, &kinds, options)?;
+    let of_part = if part.is_all { "" } else { " This run is about a part of them." };
+    run.end(Phase::Compare, format!("{}{of_part}", compared.sentence()));
 
     run.begin(Phase::Preflight, "Checking the rules that the cluster does not check");
-    let checked = preflight::check(&compared);
-    announce(run, &compared);
-    if let Some(stop) = checked.stop {
+    let pruning = pruning::of_run(run, &fabric, &compared, &desired, &part).await?;
+    let checked = preflight::check(&compared, &desired, &part, &pruning, options).await?;
+    let is_idle = part.differing.is_empty() && pruning.steps.is_empty();
+    let holdings = if is_idle { BTreeMap::new() } else { compared.holdings() };
+    let known = Known { compared, part, pruning, warnings: checked.warnings, holdings };
+    announce(run, &known);
+    if let Some(stop) = checked.stop.or_else(|| known.pruning.refusal(run, &fabric)) {
         run.close(Phase::Preflight, PhaseState::Failed, stop.message.clone());
         run.leave_rest("Nothing was written, because the check before writing found errors.", stop.code);
-        return Err(stop);
+        return Ok(ending::stopped(&known, stop));
     }
     run.end(Phase::Preflight, checked.sentence);
 
-    let written = write(run, &cluster, &kinds, &compared).await;
-    if compared.differing.is_empty() {
+    let written = write(run, &cluster, &kinds, &known).await;
+    if options.dry_run {
+        return Ok(ending::of_dry_run(run, &known, written.stopped));
+    }
+    if is_idle {
         // Nothing was sent, so what was read a moment ago is the proof that a second reading would give.
         run.close(Phase::Verify, PhaseState::Done, "Nothing was sent; what was read above stands");
         run.close(Phase::Rollout, PhaseState::Skipped, NOTHING_TO_FOLLOW);
-        return Ok(conclude(run, &compared, Some(&compared), None, String::new()));
+        let comparison = Some(known.compared.comparison.id);
+        return Ok(ending::of_sync(run, &known, comparison, None, String::new()));
     }
-    let verified = verify(run, &fabric, &cluster, &kinds, &desired, &written.written).await?;
-    let rollout = follow(run, &fabric, &cluster, &kinds, &desired, &written.written, verified.as_ref()).await;
-    Ok(conclude(run, &compared, verified.as_ref(), written.stopped, rollout))
+    let place = proof::Place { run, fabric: &fabric, cluster: &cluster, kinds: &kinds, desired: &desired };
+    let verified = place.verify(&known, &written).await?;
+    let rollout = place.follow(&known, &written, verified.as_ref()).await;
+    let comparison = verified.map(|verified| verified.comparison.id);
+    Ok(ending::of_sync(run, &known, comparison, written.stopped, rollout))
 }
 
-/// Says of every object, before anything is written, where it stands: equal, extra, blocked, or not attempted yet.
-fn announce(run: &Run, compared: &Compared) {
+/// Says of every object, before anything is written, where it stands: equal, extra, left out, blocked, or not attempted
+/// yet; and which switches a write of it concerns.
+fn announce(run: &Run, known: &Known) {
     let at = run.now();
-    let outcome = |key: &ObjectKey, outcome, verified, code, message: &str| ObjectOutcome {
+    let outcome = |key: &ObjectKey, outcome, code, message: &str| ObjectOutcome {
         key: key.clone(),
         outcome,
-        verified,
+        verified: outcome == OutcomeKind::Unchanged,
         code,
         message: message.to_owned(),
         overwrote: Vec::new(),
@@ -74,39 +110,126 @@ fn announce(run: &Run, compared: &Compared) {
         at,
         detail: OutcomeDetail::default(),
     };
-    for key in &compared.settled.equal {
-        run.outcome(outcome(key, OutcomeKind::Unchanged, true, None, ""));
+    let (compared, part, pruning) = (&known.compared, &known.part, &known.pruning);
+    for key in &part.equal {
+        run.outcome(outcome(key, OutcomeKind::Unchanged, None, ""));
     }
-    for key in &compared.settled.extra {
+    if run.options().prune {
+        for kept in pruning.plan.kept.iter().filter(|kept| kept.because != KeptBecause::NotSelected) {
+            let is_left = kept.because == KeptBecause::LeftOut;
+            let kind = if is_left { OutcomeKind::LeftOut } else { OutcomeKind::Extra };
+            run.outcome(outcome(&kept.key, kind, None, &kept.message));
+        }
+    } else {
         let why = "It stands only in the cluster; prune is off, so it stays.";
-        run.outcome(outcome(key, OutcomeKind::Extra, false, None, why));
+        for key in compared.settled.extra.iter().filter(|key| run.options().selects(key)) {
+            run.outcome(outcome(key, OutcomeKind::Extra, None, why));
+        }
     }
-    for d in &compared.differing {
-        run.outcome(outcome(&d.manifest.key, OutcomeKind::NotAttempted, false, None, ""));
+    for (key, fields) in &part.left {
+        let message = match fields.is_empty() {
+            true => "It was left out of this run.",
+            false => "It differs only in fields that this run leaves as they are in the cluster.",
+        };
+        let mut left = outcome(key, OutcomeKind::LeftOut, None, message);
+        left.detail.left_fields.clone_from(fields);
+        run.outcome(left);
     }
-    for (key, why) in &compared.blocked {
-        run.outcome(outcome(key, OutcomeKind::NotAttempted, false, Some(why.code), &why.message));
+    let switches = switches(known);
+    let concerned = |key: &ObjectKey| switches.get(key).cloned().unwrap_or_default();
+    for d in &part.differing {
+        let mut waiting = outcome(&d.manifest.key, OutcomeKind::NotAttempted, None, "");
+        waiting.detail.switches = concerned(&d.manifest.key);
+        run.outcome(waiting);
+    }
+    let hindered = pruning.hindrance.as_deref();
+    for deletion in &pruning.plan.deletions {
+        let code = hindered.map(|_| Code::Partial);
+        let mut waiting = outcome(&deletion.key, OutcomeKind::NotAttempted, code, hindered.unwrap_or_default());
+        waiting.detail.switches = concerned(&deletion.key);
+        run.outcome(waiting);
+    }
+    for (key, why) in &part.blocked {
+        run.outcome(outcome(key, OutcomeKind::NotAttempted, Some(why.code), &why.message));
     }
 }
 
-async fn write(run: &Run, cluster: &Cluster, kinds: &Kinds, compared: &Compared) -> applying::Applied {
-    run.begin(Phase::Apply, "Writing");
-    let rules = Rules {
-        shown_comparison: run.operation.shown_comparison_id,
-        allow_address_removal: run.options().allow_address_removal,
+/// The switches and gateways that each write or deletion concerns: as it is, and as it would be.
+fn switches(known: &Known) -> HashMap<ObjectKey, Vec<String>> {
+    let part = &known.part;
+    let mut found: HashMap<ObjectKey, Vec<String>> = HashMap::new();
+    let Some(agents) = known
+        .compared
+        .observation
+        .agents
+        .as_deref()
+        .filter(|_| !known.holdings.is_empty() || !part.differing.is_empty())
+    else {
+        return found;
     };
-    let applied = applying::apply(run, cluster, kinds, &plan(&compared.differing), &compared.differing, &rules).await;
+    let live = &known.compared.observation.live;
+    let wanted: HashMap<&ObjectKey, &Value> =
+        part.differing.iter().map(|d| (&d.manifest.key, d.manifest.object.as_ref())).collect();
+    let stays = live.iter().map(|(key, object)| (key, object.as_ref())).filter(|(key, _)| !wanted.contains_key(key));
+    let after = holdings(stays.chain(wanted.iter().map(|(key, object)| (*key, *object))), agents);
+    let keys = part.differing.iter().map(|d| &d.manifest.key);
+    for key in keys.chain(known.pruning.plan.deletions.iter().map(|d| &d.key)) {
+        let both = after.get(key).into_iter().chain(known.holdings.get(key)).flatten();
+        let mut names: Vec<String> = both.map(|holding| holding.agent.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.truncate(SWITCHES_KEPT);
+        found.insert(key.clone(), names);
+    }
+    found
+}
+
+async fn write(run: &Run, cluster: &Cluster, kinds: &Kinds, known: &Known) -> Applied {
+    let options = run.options();
+    run.begin(Phase::Apply, if options.dry_run { "Asking the server" } else { "Writing" });
+    let rules = Rules {
+        dry_run: options.dry_run,
+        shown_comparison: run.operation.shown_comparison_id,
+        allow_address_removal: options.allow_address_removal,
+        beside: known.part.beside.clone(),
+        too_soon: too_soon(run, known),
+    };
+    let plan = plan(&known.part.differing);
+    let (frees, first) = freeing(known, &plan);
+    let differing = &known.part.differing;
+    let work = Work { differing, plan: &plan, deletions: &known.pruning.steps, frees, first, rules: &rules };
+    let applied = applying::apply(run, cluster, kinds, &work).await;
     if let Some((code, why)) = &applied.stopped {
         run.leave_rest(&format!("Not tried, because the run stopped before: {why}"), *code);
     }
-    let outcomes = run.outcomes();
-    let count = |kind| outcomes.iter().filter(|o| o.outcome == kind).count();
-    let (created, updated) = (count(OutcomeKind::Created), count(OutcomeKind::Updated));
-    let left = outcomes.iter().filter(|o| !o.outcome.is_good()).count();
-    let sentence =
-        format!("{created} created, {updated} updated, {} were equal, {left} not done", compared.settled.equal.len());
-    run.close(Phase::Apply, if left == 0 { PhaseState::Done } else { PhaseState::Partial }, sentence);
+    close_phases(run, known);
     applied
+}
+
+/// Says of both phases that change the cluster what they came to.
+fn close_phases(run: &Run, known: &Known) {
+    let outcomes = run.outcomes();
+    let going: HashSet<&ObjectKey> = known.pruning.plan.deletions.iter().map(|d| &d.key).collect();
+    let (deletions, writes): (Vec<_>, Vec<_>) = outcomes.iter().partition(|o| going.contains(&o.key));
+    let count = |kind| writes.iter().filter(|o| o.outcome == kind).count();
+    let (created, updated) = (count(OutcomeKind::Created), count(OutcomeKind::Updated));
+    let left = writes.iter().filter(|o| !o.outcome.is_good()).count();
+    let equal = known.part.equal.len();
+    let sentence = match run.options().dry_run {
+        false => format!("{created} created, {updated} updated, {equal} were equal, {left} not done"),
+        true => format!("{created} would be created, {updated} updated, {equal} are equal, {left} not"),
+    };
+    let state = |left: usize| if left == 0 { PhaseState::Done } else { PhaseState::Partial };
+    run.close(Phase::Apply, state(left), sentence);
+    if run.options().prune {
+        let gone = deletions.iter().filter(|o| o.outcome == OutcomeKind::Pruned).count();
+        let would = if run.options().dry_run { "would be deleted" } else { "deleted" };
+        let sentence = match &known.pruning.hindrance {
+            Some(why) => why.clone(),
+            None => format!("{gone} of {} {would}, {} kept", deletions.len(), known.pruning.plan.kept.len()),
+        };
+        run.close(Phase::Prune, state(deletions.len() - gone), sentence);
+    }
 }
 
 /// What is to be written, in dependency order.
@@ -116,7 +239,7 @@ fn plan(differing: &[Differing]) -> Plan {
         .map(|d| Verdict {
             key: d.manifest.key.clone(),
             gvk: d.manifest.gvk.clone(),
-            state: d.state,
+            state: if d.live.is_none() { ObjectState::Missing } else { ObjectState::Modified },
             diffs: Vec::new(),
             findings: Vec::new(),
         })
@@ -124,178 +247,70 @@ fn plan(differing: &[Differing]) -> Plan {
     let objects: HashMap<&ObjectKey, &Value> =
         differing.iter().map(|d| (&d.manifest.key, d.manifest.object.as_ref())).collect();
     let desired = |key: &ObjectKey| objects.get(key).copied();
-    model::plan::plan(&verdicts, &Selection::All, desired)
+    model::plan::plan(&verdicts, desired)
 }
 
-/// Reads everything again: only what is equal now counts as live.
-async fn verify(
-    run: &Run,
-    fabric: &Fabric,
-    cluster: &Cluster,
-    kinds: &Arc<Kinds>,
-    desired: &Arc<source::Desired>,
-    written: &HashSet<ObjectKey>,
-) -> Result<Option<Compared>, Error> {
-    run.begin(Phase::Verify, "Reading the cluster again");
-    let observation = match steps::observe(run, fabric, cluster, kinds.clone(), Phase::Verify).await {
-        Ok(observation) => observation,
-        Err(e) if written.is_empty() => return Err(e),
-        Err(e) => {
-            for key in written {
-                run.amend(key, |o| {
-                    o.outcome = OutcomeKind::NotVerified;
-                    o.code = Some(e.code);
-                    o.message = format!("Written, but it could not be read back: {}", e.message);
-                });
+/// Updates that take away a reference to what is deleted, by what is deleted; and all that is to be written before
+/// anything is deleted: those, and what they in turn need of this run.
+fn freeing(known: &Known, plan: &Plan) -> (HashMap<ObjectKey, Vec<ObjectKey>>, HashSet<ObjectKey>) {
+    let going: Vec<&ObjectKey> = known.pruning.steps.iter().flatten().map(|going| &going.key).collect();
+    let (mut frees, mut first) = (HashMap::<ObjectKey, Vec<ObjectKey>>::new(), HashSet::new());
+    if going.is_empty() {
+        return (frees, first);
+    }
+    let differing = || known.part.differing.iter();
+    for d in differing() {
+        let (key, Some(live)) = (&d.manifest.key, d.live.as_deref()) else { continue };
+        let wanted = references(key, &d.wanted(Some(live)));
+        for lost in references(key, live).difference(&wanted) {
+            for gone in going.iter().filter(|gone| lost.is_to(gone)) {
+                frees.entry((*gone).clone()).or_default().push(key.clone());
+                first.insert(key.clone());
             }
-            run.close(Phase::Verify, PhaseState::Failed, e.message.clone());
-            comparing::failed_run(run, &e).await?;
-            return Ok(None);
-        }
-    };
-    let compared = steps::compare(run, fabric, desired, &observation).await?;
-    let equal: HashSet<&ObjectKey> = compared.settled.equal.iter().collect();
-    let differing: HashMap<&ObjectKey, &Differing> = compared.differing.iter().map(|d| (&d.manifest.key, d)).collect();
-    let now = run.now();
-    for key in written {
-        if equal.contains(key) {
-            run.amend(key, |o| (o.verified, o.at) = (true, now));
-            continue;
-        }
-        let fields = differing
-            .get(key)
-            .map(|d| d.diffs.iter().map(applying::describe).collect::<Vec<_>>().join("; "))
-            .filter(|fields| !fields.is_empty())
-            .unwrap_or_else(|| "it is gone again".to_owned());
-        run.amend(key, |o| {
-            o.outcome = OutcomeKind::NotVerified;
-            o.code = Some(Code::NotVerified);
-            o.message = format!("Accepted, but not live as desired when it was read again: {fields}");
-        });
-    }
-    // What was equal before the run and is not any more is no success either.
-    for o in run.outcomes() {
-        if o.outcome == OutcomeKind::Unchanged && !equal.contains(&o.key) {
-            run.amend(&o.key, |o| {
-                o.verified = false;
-                o.outcome = OutcomeKind::NotVerified;
-                o.code = Some(Code::NotVerified);
-                o.message = "It was equal when the run began, and was changed by somebody else since.".to_owned();
-            });
         }
     }
-    let live = written.iter().filter(|k| equal.contains(k)).count();
-    let state = if live == written.len() { PhaseState::Done } else { PhaseState::Partial };
-    run.advance(Phase::Verify, live as u64, written.len() as u64);
-    run.close(Phase::Verify, state, format!("{live} of {} written objects are live", written.len()));
-    Ok(Some(compared))
-}
-
-/// Follows the switches until they run what was written, or until the time for that is over. It never fails a sync:
-/// what the switches have not confirmed yet is said, and the background comparison goes on following them.
-async fn follow(
-    run: &Run,
-    fabric: &Fabric,
-    cluster: &Cluster,
-    kinds: &Arc<Kinds>,
-    desired: &Arc<source::Desired>,
-    written: &HashSet<ObjectKey>,
-    verified: Option<&Compared>,
-) -> String {
-    let Some(verified) = verified else {
-        run.close(Phase::Rollout, PhaseState::Skipped, "");
-        return String::new();
-    };
-    if written.is_empty() {
-        run.close(Phase::Rollout, PhaseState::Skipped, NOTHING_TO_FOLLOW);
-        return String::new();
-    }
-    run.begin(Phase::Rollout, "Waiting for the switches");
-    let retrying = Retrying::within(run, Phase::Rollout);
-    // What was read to verify shows the agents too, and is stored: often that settles it, and nothing is read again.
-    let mut reports = verified.observation.agents.as_deref().map(Cow::Borrowed);
-    let mut is_stored = reports.is_some();
-    if reports.is_none() {
-        reports = observing::observe_agents(cluster, kinds, &fabric.namespace, retrying).await.map(Cow::Owned);
-    }
-    let until = tokio::time::Instant::now() + run.shared.settings.rollout_wait;
-    let mut pause = Duration::from_millis(500);
-    loop {
-        let Some(agents) = &reports else {
-            run.close(Phase::Rollout, PhaseState::Partial, "The agents could not be read.");
-            return "Whether the switches run it is not known: the agents could not be read.".to_owned();
-        };
-        let seen = verified.rollout_of(written, agents, run.now());
-        run.advance(Phase::Rollout, seen.applied, seen.concerned);
-        run.detail(Phase::Rollout, seen.sentence.clone());
-        if seen.settled || tokio::time::Instant::now() >= until {
-            // The newest reports are stored with a comparison of their own, so that pages tell what was seen here.
-            if !is_stored
-                && let Ok(observation) = steps::observe(run, fabric, cluster, kinds.clone(), Phase::Rollout).await
-                && let Err(e) = steps::compare(run, fabric, desired, &observation).await
-            {
-                tracing::warn!(fabric = fabric.id, error = %e, "the rollout could not be stored");
+    let by_key: HashMap<&ObjectKey, &Differing> = differing().map(|d| (&d.manifest.key, d)).collect();
+    let mut open: Vec<ObjectKey> = first.iter().cloned().collect();
+    while let Some(key) = open.pop() {
+        let needed = by_key.get(&key).map(|d| references(&key, &d.manifest.object)).unwrap_or_default();
+        for write in plan.writes().filter(|write| needed.iter().any(|r| r.is_to(&write.key))) {
+            if first.insert(write.key.clone()) {
+                open.push(write.key.clone());
             }
-            run.advance(Phase::Rollout, seen.applied, seen.concerned);
-            // Waiting longer for one that is offline or stuck changes nothing, and it is not done either.
-            let state = if seen.applied == seen.concerned { PhaseState::Done } else { PhaseState::Partial };
-            run.close(Phase::Rollout, state, seen.sentence.clone());
-            return seen.sentence;
         }
-        tokio::time::sleep(pause).await;
-        let began = tokio::time::Instant::now();
-        reports = observing::observe_agents(cluster, kinds, &fabric.namespace, retrying).await.map(Cow::Owned);
-        is_stored = false;
-        // Agents are large: reading them takes at most a fifth of the API server's time for us.
-        pause = Duration::from_millis(500).max(began.elapsed() * 4);
     }
+    (frees, first)
 }
 
-fn conclude(
-    run: &Run,
-    compared: &Compared,
-    verified: Option<&Compared>,
-    stopped: Option<(Code, String)>,
-    rollout: String,
-) -> Finished {
-    let outcomes = run.outcomes();
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for o in &outcomes {
-        *counts.entry(o.outcome.as_str()).or_default() += 1;
+/// VPCs that must not be created yet: one of that name was deleted, and some switch has not applied that. Hedgehog would
+/// give the new one numbers that are still in use there (githedgehog/fabric#656).
+fn too_soon(run: &Run, known: &Known) -> HashMap<ObjectKey, TooSoon> {
+    let mut found = HashMap::new();
+    let agents = known.compared.observation.agents.as_deref().unwrap_or_default();
+    for d in known.part.differing.iter().filter(|d| d.live.is_none() && d.manifest.key.kind == "VPC") {
+        let holds = |holding: &&Holding| !holding.wanted && holding.holds && holding.kind == AgentKind::Agent;
+        let mut names: Vec<&str> = known
+            .holdings
+            .get(&d.manifest.key)
+            .into_iter()
+            .flatten()
+            .filter(holds)
+            .map(|holding| holding.agent.as_str())
+            .collect();
+        // The controller has told them already; what they have not applied may be that.
+        if names.is_empty() && d.state == ObjectState::Missing {
+            let pending = agents.iter().map(|a| &a.summary).filter(|a| a.kind == AgentKind::Agent);
+            let pending = pending.filter(|a| switch_state(a, run.now()) == SwitchState::Pending);
+            names = pending.map(|a| a.name.as_str()).collect();
+        }
+        if let Some(first) = names.first() {
+            let message = format!(
+                "A VPC of this name was deleted, and {} has not applied that yet. It is not created again before; sync \
+                 again in a moment.",
+                names.join(", ")
+            );
+            found.insert(d.manifest.key.clone(), TooSoon { waiting_for: format!("Switch {first}"), message });
+        }
     }
-    let wrote = outcomes.iter().filter(|o| matches!(o.outcome, OutcomeKind::Created | OutcomeKind::Updated)).count();
-    let live = outcomes.iter().filter(|o| o.verified).count();
-    let bad: Vec<&ObjectOutcome> = outcomes.iter().filter(|o| !o.outcome.is_good()).collect();
-    let wanted = outcomes.iter().filter(|o| o.outcome != OutcomeKind::Extra).count();
-    let result = json!({ "comparison": verified.map(|v| v.comparison.id), "outcomes": counts, "live": live,
-        "wanted": wanted, "extra": compared.settled.extra.len() });
-    let problems = &compared.problems;
-    let mut message = match (wrote, bad.len()) {
-        (0, 0) => format!("Nothing to do: all {live} objects are live as desired."),
-        (1, 0) => format!("1 object written; all {live} are live as desired."),
-        (_, 0) => format!("{wrote} objects written; all {live} are live as desired."),
-        (_, 1) => format!("{live} of {wanted} objects are live as desired; 1 is not."),
-        (_, bad) => format!("{live} of {wanted} objects are live as desired; {bad} are not."),
-    };
-    if !rollout.is_empty() {
-        message = format!("{message} {rollout}");
-    }
-    let first = bad.iter().find(|o| o.code.is_some_and(|c| c != Code::Partial));
-    let (code, object) = if let Some((code, why)) = stopped {
-        message = format!("{message} Stopped: {why}");
-        (Some(code), None)
-    } else if let Some(problem) = problems.first() {
-        message = format!("{message} Not read: {}", problem.message);
-        (Some(problem.code), Some(problem.kind.clone()))
-    } else if let Some(first) = first {
-        message = format!("{message} First: {} {}: {}", first.key.kind, first.key.name, first.message);
-        (first.code, Some(first.key.to_string()))
-    } else if bad.is_empty() && compared.source_errors() > 0 {
-        message = format!("{message} {} errors in the source.", compared.source_errors());
-        (Some(Code::SourceInvalid), None)
-    } else {
-        (None, None)
-    };
-    let failed = code.is_some() && wrote == 0 && (live == 0 || !bad.is_empty());
-    Finished { message, code, object, result, failed }
+    found
 }

@@ -80,6 +80,11 @@ pub(super) fn switches_of(connection: &Value) -> BTreeSet<&str> {
     ends_of(connection).filter(|end| is_switch(end.role)).filter_map(|end| end.device()).collect()
 }
 
+/// The ports of switches that a connection uses, as `device/port`.
+pub(super) fn switch_ports_of(connection: &Value) -> impl Iterator<Item = &str> {
+    ends_of(connection).filter(|end| is_switch(end.role)).map(|end| end.port)
+}
+
 fn is_switch(role: &str) -> bool {
     !matches!(role, "server" | "gateway")
 }

@@ -1,12 +1,13 @@
 //! Switches: profile, groups, redundancy, ports, and what must be unique among them.
 
+use super::connection;
 use super::namespace::disjoint;
 use super::profile;
 use super::read::{entries, flag, net, number, text, texts};
 use super::world::{Found, Object, World};
 use crate::kind::{GATEWAY, WIRING};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
 pub(super) fn check(object: &Object<'_>, world: &World<'_>, out: &mut Found) {
@@ -32,18 +33,41 @@ pub(super) fn check(object: &Object<'_>, world: &World<'_>, out: &mut Found) {
     }
     addresses(object, out);
     ports(object, world, out);
-    let roce = |value: &Value| flag(value, "/spec/roce");
-    if let Some(live) = object.live.filter(|live| roce(live) || roce(value)) {
-        let breakouts = |value: &Value| -> Vec<(String, String)> {
-            let mut all: Vec<_> = entries(value, "/spec/portBreakouts")
-                .map(|(port, breakout)| (port.clone(), breakout.as_str().unwrap_or_default().to_owned()))
-                .collect();
-            all.sort();
-            all
-        };
-        if breakouts(live) != breakouts(value) {
-            let message = format!("{title}: breakouts cannot change while RoCE is on. Switch RoCE off first.");
-            out.error(object, "spec.portBreakouts", "immutable", message);
+    if let Some(live) = object.live.filter(|_| object.manifest.is_some()) {
+        breakouts(object, live, world, out);
+    }
+}
+
+/// Breakouts that change: refused under RoCE, and known to fail on the switch while something uses the port.
+fn breakouts(object: &Object<'_>, live: &Value, world: &World<'_>, out: &mut Found) {
+    let (value, title) = (&object.value, object.title());
+    let of = |value: &Value| -> BTreeMap<String, String> {
+        let text = |breakout: &Value| breakout.as_str().unwrap_or_default().to_owned();
+        entries(value, "/spec/portBreakouts").map(|(port, breakout)| (port.clone(), text(breakout))).collect()
+    };
+    let (before, after) = (of(live), of(value));
+    if before == after {
+        return;
+    }
+    if flag(live, "/spec/roce") || flag(value, "/spec/roce") {
+        let message = format!("{title}: breakouts cannot change while RoCE is on. Switch RoCE off first.");
+        out.error(object, "spec.portBreakouts", "immutable", message);
+    }
+    let ports: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for port in ports.into_iter().filter(|port| before.get(*port) != after.get(*port)) {
+        let whole = format!("{}/{port}", object.name);
+        let is_used =
+            |used: &str| used.strip_prefix(&whole).is_some_and(|lane| lane.is_empty() || lane.starts_with('/'));
+        let uses = |c: &&Object<'_>| c.live.is_some_and(|live| connection::switch_ports_of(live).any(is_used));
+        let users: Vec<String> = world.all((WIRING, "Connection")).filter(uses).map(Object::title).collect();
+        if !users.is_empty() {
+            let message = format!(
+                "{title}: the breakout of {port} changes while {} uses it. This is known to fail on the switch; take the \
+                 connection away first.",
+                users.join(", ")
+            );
+            let path = crate::path::Path::root().join("spec").join("portBreakouts").join(port.as_str());
+            out.warning(object, path, "disruptive_edit", message);
         }
     }
 }

@@ -499,8 +499,44 @@ fn a_subnet_that_changes_or_goes_names_everyone_who_uses_it() {
         assert_eq!(said.iter().map(|(rule, _)| rule.as_str()).collect::<Vec<_>>(), [rule]);
         assert!(said[0].1.contains(users), "{}", said[0].1);
     }
+    let host_bgp = json!({"default": {"hostBGP": true}});
+    live.iter_mut().find(|(key, _)| key.name == "red").unwrap().1["spec"]["subnets"]["default"]["hostBGP"] =
+        true.into();
+    let before = warned(host_bgp);
+    assert_eq!(before, [], "it stays");
+    let said = warned(json!({}));
+    assert!(said.iter().any(|(rule, message)| rule == "disruptive_edit" && message.contains("hostBGP")), "{said:?}");
+    live.iter_mut().find(|(key, _)| key.name == "red").unwrap().1["spec"]["subnets"]["default"]["hostBGP"] =
+        false.into();
     assert_eq!(warned(json!({"more": {"vlan": 112}})), [], "nobody uses it");
     assert_eq!(warned(json!({"default": {"dhcp": {"enable": false}}})), [], "what is used did not change");
+}
+
+#[test]
+fn a_breakout_that_changes_under_a_connection_is_said() {
+    let live: Vec<(ObjectKey, Value)> =
+        with("red", &json!({})).into_iter().map(|m| (m.key.clone(), m.object.as_ref().clone())).collect();
+    let said = |patch: &Value| -> Vec<(String, String)> {
+        let found = run(&with("leaf-1", &json!({"spec": {"portBreakouts": patch}})), &live);
+        found.into_iter().filter(|f| f.rule == "disruptive_edit").map(|f| (f.path.unwrap(), f.message)).collect()
+    };
+    let found = said(&json!({"E1/2": "1x100G"}));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].1.contains("Connection eslag-1, Connection single-1"), "{}", found[0].1);
+    assert_eq!(found[0].0, "spec.portBreakouts[\"E1/2\"]");
+    assert_eq!(said(&json!({"E1/3": "1x100G"})).len(), 1, "the external's");
+    assert_eq!(said(&json!({})), [], "nothing changes");
+}
+
+#[test]
+fn what_is_beside_a_run_is_said_and_is_no_mistake() {
+    let manifests = with("red", &json!({}));
+    let (part, beside): (Vec<&Manifest>, Vec<&Manifest>) = manifests.iter().partition(|m| m.key.name == "red-1");
+    let beside: Vec<&ObjectKey> = beside.iter().map(|m| &m.key).collect();
+    let said: Vec<_> = check_part(&part, &[], &[], &beside).into_iter().map(|f| (f.severity, f.rule, f.path)).collect();
+    let of = |path: &str| (Severity::Warning, "not_selected".to_owned(), Some(path.to_owned()));
+    assert_eq!(said, [of("spec.connection"), of("spec.subnet")]);
+    assert!(check_part(&part, &[], &[], &[]).iter().all(|f| f.rule == "missing_reference"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! VPCs: mode, namespaces, permit lists, static routes, and edits that hurt what is attached.
 
-use super::read::{entries, namespace_of, net, text, texts};
+use super::read::{entries, flag, namespace_of, net, text, texts};
 use super::users::SubnetUsers;
 use super::vpc_subnet;
 use super::world::{Found, Object, World};
@@ -97,7 +97,7 @@ fn edits<'u, 'w: 'u>(object: &Object<'_>, live: &Value, users: &dyn Fn() -> &'u 
             }
             continue;
         };
-        let changed: Vec<&str> = ["subnet", "gateway", "vlan"]
+        let mut changed: Vec<&str> = ["subnet", "gateway", "vlan"]
             .into_iter()
             .filter(|key| {
                 let (old, new) = (before.get(*key), after.get(*key));
@@ -105,6 +105,9 @@ fn edits<'u, 'w: 'u>(object: &Object<'_>, live: &Value, users: &dyn Fn() -> &'u 
                 old != new && !(*key == "gateway" && new.is_none())
             })
             .collect();
+        if flag(before, "/hostBGP") && !flag(after, "/hostBGP") {
+            changed.push("hostBGP");
+        }
         if changed.is_empty() {
             continue;
         }

@@ -6,7 +6,7 @@ use crate::normalise::ignored;
 use crate::object::ObjectKey;
 use serde_json::Value;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A group and a kind.
 pub(super) type Kind = (&'static str, &'static str);
@@ -45,11 +45,19 @@ pub(super) struct World<'a> {
     /// By group, kind and name.
     groups: HashMap<&'a str, HashMap<&'a str, BTreeMap<&'a str, Object<'a>>>>,
     unread: Vec<(&'a str, &'a str)>,
+    /// What the source names besides, by group, kind and name.
+    beside: HashSet<(&'a str, &'a str, &'a str)>,
 }
 
 impl<'a> World<'a> {
-    pub fn new(desired: &[&'a Manifest], live: &[(&'a ObjectKey, &'a Value)], unread: &[(&'a str, &'a str)]) -> Self {
-        let mut world = Self { groups: HashMap::new(), unread: unread.to_vec() };
+    pub fn new(
+        desired: &[&'a Manifest],
+        live: &[(&'a ObjectKey, &'a Value)],
+        unread: &[(&'a str, &'a str)],
+        beside: &[&'a ObjectKey],
+    ) -> Self {
+        let beside = beside.iter().map(|k| (k.group.as_str(), k.kind.as_str(), k.name.as_str())).collect();
+        let mut world = Self { groups: HashMap::new(), unread: unread.to_vec(), beside };
         for (key, value) in live {
             world.insert(Object {
                 group: &key.group,
@@ -123,7 +131,15 @@ impl<'a> World<'a> {
         out: &mut Found,
     ) -> Option<&Object<'a>> {
         let found = self.get(kind, name);
-        if found.is_none() && !self.unread.contains(&kind) {
+        if found.is_none() && self.beside.contains(&(kind.0, kind.1, name)) {
+            let message = format!(
+                "{} needs {} {name}, which is in the source, but neither in the cluster nor part of this run. Select it \
+                 too, or sync it first.",
+                from.title(),
+                kind.1
+            );
+            out.warning(from, path, "not_selected", message);
+        } else if found.is_none() && !self.unread.contains(&kind) {
             let message = format!(
                 "{} refers to {} {name}, which is neither in the source nor in the cluster. Add it or correct the name.",
                 from.title(),

@@ -160,6 +160,9 @@ fn what_hedgehog_does_not_protect_is_named_with_who_uses_it() {
         ("free", ""),
     ];
     assert_eq!(used, expected.map(|(name, users)| (name, users.to_owned())).into());
+    let guarded = plan.deletions.iter().filter(|d| !d.guarded_by.is_empty());
+    let guarded: Vec<_> = guarded.map(|d| (d.key.name.as_str(), d.guarded_by.join(", "))).collect();
+    assert_eq!(guarded, [("v", "VPCAttachment at".to_owned())]);
 }
 
 #[test]

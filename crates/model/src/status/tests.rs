@@ -19,7 +19,8 @@ fn counts(state: ObjectState) -> Counts {
 /// Every representative value of each fact.
 fn product() -> Vec<Facts> {
     // What its last heartbeat's time says of its lease does not count: clocks jump.
-    let syncs = [None, Some((true, NOW - 5)), Some((true, NOW - 9000)), Some((false, NOW - 15)), Some((false, NOW + 15))];
+    let syncs =
+        [None, Some((true, NOW - 5)), Some((true, NOW - 9000)), Some((false, NOW - 15)), Some((false, NOW + 15))];
     let syncs = syncs.map(|sync| {
         sync.map(|(holds_lease, beat)| RunningSync {
             started_at: at(NOW - 90),

@@ -131,11 +131,12 @@ impl Operations<'_> {
     /// because it was cancelled, another process has it, or another one writes to its fabric.
     pub async fn claim(&self, id: i64, lease: &Lease, now: Timestamp) -> Result<Option<Operation>> {
         let mut tx = self.0.writer(st::CLAIM.doing).await?;
-        let claimed = match st::CLAIM.optional(&mut tx, args![id, now, &lease.owner, lease.until(now), lease.micros()]).await {
-            // Another process began to write to the same fabric in the same moment.
-            Err(Error::Conflict(Unique::OneWriter)) => return Ok(None),
-            claimed => claimed?,
-        };
+        let claimed =
+            match st::CLAIM.optional(&mut tx, args![id, now, &lease.owner, lease.until(now), lease.micros()]).await {
+                // Another process began to write to the same fabric in the same moment.
+                Err(Error::Conflict(Unique::OneWriter)) => return Ok(None),
+                claimed => claimed?,
+            };
         if claimed.is_none() {
             return Ok(None);
         }
@@ -200,7 +201,11 @@ impl Operations<'_> {
         Ok(rows)
     }
 
-    pub(super) async fn change(&self, statement: &'static crate::sql::Statement, args: Vec<crate::sql::Arg>) -> Result<bool> {
+    pub(super) async fn change(
+        &self,
+        statement: &'static crate::sql::Statement,
+        args: Vec<crate::sql::Arg>,
+    ) -> Result<bool> {
         let mut tx = self.0.writer(statement.doing).await?;
         let rows = statement.run(&mut tx, args).await?;
         commit(tx, statement.doing).await?;

@@ -1,0 +1,212 @@
+//! What a sync came to: one true sentence, its code, and the numbers that pages and scripts read.
+
+use super::Known;
+use crate::Error;
+use crate::run::{Finished, Run};
+use model::operation::{ObjectOutcome, OutcomeKind};
+use model::{Code, ObjectKey};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashSet};
+
+/// How many warnings and unread kinds an operation keeps; their number is exact.
+const KEPT: usize = 200;
+
+/// The outcomes of a run, counted.
+struct Counted {
+    outcomes: Vec<ObjectOutcome>,
+    by_kind: BTreeMap<&'static str, usize>,
+    /// Objects of the source that the run is about.
+    wanted: usize,
+    /// Of these, those that are proved to be live as desired.
+    live: usize,
+    /// Of these, those that are not done.
+    bad: usize,
+    /// Objects that were to be deleted.
+    going: usize,
+}
+
+impl Counted {
+    fn of(run: &Run, known: &Known) -> Self {
+        let outcomes = run.outcomes();
+        let mut by_kind: BTreeMap<&str, usize> = BTreeMap::new();
+        for o in &outcomes {
+            *by_kind.entry(o.outcome.as_str()).or_default() += 1;
+        }
+        let going: HashSet<&ObjectKey> = known.pruning.plan.deletions.iter().map(|d| &d.key).collect();
+        let is_aside = |o: &&ObjectOutcome| matches!(o.outcome, OutcomeKind::Extra | OutcomeKind::LeftOut);
+        let wanted: Vec<&ObjectOutcome> = outcomes.iter().filter(|o| !is_aside(o) && !going.contains(&o.key)).collect();
+        let (live, bad) = (wanted.iter().filter(|o| o.verified).count(), wanted.iter().filter(|o| is_bad(o)).count());
+        let (wanted, going) = (wanted.len(), going.len());
+        Self { by_kind, wanted, live, bad, going, outcomes }
+    }
+
+    fn n(&self, kind: OutcomeKind) -> usize {
+        self.by_kind.get(kind.as_str()).copied().unwrap_or(0)
+    }
+
+    fn written(&self) -> usize {
+        self.n(OutcomeKind::Created) + self.n(OutcomeKind::Updated)
+    }
+
+    fn first_bad(&self) -> Option<&ObjectOutcome> {
+        let bad = || self.outcomes.iter().filter(|o| is_bad(o));
+        // What has a reason of its own before what only waits for another.
+        let waits = |o: &&ObjectOutcome| o.outcome == OutcomeKind::WaitingForReference;
+        let named = |o: &&ObjectOutcome| o.code.is_some_and(|c| c != Code::Partial);
+        bad().filter(named).find(|o| !waits(o)).or_else(|| bad().find(|o| o.code.is_some()))
+    }
+}
+
+/// Whether something is left to do about the object. What a dry run could not have judged has no code, and is no trouble.
+fn is_bad(outcome: &ObjectOutcome) -> bool {
+    let unjudged = outcome.outcome == OutcomeKind::WaitingForReference && outcome.code.is_none();
+    !outcome.outcome.is_good() && !unjudged
+}
+
+/// A sync that wrote, or had nothing to write.
+pub(super) fn of_sync(
+    run: &Run,
+    known: &Known,
+    comparison: Option<i64>,
+    stopped: Option<(Code, String)>,
+    rollout: String,
+) -> Finished {
+    let c = Counted::of(run, known);
+    let (wrote, pruned) = (c.written(), c.n(OutcomeKind::Pruned));
+    let what = if known.part.is_all { "objects" } else { "selected objects" };
+    let mut done = Vec::new();
+    match wrote {
+        0 => {}
+        1 => done.push("1 object written".to_owned()),
+        n => done.push(format!("{n} objects written")),
+    }
+    if pruned > 0 {
+        done.push(format!("{pruned} deleted"));
+    }
+    let done = done.join(", ");
+    let all = if known.part.is_all { format!("all {}", c.live) } else { format!("all {} {what}", c.live) };
+    let mut message = match (done.is_empty(), c.bad) {
+        (true, 0) if c.wanted == 0 && known.part.is_all => "Nothing to do: the source holds no objects.".to_owned(),
+        (true, 0) if c.wanted == 0 => "Nothing to do: no object of the source is part of this run.".to_owned(),
+        (true, 0) => format!("Nothing to do: all {} {what} are live as desired.", c.live),
+        (false, 0) if c.wanted == 0 => format!("{done}."),
+        (false, 0) => format!("{done}; {all} are live as desired."),
+        (_, 1) => format!("{} of {} {what} are live as desired; 1 is not.", c.live, c.wanted),
+        (_, bad) => format!("{} of {} {what} are live as desired; {bad} are not.", c.live, c.wanted),
+    };
+    if c.going > pruned || (c.bad > 0 && pruned > 0) {
+        message = format!("{message} {pruned} of {} deletions were done.", c.going);
+    }
+    message.push_str(&aside(known, &c));
+    if !rollout.is_empty() {
+        message = format!("{message} {rollout}");
+    }
+    end(known, &c, message, comparison, stopped, wrote + pruned)
+}
+
+/// A dry run: nothing was changed, and this is what the server says.
+pub(super) fn of_dry_run(run: &Run, known: &Known, stopped: Option<(Code, String)>) -> Finished {
+    let c = Counted::of(run, known);
+    let mut message = format!(
+        "Dry run, nothing was changed: {} would be created, {} updated, {} deleted; {} are equal.",
+        c.n(OutcomeKind::Created),
+        c.n(OutcomeKind::Updated),
+        c.n(OutcomeKind::Pruned),
+        c.n(OutcomeKind::Unchanged)
+    );
+    let unjudged = c.outcomes.iter().filter(|o| o.outcome == OutcomeKind::WaitingForReference && !is_bad(o)).count();
+    if unjudged > 0 {
+        message = format!("{message} {unjudged} cannot be judged by the server before others are written.");
+    }
+    let bad = c.outcomes.iter().filter(|o| is_bad(o)).count();
+    if bad > 0 {
+        message = format!(
+            "{message} {bad} would not be done. The server judges each write by the cluster as it is now, not as the \
+             writes before it would leave it."
+        );
+    }
+    if let Some(confirm) = &known.pruning.plan.confirm {
+        message = format!("{message} The fabric's name has to be typed for the deletions: {confirm}");
+    }
+    message.push_str(&aside(known, &c));
+    let would = c.written() + c.n(OutcomeKind::Pruned) + unjudged;
+    end(known, &c, message, Some(known.compared.comparison.id), stopped, would)
+}
+
+/// A sync that the check before writing ended.
+pub(super) fn stopped(known: &Known, stop: Error) -> Finished {
+    let result = result(known, None, Some(known.compared.comparison.id));
+    Finished { message: stop.message, code: Some(stop.code), object: stop.object, result, failed: true }
+}
+
+/// What the run was not about, and what it left.
+fn aside(known: &Known, c: &Counted) -> String {
+    let mut words = String::new();
+    let left = c.n(OutcomeKind::LeftOut);
+    let others = known.part.beside.len().saturating_sub(known.part.left.iter().filter(|(_, f)| f.is_empty()).count());
+    match (known.part.is_all, others) {
+        (true, _) | (_, 0) => {}
+        (_, 1) => words.push_str(" 1 other was not part of this run."),
+        (_, n) => words.push_str(&format!(" {n} others were not part of this run.")),
+    }
+    match left {
+        0 => {}
+        1 => words.push_str(" 1 was left as it is, as asked."),
+        n => words.push_str(&format!(" {n} were left as they are, as asked.")),
+    }
+    let fields = c.outcomes.iter().filter(|o| o.outcome != OutcomeKind::LeftOut && !o.detail.left_fields.is_empty());
+    match fields.count() {
+        0 => {}
+        1 => words.push_str(" Fields of 1 object were left as they are in the cluster."),
+        n => words.push_str(&format!(" Fields of {n} objects were left as they are in the cluster.")),
+    }
+    words
+}
+
+/// Code, object and numbers, by what stands in the way first.
+fn end(
+    known: &Known,
+    c: &Counted,
+    mut message: String,
+    comparison: Option<i64>,
+    stopped: Option<(Code, String)>,
+    done: usize,
+) -> Finished {
+    let bad = c.outcomes.iter().any(is_bad);
+    let (code, object) = if let Some((code, why)) = stopped {
+        message = format!("{message} Stopped: {why}");
+        (Some(code), None)
+    } else if let Some(problem) = known.part.problems.first() {
+        message = format!("{message} Not read: {}", problem.message);
+        (Some(problem.code), Some(problem.kind.clone()))
+    } else if let Some(first) = c.first_bad() {
+        message = format!("{message} First: {} {}: {}", first.key.kind, first.key.name, first.message);
+        (first.code, Some(first.key.to_string()))
+    } else if !bad && known.part.is_all && known.compared.source_errors() > 0 {
+        message = format!("{message} {} errors in the source.", known.compared.source_errors());
+        (Some(Code::SourceInvalid), None)
+    } else {
+        (None, None)
+    };
+    let failed = code.is_some() && done == 0 && (c.live == 0 || bad);
+    Finished { message, code, object, result: result(known, Some(c), comparison), failed }
+}
+
+/// What pages and scripts read besides the outcomes; bounded, whatever the size of the fabric.
+fn result(known: &Known, c: Option<&Counted>, comparison: Option<i64>) -> Value {
+    let problems: Vec<_> = known.part.problems.iter().take(KEPT).collect();
+    let warnings: Vec<_> = known.warnings.iter().take(KEPT).collect();
+    json!({
+        "comparison": comparison,
+        "outcomes": c.map(|c| &c.by_kind),
+        "live": c.map(|c| c.live),
+        "wanted": c.map(|c| c.wanted),
+        "extra": known.compared.settled.extra.len(),
+        "others": known.part.beside.len(),
+        "warnings": warnings,
+        "warnings_total": known.warnings.len(),
+        "problems": problems,
+        "prune": { "deletions": known.pruning.plan.deletions.len(), "kept": known.pruning.plan.kept.len(),
+            "managed": known.pruning.plan.managed, "confirm": known.pruning.plan.confirm },
+    })
+}

@@ -1,0 +1,208 @@
+//! What a sync wrote is proved: everything is read again, and the switches are followed.
+
+use super::{Known, NOTHING_TO_FOLLOW};
+use crate::applying::{self, Applied};
+use crate::comparing::{self, Compared, Differing};
+use crate::retrying::Retrying;
+use crate::run::Run;
+use crate::verbs::steps;
+use crate::{Error, observing};
+use cluster::{Cluster, Kinds};
+use model::compare::{ObjectState, compare_object};
+use model::operation::{OutcomeKind, Phase, PhaseState};
+use model::rollout::Holding;
+use model::{Code, ObjectKey};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use store::Fabric;
+
+/// Where a sync does its work.
+pub(super) struct Place<'a> {
+    pub run: &'a Run,
+    pub fabric: &'a Fabric,
+    pub cluster: &'a Cluster,
+    pub kinds: &'a Arc<Kinds>,
+    pub desired: &'a Arc<source::Desired>,
+}
+
+impl Place<'_> {
+    /// Reads everything again: only what is equal now counts as live, and only what is not there any more as deleted.
+    pub async fn verify(&self, known: &Known, applied: &Applied) -> Result<Option<Compared>, Error> {
+        let (run, written) = (self.run, &applied.written);
+        run.begin(Phase::Verify, "Reading the cluster again");
+        let observed = steps::observe(run, self.fabric, self.cluster, self.kinds.clone(), Phase::Verify).await;
+        let observation = match observed {
+            Ok(observation) => observation,
+            Err(e) if written.is_empty() && applied.pruned.is_empty() => return Err(e),
+            Err(e) => {
+                for key in written.iter().chain(&applied.pruned) {
+                    run.amend(key, |o| {
+                        o.outcome = OutcomeKind::NotVerified;
+                        o.code = Some(e.code);
+                        o.message = format!("Done, but it could not be read back: {}", e.message);
+                    });
+                }
+                run.close(Phase::Verify, PhaseState::Failed, e.message.clone());
+                comparing::failed_run(run, &e).await?;
+                return Ok(None);
+            }
+        };
+        let compared = steps::compare(run, self.fabric, self.desired, &observation).await?;
+        let is_live = self.read_back(known, &compared);
+        let mut proved = 0;
+        for key in written.iter().filter(|key| is_live(key)) {
+            let now = run.now();
+            run.amend(key, |o| (o.verified, o.at) = (true, now));
+            proved += 1;
+        }
+        for key in written.iter().filter(|key| !is_live(key)) {
+            let fields = fields_of(&compared, key);
+            run.amend(key, |o| {
+                o.outcome = OutcomeKind::NotVerified;
+                o.code = Some(Code::NotVerified);
+                o.message = format!("Accepted, but not live as desired when it was read again: {fields}");
+            });
+        }
+        // What was equal before the run and is not any more is no success either.
+        for o in run.outcomes().iter().filter(|o| o.outcome == OutcomeKind::Unchanged && !is_live(&o.key)) {
+            run.amend(&o.key, |o| {
+                o.verified = false;
+                o.outcome = OutcomeKind::NotVerified;
+                o.code = Some(Code::NotVerified);
+                o.message = "It was equal when the run began, and was changed by somebody else since.".to_owned();
+            });
+        }
+        drop(is_live);
+        proved += self.verify_deletions(&compared, &applied.pruned).await?;
+        let all = written.len() + applied.pruned.len();
+        let state = if proved == all { PhaseState::Done } else { PhaseState::Partial };
+        run.advance(Phase::Verify, proved as u64, all as u64);
+        let sentence = match applied.pruned.len() {
+            0 => format!("{proved} of {all} written objects are live"),
+            _ => format!("{proved} of {all} written or deleted objects are as they should be"),
+        };
+        run.close(Phase::Verify, state, sentence);
+        Ok(Some(compared))
+    }
+
+    /// Whether an object is live as this run wants it: with what it left to the cluster taken from there.
+    fn read_back<'a>(&self, known: &'a Known, compared: &'a Compared) -> impl Fn(&ObjectKey) -> bool + use<'a> {
+        let equal: HashSet<&ObjectKey> = compared.settled.equal.iter().collect();
+        let left: HashMap<&ObjectKey, &Differing> =
+            known.part.differing.iter().filter(|d| !d.left.is_empty()).map(|d| (&d.manifest.key, d)).collect();
+        move |key| {
+            let as_left = |d: &&Differing| {
+                let live = compared.observation.live.get(key).map(AsRef::as_ref);
+                compare_object(Some(&d.wanted(live)), live, d.base.as_ref()).0 == ObjectState::Equal
+            };
+            equal.contains(key) || left.get(key).is_some_and(as_left)
+        }
+    }
+
+    /// What is not there any more is deleted. Gives how many are.
+    async fn verify_deletions(&self, compared: &Compared, pruned: &HashSet<ObjectKey>) -> Result<usize, Error> {
+        let run = self.run;
+        let mut gone = Vec::new();
+        for key in pruned {
+            if compared.observation.live.contains_key(key) {
+                run.amend(key, |o| {
+                    o.outcome = OutcomeKind::NotVerified;
+                    o.code = Some(Code::NotVerified);
+                    o.message = "It was deleted, and somebody made one of that name again.".to_owned();
+                });
+            } else if compared.observation.has_read(&key.group, &key.kind) {
+                let now = run.now();
+                run.amend(key, |o| (o.verified, o.at) = (true, now));
+                gone.push(key.clone());
+            }
+        }
+        run.shared.store.adopted().forget(self.fabric.id, &gone).await?;
+        Ok(gone.len())
+    }
+
+    /// Follows the switches until they run what was written, or until the time for that is over. It never fails a sync:
+    /// what the switches have not confirmed yet is said, and the background comparison goes on following them.
+    pub async fn follow(&self, known: &Known, applied: &Applied, verified: Option<&Compared>) -> String {
+        let (run, written) = (self.run, &applied.written);
+        let Some(verified) = verified else {
+            run.close(Phase::Rollout, PhaseState::Skipped, "");
+            return String::new();
+        };
+        if written.is_empty() && applied.pruned.is_empty() {
+            run.close(Phase::Rollout, PhaseState::Skipped, NOTHING_TO_FOLLOW);
+            return String::new();
+        }
+        let deleted = concerned_before(known, &applied.pruned);
+        run.begin(Phase::Rollout, "Waiting for the switches");
+        // What was read to verify shows the agents too, and is stored: often that settles it, and nothing is read again.
+        let mut reports = verified.observation.agents.as_deref().map(Cow::Borrowed);
+        let mut is_stored = reports.is_some();
+        if reports.is_none() {
+            reports = self.agents().await.map(Cow::Owned);
+        }
+        let until = tokio::time::Instant::now() + run.shared.settings.rollout_wait;
+        let mut pause = Duration::from_millis(500);
+        loop {
+            let Some(agents) = &reports else {
+                run.close(Phase::Rollout, PhaseState::Partial, "The agents could not be read.");
+                return "Whether the switches run it is not known: the agents could not be read.".to_owned();
+            };
+            let seen = verified.rollout_of(written, &deleted, agents, run.now());
+            run.advance(Phase::Rollout, seen.applied, seen.concerned);
+            run.detail(Phase::Rollout, seen.sentence.clone());
+            if seen.settled || tokio::time::Instant::now() >= until {
+                // The newest reports are stored with a comparison of their own, so that pages tell what was seen here.
+                if !is_stored
+                    && let Ok(observation) =
+                        steps::observe(run, self.fabric, self.cluster, self.kinds.clone(), Phase::Rollout).await
+                    && let Err(e) = steps::compare(run, self.fabric, self.desired, &observation).await
+                {
+                    tracing::warn!(fabric = self.fabric.id, error = %e, "the rollout could not be stored");
+                }
+                run.advance(Phase::Rollout, seen.applied, seen.concerned);
+                // Waiting longer for one that is offline or stuck changes nothing, and it is not done either.
+                let state = if seen.applied == seen.concerned { PhaseState::Done } else { PhaseState::Partial };
+                run.close(Phase::Rollout, state, seen.sentence.clone());
+                return seen.sentence;
+            }
+            tokio::time::sleep(pause).await;
+            let began = tokio::time::Instant::now();
+            reports = self.agents().await.map(Cow::Owned);
+            is_stored = false;
+            // Agents are large: reading them takes at most a fifth of the API server's time for us.
+            pause = Duration::from_millis(500).max(began.elapsed() * 4);
+        }
+    }
+
+    async fn agents(&self) -> Option<Vec<model::rollout::AgentView>> {
+        let retrying = Retrying::within(self.run, Phase::Rollout);
+        observing::observe_agents(self.cluster, self.kinds, &self.fabric.namespace, retrying).await
+    }
+}
+
+/// Why an object is not live as desired.
+fn fields_of(compared: &Compared, key: &ObjectKey) -> String {
+    let of = compared.differing.iter().find(|d| d.manifest.key == *key);
+    let fields = of.map(|d| d.diffs.iter().map(applying::describe).collect::<Vec<_>>().join("; "));
+    fields.filter(|fields| !fields.is_empty()).unwrap_or_else(|| "it is gone again".to_owned())
+}
+
+/// Whom the deleted objects concerned. The Agent of a switch that is deleted too stays behind as it is (Hedgehog leaves it
+/// to people to delete), and is nobody's to wait for.
+fn concerned_before(known: &Known, pruned: &HashSet<ObjectKey>) -> BTreeMap<ObjectKey, Vec<Holding>> {
+    let of_agents = |key: &&ObjectKey| matches!(key.kind.as_str(), "Switch" | "Gateway");
+    let removed: HashSet<&str> = pruned.iter().filter(of_agents).map(|key| key.name.as_str()).collect();
+    let of = |key: &ObjectKey| -> Vec<Holding> {
+        known
+            .holdings
+            .get(key)
+            .into_iter()
+            .flatten()
+            .filter(|holding| !removed.contains(holding.agent.as_str()))
+            .cloned()
+            .collect()
+    };
+    pruned.iter().map(|key| (key.clone(), of(key))).collect()
+}

@@ -1,0 +1,305 @@
+//! Deleting what Git names no more: only what is Hedgerow's own, in reverse order, shown and confirmed; with Hedgehog's
+//! webhooks, controller and agents. What was deleted is read from the cluster, the order from the API server's door.
+
+use crate::site::{Site, fabric_files, text};
+use crate::world::vpc;
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use std::time::Duration;
+use testkit::eventually;
+
+fn attachment(name: &str, vpc: &str) -> String {
+    format!(
+        "apiVersion: vpc.githedgehog.com/v1beta1\nkind: VPCAttachment\nmetadata:\n  name: {name}\nspec:\n  subnet: \
+         {vpc}/default\n  connection: server-02--unbundled--leaf-03\n"
+    )
+}
+
+/// VPCs vpc-11 and up, each in a file of its own, and the attachment of vpc-12.
+fn more() -> Vec<(String, String)> {
+    let mut files: Vec<(String, String)> =
+        (11..=15).map(|n| (format!("more/vpc-{n}.yaml"), vpc(&format!("vpc-{n}"), n, 1000 + u16::from(n)))).collect();
+    files.push(("more/attachment.yaml".to_owned(), attachment("vpc-12--server-02", "vpc-12")));
+    files
+}
+
+async fn start() -> Result<Site> {
+    let mut site = Site::start().await?;
+    let more = more();
+    let mut files = fabric_files();
+    files.extend(more.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))));
+    site.commit(&files).await?;
+    site.synced().await?;
+    Ok(site)
+}
+
+/// Git drops files, and the page knows it.
+async fn drop_files(site: &mut Site, paths: &[&str]) -> Result<()> {
+    let files: Vec<_> = paths.iter().map(|path| (*path, None)).collect();
+    site.commit(&files).await?;
+    ensure!(site.press("sync_from_git").await?["state"] == "succeeded");
+    Ok(())
+}
+
+/// The deletions that came to the API server, as kind/name.
+fn deleted(site: &Site) -> Vec<String> {
+    let calls = site.writes(true).into_iter().filter(|call| call.starts_with("DELETE"));
+    calls
+        .map(|call| {
+            let path = call.split('?').next().unwrap_or_default().to_owned();
+            path.rsplit('/').take(2).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("/")
+        })
+        .collect()
+}
+
+fn said(outcome: &Value) -> (String, bool, String) {
+    (text(&outcome["outcome"]), outcome["verified"] == true, text(&outcome["message"]))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_git_drops_goes_in_reverse_order_and_what_is_not_ours_stays() -> Result<()> {
+    let mut site = start().await?;
+    // Another person's VPC, and one of ours that is to be kept.
+    let foreign: Value = serde_saphyr::from_str(&vpc("foreign", 90, 1090))?;
+    let mut foreign = foreign;
+    foreign["metadata"]["namespace"] = "default".into();
+    site.client.create(&foreign).await?;
+    let keep = json!({"metadata": {"annotations": {"hedgerow.io/prune": "disabled"}}});
+    site.client.patch("VPC", "vpc-13", &keep).await?;
+    let old_page = site.page().await?;
+    drop_files(&mut site, &["more/vpc-12.yaml", "more/vpc-13.yaml", "more/attachment.yaml"]).await?;
+    let before = site.versions().await?;
+    site.writes(true);
+
+    // Not asked for, or not allowed: everything stays.
+    let (operation, outcomes) = site.sync().await?;
+    assert_eq!(operation["state"], "succeeded", "{operation}");
+    assert_eq!(outcomes["VPC/vpc-12"]["outcome"], "extra");
+    let (operation, _) = site.sync_with(json!({"prune": true})).await?;
+    assert_eq!((&operation["state"], &operation["code"]), (&json!("failed"), &json!("prune_not_allowed")));
+    site.allow_prune(60).await?;
+    // A dry run asks, and says what the server cannot know.
+    let (operation, outcomes) = site.sync_with(json!({"prune": true, "dry_run": true})).await?;
+    assert_eq!(operation["state"], "succeeded", "{operation} {outcomes:?}");
+    assert_eq!(outcomes["VPCAttachment/vpc-12--server-02"]["outcome"], "pruned");
+    let unjudged = &outcomes["VPC/vpc-12"];
+    assert_eq!(
+        (&unjudged["outcome"], &unjudged["code"]),
+        (&json!("waiting_for_reference"), &json!(null)),
+        "{unjudged}"
+    );
+    assert_eq!(unjudged["detail"]["waiting_for"], "VPCAttachment vpc-12--server-02", "{unjudged}");
+    assert_eq!(site.versions().await?, before, "nothing was changed");
+    // A page from before Git dropped them showed no deletion, so it orders none.
+    let (operation, outcomes) = site.sync_from(&old_page, json!({"prune": true})).await?;
+    assert_eq!(operation["code"], "changed_since_comparison", "{operation}");
+    for name in ["VPC/vpc-12", "VPCAttachment/vpc-12--server-02"] {
+        let (outcome, _, message) = said(&outcomes[name]);
+        assert!(outcome == "changed_meanwhile" && message.contains("since the page was shown"), "{name}: {message}");
+    }
+    assert_eq!(site.versions().await?, before, "nothing was changed");
+
+    site.writes(true);
+    let (operation, outcomes) = site.sync_with(json!({"prune": true})).await?;
+    assert_eq!(operation["state"], "succeeded", "{operation} {outcomes:?}");
+    assert!(text(&operation["message"]).starts_with("2 deleted; all "), "{operation}");
+    assert_eq!(deleted(&site), ["vpcattachments/vpc-12--server-02", "vpcs/vpc-12"]);
+    for name in ["VPC/vpc-12", "VPCAttachment/vpc-12--server-02"] {
+        let (outcome, verified, message) = said(&outcomes[name]);
+        assert_eq!((outcome.as_str(), verified), ("pruned", true), "{name}: {message}");
+    }
+    assert_eq!(outcomes["VPCAttachment/vpc-12--server-02"]["detail"]["switches"], json!(["leaf-03"]));
+    assert!(said(&outcomes["VPC/vpc-13"]).2.contains("hedgerow.io/prune: disabled"), "{}", outcomes["VPC/vpc-13"]);
+    assert!(said(&outcomes["VPC/foreign"]).2.contains("not written by Hedgerow"), "{}", outcomes["VPC/foreign"]);
+    for name in ["foreign", "vpc-13", "vpc-01"] {
+        site.there("VPC", name).await?;
+    }
+    assert!(site.live("VPC", "vpc-12").await?.is_none());
+    let rollout = operation["phases"].as_array().and_then(|all| all.last()).context("the last phase")?;
+    assert_eq!((&rollout["phase"], &rollout["state"]), (&json!("rollout"), &json!("done")), "{rollout}");
+    assert!(text(&rollout["detail"]).contains("applied"), "a deletion is followed, too: {rollout}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn for_much_and_for_all_the_fabrics_name_is_to_be_typed() -> Result<()> {
+    let mut site = start().await?;
+    site.allow_prune(5).await?;
+    drop_files(&mut site, &["more/vpc-11.yaml", "more/vpc-12.yaml", "more/vpc-13.yaml", "more/attachment.yaml"])
+        .await?;
+    let before = site.versions().await?;
+    for (options, words) in [
+        (json!({"prune": true}), "VPC vpc-11"),
+        (json!({"prune": true, "prune_confirmation": "siite"}), "'siite' is not its name"),
+    ] {
+        let (operation, outcomes) = site.sync_with(options).await?;
+        assert_eq!((&operation["state"], &operation["code"]), (&json!("failed"), &json!("prune_unconfirmed")));
+        let message = text(&operation["message"]);
+        assert!(message.contains("4 of the ") && message.contains(words), "{message}");
+        assert_eq!(outcomes["VPC/vpc-11"]["outcome"], "not_attempted");
+        assert_eq!(site.versions().await?, before, "nothing was written");
+    }
+    let (operation, _) = site.sync_with(json!({"prune": true, "prune_confirmation": "site"})).await?;
+    assert_eq!(operation["state"], "succeeded", "{operation}");
+    assert!(site.live("VPC", "vpc-11").await?.is_none());
+
+    // The source is empty, perhaps by mistake: everything would go.
+    site.allow_prune(100).await?;
+    let all: Vec<String> = fabric_files().iter().map(|(path, _)| (*path).to_owned()).collect();
+    let mut all: Vec<&str> = all.iter().map(String::as_str).collect();
+    all.extend(["more/vpc-14.yaml", "more/vpc-15.yaml"]);
+    drop_files(&mut site, &all).await?;
+    let before = site.versions().await?;
+    let (operation, _) = site.sync_with(json!({"prune": true})).await?;
+    assert_eq!(operation["code"], "prune_unconfirmed", "{operation}");
+    assert!(text(&operation["message"]).contains("The source holds no objects at all"), "{operation}");
+    assert_eq!(site.versions().await?, before, "nothing was written");
+    let (operation, outcomes) = site.sync_with(json!({"prune": true, "prune_confirmation": "site"})).await?;
+    assert_eq!(operation["state"], "succeeded", "{operation} {outcomes:?}");
+    for kind in ["Switch", "Connection", "Server", "VPC", "GatewayPeering", "IPv4Namespace", "SwitchGroup"] {
+        ensure!(site.client.list(kind).await?.is_empty(), "{kind} is left");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_still_used_stays_with_the_reason_and_without_a_loop() -> Result<()> {
+    let mut site = start().await?;
+    site.allow_prune(90).await?;
+    // Hedgehog would let a VPC go that a gateway peering names; this does not begin.
+    let kept = include_str!("fabric/vpcs.yaml");
+    let documents: Vec<&str> = kept.split("---\n").collect();
+    let without = |names: &[&str]| -> String {
+        let stays = |document: &&&str| !names.iter().any(|name| document.contains(&format!("  name: {name}\n")));
+        documents.iter().filter(stays).copied().collect::<Vec<_>>().join("---\n")
+    };
+    site.write("vpcs.yaml", &without(&["vpc-02", "vpc-02--server-02"])).await?;
+    ensure!(site.press("sync_from_git").await?["state"] == "succeeded");
+    let before = site.versions().await?;
+    let (operation, _) = site.sync_with(json!({"prune": true})).await?;
+    assert_eq!(
+        (&operation["state"], &operation["code"]),
+        (&json!("failed"), &json!("preflight_failed")),
+        "{operation}"
+    );
+    let message = text(&operation["message"]);
+    assert!(message.contains("VPC vpc-02 is not to be deleted: GatewayPeering vpc-01--vpc-02 uses it"), "{message}");
+    assert_eq!(site.versions().await?, before, "nothing was written");
+
+    // Without the peering it may go; but another person has attached it, and the webhook says so, once.
+    site.write("vpcs.yaml", &without(&["vpc-02", "vpc-02--server-02", "vpc-01--vpc-02"])).await?;
+    let mut theirs: Value = serde_saphyr::from_str(
+        &attachment("theirs", "vpc-02").replace("server-02--unbundled--leaf-03", "server-01--eslag--leaf-01--leaf-02"),
+    )?;
+    theirs["metadata"]["namespace"] = "default".into();
+    site.client.create(&theirs).await?;
+    // And somebody's finalizer keeps vpc-15.
+    let hold = json!({"metadata": {"finalizers": ["example.test/hold"]}});
+    site.client.patch("VPC", "vpc-15", &hold).await?;
+    drop_files(&mut site, &["more/vpc-15.yaml"]).await?;
+    site.writes(true);
+    let (operation, outcomes) = site.sync_with(json!({"prune": true})).await?;
+    assert_eq!(operation["state"], "partial", "{operation}");
+    let refused = &outcomes["VPC/vpc-02"];
+    assert_eq!((&refused["outcome"], &refused["attempts"]), (&json!("refused"), &json!(1)), "{refused}");
+    assert_eq!(refused["detail"]["webhook"], "vvpc.kb.io", "{refused}");
+    assert!(text(&refused["message"]).contains("VPC has attachments"), "{refused}");
+    assert_eq!(said(&outcomes["VPCAttachment/vpc-02--server-02"]).0, "pruned");
+    let held = said(&outcomes["VPC/vpc-15"]);
+    assert_eq!((held.0.as_str(), held.1), ("not_verified", false), "{held:?}");
+    assert!(held.2.contains("finalizers keep it (example.test/hold)"), "{held:?}");
+    assert!(text(&operation["message"]).contains("2 of 4 deletions were done"), "{operation}");
+    let calls = deleted(&site);
+    assert_eq!(calls.iter().filter(|call| *call == "vpcs/vpc-02").count(), 1, "{calls:?}");
+    site.there("VPC", "vpc-02").await?;
+
+    site.client.patch("VPC", "vpc-15", &json!({"metadata": {"finalizers": null}})).await?;
+    site.client.delete("VPCAttachment", "theirs").await?;
+    ensure!(site.press("sync_from_fabric").await?["state"] == "succeeded");
+    let (operation, _) = site.sync_with(json!({"prune": true})).await?;
+    assert_eq!(operation["state"], "succeeded", "{operation}");
+    assert!(site.live("VPC", "vpc-02").await?.is_none() && site.live("VPC", "vpc-15").await?.is_none());
+    assert_eq!(site.status().await?["sync_status"], "in_sync");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_frees_comes_first_and_a_broken_file_deletes_nothing() -> Result<()> {
+    let mut site = start().await?;
+    site.allow_prune(50).await?;
+    // The attachment moves to a VPC that is new; what it leaves goes.
+    let moved = attachment("vpc-12--server-02", "vpc-16");
+    let new = vpc("vpc-16", 16, 1016);
+    let files = [
+        ("more/vpc-12.yaml", None),
+        ("more/attachment.yaml", Some(moved.as_str())),
+        ("more/vpc-16.yaml", Some(new.as_str())),
+        ("more/broken.yaml", Some("kind: VPC\n  metadata: [")),
+    ];
+    site.commit(&files).await?;
+    ensure!(site.press("sync_from_git").await?["state"] == "succeeded");
+    // A document that cannot be read may be the one that names it.
+    let (operation, outcomes) = site.sync_with(json!({"prune": true, "dry_run": true})).await?;
+    let kept = &outcomes["VPC/vpc-12"];
+    assert_eq!(kept["outcome"], "not_attempted", "{kept}");
+    assert!(text(&kept["message"]).contains("1 document of the source could not be read"), "{kept} {operation}");
+    site.commit(&[("more/broken.yaml", None)]).await?;
+    ensure!(site.press("sync_from_git").await?["state"] == "succeeded");
+
+    site.writes(true);
+    let (operation, outcomes) = site.sync_with(json!({"prune": true})).await?;
+    assert_eq!(operation["state"], "succeeded", "{operation} {outcomes:?}");
+    let mut calls: Vec<String> = site
+        .writes(true)
+        .into_iter()
+        .map(|call| {
+            call.split('?')
+                .next()
+                .unwrap_or_default()
+                .replace("/apis/vpc.githedgehog.com/v1beta1/namespaces/default/", "")
+        })
+        .collect();
+    // A webhook that knows the new VPC a moment later is asked again.
+    calls.dedup();
+    assert_eq!(calls, ["POST vpcs", "PUT vpcattachments/vpc-12--server-02", "DELETE vpcs/vpc-12"]);
+    assert!(site.live("VPC", "vpc-12").await?.is_none());
+    assert_eq!(site.there("VPCAttachment", "vpc-12--server-02").await?["spec"]["subnet"], "vpc-16/default");
+    assert_eq!(site.status().await?["sync_status"], "in_sync");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_vpc_is_not_created_again_before_every_switch_has_let_it_go() -> Result<()> {
+    let mut site = start().await?;
+    site.until("every switch has applied everything", crate::site::all_applied).await?;
+    // The controller is down while somebody deletes the VPC: its switch still runs it.
+    site.hedgehog.set_controller(false);
+    site.client.delete("VPCAttachment", "vpc-12--server-02").await?;
+    eventually(Duration::from_secs(20), "the VPC can be deleted", || async {
+        site.client.delete("VPC", "vpc-12").await
+    })
+    .await?;
+    let (operation, outcomes) = site.sync().await?;
+    let waits = &outcomes["VPC/vpc-12"];
+    assert_eq!(
+        (&waits["outcome"], &waits["code"], &waits["detail"]["waiting_for"]),
+        (&json!("waiting_for_reference"), &json!("deletion_pending"), &json!("Switch leaf-03")),
+        "{waits}"
+    );
+    assert_eq!(outcomes["VPCAttachment/vpc-12--server-02"]["outcome"], "waiting_for_reference");
+    assert_eq!(operation["code"], "deletion_pending", "{operation}");
+    assert!(site.live("VPC", "vpc-12").await?.is_none());
+
+    site.hedgehog.set_controller(true);
+    eventually(Duration::from_secs(30), "leaf-03 has let it go", || async {
+        let agent = site.there("Agent", "leaf-03").await?;
+        ensure!(agent["spec"]["vpcs"]["vpc-12"].is_null(), "it still holds it");
+        ensure!(agent["status"]["lastAppliedGen"] == agent["metadata"]["generation"], "not applied yet");
+        Ok(())
+    })
+    .await?;
+    site.synced().await?;
+    site.there("VPC", "vpc-12").await?;
+    site.there("VPCAttachment", "vpc-12--server-02").await?;
+    Ok(())
+}
