@@ -178,10 +178,22 @@ async fn every_recorded_change_ends_with_the_object_as_desired() -> Result<()> {
             }
             continue;
         }
+        let before = desired.clone();
         desired.retain(|one| title(one) != title(&step.object));
         desired.push(step.object.clone());
         site.write("change.yaml", &yaml(&desired)?).await?;
         let (operation, outcomes) = site.sync().await?;
+        if step.case == "remove the attached subnet" {
+            // Hedgehog takes it, and the attachment hangs in the air: that is stopped before.
+            let code = (&operation["state"], &operation["code"]);
+            assert_eq!(code, (&json!("failed"), &json!("preflight_failed")), "{}", operation["message"]);
+            let said = text(&operation["message"]);
+            assert!(said.contains("subnet two goes away while VPCAttachment"), "{said}");
+            assert!(site.there(&kind, &name).await?["spec"]["subnets"]["two"].is_object());
+            desired = before;
+            driven += 1;
+            continue;
+        }
         let context = format!("{}: {} {}", step.case, operation["message"], outcomes[&title(&step.object)]);
         assert_eq!(operation["state"], "succeeded", "{context}");
         assert_eq!(outcomes[&title(&step.object)]["verified"], true, "{context}");

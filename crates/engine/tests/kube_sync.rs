@@ -107,5 +107,39 @@ async fn sync_makes_the_cluster_equal_and_sees_what_changed_there() {
     assert_eq!(engine.overview(&fabric).await.unwrap().sync_status, SyncState::InSync);
     let vpc = plane.client().unwrap().get("VPC", "vpc-01").await.unwrap().unwrap();
     assert_eq!(vpc["spec"]["subnets"]["default"]["vlan"], 1001);
+
+    // What a sync that prunes would delete can be shown before anybody asks: what Hedgerow wrote, and what was adopted.
+    let second = VPCS.split("---").next().unwrap().replace("vpc-01", "vpc-02").replace("10.0.1", "10.0.2");
+    let second = second.replace("1001", "1002");
+    let change =
+        |content: Option<&str>| source::Change { path: "second.yaml".into(), content: content.map(Into::into) };
+    repository.commit(&[change(Some(&second))], &author, "Second", None).await.unwrap();
+    assert_eq!(run(Verb::SyncToKubernetes).await.state, OperationState::Succeeded);
+    repository.commit(&[change(None)], &author, "Not any more", None).await.unwrap();
+    let mut foreign = plane.client().unwrap().get("VPC", "vpc-02").await.unwrap().unwrap();
+    foreign["metadata"] = serde_json::json!({"name": "foreign", "namespace": "default"});
+    foreign["spec"]["subnets"]["default"] = serde_json::json!({"subnet": "10.0.9.0/24", "vlan": 1009});
+    let foreign = plane.client().unwrap().create(&foreign).await.unwrap();
+    assert_eq!(run(Verb::SyncFromGit).await.state, OperationState::Succeeded);
+    let shown = async || {
+        let plan = engine.prune_plan(&fabric).await.unwrap();
+        assert!(!plan.is_allowed && plan.hindrance.is_none() && plan.comparison.is_some());
+        let going: Vec<_> = plan.plan.deletions.iter().map(|d| (d.key.name.clone(), d.owner.as_str())).collect();
+        (going, plan.plan.kept.iter().map(|kept| (kept.key.name.clone(), kept.because.as_str())).collect::<Vec<_>>())
+    };
+    let ours = ("vpc-02".to_owned(), "applied");
+    let kept = ("foreign".to_owned(), "not_ours");
+    assert_eq!(shown().await, (vec![ours.clone()], vec![kept.clone()]));
+    let mut adopted = store::Adopted {
+        key: model::ObjectKey::new("vpc.githedgehog.com", "VPC", "default", "foreign"),
+        uid: "another one of that name".into(),
+        actor: "tester".into(),
+        at: jiff::Timestamp::now(),
+    };
+    store.adopted().put(id, std::slice::from_ref(&adopted)).await.unwrap();
+    assert_eq!(shown().await, (vec![ours.clone()], vec![kept]));
+    adopted.uid = foreign["metadata"]["uid"].as_str().unwrap().to_owned();
+    store.adopted().put(id, std::slice::from_ref(&adopted)).await.unwrap();
+    assert_eq!(shown().await, (vec![("foreign".to_owned(), "adopted"), ours], vec![]));
     engine.stop().await;
 }

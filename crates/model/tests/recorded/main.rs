@@ -11,6 +11,8 @@ mod pairs;
 #[cfg(test)]
 mod preflight;
 #[cfg(test)]
+mod prune;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod schemas;
