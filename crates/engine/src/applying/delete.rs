@@ -125,7 +125,14 @@ impl Writer<'_> {
         let mut pause = Duration::from_millis(50);
         loop {
             let still = match self.cluster.get(kind, &key.namespace, &key.name).await {
-                Ok(None) => return self.outcome(key, OutcomeKind::Pruned, attempts),
+                Ok(None) => {
+                    let is_switch = key.kind == "Switch";
+                    let left = if is_switch { "Hedgehog leaves its Agent behind; delete that by hand." } else { "" };
+                    return ObjectOutcome {
+                        message: left.to_owned(),
+                        ..self.outcome(key, OutcomeKind::Pruned, attempts)
+                    };
+                }
                 Ok(Some(now)) if meta(&now, "uid") != uid => {
                     let message = "It was deleted; another one of that name was made since.".to_owned();
                     return ObjectOutcome { message, ..self.outcome(key, OutcomeKind::Pruned, attempts) };
