@@ -134,6 +134,20 @@ fn defaulting_is_stable_and_exact() {
     }
 }
 
+/// What *adopt* commits of a stored object is stored as that object was, when it is applied to an empty cluster.
+#[test]
+fn an_adopted_object_is_stored_again_as_it_was() {
+    let Some(pairs) = recording("pairs.jsonl") else { return };
+    let cluster = Cluster::new();
+    for pair in &pairs {
+        let manifest = model::adopt::manifest(&pair["stored"]).unwrap();
+        let name = &manifest["metadata"]["name"];
+        let written = cluster.create(&manifest, false).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(plain(&written.object), pair["stored"], "{name}: {manifest}");
+        assert!(written.warnings.is_empty(), "{name}: {:?}", written.warnings);
+    }
+}
+
 /// The reason without the frame that kubectl puts around it.
 fn reason(says: &str) -> String {
     let text = says.trim_start_matches("Error from server (Forbidden): ").trim_start_matches("Error from server: ");

@@ -3,6 +3,7 @@
 //! Everything that must be provable lives here: parsing manifests, comparing desired with live, planning what to
 //! write, deriving the one status, reading the rollout from agents. Every other room uses these words.
 
+pub mod adopt;
 pub mod code;
 pub mod compare;
 pub mod kind;

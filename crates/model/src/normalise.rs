@@ -41,6 +41,11 @@ pub(crate) fn rules_for(object: &Value) -> KindRules {
     kinds::rules_of(group, kind)
 }
 
+/// Whether the normaliser has rules for a kind.
+pub(crate) fn is_known((group, kind): (&str, &str)) -> bool {
+    !is_unknown(&kinds::rules_of(group, kind))
+}
+
 /// The canonical tree of everything but the metadata.
 pub(crate) fn canonical_state<'a>(object: &'a Value, rules: &KindRules) -> Fields<'a> {
     let mut state = Fields::default();

@@ -273,6 +273,12 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Whether both say the same, including what Git would leave to the cluster.
+    pub fn same(&self, other: &Fields<'_>) -> bool {
+        self.0.len() == other.0.len()
+            && self.0.iter().zip(&other.0).all(|(a, b)| a.key == b.key && a.node.same(&b.node))
+    }
+
     /// The fields as plain JSON.
     pub fn to_value(&self) -> Value {
         Value::Object(self.0.iter().map(|field| (field.key.to_string(), field.node.to_value())).collect())

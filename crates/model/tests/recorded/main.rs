@@ -3,6 +3,8 @@
 //! stated by the unit tests with fixtures of our own, only less often.
 
 #[cfg(test)]
+mod adopt;
+#[cfg(test)]
 mod agents;
 #[cfg(test)]
 mod mutations;
