@@ -95,6 +95,10 @@ codes! {
     SourceTimeout = "source_timeout", 504, None, true, "Check the Git server, then fetch again.";
     /// The source is larger than the limits allow.
     SourceTooLarge = "source_too_large", 422, None, false, "Set the path to the folder that holds the manifests, or raise the limit.";
+    /// The remote does not take the push.
+    SourcePushRefused = "source_push_refused", 422, None, false, "Merge the branch that is named, or let the account of the source push; then try again.";
+    /// Others committed to the branch at the same time, more often than it was tried again.
+    SourceMoved = "source_moved", 422, None, true, "Try again; somebody else commits to the branch at the same time.";
     /// Manifests in the source have errors.
     SourceInvalid = "source_invalid", 422, None, false, "Correct the files that are named.";
     /// The pre-flight rules found errors; nothing was written.

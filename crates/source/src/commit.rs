@@ -1,5 +1,5 @@
-//! Commits to the local repository, without a work tree or an index: the changes go through `git fast-import` as one
-//! stream, however many they are, and the branch is then moved by compare-and-set.
+//! Commits, without a work tree or an index: the changes go through `git fast-import` as one stream, however many they
+//! are. The local repository's branch is then moved by compare-and-set; a remote's is `push`'s business.
 
 use crate::error::Error;
 use crate::git::LOCAL;
@@ -59,9 +59,7 @@ impl Repository {
             return Ok(head);
         }
         let id = self.import(&changes, author, message, Some(&head.id), &lock).await?;
-        let trees = [format!("{id}^{{tree}}"), format!("{}^{{tree}}", head.id)];
-        let trees = tree::sizes(&self.git, &[&trees[0], &trees[1]]).await?;
-        let changed = trees[0].is_some() && trees[0] != trees[1];
+        let changed = self.changes_files(&id, &head).await?;
         if changed {
             self.move_branch(&id, Some(&head.id)).await?;
         }
@@ -73,6 +71,13 @@ impl Repository {
         history::show(&self.git, &id).await
     }
 
+    /// Whether a commit's files are others than those of the one before.
+    pub(crate) async fn changes_files(&self, id: &str, before: &Commit) -> Result<bool, Error> {
+        let trees = [format!("{id}^{{tree}}"), format!("{}^{{tree}}", before.id)];
+        let trees = tree::sizes(&self.git, &[&trees[0], &trees[1]]).await?;
+        Ok(trees[0].is_some() && trees[0] != trees[1])
+    }
+
     /// The empty first commit of a new local repository.
     pub(crate) async fn write_first(&self, lock: &Lock) -> Result<(), Error> {
         let author = Author { name: "Hedgerow".into(), email: "hedgerow@localhost".into() };
@@ -81,7 +86,7 @@ impl Repository {
         self.delete_reference(&pending(), &id).await
     }
 
-    fn check_changes(&self, changes: &[Change]) -> Result<(), Error> {
+    pub(crate) fn check_changes(&self, changes: &[Change]) -> Result<(), Error> {
         let folder = self.config.folder();
         let mut seen = HashSet::new();
         for Change { path, .. } in changes {
@@ -104,9 +109,9 @@ impl Repository {
 
     /// The changes without removals of files that are not there; refuses those that would replace a folder by a file
     /// or the other way round, which git would do without a word.
-    async fn effective<'a>(&self, changes: &'a [Change], head: &Commit) -> Result<Vec<&'a Change>, Error> {
+    pub(crate) async fn effective<'a>(&self, changes: &'a [Change], head: &Commit) -> Result<Vec<&'a Change>, Error> {
         let Some((root, ..)) = tree::object(&self.git, &format!("{}:", head.id)).await? else {
-            return Err(Error::new(Code::Internal, "The local branch's files cannot be listed."));
+            return Err(Error::new(Code::Internal, "The files of the branch cannot be listed."));
         };
         let entries = tree::list(&self.git, &root).await?;
         let files: HashSet<&[u8]> = entries.iter().map(|e| e.path.as_slice()).collect();
@@ -131,7 +136,7 @@ impl Repository {
     }
 
     /// Writes the commit's objects and returns its id; the branch does not move. The pending reference holds it.
-    async fn import(
+    pub(crate) async fn import(
         &self,
         changes: &[&Change],
         author: &Author,
@@ -155,7 +160,7 @@ impl Repository {
 }
 
 /// One name is enough, because only the holder of the lock commits.
-fn pending() -> String {
+pub(crate) fn pending() -> String {
     format!("{PENDING}commit")
 }
 

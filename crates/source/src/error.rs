@@ -63,7 +63,7 @@ impl Place {
         }
     }
 
-    fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         match self {
             Self::Local => "The local repository",
             Self::Remote { host } => host,
@@ -82,6 +82,10 @@ pub(crate) enum Trouble {
     NoShallow,
     /// The repository outgrew its limit.
     TooLarge,
+    /// The branch is not where the push expected it.
+    Moved,
+    /// The server does not take this push to this branch.
+    Refused,
     /// Anything else.
     Other,
 }
@@ -246,8 +250,12 @@ const RULES: &[Rule] = &[
     ),
 ];
 
-/// Turns git's words into a code and a sentence. `said` is already redacted.
-pub(crate) fn classify(doing: &str, place: &Place, said: &str) -> (Trouble, Error) {
+/// How a failure is understood: what was being done, with whom, what git said, and what it answered on its standard
+/// output; both are redacted.
+pub(crate) type Classify = fn(&str, &Place, &str, &str) -> (Trouble, Error);
+
+/// Turns git's words into a code and a sentence; for calls whose answer says nothing about a failure.
+pub(crate) fn classify(doing: &str, place: &Place, said: &str, _answered: &str) -> (Trouble, Error) {
     let lower = said.to_lowercase();
     let detail = last_words(said);
     let here = matches!(place, Place::Local);
@@ -281,7 +289,7 @@ mod tests {
     use super::*;
 
     fn code(said: &str) -> Code {
-        classify("Fetching", &Place::Remote { host: "git.example.com".into() }, said).1.code
+        classify("Fetching", &Place::Remote { host: "git.example.com".into() }, said, "").1.code
     }
 
     #[test]
@@ -345,17 +353,17 @@ mod tests {
 
     #[test]
     fn a_damaged_folder_of_ours_is_not_the_server_s_fault() {
-        let (_, error) = classify("Reading files", &Place::Local, "fatal: not a git repository: '[repository]'");
+        let (_, error) = classify("Reading files", &Place::Local, "fatal: not a git repository: '[repository]'", "");
         assert_eq!(error.code, Code::Internal);
         assert!(error.message.starts_with("Reading files failed: fatal: not a git repository"), "{error}");
-        let (_, error) = classify("Writing the commit", &Place::Local, "error: No space left on device");
+        let (_, error) = classify("Writing the commit", &Place::Local, "error: No space left on device", "");
         assert_eq!(error.code, Code::StoreUnavailable);
     }
 
     #[test]
     fn the_detail_is_bounded_and_without_progress() {
         let said = format!("Receiving objects:  45% (9/20)\r{}\nfatal: {}", "x".repeat(50), "y".repeat(2_000));
-        let (_, error) = classify("Fetching", &Place::Local, &said);
+        let (_, error) = classify("Fetching", &Place::Local, &said, "");
         let detail = error.detail.unwrap();
         assert!(detail.chars().count() <= 400 && !detail.contains('%'), "{detail}");
     }

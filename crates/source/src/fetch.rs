@@ -1,4 +1,4 @@
-//! Fetch and check: the only two actions that talk to a remote. Neither changes anything there.
+//! Fetch and check, which read a remote and change nothing there, and the one way in which all calls talk to it.
 //!
 //! The whole history of one branch is fetched, and no other reference: history, differences and roll-back come from
 //! Git, and an unchanged branch then costs one round trip. A shallow fetch would ask the server to compute its edge
@@ -7,7 +7,7 @@
 use crate::access::Access;
 use crate::address::Address;
 use crate::config::Remote;
-use crate::error::{Error, Trouble};
+use crate::error::{Classify, Error, Trouble, classify};
 use crate::git::{Git, LOCAL};
 use crate::history::{self, Commit, is_id};
 use crate::lock::Lock;
@@ -29,16 +29,18 @@ const TIDY: Duration = Duration::from_secs(60);
 const NAMED: usize = 8;
 
 /// One call that talks to the remote.
-struct Talk<'a> {
-    command: &'static str,
-    doing: &'static str,
-    options: &'a [&'a str],
+pub(crate) struct Talk<'a> {
+    pub(crate) command: &'static str,
+    pub(crate) doing: &'static str,
+    pub(crate) options: &'a [&'a str],
     /// What follows the address.
-    rest: &'a [String],
-    progress: Option<OnLine<'a>>,
-    stdin: Stdin,
+    pub(crate) rest: &'a [String],
+    pub(crate) progress: Option<OnLine<'a>>,
+    pub(crate) stdin: Stdin,
     /// The folder whose growth is watched.
-    watched: Option<PathBuf>,
+    pub(crate) watched: Option<PathBuf>,
+    /// How a failure is understood.
+    pub(crate) classify: Classify,
 }
 
 impl Repository {
@@ -50,6 +52,18 @@ impl Repository {
             return self.head().await?.ok_or_else(|| self.no_branch(&[]));
         };
         let lock = self.lock(deadline).await?;
+        self.fetch_holding(&lock, remote, address, deadline, progress).await
+    }
+
+    /// The same, for whoever holds the lock already.
+    pub(crate) async fn fetch_holding(
+        &self,
+        lock: &Lock,
+        remote: &Remote,
+        address: &Address,
+        deadline: Instant,
+        progress: &(dyn Fn(&str) + Sync),
+    ) -> Result<Commit, Error> {
         let before = self.head().await?;
         let refspec = [format!("+refs/heads/{}:{}", self.config.branch, self.reference)];
         // --no-auto-gc: tidying is our own step, under a deadline of its own.
@@ -63,6 +77,7 @@ impl Repository {
                 progress: Some(progress),
                 stdin: lock.held()?,
                 watched: Some(self.git.repository.clone()),
+                classify,
             })
         };
         if let Err((trouble, error)) = self.talk(&self.git, remote, address, talk, deadline).await {
@@ -70,7 +85,7 @@ impl Repository {
             lock.tidy(&self.git.repository).map_err(|e| Error::disk("Clearing the repository", &e))?;
             // The pack may have been complete when the watch saw its size; no branch leads to it.
             if folder_bytes(&packs(&self.git.repository)) > self.size_limit {
-                self.clear(&lock, deadline).await?;
+                self.clear(lock, deadline).await?;
             }
             return Err(match trouble {
                 Trouble::NoBranch => self.missing_branch(remote, address, deadline).await,
@@ -78,7 +93,7 @@ impl Repository {
             });
         }
         if folder_bytes(&packs(&self.git.repository)) > self.size_limit {
-            self.give_back(before.as_ref(), &lock, deadline).await?;
+            self.give_back(before.as_ref(), lock, deadline).await?;
             return Err(Error::too_large());
         }
         let head = self.head().await?.ok_or_else(|| self.no_branch(&[]))?;
@@ -141,6 +156,7 @@ impl Repository {
             progress: None,
             stdin: Stdin::Empty,
             watched: Some(git.repository.clone()),
+            classify,
         };
         let mut result = self.talk(&git, remote, address, || Ok(talk(&small)), deadline).await;
         if let Err((Trouble::NoShallow, _)) = result {
@@ -172,7 +188,7 @@ impl Repository {
     }
 
     /// Runs one call against the remote, and once more with `.git` appended when the server redirects.
-    async fn talk<'a>(
+    pub(crate) async fn talk<'a>(
         &self,
         git: &Git,
         remote: &Remote,
@@ -187,9 +203,9 @@ impl Repository {
             let url = suffixed.as_ref().filter(|_| with_suffix).unwrap_or(&address.url);
             let access = Access::prepare(remote, address, &self.folder, &self.git.temporary)
                 .map_err(|e| other(Error::disk("Preparing the credentials", &e)))?;
-            let Talk { command, doing, options, rest, progress, stdin, watched } = talk().map_err(other)?;
+            let Talk { command, doing, options, rest, progress, stdin, watched, classify } = talk().map_err(other)?;
             let arguments = options.iter().copied().chain(["--", url]).chain(rest.iter().map(String::as_str));
-            let call = git.call(command, doing).args(arguments).stdin(stdin).remote(&access, self.place());
+            let call = git.call(command, doing).args(arguments).stdin(stdin).remote(&access, self.place()).classify(classify);
             let guard = outgrown(watched, self.size_limit);
             match call.run_guarded(deadline, progress, guard).await {
                 Err((Trouble::Redirect, _)) if suffixed.is_some() && !with_suffix => with_suffix = true,
@@ -220,6 +236,7 @@ impl Repository {
                 progress: None,
                 stdin: Stdin::Empty,
                 watched: None,
+                classify,
             })
         };
         let output = self.talk(&self.git, remote, address, talk, deadline).await.map_err(|(_, error)| error)?;

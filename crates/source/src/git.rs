@@ -2,7 +2,7 @@
 //! hooks, no transport that was not asked for, a deadline and a bound on its output.
 
 use crate::access::Access;
-use crate::error::{Error, Place, Trouble, classify};
+use crate::error::{Classify, Error, Place, Trouble, classify};
 use crate::process::{self, Failure, OnLine, Output, Stdin};
 use model::Code;
 use secrecy::{ExposeSecret, SecretString};
@@ -95,6 +95,7 @@ impl Git {
             stdin: Stdin::Empty,
             limit: SMALL,
             place: Place::Local,
+            classify,
         }
     }
 
@@ -129,6 +130,7 @@ pub(crate) struct Call<'a> {
     stdin: Stdin,
     limit: usize,
     place: Place,
+    classify: Classify,
 }
 
 impl Call<'_> {
@@ -156,6 +158,12 @@ impl Call<'_> {
         self.environment.extend(access.environment.iter().cloned());
         self.secrets.extend(access.secrets.iter().cloned());
         self.place = place;
+        self
+    }
+
+    /// How a failure is understood; by the rules of [`classify`] unless said otherwise.
+    pub(crate) fn classify(mut self, classify: Classify) -> Self {
+        self.classify = classify;
         self
     }
 
@@ -234,8 +242,9 @@ impl Call<'_> {
             Ok(output) if output.status.success() => Ok(output),
             Ok(output) => {
                 let said = self.redact(&output.stderr);
+                let answered = self.redact(&String::from_utf8_lossy(&output.stdout));
                 tracing::debug!(doing, status = ?output.status.code(), said, "git failed");
-                Err(classify(doing, &self.place, &said))
+                Err((self.classify)(doing, &self.place, &said, &answered))
             }
             Err(Failure::Start(e)) => Err(error(
                 Code::Internal,

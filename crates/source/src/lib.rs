@@ -1,5 +1,5 @@
-//! One Git repository per fabric: fetch it, read the manifests at a commit without a work tree, and commit to it when
-//! it is Hedgerow's own.
+//! One Git repository per fabric: fetch it, read the manifests at a commit without a work tree, and commit to it: to
+//! Hedgerow's own at once, to a remote by a push.
 //!
 //! This is the only room that starts a program in production, and the program is always `git` (which starts `ssh`
 //! where the address asks for it). The engine uses [`Repository`]; pages use [`Config::validate`] and
@@ -19,7 +19,8 @@
 //! | `tree` | listing a commit's tree, reading blobs |
 //! | `read` | manifests at a commit, and their cache |
 //! | `layout` | which files count, and the tree of Hedgerow's predecessor |
-//! | `commit` | writing a commit to the local repository |
+//! | `commit` | writing a commit, and moving the local repository's branch to it |
+//! | `push` | publishing a commit: to the local branch, or to the remote's |
 //!
 //! Everything is written below the one folder that [`Repository::open`] is given.
 
@@ -34,6 +35,7 @@ mod history;
 mod layout;
 mod lock;
 mod process;
+mod push;
 mod read;
 mod repository;
 mod scratch;
@@ -43,5 +45,6 @@ pub use commit::{Author, Change};
 pub use config::{Config, ConfigError, Credentials, Remote};
 pub use error::Error;
 pub use history::Commit;
+pub use push::{Proposal, Published};
 pub use read::Desired;
 pub use repository::Repository;

@@ -263,6 +263,17 @@ impl Repository {
         Ok(tree::blobs(&self.git, &[(&id, size)]).await?.pop())
     }
 
+    /// The paths of all files at a commit, from the repository's root; no network. Names that are not UTF-8 are shown with
+    /// replacement characters: they are for telling what is there, not for opening.
+    pub async fn files(&self, commit: &str) -> Result<Vec<String>, Error> {
+        let commit = history::show(&self.git, commit).await?;
+        let Some((root, ..)) = tree::object(&self.git, &format!("{}:", commit.id)).await? else {
+            return Err(Error::new(Code::Internal, "The files of the commit cannot be listed."));
+        };
+        let entries = tree::list(&self.git, &root).await?;
+        Ok(entries.iter().map(|entry| String::from_utf8_lossy(&entry.path).into_owned()).collect())
+    }
+
     /// Moves the local branch from `old` (nothing, if `None`) to `new`, or fails because somebody else moved it.
     pub(crate) async fn move_branch(&self, new: &str, old: Option<&str>) -> Result<(), Error> {
         debug_assert!(is_id(new));

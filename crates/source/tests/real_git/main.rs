@@ -5,5 +5,6 @@ mod committing;
 mod fixture;
 mod http;
 mod interrupted;
+mod pushing;
 mod reading;
 mod ssh;

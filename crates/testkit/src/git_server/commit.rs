@@ -51,12 +51,16 @@ pub(super) async fn feed(command: Command, script: &str) -> Result<()> {
     Ok(())
 }
 
-/// A hook that refuses every push with a reason, as a protected branch does.
-pub(super) fn set_hook(repository: &Path, reason: Option<&str>) -> Result<()> {
+/// A hook that refuses pushes with a reason: every one, or those to one branch, as a protected branch does.
+pub(super) fn set_hook(repository: &Path, branch: Option<&str>, reason: Option<&str>) -> Result<()> {
     let hook = repository.join("hooks/pre-receive");
     match reason {
         Some(reason) => {
-            let text = format!("#!/bin/sh\necho '{}' >&2\nexit 1\n", reason.replace('\'', "'\\''"));
+            let guarded = branch.map_or("*".to_owned(), |branch| format!("refs/heads/{branch}"));
+            let text = format!(
+                "#!/bin/sh\nwhile read -r old new ref; do case \"$ref\" in {guarded}) echo '{}' >&2; exit 1 ;; esac; done\n",
+                reason.replace('\'', "'\\''")
+            );
             std::fs::create_dir_all(repository.join("hooks")).context("make the folder of hooks")?;
             std::fs::write(&hook, text).context("write the hook")?;
             std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).context("allow the hook")

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result};
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use tokio::io::AsyncWriteExt;
@@ -61,18 +61,33 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
             return (StatusCode::UNAUTHORIZED, ask, "a user is needed").into_response();
         }
     };
+    if pushes(&request) {
+        if user.as_ref().is_some_and(|user| shared.switches().readers.contains(user)) {
+            return (StatusCode::FORBIDDEN, "this user may read, and not push").into_response();
+        }
+        let race = shared.switches().races.pop_front_if(|_| request.method() == Method::GET);
+        if let Some((repo, script)) = race
+            && let Err(error) = shared.import(&repo, &script).await
+        {
+            return (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response();
+        }
+    }
     backend(&shared, request, user.as_deref()).await.unwrap_or_else(|error| {
         tracing::error!("git http-backend: {error:#}");
         (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response()
     })
 }
 
+/// Whether a request is a part of a push.
+fn pushes(request: &Request) -> bool {
+    request.uri().path().ends_with("/git-receive-pack")
+        || request.uri().query().is_some_and(|query| query.contains("service=git-receive-pack"))
+}
+
 /// Who asks, if that is allowed. Wrong credentials are refused even where none are needed, as the big hosts do.
 fn authenticate(shared: &Shared, request: &Request) -> Result<Option<String>, ()> {
     let switches = shared.switches();
-    let pushes = request.uri().path().ends_with("/git-receive-pack")
-        || request.uri().query().is_some_and(|query| query.contains("service=git-receive-pack"));
-    let needed = switches.read_needs_login || (pushes && !switches.users.is_empty());
+    let needed = switches.read_needs_login || (pushes(request) && !switches.users.is_empty());
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| {
         let encoded = value.to_str().ok()?.strip_prefix("Basic ")?;
         let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;

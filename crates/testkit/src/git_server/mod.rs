@@ -5,7 +5,7 @@ mod commit;
 mod http;
 mod ssh;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,7 +34,11 @@ struct Switches {
     mode: GitMode,
     read_needs_login: bool,
     users: HashMap<String, String>,
+    /// Users who may read and not push.
+    readers: HashSet<String>,
     refuse_push: Option<String>,
+    /// Commits of a colleague, one before each of the next pushes: repository, and what fast-import reads.
+    races: VecDeque<(String, String)>,
 }
 
 struct Shared {
@@ -45,6 +49,18 @@ struct Shared {
 }
 
 impl Shared {
+    fn path(&self, repo: &str) -> PathBuf {
+        self.folder.join("repositories").join(format!("{repo}.git"))
+    }
+
+    /// Git in a repository of the server's, importing a commit.
+    async fn import(&self, repo: &str, script: &str) -> Result<()> {
+        let mut command = Command::new(&self.git);
+        set_environment(&mut command, &self.folder);
+        command.current_dir(self.path(repo)).args(["fast-import", "--quiet", "--date-format=now"]);
+        commit::feed(command, script).await
+    }
+
     fn switches(&self) -> MutexGuard<'_, Switches> {
         self.switches.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,9 +120,7 @@ impl GitServer {
     ) -> Result<String> {
         let parent = self.head(repo, branch).await?;
         let script = commit::script(branch, parent.as_deref(), files, message);
-        let mut command = self.git();
-        command.current_dir(self.path(repo)).args(["fast-import", "--quiet", "--date-format=now"]);
-        commit::feed(command, &script).await?;
+        self.shared.import(repo, &script).await?;
         self.head(repo, branch).await?.with_context(|| format!("{repo} has no branch {branch} after the commit"))
     }
 
@@ -144,6 +158,32 @@ impl GitServer {
         self.shared.switches().users.insert(name.to_owned(), password.to_owned());
     }
 
+    /// Adds a user who may read, and whose pushes are answered 403.
+    pub fn add_reader(&self, name: &str, password: &str) {
+        self.add_user(name, password);
+        self.shared.switches().readers.insert(name.to_owned());
+    }
+
+    /// Lets a colleague commit one file to a branch just before each of the next `times` pushes is looked at (over HTTP):
+    /// what whoever pushes has read is then no longer the newest.
+    pub fn race(&self, repo: &str, branch: &str, file: &str, times: usize) {
+        for n in 0..times {
+            let script = commit::script(
+                branch,
+                Some(&format!("refs/heads/{branch}^0")),
+                &[(file, Some(&format!("{n} of {times}\n")))],
+                "Race",
+            );
+            self.shared.switches().races.push_back((repo.to_owned(), script));
+        }
+    }
+
+    /// Refuses pushes to one branch of a repository with this reason, as the big hosts do for a protected branch; `None`
+    /// accepts them again.
+    pub fn protect(&self, repo: &str, branch: &str, reason: Option<&str>) -> Result<()> {
+        commit::set_hook(&self.path(repo), Some(branch), reason)
+    }
+
     /// Takes a user away: what it knows is answered 401 from now on.
     pub fn revoke(&self, name: &str) {
         self.shared.switches().users.remove(name);
@@ -158,7 +198,7 @@ impl GitServer {
     pub fn refuse_push(&self, reason: Option<&str>) -> Result<()> {
         self.shared.switches().refuse_push = reason.map(str::to_owned);
         for entry in std::fs::read_dir(self.shared.folder.join("repositories"))? {
-            commit::set_hook(&entry?.path(), reason)?;
+            commit::set_hook(&entry?.path(), None, reason)?;
         }
         Ok(())
     }
@@ -204,7 +244,7 @@ impl GitServer {
     }
 
     fn path(&self, repo: &str) -> PathBuf {
-        self.shared.folder.join("repositories").join(format!("{repo}.git"))
+        self.shared.path(repo)
     }
 
     fn git(&self) -> Command {
