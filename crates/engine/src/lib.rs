@@ -4,6 +4,7 @@
 //! Pages and scripts ask through [`Engine`]. An operation is a row in the store from its first moment to its last;
 //! whoever asked may go away. The engine never holds a database transaction across a network call.
 
+mod adopting;
 mod applying;
 mod blocking;
 mod comparing;
@@ -28,6 +29,7 @@ mod server_view;
 mod settings;
 mod verbs;
 
+pub use adopting::{Adoption, Left, NewFile};
 pub use error::Error;
 pub use events::Event;
 pub use observing::Problem;
@@ -306,6 +308,20 @@ impl Engine {
             Some(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
             None => Err(Error::new(model::Code::NotFound, format!("Commit {commit} holds no file {file}."))),
         }
+    }
+
+    /// What adopting these objects would commit, as far as it is known now, in their order. `kinds` is what the comparison
+    /// keeps of the kinds.
+    ///
+    /// # Errors
+    /// When the source cannot be opened or read, or the store does not answer.
+    pub async fn adoptions(
+        &self,
+        fabric: &store::Fabric,
+        keys: &[model::ObjectKey],
+        kinds: &serde_json::Value,
+    ) -> Result<Vec<Adoption>, Error> {
+        adopting::preview(&self.shared, fabric, keys, kinds).await
     }
 
     /// A fabric's settings changed: its clients are made anew, and it is compared at once.

@@ -1,4 +1,4 @@
-//! What a comparison keeps of the kinds that it read: group, kind and printer columns, so that lists of objects show the
+//! What a comparison keeps of the kinds that it read: group, kind, plural and printer columns, so that lists of objects show the
 //! columns of the cluster's own release without asking the cluster again.
 
 use crate::observing::Observation;
@@ -11,6 +11,7 @@ use serde_json::Value;
 struct ReadKind {
     group: String,
     kind: String,
+    plural: String,
     columns: Vec<ReadColumn>,
 }
 
@@ -32,6 +33,7 @@ pub(crate) fn of(observation: &Observation) -> Value {
     let kinds = observation.read.iter().map(|(group, kind)| ReadKind {
         group: group.clone(),
         kind: kind.clone(),
+        plural: observation.kinds.find(group, kind).map(|k| k.plural.clone()).unwrap_or_default(),
         columns: observation.kinds.find(group, kind).map(|k| k.columns.iter().map(kept).collect()).unwrap_or_default(),
     });
     serde_json::to_value(kinds.collect::<Vec<_>>()).unwrap_or_default()
@@ -45,6 +47,12 @@ fn kept(column: &Column) -> ReadColumn {
         priority: column.priority,
         description: column.description.clone(),
     }
+}
+
+/// The plural of a kind, out of what a comparison keeps; comparisons of older releases keep none.
+pub(crate) fn plural(kept: &Value, group: &str, kind: &str) -> Option<String> {
+    let found = kept.as_array()?.iter().find(|entry| entry["group"] == group && entry["kind"] == kind)?;
+    found["plural"].as_str().filter(|plural| !plural.is_empty()).map(str::to_owned)
 }
 
 /// The printer columns of a kind, out of what a comparison keeps, in the CRD's order. Comparisons of older releases keep
@@ -80,14 +88,16 @@ mod tests {
             priority: 1,
             description: String::new(),
         };
-        let kind = ReadKind { group: "g".into(), kind: "K".into(), columns: vec![kept(&vni)] };
+        let kind = ReadKind { group: "g".into(), kind: "K".into(), plural: "ks".into(), columns: vec![kept(&vni)] };
         let mut stored = json!(["Server.wiring.githedgehog.com", kind, 7]);
         assert_eq!(
             stored[1],
-            json!({"group": "g", "kind": "K", "columns": [
+            json!({"group": "g", "kind": "K", "plural": "ks", "columns": [
                 {"name": "VNI", "type": "integer", "jsonPath": ".status.vni", "priority": 1}]})
         );
         assert_eq!(columns(&stored, "g", "K"), [vni]);
+        assert_eq!(plural(&stored, "g", "K").as_deref(), Some("ks"));
+        assert_eq!(plural(&stored, "g", "Other"), None);
         stored[1]["columns"] = json!([{"name": "Old"}, {"name": "A", "type": "string", "jsonPath": ".spec.a"}]);
         let names: Vec<String> = columns(&stored, "g", "K").into_iter().map(|column| column.name).collect();
         assert_eq!(names, ["A"]);

@@ -18,11 +18,12 @@ use tokio::time::Instant;
 
 /// The phases of a verb, in order. What a dry run asks about is never there to be read again or to be followed.
 pub(crate) fn phases_of(verb: Verb, options: &SyncOptions) -> Vec<Phase> {
-    use Phase::{Apply, Compare, Connect, FetchSource, Observe, Preflight, Prune, Rollout, Verify};
+    use Phase::{Adopt, Apply, Compare, Connect, FetchSource, Observe, Preflight, Prune, Rollout, Verify};
     match verb {
         Verb::TestConnection => vec![Connect],
         Verb::SyncFromGit => vec![FetchSource, Connect, Observe, Compare],
-        Verb::SyncFromFabric => vec![Connect, FetchSource, Observe, Compare],
+        Verb::SyncFromFabric if options.adopt.is_empty() => vec![Connect, FetchSource, Observe, Compare],
+        Verb::SyncFromFabric => vec![Connect, FetchSource, Observe, Compare, Adopt, Verify],
         Verb::SyncToKubernetes => {
             let mut phases = vec![Connect, FetchSource, Observe, Compare, Preflight];
             if options.prune {

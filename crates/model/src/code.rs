@@ -99,6 +99,8 @@ codes! {
     SourcePushRefused = "source_push_refused", 422, None, false, "Merge the branch that is named, or let the account of the source push; then try again.";
     /// Others committed to the branch at the same time, more often than it was tried again.
     SourceMoved = "source_moved", 422, None, true, "Try again; somebody else commits to the branch at the same time.";
+    /// The object is not one that people keep in Git.
+    NotAdoptable = "not_adoptable", 422, None, false, "Leave it out of the choice; the reason stands beside it.";
     /// Manifests in the source have errors.
     SourceInvalid = "source_invalid", 422, None, false, "Correct the files that are named.";
     /// The pre-flight rules found errors; nothing was written.

@@ -1,5 +1,6 @@
 //! The four verbs, one file each, and the steps that they share.
 
+mod adopt;
 mod steps;
 mod sync_from_fabric;
 mod sync_from_git;

@@ -1,6 +1,7 @@
-//! **Sync from Fabric**: read the cluster now and compare it with the commit that was fetched last.
+//! **Sync from Fabric**: read the cluster now and compare it with the commit that was fetched last. With objects to adopt,
+//! they are committed to the source besides ([`super::adopt`]).
 
-use super::steps;
+use super::{adopt, steps};
 use crate::Error;
 use crate::comparing;
 use crate::run::{Finished, Run};
@@ -9,6 +10,10 @@ use model::operation::Phase;
 use serde_json::json;
 
 pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
+    let options = run.options();
+    if !options.adopt.is_empty() {
+        return adopt::run(run, &options.adopt).await;
+    }
     let fabric = steps::fabric(run).await?;
     let observed = async {
         let (cluster, kinds) = steps::connect(run, &fabric).await?;
