@@ -2,6 +2,7 @@
 //! every text that is shown can be read, and axe-core finds nothing serious. With `HEDGEROW_SCREENSHOTS` set to a folder, pictures are left there.
 
 use crate::browser_tab::Tab;
+use crate::kube_adopt::with_vpcs;
 use crate::world::{Fabric, NAMESPACES, vpc, world};
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -125,6 +126,10 @@ async fn browser_lesson_38_every_main_page_can_be_read_in_both_themes_and_narrow
     ] {
         visit(&tab, name, &page).await?;
     }
+
+    with_vpcs(&mut fabric, 3..5).await?;
+    visit(&tab, "adopt", &format!("{path}adopt/")).await?;
+    visit(&tab, "adopt-review", &format!("{path}adopt/?all=1&step=review")).await?;
 
     world.git.in_repo(&fabric.name, &["update-ref", "-d", "refs/heads/main"]).await?;
     let failed = fabric.press("sync_from_git").await?;

@@ -10,7 +10,7 @@ use web::{Kind, Needs, RouteInfo};
 const PASSWORD: &str = "a part of it all";
 
 /// A user with these permissions, each the arguments of one `hedgerow user grant`, logged in.
-async fn person(name: &str, grants: &[&[&str]]) -> Result<(HttpUser, Page)> {
+pub async fn person(name: &str, grants: &[&[&str]]) -> Result<(HttpUser, Page)> {
     let console = &world().await.console;
     let made = console.run(&["user", "create", name, "--password-stdin"], Some(PASSWORD)).await?;
     ensure!(made.status.success(), "{made:?}");

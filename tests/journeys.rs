@@ -13,6 +13,7 @@ mod site;
 mod world;
 
 mod both_engines_kill;
+mod browser_adopt;
 mod browser_confirmation;
 mod browser_ending;
 mod browser_live;
@@ -35,6 +36,8 @@ mod http_session_lessons;
 mod http_shipped;
 mod http_source_lessons;
 mod http_status_lessons;
+mod kube_adopt;
+mod kube_adopt_refused;
 mod kube_lessons;
 mod kube_prune;
 mod kube_recorded;

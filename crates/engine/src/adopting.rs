@@ -90,9 +90,12 @@ impl Ground {
             if let Some(message) = self.broken(key) {
                 return Err(Left::new(OutcomeKind::Refused, Some(Code::SourceInvalid), message));
             }
+            let refused =
+                |why: adopt::NotAdoptable| Left::new(OutcomeKind::Refused, Some(Code::NotAdoptable), why.to_string());
+            // Of kinds that are not people's, nothing was read.
+            adopt::check_kind(&key.group, &key.kind).map_err(refused)?;
             let live = live(key)?;
-            let manifest = adopt::manifest(live)
-                .map_err(|why| Left::new(OutcomeKind::Refused, Some(Code::NotAdoptable), why.to_string()))?;
+            let manifest = adopt::manifest(live).map_err(refused)?;
             let place = places.choose(key, &plural(key));
             let uid = live["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
             Ok(NewFile { path: place.path, instead_of: place.instead_of, text: adopt::text(&manifest), uid })
@@ -106,7 +109,9 @@ impl Ground {
     fn broken(&self, key: &ObjectKey) -> Option<String> {
         let findings = self.desired.iter().flat_map(|desired| &desired.findings);
         let mut errors = findings.filter(|f| f.severity == Severity::Error && f.object.as_ref() == Some(key));
-        errors.next().map(|finding| format!("A manifest of it stands in Git and cannot be used: {}", finding.with_place()))
+        errors
+            .next()
+            .map(|finding| format!("A manifest of it stands in Git and cannot be used: {}", finding.with_place()))
     }
 }
 

@@ -67,7 +67,7 @@ pub fn manifest(live: &Value) -> Result<Value, NotAdoptable> {
     if gvk.version.is_empty() || gvk.kind.is_empty() || text(&live["metadata"], "name").is_empty() {
         return Err(NotAdoptable::NoIdentity);
     }
-    may_be_authored(&gvk)?;
+    check_kind(&gvk.group, &gvk.kind)?;
     if metadata.get("deletionTimestamp").is_some_and(|at| !at.is_null()) {
         return Err(NotAdoptable::BeingDeleted);
     }
@@ -87,16 +87,20 @@ pub fn manifest(live: &Value) -> Result<Value, NotAdoptable> {
     Ok(in_order(minimal::of(Value::Object(object))))
 }
 
-fn may_be_authored(gvk: &Gvk) -> Result<(), NotAdoptable> {
-    let by = match kind::find(&gvk.group, &gvk.kind).map(|known| known.author) {
+/// Whether objects of a kind are written by people at all.
+///
+/// # Errors
+/// [`NotAdoptable::NotAuthored`], with who writes them.
+pub fn check_kind(group: &str, kind: &str) -> Result<(), NotAdoptable> {
+    let by = match kind::find(group, kind).map(|known| known.author) {
         Some(Author::User) => return Ok(()),
-        None if gvk.is_hedgehog() => return Ok(()),
+        None if Gvk::new(group, "", kind).is_hedgehog() => return Ok(()),
         Some(Author::Controller) => "the fabric's controller",
         Some(Author::BuiltIn) => "Hedgehog itself",
         Some(Author::Installer) => "the installer",
         None => "others than Hedgehog",
     };
-    Err(NotAdoptable::NotAuthored { kind: gvk.kind.clone(), by })
+    Err(NotAdoptable::NotAuthored { kind: kind.to_owned(), by })
 }
 
 /// Name, namespace, and the labels and annotations that people wrote. Finalizers are left: in the cluster they stay, and

@@ -205,7 +205,8 @@ impl Repository {
                 .map_err(|e| other(Error::disk("Preparing the credentials", &e)))?;
             let Talk { command, doing, options, rest, progress, stdin, watched, classify } = talk().map_err(other)?;
             let arguments = options.iter().copied().chain(["--", url]).chain(rest.iter().map(String::as_str));
-            let call = git.call(command, doing).args(arguments).stdin(stdin).remote(&access, self.place()).classify(classify);
+            let call =
+                git.call(command, doing).args(arguments).stdin(stdin).remote(&access, self.place()).classify(classify);
             let guard = outgrown(watched, self.size_limit);
             match call.run_guarded(deadline, progress, guard).await {
                 Err((Trouble::Redirect, _)) if suffixed.is_some() && !with_suffix => with_suffix = true,

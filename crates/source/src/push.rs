@@ -277,7 +277,11 @@ mod tests {
         let other = [
             ("fatal: Authentication failed for 'https://x/'", "", Code::SourceUnauthorized),
             ("fatal: the remote end hung up unexpectedly", "", Code::SourceUnreachable),
-            ("remote: fatal: no space left on device", &line("[remote rejected] (unpacker error)"), Code::SourceUnreachable),
+            (
+                "remote: fatal: no space left on device",
+                &line("[remote rejected] (unpacker error)"),
+                Code::SourceUnreachable,
+            ),
         ];
         for (said, answered, code) in other {
             let (trouble, error) = failed(said, answered);

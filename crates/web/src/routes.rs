@@ -180,6 +180,7 @@ fn own() -> Vec<Route> {
         pages::verbs::routes(),
         pages::objects::routes(),
         pages::object::routes(),
+        pages::adopt::routes(),
         pages::operations::routes(),
         pages::operation::routes(),
         pages::events::routes(),

@@ -58,6 +58,8 @@ paths! {
     object_page(id: impl Display, kind: impl Display, namespace: impl Display, name: impl Display) = "/fabrics/{id}/objects/{kind}/{namespace}/{name}/";
     /// What the API server would change if the object were applied now.
     object_server_view(id: impl Display, kind: impl Display, namespace: impl Display, name: impl Display) = "/fabrics/{id}/objects/{kind}/{namespace}/{name}/server/";
+    /// The objects that only the cluster holds, to be taken over into Git.
+    adopt(id: impl Display) = "/fabrics/{id}/adopt/";
     /// The operations of a fabric.
     fabric_operations(id: impl Display) = "/fabrics/{id}/operations/";
     /// The operations and attempts of a fabric.

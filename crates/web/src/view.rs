@@ -118,6 +118,15 @@ impl Query {
         value.filter(|value| !value.is_empty())
     }
 
+    /// Every value of a parameter that may stand several times, without those that are empty.
+    pub fn every<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value.trim())
+            .filter(|value| !value.is_empty())
+    }
+
     /// The page of a list, from 1.
     pub fn page(&self) -> Result<u64, Problem> {
         match self.get("page") {

@@ -6,11 +6,11 @@
 //! objects say so.
 
 use super::steps;
+use crate::Error;
 use crate::adopting::{self, Adoption, Ground, Left, NewFile};
 use crate::comparing::{self, Compared};
 use crate::observing::Observation;
 use crate::run::{Finished, Run};
-use crate::Error;
 use cluster::Cluster;
 use model::operation::{ObjectOutcome, OutcomeDetail, OutcomeKind, Phase, PhaseState};
 use model::{Code, ObjectKey};
@@ -120,8 +120,7 @@ async fn commit(
         let message = message(run, fabric, &chosen);
         let author = author(&run.operation.actor);
         let onto = desired.commit.id.clone();
-        let proposal =
-            Proposal { changes: &changes, author: &author, message: &message, onto: &onto, beside: BESIDE };
+        let proposal = Proposal { changes: &changes, author: &author, message: &message, onto: &onto, beside: BESIDE };
         run.detail(Phase::Adopt, format!("Committing {}", objects(chosen.len())));
         for one in &chosen {
             let unsure = "The commit was under way; whether it arrived is not known. Sync from Git shows it.";
@@ -320,7 +319,9 @@ fn message(run: &Run, fabric: &Fabric, chosen: &[Chosen]) -> String {
     if chosen.len() == 1 {
         lines[2] = "It stood only in the cluster:".to_owned();
     }
-    lines.extend(chosen.iter().take(NAMED).map(|one| format!("- {} {} ({})", one.key.kind, one.key.name, one.file.path)));
+    lines.extend(
+        chosen.iter().take(NAMED).map(|one| format!("- {} {} ({})", one.key.kind, one.key.name, one.file.path)),
+    );
     if chosen.len() > NAMED {
         lines.push(format!("- and {} more", chosen.len() - NAMED));
     }

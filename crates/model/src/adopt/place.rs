@@ -75,7 +75,8 @@ impl Places {
     fn is_taken(&self, path: &str) -> bool {
         let path = path.to_lowercase();
         let below = format!("{path}/");
-        self.taken.contains(&path) || self.taken.range(below.clone()..).next().is_some_and(|next| next.starts_with(&below))
+        self.taken.contains(&path)
+            || self.taken.range(below.clone()..).next().is_some_and(|next| next.starts_with(&below))
     }
 }
 

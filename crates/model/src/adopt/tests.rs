@@ -115,8 +115,7 @@ fn presence_that_counts_stays() {
 #[test]
 fn what_the_newest_release_annotates_is_not_adopted() {
     let mut connection = live(WIRING, "Connection", &json!({"bundled": {"links": []}}));
-    connection["metadata"]["annotations"] =
-        json!({"fabric.githedgehog.com/switches": "l", "fabric.githedgehog.com/servers": "s", "type.hhfab.githedgehog.com": "x"});
+    connection["metadata"]["annotations"] = json!({"fabric.githedgehog.com/switches": "l", "fabric.githedgehog.com/servers": "s", "type.hhfab.githedgehog.com": "x"});
     connection["metadata"]["labels"] = json!({"switch.fabric.githedgehog.com/l": "true"});
     let metadata = adopted(&connection)["metadata"].clone();
     assert_eq!(metadata["annotations"], json!({"type.hhfab.githedgehog.com": "x"}));

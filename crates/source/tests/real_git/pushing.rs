@@ -160,7 +160,10 @@ async fn fails(server: &GitServer, dir: &Path, credentials: Credentials) -> Erro
     let before = branches(server).await;
     let error = publish(&repository, "b.yaml", &vpc("b", 2)).await.unwrap_err();
     assert_eq!(branches(server).await, before);
-    assert!(!format!("{error:?}").contains(TOKEN) && !format!("{error:?}").contains(&*dir.to_string_lossy()), "{error:?}");
+    assert!(
+        !format!("{error:?}").contains(TOKEN) && !format!("{error:?}").contains(&*dir.to_string_lossy()),
+        "{error:?}"
+    );
     error
 }
 

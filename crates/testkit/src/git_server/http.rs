@@ -65,7 +65,7 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         if user.as_ref().is_some_and(|user| shared.switches().readers.contains(user)) {
             return (StatusCode::FORBIDDEN, "this user may read, and not push").into_response();
         }
-        let race = shared.switches().races.pop_front_if(|_| request.method() == Method::GET);
+        let race = if request.method() == Method::GET { shared.next_race(request.uri().path()) } else { None };
         if let Some((repo, script)) = race
             && let Err(error) = shared.import(&repo, &script).await
         {

@@ -61,6 +61,13 @@ impl Shared {
         commit::feed(command, script).await
     }
 
+    /// What a colleague commits before the push that begins with this request.
+    fn next_race(&self, path: &str) -> Option<(String, String)> {
+        let mut switches = self.switches();
+        let place = switches.races.iter().position(|(repo, _)| path.starts_with(&format!("/{repo}.git/")))?;
+        switches.races.remove(place)
+    }
+
     fn switches(&self) -> MutexGuard<'_, Switches> {
         self.switches.lock().unwrap_or_else(PoisonError::into_inner)
     }

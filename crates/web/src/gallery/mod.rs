@@ -21,6 +21,8 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("fabric-new", render(&samples::fabric_new())),
         ("objects", render(&samples::objects())),
         ("object", render(&samples::object())),
+        ("adopt", render(&samples::adopt())),
+        ("adopt-review", render(&samples::adopt_review())),
         ("server-view", render(&samples::server_view())),
         ("operation-running", render(&samples::operation_running())),
         ("operation-failed", render(&samples::operation_failed())),

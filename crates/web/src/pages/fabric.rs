@@ -103,6 +103,7 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
         differs_total: differing.total,
         differs_href: url::with_query(&url::objects(fabric.id), &[("state", "differs")]),
         differs_empty: differs_empty(&overview),
+        only_in_cluster: only_in_cluster(&overview),
         counts: counts(fabric.id, &overview),
         findings: findings(&fabric, &overview),
         findings_total: overview.findings_total,
@@ -198,6 +199,11 @@ fn failed_reading(last: &[Operation], told: Option<Code>) -> Option<Notice> {
         notice.link = Some((format!("Operation {}", newest.id), url::operation(newest.id)));
         Some(notice)
     })
+}
+
+/// How many objects stand only in the cluster, also of kinds that Git does not hold.
+fn only_in_cluster(overview: &Overview) -> u64 {
+    overview.counts.values().filter_map(|counts| counts.get(&ObjectState::Extra)).sum()
 }
 
 fn differs_empty(overview: &Overview) -> String {
@@ -352,6 +358,8 @@ pub struct Page {
     pub differs_total: u64,
     pub differs_href: String,
     pub differs_empty: String,
+    /// How many objects could be adopted.
+    pub only_in_cluster: u64,
     pub counts: Counts,
     pub findings: Vec<FindingRow>,
     pub findings_total: u64,

@@ -1,5 +1,6 @@
 //! One file a page: its routes on top, then its handlers, then what its template shows.
 
+pub mod adopt;
 pub mod dashboard;
 pub mod error;
 pub mod events;

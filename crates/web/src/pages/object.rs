@@ -96,6 +96,10 @@ async fn show(
         state: detail.brief.state.into(),
         unconfirmed: detail.brief.confirmed != Some(true) && detail.desired.is_some(),
         notices: notices(&detail),
+        adopt: (detail.brief.state == ObjectState::Extra).then(|| {
+            let key = key.to_string();
+            url::with_query(&url::adopt(fabric.id), &[("adopt", &key), ("step", "review")])
+        }),
         fields: detail.diffs.iter().map(|diff| field(&view, diff)).collect(),
         fields_empty: fields_empty(&detail),
         sides: sides(&live, &desired),
@@ -301,6 +305,8 @@ pub struct Page {
     pub state: Badge,
     pub unconfirmed: bool,
     pub notices: Vec<Notice>,
+    /// The way to adopting it, when it stands only in the cluster.
+    pub adopt: Option<String>,
     pub fields: Vec<FieldRow>,
     pub fields_empty: String,
     pub sides: Vec<SideBlock>,

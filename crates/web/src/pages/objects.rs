@@ -188,11 +188,20 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
         rows,
         pager: Pager::new(url::objects(id), wanted.pairs(), wanted.page, listed.total),
         toggle,
+        adopt: adopt(id, &counts, &wanted),
         wide: wanted.wide,
         name: wanted.name,
         sort: wanted.sort,
     };
     view::page("objects", &page)
+}
+
+/// The way to adopting what stands only in the cluster, with these filters, where there is something.
+fn adopt(id: i64, counts: &[KindCount], wanted: &Wanted) -> Option<Choice> {
+    let extra: u64 = counts.iter().filter(|count| count.state == ObjectState::Extra).map(|count| count.objects).sum();
+    let filters = [("kind", wanted.kind.as_str()), ("name", wanted.name.as_str())];
+    let (value, label) = (url::with_query(&url::adopt(id), &filters), "Adopt into Git".to_owned());
+    (extra > 0).then_some(Choice { value, label, selected: false })
 }
 
 fn empty(wanted: &Wanted, compared: bool, total: u64) -> String {
@@ -312,6 +321,8 @@ pub struct Page {
     pub pager: Pager,
     /// The link to more columns, or to fewer.
     pub toggle: Option<Choice>,
+    /// The link to adopting.
+    pub adopt: Option<Choice>,
     pub wide: bool,
 }
 

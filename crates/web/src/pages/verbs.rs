@@ -10,6 +10,7 @@ use crate::routes::Route;
 use crate::state::AppState;
 use crate::url::{self, ALIAS, pattern};
 use crate::view::{self, View, bad};
+use auth::Action;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use engine::{Disposition, Request};
@@ -65,6 +66,8 @@ async fn sync(state: State<AppState>, view: View, on: OfFabric, fields: Fields) 
 async fn run(state: &AppState, view: &View, on: &OfFabric, fields: &Fields, verb: Verb) -> Result<Response, Problem> {
     let OfFabric(fabric) = on;
     let wait = wait(view, verb)?;
+    let options = options(fields)?;
+    may_adopt(view, fabric.id, verb, fields, &options).await?;
     let user = &view.login.user;
     let here = view.from == origin::From::Here;
     let request = Request {
@@ -78,7 +81,7 @@ async fn run(state: &AppState, view: &View, on: &OfFabric, fields: &Fields, verb
         // A key is one user's, on one fabric, for one verb: nobody gets at another's operation by guessing it.
         idempotency_key: key(view, fields)?.map(|key| format!("{}:{}:{verb}:{key}", user.id, fabric.id)),
         shown_comparison: shown(state, fabric.id, fields).await?,
-        options: options(fields)?,
+        options,
     };
     let requested = state.engine.request(request).await?;
     let (operation, disposition) = (requested.operation, requested.disposition);
@@ -185,6 +188,30 @@ fn options(fields: &Fields) -> Result<SyncOptions, Problem> {
         allow_address_removal: fields.ticked("allow_address_removal"),
         adopt: each(fields, "adopt")?,
     })
+}
+
+/// Adopting changes the desired state: it takes the permission to change the fabric besides the one to sync it. A form that
+/// is for adopting and names no object is refused: it would only read.
+async fn may_adopt(
+    view: &View,
+    fabric_id: i64,
+    verb: Verb,
+    fields: &Fields,
+    options: &SyncOptions,
+) -> Result<(), Problem> {
+    let refused = |why: &str| Err(Problem::new(Code::InvalidInput, why));
+    if options.adopt.is_empty() {
+        return match fields.ticked("adopting") {
+            true => refused("No object was chosen, so nothing was committed.")
+                .map_err(|problem| problem.todo("Go back and tick the objects to adopt.")),
+            false => Ok(()),
+        };
+    }
+    if verb != Verb::SyncFromFabric {
+        return refused("Objects are adopted by Sync from Fabric.");
+    }
+    view.login.access.fabric(fabric_id, Action::Change).await?;
+    Ok(())
 }
 
 /// The comparison that the page showed; of this fabric, or it is refused.

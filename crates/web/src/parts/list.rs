@@ -68,6 +68,11 @@ impl Pager {
         self.total > self.size || self.page > 1
     }
 
+    /// How many pages there are; one at least.
+    pub fn pages(&self) -> u64 {
+        self.total.div_ceil(self.size).max(1)
+    }
+
     fn from(&self) -> u64 {
         if self.total == 0 { 0 } else { ((self.page - 1) * self.size + 1).min(self.total) }
     }
@@ -86,8 +91,7 @@ impl Pager {
     }
 
     fn previous(&self) -> Option<String> {
-        let last = self.total.div_ceil(self.size).max(1);
-        (self.page > 1).then(|| self.at((self.page - 1).min(last)))
+        (self.page > 1).then(|| self.at((self.page - 1).min(self.pages())))
     }
 
     fn next(&self) -> Option<String> {

@@ -139,6 +139,7 @@ pub fn fabric() -> fabric::Page {
         differs_total: 4,
         differs_href: url::objects(FABRIC),
         differs_empty: String::new(),
+        only_in_cluster: 2,
         counts: fabric::Counts {
             columns: ["Desired", "In sync", "Not delivered", "Changed", "Only in cluster"].map(String::from).to_vec(),
             rows: vec![

@@ -57,6 +57,7 @@ pub fn objects() -> objects::Page {
         ],
         empty: String::new(),
         pager: Pager::new(url::objects(FABRIC), vec![("kind".into(), "VPC".into())], 2, 120),
+        adopt: Some(option(&url::adopt(FABRIC), "Adopt into Git", false)),
         toggle: Some(option(&url::with_query(&url::objects(FABRIC), &[("wide", "1")]), "2 more columns", false)),
         wide: false,
     }
@@ -81,6 +82,7 @@ pub fn object() -> object::Page {
         state: ObjectState::Modified.into(),
         unconfirmed: true,
         notices: vec![],
+        adopt: None,
         fields: vec![
             object::FieldRow {
                 path: "spec.subnets.default.vlan".into(),
@@ -131,5 +133,84 @@ pub fn server_view() -> object::ServerPage {
         object_href: url::object_page(FABRIC, "VPC.vpc.githedgehog.com", "default", "vpc-02"),
         notices: vec![Notice::failure(Code::KubernetesRejected, "The webhook refused it: vlan 1001 is reserved.")],
         fields: object().fields,
+    }
+}
+
+fn only_there(kind: &str, group: &str, name: &str, ticked: bool, kept: bool) -> adopt::Row {
+    adopt::Row {
+        value: format!("{kind}.{group}/default/{name}"),
+        ticked,
+        name: name.into(),
+        kind: kind.into(),
+        href: url::object_page(FABRIC, format!("{kind}.{group}"), "default", name),
+        kept,
+    }
+}
+
+pub fn adopt() -> adopt::List {
+    let option = |value: &str, label: &str| Choice { value: value.into(), label: label.into(), selected: false };
+    adopt::List {
+        frame: fabric_frame("Adopt", "adopt"),
+        head: head_out_of_sync(),
+        tabs: tabs(FabricPage::Objects),
+        kinds: vec![
+            option("VPC.vpc.githedgehog.com", "VPC (2)"),
+            option("Server.wiring.githedgehog.com", "Server (61)"),
+        ],
+        name: String::new(),
+        said: "3 ticked, 1 of them not on this page.".into(),
+        rows: vec![
+            only_there("VPC", "vpc.githedgehog.com", "legacy", true, true),
+            only_there("VPC", "vpc.githedgehog.com", "test-of-a-rather-long-name", false, true),
+            only_there("Server", "wiring.githedgehog.com", "server-21", true, false),
+        ],
+        elsewhere: vec!["Server.wiring.githedgehog.com/default/server-77".into()],
+        review_all: url::with_query(&url::adopt(FABRIC), &[("all", "1"), ("step", "review")]),
+        total: 63,
+        is_filtered: false,
+        empty: String::new(),
+        pager: Pager::new(url::adopt(FABRIC), vec![], 1, 63),
+    }
+}
+
+pub fn adopt_review() -> adopt::review::Review {
+    let one = |n: usize, name: &str, refused: Option<&str>| adopt::review::Chosen {
+        id: format!("adopt-{n}"),
+        value: format!("VPC.vpc.githedgehog.com/default/{name}"),
+        kind: "VPC".into(),
+        name: name.into(),
+        href: url::object_page(FABRIC, "VPC.vpc.githedgehog.com", "default", name),
+        file: format!("vpcs/{name}.yaml"),
+        note: if n == 1 { "vpcs/test.yaml is another file".into() } else { String::new() },
+        text: format!(
+            "apiVersion: vpc.githedgehog.com/v1beta1\nkind: VPC\nmetadata:\n  name: {name}\nspec:\n  subnets: {{}}\n"
+        ),
+        refused: refused.map(str::to_owned),
+    };
+    adopt::review::Review {
+        frame: fabric_frame("Review", "adopt"),
+        head: head_out_of_sync(),
+        tabs: tabs(FabricPage::Objects),
+        notices: vec![Notice::new(
+            Tone::Waiting,
+            "Git holds no Server yet.",
+            "From this commit on it does, so that the Server objects of the cluster count for the fabric's state: 60 others \
+             stand only there, and will be shown as differing.",
+            "Adopt these too, or leave the kind out.",
+        )],
+        chosen: vec![
+            one(0, "legacy", None),
+            one(1, "test-vpc", None),
+            one(2, "child", Some("It belongs to VPCInterconnect dc-2, which writes it; adopt that one instead.")),
+        ],
+        rest: vec![],
+        fit: 2,
+        target: "the branch main of https://git.example.com/lab-1.git; if that branch takes no direct push, a branch of its \
+                 own, whose name you are told"
+            .into(),
+        author: "alice".into(),
+        key: "3f0c1c0e-8f1e-4a35-9a52-0b7c4d0a9d12".into(),
+        why_not: Some("Needs the permission hedgerow.change_fabric on this fabric.".into()),
+        back: url::adopt(FABRIC),
     }
 }
