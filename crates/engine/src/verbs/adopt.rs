@@ -171,7 +171,7 @@ fn beside(
 ) -> Finished {
     for Chosen { key, file } in chosen {
         let message = format!("Committed as {} on the branch {branch}, which waits to be merged.", file.path);
-        say(run, key, OutcomeKind::Adopted, Some(Code::SourcePushRefused), message);
+        say(run, key, OutcomeKind::NotVerified, Some(Code::SourcePushRefused), message);
     }
     run.close(Phase::Adopt, PhaseState::Partial, format!("Commit {} is on the branch {branch}", commit.short()));
     run.close(Phase::Verify, PhaseState::Skipped, "The fabric's branch does not hold the commit yet");
@@ -228,6 +228,7 @@ async fn verified(
         }
         let (code, why) = difference(&compared, key);
         run.amend(key, |outcome| {
+            outcome.outcome = OutcomeKind::NotVerified;
             outcome.code = Some(code);
             outcome.message = format!("{} {why}", outcome.message);
         });
