@@ -102,7 +102,9 @@ fn written(run: &Run) -> usize {
 fn done(run: &Run) -> String {
     let outcomes = run.outcomes();
     let left = outcomes.iter().filter(|o| o.outcome == OutcomeKind::NotAttempted).count();
+    let unanswered = run.unanswered();
     match (written(run), left) {
+        (0, _) if unanswered > 0 => format!("Whether {unanswered} objects had been written is not known."),
         (0, _) => "Nothing had been written.".to_owned(),
         (1, 0) => "Until then 1 object had been written, and none was left.".to_owned(),
         (1, l) => format!("Until then 1 object had been written, {l} had not."),

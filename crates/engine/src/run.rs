@@ -162,6 +162,11 @@ impl Run {
         self.lock().sent.remove(key);
     }
 
+    /// How many writes were sent and had no answer yet.
+    pub fn unanswered(&self) -> usize {
+        self.lock().sent.len()
+    }
+
     fn edit(&self, phase: Phase, change: impl FnOnce(&mut PhaseProgress)) {
         let mut progress = self.lock();
         if let Some(p) = progress.phases.iter_mut().find(|p| p.phase == phase) {

@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn what_stays_as_it_is_is_not_worth_another_try() {
-        let transient = |said: &str| classify("Fetching", &Place::Remote { host: "x".into() }, said).1.transient;
+        let transient = |said: &str| classify("Fetching", &Place::Remote { host: "x".into() }, said, "").1.transient;
         for said in [
             "fatal: unable to access 'https://x/': The requested URL returned error: 502",
             "fatal: unable to access 'https://x/': Failed to connect to x port 443: Connection refused",

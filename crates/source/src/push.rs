@@ -195,7 +195,7 @@ fn push_failed(doing: &str, place: &Place, said: &str, answered: &str) -> (Troub
     let answer = answered.lines().find(|line| line.starts_with('!')).unwrap_or_default();
     let (answer_lower, said_lower) = (answer.to_lowercase(), said.to_lowercase());
     let any = |text: &str, words: &[&str]| words.iter().any(|word| text.contains(word));
-    let refused = |text: String| Error { code: Code::SourcePushRefused, message: text, detail: last(said) };
+    let refused = |text: String| Error { detail: last(said), ..Error::new(Code::SourcePushRefused, text) };
     let theirs = words_of_the_server(said);
     let quoted = |text: &str| if text.is_empty() { String::new() } else { format!(": {text}") };
     if any(&answer_lower, MOVED) {

@@ -2,8 +2,8 @@
 //! the cluster, and compare with that commit.
 //!
 //! The commit is made for the branch as it was read. When somebody else commits meanwhile, the source is read again and the
-//! files are chosen again, a few times. What was pushed and what was not is never guessed: while a push is under way, the
-//! objects say so.
+//! files are chosen again, a few times. What was pushed and what was not is never guessed: of an object whose push had no
+//! answer, that is what is said.
 
 use super::steps;
 use crate::Error;
@@ -18,7 +18,7 @@ use serde_json::json;
 use source::{Author, Change, Commit, Desired, Proposal, Published, Repository};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use store::Fabric;
+use store::{Adopted, Fabric};
 
 /// How often the commit is made anew for a branch that others move.
 const ROUNDS: u32 = 5;
@@ -71,9 +71,13 @@ pub(super) async fn run(run: &Run, keys: &BTreeSet<ObjectKey>) -> Result<Finishe
                 let message = format!("Committed as {}.{}", file.path, other_name(file));
                 say(run, key, OutcomeKind::Adopted, None, message);
             }
-            let rows: Vec<(ObjectKey, String)> =
-                chosen.iter().map(|chosen| (chosen.key.clone(), chosen.file.uid.clone())).collect();
-            run.shared.store.adopted().put(fabric.id, &rows, &run.operation.actor, run.now()).await?;
+            let note = |one: &Chosen| Adopted {
+                key: one.key.clone(),
+                uid: one.file.uid.clone(),
+                actor: run.operation.actor.clone(),
+                at: run.now(),
+            };
+            run.shared.store.adopted().put(fabric.id, &chosen.iter().map(note).collect::<Vec<_>>()).await?;
             let owner = &run.shared.lease.owner;
             run.shared.store.operations().set_commit(run.operation.id, owner, &commit.id).await?;
             let state = if left == 0 { PhaseState::Done } else { PhaseState::Partial };
@@ -123,17 +127,25 @@ async fn commit(
         let proposal = Proposal { changes: &changes, author: &author, message: &message, onto: &onto, beside: BESIDE };
         run.detail(Phase::Adopt, format!("Committing {}", objects(chosen.len())));
         for one in &chosen {
-            let unsure = "The commit was under way; whether it arrived is not known. Sync from Git shows it.";
-            say(run, &one.key, OutcomeKind::NotVerified, None, unsure.to_owned());
+            run.may_write(&one.key)?;
         }
         let failure = match repository.publish(proposal, run.shared.settings.fetch_timeout).await {
             Ok(published) => return Ok((chosen, Some(published))),
             Err(e) => e,
         };
         let again = failure.code == Code::SourceMoved && round < ROUNDS;
+        // Where the answer was lost, the push may have arrived all the same.
+        let unsure = matches!(failure.code, Code::SourceTimeout | Code::SourceUnreachable);
         for one in &chosen {
-            let (code, why) = if again { (None, String::new()) } else { (Some(failure.code), failure.message.clone()) };
-            say(run, &one.key, OutcomeKind::NotAttempted, code, why);
+            let (outcome, code, why) = match (again, unsure) {
+                (true, _) => (OutcomeKind::NotAttempted, None, String::new()),
+                (false, false) => (OutcomeKind::NotAttempted, Some(failure.code), failure.message.clone()),
+                (false, true) => {
+                    let why = "Whether the commit arrived is not known; Sync from Git shows it.";
+                    (OutcomeKind::Failed, Some(failure.code), format!("{} {why}", failure.message))
+                }
+            };
+            say(run, &one.key, outcome, code, why);
         }
         if !again {
             return Err(match failure.code {

@@ -10,9 +10,8 @@ use model::operation::Phase;
 use serde_json::json;
 
 pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
-    let options = run.options();
-    if !options.adopt.is_empty() {
-        return adopt::run(run, &options.adopt).await;
+    if !run.options().adopt.is_empty() {
+        return adopt::run(run, &run.options().adopt).await;
     }
     let fabric = steps::fabric(run).await?;
     let observed = async {
