@@ -15,7 +15,7 @@ fn ends(operation: &Value) -> (String, String) {
 async fn is_refused(fabric: &mut Fabric, words: &str) -> Result<()> {
     let world = world().await;
     let before = world.git.in_repo(&fabric.name, &["for-each-ref"]).await?;
-    let operation = adopt(&mut fabric.user, fabric.id, &[key(fabric, "vpc-01")]).await?;
+    let operation = adopt(&mut fabric.user, fabric.id, &[key(&fabric.name, "vpc-01")]).await?;
     assert_eq!(ends(&operation), ("failed".into(), "source_push_refused".into()), "{operation}");
     assert!(text(&operation["message"]).contains(words), "{operation}");
     let outcomes = outcomes(&mut fabric.user, &operation).await?;
@@ -74,7 +74,7 @@ async fn a_hook_that_refuses_is_quoted_and_nothing_is_changed() -> Result<()> {
     is_refused(&mut fabric, "the change window is closed").await?;
     assert_eq!(git.in_repo("own", &["for-each-ref"]).await?, before);
     git.refuse_push(None)?;
-    let operation = adopt(&mut fabric.user, fabric.id, &[key(&fabric, "vpc-01")]).await?;
+    let operation = adopt(&mut fabric.user, fabric.id, &[key(&fabric.name, "vpc-01")]).await?;
     assert_eq!(operation["state"], "succeeded", "{operation}");
     assert_eq!(git.files("own", "main").await?, ["README.md", "vpcs/vpc-01.yaml"]);
     Ok(())
@@ -114,7 +114,7 @@ async fn what_cannot_be_adopted_is_named_and_the_rest_is_committed() -> Result<(
     let head = world.git.head(&fabric.name, "main").await?;
     let agent = format!("Agent.agent.githedgehog.com/{}/leaf-01", fabric.name);
     let operation =
-        adopt(&mut fabric.user, fabric.id, &[key(&fabric, "nobody"), agent, key(&fabric, "vpc-02")]).await?;
+        adopt(&mut fabric.user, fabric.id, &[key(&fabric.name, "nobody"), agent, key(&fabric.name, "vpc-02")]).await?;
     assert_eq!(operation["state"], "failed", "{operation}");
     assert!(text(&operation["message"]).starts_with("Nothing was committed."), "{operation}");
     let all = outcomes(&mut fabric.user, &operation).await?;
@@ -149,7 +149,7 @@ async fn a_choice_of_nothing_is_refused_and_commits_nothing() -> Result<()> {
         assert_eq!(answer.status, 400, "{path}: {}", answer.visible_text());
     }
     let csrf = crate::world::token(&fabric.page().await?)?;
-    let body = json!({ "adopt": [key(&fabric, "vpc-01")] }).to_string();
+    let body = json!({ "adopt": [key(&fabric.name, "vpc-01")] }).to_string();
     let path = format!("/fabrics/{}/sync-from-git/", fabric.id);
     let answer = fabric.user.script("POST", &path, &[("X-CSRFToken", &csrf)], Some(&body)).await?;
     assert_eq!((answer.status, text(&answer.json()?["code"])), (400, "invalid_input".into()), "{}", answer.body);

@@ -88,8 +88,14 @@ impl Form {
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
         let names: Vec<&str> = self.controls.iter().map(|control| control.name.as_str()).collect();
         ensure!(names.contains(&name), "the form has no field {name}; it has {names:?}");
+        // A list over several pages keeps what was ticked elsewhere beside its boxes.
+        let is_box = |control: &Control| control.editable && matches!(control.kind, Kind::Switch { .. });
+        let has_boxes = self.controls.iter().any(|control| control.name == name && is_box(control));
         let mut done = false;
         for control in self.controls.iter_mut().filter(|control| control.name == name) {
+            if !control.editable && has_boxes {
+                continue;
+            }
             ensure!(control.editable, "nobody can change the field {name}");
             match &mut control.kind {
                 Kind::Text(text) => {
