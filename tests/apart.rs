@@ -221,7 +221,8 @@ pub struct Hold {
     pub phase: &'static str,
     /// Its title on the page.
     pub title: &'static str,
-    how: fn(&Behind),
+    /// How it is made to hang.
+    pub how: fn(&Behind),
 }
 
 impl Hold {

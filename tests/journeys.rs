@@ -1,7 +1,8 @@
 //! Journeys: what a user does, from the login form to the cluster, against the built binary, a real kube-apiserver and
 //! a real Git server. A file's name says the seam that it goes through: `http_` a browser without script, `browser_`
-//! Chromium, `both_engines_` the console on SQLite and on PostgreSQL, `kube_` a cluster with Hedgehog's webhooks, controller and agents played beside it. The lessons
-//! of `docs/concepts/lessons.md` carry their number in the test's name.
+//! Chromium, `both_engines_` the console on SQLite and on PostgreSQL, `db_` a database that two consoles share, `kube_` a
+//! cluster, often with Hedgehog's webhooks, controller and agents played beside it. The lessons of
+//! `docs/concepts/lessons.md` carry their number in the test's name.
 
 #[path = "apart.rs"]
 mod apart;
@@ -22,9 +23,13 @@ mod browser_pages;
 mod browser_presses;
 mod browser_tab;
 mod browser_tabs;
+mod both_engines_kill;
+mod both_engines_outages;
+mod db_two_processes;
 mod http_bounds;
 mod http_client_certificate;
 mod http_cluster_lessons;
+mod http_endings;
 mod http_every_kind;
 mod http_fabric_lessons;
 mod http_main_job;
@@ -34,6 +39,7 @@ mod http_predecessor;
 mod http_presses;
 mod http_session_lessons;
 mod http_shipped;
+mod http_silent_clusters;
 mod http_source_lessons;
 mod http_status_lessons;
 mod kube_adopt;
@@ -41,6 +47,7 @@ mod kube_adopt_refused;
 mod kube_lessons;
 mod kube_prune;
 mod kube_recorded;
+mod kube_retries;
 mod kube_rollout;
 mod kube_sync_options;
 mod kube_unhydrated;

@@ -48,6 +48,9 @@ impl Limits {
     }
 }
 
+/// How long a page waits for its activity to be written.
+const TOUCH: Duration = Duration::from_secs(2);
+
 /// How long the row of an ended session is kept.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
@@ -260,13 +263,25 @@ impl Sessions {
         }
         if activity && between(session.last_active_at, now) >= self.limits.touch_every() {
             let idle_expires_at = plus(now, self.limits.idle).min(session.absolute_expires_at);
-            if self.store.sessions().touch(session.id, now, idle_expires_at).await? {
-                session.last_active_at = now;
-                session.idle_expires_at = idle_expires_at;
-            } else {
-                // Another request was faster, or it ended just now: what is stored counts.
-                session = self.store.sessions().get(session.id).await?;
-                self.still_lasts(&session, now).await?;
+            let sessions = self.store.sessions();
+            let touch = tokio::time::timeout(TOUCH, sessions.touch(session.id, now, idle_expires_at));
+            match touch.await {
+                Ok(Ok(true)) => {
+                    session.last_active_at = now;
+                    session.idle_expires_at = idle_expires_at;
+                }
+                Ok(Ok(false)) => {
+                    // Another request was faster, or it ended just now: what is stored counts.
+                    session = self.store.sessions().get(session.id).await?;
+                    self.still_lasts(&session, now).await?;
+                }
+                // A page that could be shown is not kept back because its hour cannot be written down: the session
+                // lasts as long as it did.
+                Ok(Err(error)) if error.code() == Code::StoreUnavailable => {
+                    tracing::warn!(session = session.id, %error, "activity could not be stored");
+                }
+                Ok(Err(error)) => return Err(error.into()),
+                Err(_) => tracing::warn!(session = session.id, "activity could not be stored in time"),
             }
         }
         Ok(Authenticated { session, user })

@@ -46,6 +46,11 @@ impl Gate {
         *at = Some(at.map_or(until, |old| old.max(until)));
     }
 
+    /// How much is left of the pause.
+    pub(crate) fn left(&self) -> Option<Duration> {
+        self.not_before().map(|at| at.saturating_duration_since(Instant::now())).filter(|rest| !rest.is_zero())
+    }
+
     fn not_before(&self) -> Option<Instant> {
         *self.not_before.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,8 +72,10 @@ mod tests {
         let start = Instant::now();
         gate.pause(Duration::from_millis(120));
         gate.pause(Duration::from_millis(10));
+        assert!(gate.left().is_some_and(|rest| rest > Duration::from_millis(20)));
         gate.wait(start + Duration::from_secs(10)).await.unwrap();
         assert!(start.elapsed() >= Duration::from_millis(120));
+        assert_eq!(gate.left(), None);
     }
 
     #[tokio::test]

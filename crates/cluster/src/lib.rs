@@ -115,6 +115,11 @@ impl Cluster {
     pub fn limits(&self) -> Limits {
         self.inner.limits
     }
+
+    /// How long the server still wants to be left alone (429): every call waits that long. `None` when it does not.
+    pub fn pause_left(&self) -> Option<std::time::Duration> {
+        self.inner.gate.left()
+    }
 }
 
 impl fmt::Debug for Cluster {

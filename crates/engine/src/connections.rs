@@ -39,6 +39,11 @@ impl Connections {
         self.lock().remove(&fabric_id);
     }
 
+    /// How long a fabric's cluster still wants to be left alone.
+    pub fn pause_of(&self, fabric_id: i64) -> Option<Duration> {
+        self.lock().get(&fabric_id)?.cluster.as_ref()?.pause_left()
+    }
+
     fn with<T>(&self, fabric: &Fabric, f: impl FnOnce(&mut Cached) -> T) -> T {
         let mut cached = self.lock();
         let entry = cached.entry(fabric.id).or_default();

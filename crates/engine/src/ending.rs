@@ -100,17 +100,24 @@ fn written(run: &Run) -> usize {
 
 /// What had been done when it ended before its time.
 fn done(run: &Run) -> String {
-    let outcomes = run.outcomes();
-    let left = outcomes.iter().filter(|o| o.outcome == OutcomeKind::NotAttempted).count();
-    let unanswered = run.unanswered();
-    match (written(run), left) {
-        (0, _) if unanswered > 0 => format!("Whether {unanswered} objects had been written is not known."),
-        (0, _) => "Nothing had been written.".to_owned(),
-        (1, 0) => "Until then 1 object had been written, and none was left.".to_owned(),
-        (1, l) => format!("Until then 1 object had been written, {l} had not."),
-        (w, 0) => format!("Until then {w} objects had been written, and none was left."),
-        (w, l) => format!("Until then {w} objects had been written, {l} had not."),
+    let planned = run.outcomes().iter().filter(|o| o.outcome == OutcomeKind::NotAttempted).count();
+    let open = run.unanswered();
+    what_was_done(written(run), planned.saturating_sub(open), open)
+}
+
+/// The same by numbers: objects written, not written, and sent without an answer.
+fn what_was_done(written: usize, left: usize, open: usize) -> String {
+    let objects = |n: usize| if n == 1 { "1 object".to_owned() } else { format!("{n} objects") };
+    let mut said = match (written, left) {
+        (0, _) if open == 0 => return "Nothing had been written.".to_owned(),
+        (0, _) => "No write had been answered".to_owned(),
+        (w, 0) => format!("Until then {} had been written", objects(w)),
+        (w, l) => format!("Until then {} had been written, {l} had not", objects(w)),
+    };
+    if open > 0 {
+        said = format!("{said}; {} had been sent without an answer yet, and may have been written", objects(open));
     }
+    format!("{said}.")
 }
 
 /// ` during "Read the cluster", which had taken 4.6 s`, and the phase that took most, if that is another.
@@ -210,6 +217,19 @@ async fn finish(run: &Run, last: &LastWord) -> Result<bool, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_done_until_then_is_counted() {
+        assert_eq!(what_was_done(0, 5, 0), "Nothing had been written.");
+        assert_eq!(what_was_done(1, 4, 0), "Until then 1 object had been written, 4 had not.");
+        assert_eq!(what_was_done(5, 0, 0), "Until then 5 objects had been written.");
+        assert_eq!(
+            what_was_done(4, 1, 1),
+            "Until then 4 objects had been written, 1 had not; 1 object had been sent without an answer yet, and may \
+             have been written."
+        );
+        assert!(what_was_done(0, 3, 2).starts_with("No write had been answered; 2 objects had been sent"));
+    }
 
     #[test]
     fn a_passed_deadline_names_the_phase_that_took_the_time() {

@@ -130,9 +130,17 @@ async fn keep_alive(run: &Run) {
 
 /// Writes progress; returns when the lease is lost.
 async fn report(run: &Run) {
-    let mut failures = 0_u32;
+    let (mut failures, mut is_paused) = (0_u32, false);
     loop {
         tokio::time::sleep(TICK).await;
+        // The cluster's own client waits out a 429: here it is seen.
+        let pause = run.shared.connections.pause_of(run.operation.fabric_id);
+        match pause {
+            Some(rest) => run.pauses(rest),
+            None if is_paused => run.goes_on(),
+            None => {}
+        }
+        is_paused = pause.is_some();
         match run.flush().await {
             Ok(true) => failures = 0,
             Ok(false) => return,

@@ -59,6 +59,11 @@ struct Progress {
     since: BTreeMap<Phase, Instant>,
 }
 
+/// What is tried again when the cluster asks for a pause: every call to it.
+const PAUSED: &str = "every call to the cluster";
+/// Two ends of a pause that are closer than this are the same pause, looked at twice.
+const SAME_PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_millis(300);
+
 /// Of an object whose write was on its way when the operation ended.
 const SENT: &str = "A write was sent, and the operation ended before its answer came: it may have taken effect. The next \
                     run looks at it again.";
@@ -157,14 +162,46 @@ impl Run {
         Ok(())
     }
 
+    /// How many writes were sent and have no answer yet.
+    pub fn unanswered(&self) -> usize {
+        self.lock().sent.len()
+    }
+
+    /// The cluster asked all calls to wait for so long: said in the phase that runs, once a pause.
+    pub fn pauses(&self, rest: Duration) {
+        let at = self.now().checked_add(rest).unwrap_or_else(|_| self.now());
+        let mut progress = self.lock();
+        let Some(p) = progress.phases.iter_mut().rev().find(|p| p.state == PhaseState::Running) else { return };
+        // What is said already is about the same pause, or about a try that has to wait for it.
+        if p.retry.as_ref().is_some_and(|said| said.at > at || at.duration_since(said.at) < SAME_PAUSE) {
+            return;
+        }
+        p.retries += 1;
+        p.retry = Some(Retry {
+            what: PAUSED.to_owned(),
+            why: "The API server asked to be called less often (429)".to_owned(),
+            code: Code::KubernetesUnavailable,
+            attempt: p.retries + 1,
+            of: p.retries + 1,
+            at,
+        });
+        progress.phases_dirty = true;
+    }
+
+    /// The pause that the cluster asked for is over.
+    pub fn goes_on(&self) {
+        let mut progress = self.lock();
+        for p in &mut progress.phases {
+            if p.retry.as_ref().is_some_and(|retry| retry.what == PAUSED) {
+                p.retry = None;
+            }
+        }
+        progress.phases_dirty = true;
+    }
+
     /// A write of this object was answered, whatever the answer was.
     pub fn answered(&self, key: &ObjectKey) {
         self.lock().sent.remove(key);
-    }
-
-    /// How many writes were sent and had no answer yet.
-    pub fn unanswered(&self) -> usize {
-        self.lock().sent.len()
     }
 
     fn edit(&self, phase: Phase, change: impl FnOnce(&mut PhaseProgress)) {

@@ -1,0 +1,147 @@
+//! The database is gone for a while, or the disk is full, in the middle of an operation: it goes on, or ends with that
+//! reason; nothing stays in `running`; pages say what is wrong with 503, and everything recovers by itself.
+
+use crate::apart::{Apart, Behind, Database, SOON, end_of, operation, running_phase};
+use anyhow::{Context, Result, bail, ensure};
+use std::time::Duration;
+use testkit::{HeldDatabase, HttpUser, Postgres, Rule, eventually};
+
+/// A press that needs the database is answered with 503 and a sentence.
+async fn refused(fabric: &Behind, user: &mut HttpUser) -> Result<()> {
+    let answer = fabric.ask(user, "sync-from-git/", &[]).await?;
+    ensure!(answer.status == 503, "{} {}", answer.status, answer.body);
+    let said = answer.json()?;
+    ensure!(said["code"] == "store_unavailable" && said["retryable"] == true, "{said}");
+    ensure!(said["message"].as_str().is_some_and(|m| m.contains("database")), "{said}");
+    Ok(())
+}
+
+/// Waits until an operation runs and its reading of the VPCs is under way.
+async fn is_reading(apart: &Apart, location: &str) -> Result<()> {
+    eventually(SOON, "the cluster is being read", || async {
+        let (phase, now) = running_phase(&mut apart.tab()?, location).await?;
+        ensure!(phase == "observe", "{now}");
+        Ok(())
+    })
+    .await
+}
+
+/// The file is held so long that the lease runs out: the operation ends by itself, says why, and the next one works.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_held_for_longer_than_a_lease_ends_the_operation_with_that_reason() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let fabric = apart.fabric().await?;
+    fabric.front.add(Rule::on("GET", "/vpcs?").hang());
+    let location = fabric.begin(&mut apart.user, "sync_to_kubernetes").await?;
+    is_reading(&apart, &location).await?;
+    let held = HeldDatabase::hold(&apart.console.data_dir().join("hedgerow.db")).await?;
+    // Reading goes on; what has to be written is refused with a sentence.
+    let page = apart.user.visit(&format!("/fabrics/{}/", fabric.id)).await?;
+    ensure!(page.status == 200, "{}", page.status);
+    refused(&fabric, &mut apart.tab()?).await?;
+    // Longer than the lease of three seconds: by now the run has stopped by itself, and says so as soon as it can.
+    refused(&fabric, &mut apart.tab()?).await?;
+    drop(held);
+    let ended = end_of(&mut apart.user, &location).await?;
+    ensure!(["failed", "interrupted"].contains(&ended["state"].as_str().unwrap_or_default()), "{ended}");
+    ensure!(["store_unavailable", "interrupted"].contains(&ended["code"].as_str().unwrap_or_default()), "{ended}");
+    let status = fabric.status(&mut apart.user).await?;
+    ensure!(status["sync_status"] == "error", "{status}");
+    fabric.heal();
+    fabric.syncs(&mut apart.user).await?;
+    Ok(())
+}
+
+/// It is held for a shorter time: the operation goes on, and nothing of what it did is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_held_for_a_moment_delays_an_operation_and_no_more() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[("HEDGEROW_OPERATION_LEASE", "60s")]).await?;
+    let fabric = apart.fabric().await?;
+    fabric.front.add(Rule::on("GET", "/vpcs?").times(1).delay(Duration::from_secs(2)));
+    let location = fabric.begin(&mut apart.user, "sync_to_kubernetes").await?;
+    is_reading(&apart, &location).await?;
+    let held = HeldDatabase::hold(&apart.console.data_dir().join("hedgerow.db")).await?;
+    refused(&fabric, &mut apart.tab()?).await?;
+    drop(held);
+    let done = end_of(&mut apart.user, &location).await?;
+    ensure!(done["state"] == "succeeded", "{done}");
+    let rows = done["outcomes"]["results"].as_array().context("the objects")?;
+    ensure!(rows.len() == 5 && rows.iter().all(|row| row["verified"] == true), "{done}");
+    ensure!(fabric.written().len() == 5 && fabric.written().values().all(|times| *times == 1));
+    Ok(())
+}
+
+/// The server is stopped and started again in the middle of runs: with a long lease they go on, with a short one they
+/// end, and nothing runs for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_server_that_is_restarted_in_the_middle_of_a_run() -> Result<()> {
+    for (lease, goes_on) in [("60s", true), ("3s", false)] {
+        let mut server = Postgres::start().await?;
+        let database = Database::Postgres(server.database().await?);
+        let mut apart = Apart::start(database, &[("HEDGEROW_OPERATION_LEASE", lease)]).await?;
+        let fabric = apart.fabric().await?;
+        let pause = Duration::from_secs(if goes_on { 2 } else { 3600 });
+        fabric.front.add(Rule::on("GET", "/vpcs?").times(1).delay(pause));
+        let location = fabric.begin(&mut apart.user, "sync_to_kubernetes").await?;
+        is_reading(&apart, &location).await?;
+        server.stop().await?;
+        let path = format!("/fabrics/{}/", fabric.id);
+        eventually(SOON, "the page says that the database is gone", || async {
+            let page = apart.tab()?.visit(&path).await?;
+            ensure!(page.status == 503, "{}", page.status);
+            let text = page.visible_text();
+            ensure!(text.contains("database did not answer"), "{text}");
+            Ok(())
+        })
+        .await?;
+        server.resume().await?;
+        eventually(SOON, "the page is back", || async {
+            let page = apart.tab()?.visit(&path).await?;
+            ensure!(page.status == 200, "{}", page.status);
+            Ok(())
+        })
+        .await?;
+        let done = end_of(&mut apart.user, &location).await?;
+        if goes_on {
+            ensure!(done["state"] == "succeeded", "{done}");
+            ensure!(fabric.written().values().all(|times| *times == 1), "{:?}", fabric.written());
+        } else {
+            let code = done["code"].as_str().unwrap_or_default();
+            ensure!(["store_unavailable", "interrupted"].contains(&code), "{done}");
+            fabric.heal();
+            fabric.syncs(&mut apart.user).await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_said_and_is_over_when_there_is_room_again() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let fabric = apart.fabric().await?;
+    fabric.front.add(Rule::on("GET", "/vpcs?").times(1).hang());
+    let location = fabric.begin(&mut apart.user, "sync_to_kubernetes").await?;
+    is_reading(&apart, &location).await?;
+    // No file grows any more, nor is anything written beyond its first page.
+    apart.console.limit_files(Some(4096)).await?;
+    refused(&fabric, &mut apart.tab()?).await?;
+    let page = apart.user.visit(&format!("/fabrics/{}/", fabric.id)).await?;
+    ensure!(page.status == 200, "what is read is still there: {}", page.status);
+    let now = operation(&mut apart.user, &location).await?;
+    ensure!(now["state"] == "running", "its end cannot be stored yet: {now}");
+    eventually(SOON, "the log says why", || async {
+        let log = apart.console.log();
+        // The log is a file, too: what it says after the limit is lost, so the operation's row is what counts.
+        if log.is_empty() { bail!("nothing was ever logged") }
+        Ok(())
+    })
+    .await?;
+    // Until the lease is over by any clock.
+    tokio::time::timeout(Duration::from_secs(4), std::future::pending::<()>()).await.unwrap_err();
+    apart.console.limit_files(None).await?;
+    let ended = end_of(&mut apart.user, &location).await?;
+    ensure!(["store_unavailable", "interrupted"].contains(&ended["code"].as_str().unwrap_or_default()), "{ended}");
+    fabric.heal();
+    fabric.syncs(&mut apart.user).await?;
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Two processes on one PostgreSQL database under many syncs: never two that write to one fabric, every operation ends, and
+//! the clusters are as Git says.
+
+use crate::apart::{Apart, Behind, Database, SOON};
+use crate::world::{vpc, world};
+use anyhow::{Context, Result, ensure};
+use testkit::{HttpUser, eventually};
+
+const ROUNDS: u16 = 4;
+
+/// Presses Sync, and does not wait.
+async fn press(fabric: &Behind, user: &mut HttpUser) -> Result<()> {
+    let answer = fabric.ask(user, "sync/", &[]).await?;
+    ensure!(answer.status == 202, "{} {}", answer.status, answer.body);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_14_two_processes_never_write_to_one_fabric_at_once() -> Result<()> {
+    let mut one = Apart::start(Database::postgres().await?, &[]).await?;
+    let two = one.beside().await?;
+    let fabrics = [one.fabric().await?, one.fabric().await?, one.fabric().await?];
+    for round in 1..=ROUNDS {
+        for fabric in &fabrics {
+            let text = vpc("vpc-09", 9, 1500 + round);
+            world().await.git.commit(&fabric.name, "main", &[("more.yaml", Some(&text))], "Change").await?;
+        }
+        for fabric in &fabrics {
+            let (mut here, mut there, mut again) = (one.tab()?, two.tab()?, two.tab()?);
+            let (a, b, c) = tokio::join!(
+                press(fabric, &mut here),
+                press(fabric, &mut there),
+                fabric.ask(&mut again, "sync-from-fabric/", &[]),
+            );
+            a?;
+            b?;
+            ensure!(c?.status == 202);
+        }
+    }
+    eventually(SOON * 2, "every operation has ended", || async {
+        let open = one.sql("SELECT count(*) FROM operations WHERE state IN ('queued', 'running')").await?;
+        ensure!(open == "0", "{open} are under way");
+        Ok(())
+    })
+    .await?;
+    // Whatever the processes believed: the times of those that write do not overlap on any fabric.
+    let overlaps = "SELECT count(*) FROM operations a JOIN operations b ON a.fabric_id = b.fabric_id AND a.id < b.id \
+                    WHERE a.writes = 1 AND b.writes = 1 AND a.started_at < b.ended_at AND b.started_at < a.ended_at";
+    assert_eq!(one.sql(overlaps).await?, "0");
+    let bad = "SELECT id, state, code, message FROM operations WHERE state <> 'succeeded'";
+    assert_eq!(one.sql(bad).await?, "", "each succeeded");
+    let syncs: u32 = one.sql("SELECT count(*) FROM operations WHERE writes = 1").await?.parse()?;
+    ensure!(syncs >= 3, "{syncs}");
+    for fabric in &fabrics {
+        // The last press may have been answered by a sync that had fetched before: one more delivers what is left.
+        let mut user = one.tab()?;
+        fabric.syncs(&mut user).await?;
+        let live = fabric.live("vpc-09").await?.context("it is in the cluster")?;
+        ensure!(live["spec"]["subnets"]["default"]["vlan"] == 1500 + ROUNDS, "{live}");
+        let created = fabric.written().into_iter().filter(|(call, _)| call.starts_with("POST")).collect::<Vec<_>>();
+        ensure!(created.iter().all(|(_, times)| *times <= 6), "{created:?}");
+        let two_says = fabric.status(&mut two.tab()?).await?;
+        ensure!(two_says["sync_status"] == "in_sync", "{two_says}");
+    }
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! Operations end when they are told to, and when their time is up: in every phase, also when another process is asked,
+//! with what had been done until then, and without leaving a child process behind.
+
+use crate::apart::{Apart, Behind, Database, Hold, SOON, end_of, holds, operation, running_phase};
+use crate::world::token;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use testkit::{HttpUser, Rule, eventually};
+
+/// All that can be held, and a write that waits for its retry.
+fn all_holds() -> Vec<Hold> {
+    let mut all = holds();
+    all.push(Hold {
+        verb: "sync_to_kubernetes",
+        phase: "apply",
+        title: "Write to the cluster",
+        how: |fabric| fabric.front.add(Rule::on("POST", "/vpcs?").answer(503, "ServiceUnavailable", "not now")),
+    });
+    all
+}
+
+/// Waits until an operation hangs in its phase, and, when a write waits for its retry, until that is said.
+async fn hangs(user: &mut HttpUser, hold: &Hold, fabric: &Behind, location: &str) -> Result<()> {
+    eventually(SOON, "the operation hangs in its phase", || async {
+        let (phase, operation) = running_phase(&mut user.clone(), location).await?;
+        ensure!(phase == hold.phase, "it is in {phase:?}, not in {}: {operation}", hold.phase);
+        let waits = operation["phases"].as_array().is_some_and(|p| p.iter().any(|p| !p["retry"].is_null()));
+        let hangs = fabric.front.calls().iter().any(|call| call.status == 0) || phase == "fetch_source";
+        ensure!(waits || hangs, "nothing hangs and nothing waits: {operation}");
+        Ok(())
+    })
+    .await
+}
+
+/// The git processes of a fabric, by their environment.
+fn children(apart: &Apart, fabric: &Behind) -> Vec<u32> {
+    let folder = apart.console.data_dir().join("sources").join(format!("fabric-{}.git", fabric.id));
+    let needle = format!("GIT_DIR={}", folder.display());
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let of_fabric = |entry: std::fs::DirEntry| {
+        let id: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let environment = std::fs::read(entry.path().join("environ")).ok()?;
+        String::from_utf8_lossy(&environment).contains(&needle).then_some(id)
+    };
+    processes.filter_map(of_fabric).collect()
+}
+
+/// Presses Cancel on the operation's page.
+async fn cancel(user: &mut HttpUser, location: &str) -> Result<()> {
+    let page = user.visit(location).await?;
+    let answer = user.submit(&page, "form[data-verb=cancel]", &[]).await?;
+    ensure!(answer.status == 303, "{} {}", answer.status, answer.visible_text());
+    Ok(())
+}
+
+/// An operation of each phase that runs in one process is cancelled through another, or the same.
+async fn cancelled_in_every_phase(apart: &mut Apart, mut asked: HttpUser) -> Result<()> {
+    for hold in all_holds() {
+        let fabric = apart.fabric().await?;
+        hold.arm(&fabric);
+        let location = fabric.begin(&mut apart.user, hold.verb).await?;
+        hangs(&mut apart.tab()?, &hold, &fabric, &location).await?;
+        if hold.phase == "fetch_source" {
+            ensure!(!children(apart, &fabric).is_empty(), "git is at work");
+        }
+        cancel(&mut asked, &location).await?;
+        let ended = end_of(&mut asked, &location).await?;
+        let phase = hold.phase;
+        ensure!(ended["state"] == "cancelled" && ended["code"] == "cancelled", "{phase}: {ended}");
+        let id = ended["id"].as_i64().context("its number")?;
+        let took = apart
+            .sql(&format!("SELECT (ended_at - cancel_requested_at) / 1000 FROM operations WHERE id = {id}"))
+            .await?;
+        let took: i64 = took.parse().context("a number")?;
+        ensure!(took <= 2000, "{phase}: it ended {took} ms after it was asked to");
+        let said = ended["message"].as_str().unwrap_or_default();
+        ensure!(said.starts_with("Cancelled by admin. "), "{phase}: {said}");
+        told_what_was_done(&hold, &ended, said)?;
+        eventually(SOON, "the children are gone", || {
+            let left = children(apart, &fabric);
+            async move { if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) } }
+        })
+        .await?;
+        // The phase that was cut off says so, and nothing claims to run.
+        let phases = ended["phases"].as_array().context("phases")?;
+        ensure!(phases.iter().all(|p| p["state"] != "running" && p["retry"].is_null()), "{phase}: {ended}");
+        fabric.heal();
+        fabric.syncs(&mut apart.user).await.with_context(|| format!("after a cancel in {phase}"))?;
+    }
+    Ok(())
+}
+
+/// What had been written until then stands in the sentence and in the outcomes.
+fn told_what_was_done(hold: &Hold, ended: &Value, said: &str) -> Result<()> {
+    let rows = ended["outcomes"]["results"].as_array().context("the objects")?;
+    let of = |outcome: &str| rows.iter().filter(|row| row["outcome"] == outcome).collect::<Vec<_>>();
+    match hold.phase {
+        "connect" | "fetch_source" | "observe" | "compare" => {
+            ensure!(said.contains("Nothing had been written.") && rows.is_empty(), "{}: {ended}", hold.phase);
+        }
+        // Of three VPCs, one hangs and two are created, or all three wait for their retry.
+        "apply" => {
+            let (created, open) = (of("created"), of("failed"));
+            ensure!(said.contains(&format!("{} objects had been written", created.len())), "{said}: {ended}");
+            ensure!(created.len() + open.len() + of("not_attempted").len() == 5, "{ended}");
+            for row in &open {
+                ensure!(row["message"].as_str().is_some_and(|m| m.contains("may have taken effect")), "{row}");
+            }
+            ensure!(open.len() == usize::from(created.len() == 4), "{ended}");
+        }
+        _ => {
+            ensure!(said.contains("Until then 5 objects had been written."), "{}: {said}", hold.phase);
+            let verified = hold.phase == "rollout";
+            ensure!(of("created").iter().all(|row| row["verified"] == verified), "{}: {ended}", hold.phase);
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_ends_an_operation_within_two_seconds_in_every_phase() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let asked = apart.tab()?;
+    cancelled_in_every_phase(&mut apart, asked).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_that_is_asked_of_another_process_ends_it_as_fast() -> Result<()> {
+    let mut apart = Apart::start(Database::postgres().await?, &[]).await?;
+    let other = apart.beside().await?;
+    // The second process would take operations, too: only the first one shall run them.
+    let asked = other.tab()?;
+    cancelled_in_every_phase(&mut apart, asked).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_15_a_deadline_ends_every_phase_and_names_the_one_that_took_the_time() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let mut begun = Vec::new();
+    for hold in all_holds().into_iter().filter(|hold| hold.phase != "compare") {
+        let fabric = apart.fabric().await?;
+        apart.sql(&format!("UPDATE fabrics SET deadline_seconds = 8 WHERE id = {}", fabric.id)).await?;
+        hold.arm(&fabric);
+        let location = fabric.begin(&mut apart.user, hold.verb).await?;
+        begun.push((hold, fabric, location));
+    }
+    for (hold, fabric, location) in &begun {
+        // While it runs, the page says what it does and how long it may go on.
+        let page = apart.user.visit(location).await?;
+        let ended = end_of(&mut apart.user, location).await?;
+        let phase = hold.phase;
+        if ended["code"] == "kubernetes_unavailable" {
+            // The pause before the next try would have passed the deadline, so the last answer is the end.
+            ensure!(phase == "apply" && ended["state"] == "partial", "{phase}: {ended}");
+            continue;
+        }
+        ensure!(ended["state"] == "timed_out" && ended["code"] == "deadline_exceeded", "{phase}: {ended}");
+        let said = ended["message"].as_str().unwrap_or_default();
+        ensure!(said.contains(&format!("The deadline of 8.0 s passed during \"{}\"", hold.title)), "{phase}: {said}");
+        let shown = apart.user.visit(location).await?.visible_text();
+        ensure!(shown.contains("deadline_exceeded") && shown.contains(hold.title), "{shown}");
+        let id = ended["id"].as_i64().context("its number")?;
+        let late = apart.sql(&format!("SELECT (ended_at - deadline_at) / 1000 FROM operations WHERE id = {id}")).await?;
+        ensure!(late.parse::<i64>()? < 2000, "{phase}: it ended {late} ms after its deadline");
+        eventually(SOON, "the children are gone", || {
+            let left = children(&apart, fabric);
+            async move { if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) } }
+        })
+        .await?;
+        drop(page);
+    }
+    for (hold, fabric, _) in &begun {
+        ensure!(fabric.status(&mut apart.user).await?["sync_status"] == "error", "{}", hold.phase);
+        fabric.heal();
+        apart.sql(&format!("UPDATE fabrics SET deadline_seconds = 900 WHERE id = {}", fabric.id)).await?;
+        fabric.syncs(&mut apart.user).await.with_context(|| format!("after a deadline in {}", hold.phase))?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_14_a_key_gives_the_same_operation_for_every_verb_also_after_a_restart() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let fabric = apart.fabric().await?;
+    let mut got = Vec::new();
+    for way in ["test-connection/", "sync-from-git/", "sync-from-fabric/", "sync/"] {
+        let key = format!("key-of-{}", way.trim_end_matches('/'));
+        let answer = fabric.ask(&mut apart.tab()?, way, &[("Idempotency-Key", &key)]).await?;
+        ensure!(answer.status == 202, "{way}: {} {}", answer.status, answer.body);
+        let said = answer.json()?;
+        ensure!(said["disposition"] == "new", "{said}");
+        let location = said["operation"]["url"].as_str().context("an address")?.to_owned();
+        end_of(&mut apart.tab()?, &location).await?;
+        got.push((way, key, location));
+    }
+    // One that is cancelled with a key, and was held until then.
+    fabric.front.add(Rule::on("GET", "/vpcs?").hang());
+    let held = fabric.begin(&mut apart.tab()?, "sync_from_fabric").await?;
+    running(&mut apart.tab()?, &held).await?;
+    let cancelled = |answer: Value| answer["operation"]["url"].as_str().map(str::to_owned);
+    for again in [false, true] {
+        if again {
+            apart.console.restart().await?;
+        }
+        for (way, key, location) in &got {
+            let answer = fabric.ask(&mut apart.tab()?, way, &[("Idempotency-Key", key)]).await?.json()?;
+            ensure!(answer["disposition"] == "same_key", "{way}, restarted: {again}: {answer}");
+            ensure!(answer["operation"]["url"] == location.as_str(), "{way}: {answer}");
+        }
+        let mut tab = apart.tab()?;
+        let csrf = token(&tab.visit(&held).await?)?;
+        let headers = [("X-CSRFToken", csrf.as_str()), ("Idempotency-Key", "end it")];
+        let answer = tab.script("POST", &format!("{held}cancel/"), &headers, Some("{}")).await?;
+        ensure!(answer.status == 202, "{} {}", answer.status, answer.body);
+        ensure!(cancelled(answer.json()?).as_deref() == Some(&held), "it is the operation that was to end");
+        let ended = end_of(&mut apart.tab()?, &held).await?;
+        ensure!(ended["state"] == "cancelled", "restarted: {again}: {ended}");
+    }
+    let count = "SELECT count(*) FROM operations WHERE trigger_kind = 'button'";
+    assert_eq!(apart.sql(count).await?, "5", "four verbs and the one that was cancelled");
+    Ok(())
+}
+
+async fn running(user: &mut HttpUser, location: &str) -> Result<()> {
+    eventually(SOON, "it runs", || async {
+        let now = operation(&mut user.clone(), location).await?;
+        ensure!(now["state"] == "running", "{now}");
+        Ok(())
+    })
+    .await
+}
