@@ -45,7 +45,7 @@ impl Apart {
     /// A console on this database. Leases are short, and nothing is compared by itself but what was just saved.
     pub async fn start(database: Database, settings: &[(&str, &str)]) -> Result<Self> {
         let mut env: Vec<(String, String)> = [
-            ("HEDGEROW_OPERATION_LEASE", "3s"),
+            ("HEDGEROW_OPERATION_LEASE", "5s"),
             ("HEDGEROW_COMPARE_INTERVAL", "170s"),
             ("HEDGEROW_ROLLOUT_WAIT", "3s"),
         ]
@@ -94,9 +94,6 @@ impl Apart {
         let account = world.plane.token_user(&name, &Access::writer()).await?;
         let front = ApiFront::start(&world.plane).await?;
         let git = ChaosProxy::start(&world.git.address()).await?;
-        let vpcs = (1..=VPCS).map(|n| vpc(&format!("vpc-0{n}"), n, 1000 + u16::from(n))).collect::<Vec<_>>();
-        let files = [("namespaces.yaml", Some(NAMESPACES)), ("vpcs.yaml", Some(&*vpcs.join("---\n")))];
-        world.git.commit(&name, "main", &files, "VPCs").await?;
         let url = format!("http://{}/{name}.git", git.address());
         let server = front.url();
         let mut fields: Vec<(&str, &str)> = own.iter().map(|(field, value)| (*field, value.as_str())).collect();
@@ -105,8 +102,9 @@ impl Apart {
             fields.retain(|(known, _)| *known != field);
             fields.push((field, value));
         }
-        let id = add_fabric(&mut self.user, &fields).await?;
-        let fabric = Behind { id, name, front, git };
+        let mut fabric = Behind { id: 0, name: name.clone(), front, git };
+        fabric.commit("").await?;
+        fabric.id = add_fabric(&mut self.user, &fields).await?;
         eventually(SOON, "it was compared", || async {
             let status = fabric.status(&mut self.tab()?).await?;
             ensure!(status["sync_status"] == "out_of_sync", "{status}");
@@ -130,6 +128,14 @@ pub struct Behind {
 }
 
 impl Behind {
+    /// Commits its objects, after some words.
+    async fn commit(&self, words: &str) -> Result<()> {
+        let vpcs = (1..=VPCS).map(|n| vpc(&format!("vpc-0{n}"), n, 1000 + u16::from(n))).collect::<Vec<_>>();
+        let vpcs = format!("{words}{}", vpcs.join("---\n"));
+        let files = [("namespaces.yaml", Some(NAMESPACES)), ("vpcs.yaml", Some(vpcs.as_str()))];
+        world().await.git.commit(&self.name, "main", &files, "VPCs").await.map(drop)
+    }
+
     /// Its JSON.
     pub async fn status(&self, user: &mut HttpUser) -> Result<Value> {
         let path = format!("/fabrics/{}/", self.id);
@@ -181,6 +187,15 @@ impl Behind {
         Ok(done)
     }
 
+    /// Holds that every object was created once, and nothing else was written.
+    pub fn wrote_each_once(&self) -> Result<()> {
+        let written = self.written();
+        let created =
+            written.iter().filter(|(call, _)| call.starts_with("POST ")).map(|(_, times)| times).sum::<usize>();
+        ensure!(written.values().sum::<usize>() == created && created == usize::from(VPCS) + 2, "{written:?}");
+        Ok(())
+    }
+
     /// The writes that the API server carried out, by address, and how often each.
     pub fn written(&self) -> BTreeMap<String, usize> {
         let done = |call: &ApiCall| {
@@ -226,9 +241,37 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Makes the phase hang when it comes.
-    pub fn arm(&self, fabric: &Behind) {
+    /// Makes the phase hang, and begins an operation that comes to it and runs in this very process: another one on
+    /// the same database may be faster with it. Gives its address.
+    pub async fn begin(&self, apart: &Apart, fabric: &Behind) -> Result<String> {
+        let mut user = apart.tab()?;
+        loop {
+            self.arm(fabric).await?;
+            let location = fabric.begin(&mut user, self.verb).await?;
+            let id = location.trim_matches('/').rsplit('/').next().context("a number")?;
+            let owner = eventually(SOON, "somebody runs it", || async {
+                let owner = apart.sql(&format!("SELECT lease_owner FROM operations WHERE id = {id}")).await?;
+                ensure!(!owner.is_empty(), "nobody");
+                Ok(owner)
+            })
+            .await?;
+            if owner.starts_with(&format!("{}-", apart.console.id()?)) {
+                return Ok(location);
+            }
+            let page = user.visit(&location).await?;
+            user.submit(&page, "form[data-verb=cancel]", &[]).await?;
+            ended(&mut user, &location).await?;
+            fabric.heal();
+        }
+    }
+
+    async fn arm(&self, fabric: &Behind) -> Result<()> {
+        if self.phase == "compare" {
+            // What the server has confirmed it is not asked about again.
+            fabric.commit("# The same objects in a new file.\n").await?;
+        }
         (self.how)(fabric);
+        Ok(())
     }
 }
 

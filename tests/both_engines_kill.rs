@@ -1,7 +1,7 @@
 //! `kill -9` in every phase, on both database engines: the operation is interrupted after its lease, by whoever lives, and
 //! says so; nothing stays in `syncing`; the next sync looks at the cluster again and makes it as Git says.
 
-use crate::apart::{Apart, Behind, Database, Hold, SOON, VPCS, holds, running_phase};
+use crate::apart::{Apart, Behind, Database, Hold, SOON, holds, running_phase};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use testkit::{HttpUser, eventually};
@@ -13,19 +13,20 @@ struct Victim {
     location: String,
 }
 
-/// One fabric for each phase, each with an operation that hangs there.
-async fn held_everywhere(apart: &mut Apart) -> Result<Vec<Victim>> {
-    let mut victims = Vec::new();
+/// One fabric for each phase, each with an operation that hangs there. With `second`, another process lives beside it.
+async fn held_everywhere(apart: &mut Apart, second: bool) -> Result<(Vec<Victim>, Option<Apart>)> {
+    let mut places = Vec::new();
     for hold in holds() {
-        let fabric = apart.fabric().await?;
-        hold.arm(&fabric);
-        victims.push((hold, fabric));
+        places.push((hold, apart.fabric().await?));
     }
-    let mut begun = Vec::new();
+    let (mut begun, mut other) = (Vec::new(), None);
     // The one whose phase gives up by itself comes last.
-    victims.sort_by_key(|(hold, _)| hold.phase == "compare");
-    for (hold, fabric) in victims {
-        let location = fabric.begin(&mut apart.user, hold.verb).await?;
+    places.sort_by_key(|(hold, _)| hold.phase == "compare");
+    for (hold, fabric) in places {
+        if hold.phase == "compare" && second {
+            other = Some(apart.beside().await?);
+        }
+        let location = hold.begin(apart, &fabric).await?;
         begun.push(Victim { hold, fabric, location });
     }
     for Victim { hold, location, .. } in &begun {
@@ -36,7 +37,7 @@ async fn held_everywhere(apart: &mut Apart) -> Result<Vec<Victim>> {
         })
         .await?;
     }
-    Ok(begun)
+    Ok((begun, other))
 }
 
 /// What a dead process left is told on the pages of one that lives, and the next sync works.
@@ -55,7 +56,8 @@ async fn released(user: &mut HttpUser, victim: &Victim) -> Result<()> {
     ensure!(page.contains("stopped answering"), "the page says it: {page}");
     let status = fabric.status(user).await?;
     ensure!(status["sync_status"] != "syncing", "{}: {status}", hold.phase);
-    if hold.verb == "sync_to_kubernetes" {
+    // Where everything had been written, the comparison that follows finds it, and that ends the error.
+    if hold.verb == "sync_to_kubernetes" && !["verify", "rollout"].contains(&hold.phase) {
         ensure!(
             status["sync_status"] == "error" && status["status"]["code"] == "interrupted",
             "{}: {status}",
@@ -72,20 +74,16 @@ async fn released(user: &mut HttpUser, victim: &Victim) -> Result<()> {
         );
     }
     fabric.syncs(user).await?;
-    let written = fabric.written();
-    ensure!(written.len() == usize::from(VPCS) + 2, "{}: {written:?}", hold.phase);
-    ensure!(written.values().all(|times| *times == 1), "{}: nothing is written twice: {written:?}", hold.phase);
-    Ok(())
+    fabric.wrote_each_once().with_context(|| format!("killed in {}", hold.phase))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lesson_13_killed_in_every_phase_and_started_again_on_sqlite() -> Result<()> {
     let mut apart = Apart::start(Database::Sqlite, &[]).await?;
-    let victims = held_everywhere(&mut apart).await?;
+    let (victims, _) = held_everywhere(&mut apart, false).await?;
     apart.console.kill9();
     victims.iter().for_each(|victim| victim.fabric.heal());
     apart.console.resume().await?;
-    // A clock that is hours ahead by now would not matter: the lease counts from the first look.
     for victim in &victims {
         released(&mut apart.user, victim).await?;
     }
@@ -95,12 +93,8 @@ async fn lesson_13_killed_in_every_phase_and_started_again_on_sqlite() -> Result
 #[tokio::test(flavor = "multi_thread")]
 async fn lesson_13_killed_in_every_phase_while_a_second_process_lives_on_postgres() -> Result<()> {
     let mut apart = Apart::start(Database::postgres().await?, &[]).await?;
-    let victims = held_everywhere(&mut apart).await?;
-    let mut other = apart.beside().await?;
-    for victim in &victims {
-        let (phase, _) = running_phase(&mut other.user, &victim.location).await?;
-        assert_eq!(phase, victim.hold.phase, "the second process leaves what lives alone");
-    }
+    let (victims, other) = held_everywhere(&mut apart, true).await?;
+    let mut other = other.context("the second process")?;
     apart.console.kill9();
     victims.iter().for_each(|victim| victim.fabric.heal());
     for victim in &victims {

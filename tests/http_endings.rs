@@ -57,8 +57,7 @@ async fn cancel(user: &mut HttpUser, location: &str) -> Result<()> {
 async fn cancelled_in_every_phase(apart: &mut Apart, mut asked: HttpUser) -> Result<()> {
     for hold in all_holds() {
         let fabric = apart.fabric().await?;
-        hold.arm(&fabric);
-        let location = fabric.begin(&mut apart.user, hold.verb).await?;
+        let location = hold.begin(apart, &fabric).await?;
         hangs(&mut apart.tab()?, &hold, &fabric, &location).await?;
         if hold.phase == "fetch_source" {
             ensure!(!children(apart, &fabric).is_empty(), "git is at work");
@@ -128,7 +127,6 @@ async fn a_cancel_ends_an_operation_within_two_seconds_in_every_phase() -> Resul
 async fn a_cancel_that_is_asked_of_another_process_ends_it_as_fast() -> Result<()> {
     let mut apart = Apart::start(Database::postgres().await?, &[]).await?;
     let other = apart.beside().await?;
-    // The second process would take operations, too: only the first one shall run them.
     let asked = other.tab()?;
     cancelled_in_every_phase(&mut apart, asked).await
 }
@@ -140,8 +138,7 @@ async fn lesson_15_a_deadline_ends_every_phase_and_names_the_one_that_took_the_t
     for hold in all_holds().into_iter().filter(|hold| hold.phase != "compare") {
         let fabric = apart.fabric().await?;
         apart.sql(&format!("UPDATE fabrics SET deadline_seconds = 8 WHERE id = {}", fabric.id)).await?;
-        hold.arm(&fabric);
-        let location = fabric.begin(&mut apart.user, hold.verb).await?;
+        let location = hold.begin(&apart, &fabric).await?;
         begun.push((hold, fabric, location));
     }
     for (hold, fabric, location) in &begun {
@@ -160,7 +157,8 @@ async fn lesson_15_a_deadline_ends_every_phase_and_names_the_one_that_took_the_t
         let shown = apart.user.visit(location).await?.visible_text();
         ensure!(shown.contains("deadline_exceeded") && shown.contains(hold.title), "{shown}");
         let id = ended["id"].as_i64().context("its number")?;
-        let late = apart.sql(&format!("SELECT (ended_at - deadline_at) / 1000 FROM operations WHERE id = {id}")).await?;
+        let late =
+            apart.sql(&format!("SELECT (ended_at - deadline_at) / 1000 FROM operations WHERE id = {id}")).await?;
         ensure!(late.parse::<i64>()? < 2000, "{phase}: it ended {late} ms after its deadline");
         eventually(SOON, "the children are gone", || {
             let left = children(&apart, fabric);

@@ -30,8 +30,11 @@ async fn lesson_48_operations_on_sixty_silent_clusters_slow_nobody_down() -> Res
     let mut apart = Apart::start(Database::Sqlite, &[("HEDGEROW_OPERATION_PARALLEL", "8")]).await?;
     let healthy = apart.fabric().await?;
     healthy.syncs(&mut apart.user).await?;
-    let pages =
-        ["/", "/fabrics/"].map(str::to_owned).into_iter().chain([format!("/fabrics/{}/", healthy.id)]).collect::<Vec<_>>();
+    let pages = ["/", "/fabrics/"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain([format!("/fabrics/{}/", healthy.id)])
+        .collect::<Vec<_>>();
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let server = format!("https://{}", listener.local_addr()?);
@@ -95,6 +98,10 @@ async fn lesson_48_operations_on_sixty_silent_clusters_slow_nobody_down() -> Res
     })
     .await?;
     let good = "SELECT count(*) FROM operations WHERE state NOT IN ('failed', 'cancelled') AND fabric_id <> ";
-    assert_eq!(apart.sql(&format!("{good}{}", healthy.id)).await?, "0", "each failed with its reason, or was cancelled");
+    assert_eq!(
+        apart.sql(&format!("{good}{}", healthy.id)).await?,
+        "0",
+        "each failed with its reason, or was cancelled"
+    );
     Ok(())
 }

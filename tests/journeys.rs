@@ -15,6 +15,7 @@ mod world;
 
 mod both_engines_kill;
 mod browser_adopt;
+mod both_engines_outages;
 mod browser_confirmation;
 mod browser_ending;
 mod browser_live;
@@ -23,8 +24,6 @@ mod browser_pages;
 mod browser_presses;
 mod browser_tab;
 mod browser_tabs;
-mod both_engines_kill;
-mod both_engines_outages;
 mod db_two_processes;
 mod http_bounds;
 mod http_client_certificate;
@@ -52,3 +51,4 @@ mod kube_rollout;
 mod kube_sync_options;
 mod kube_unhydrated;
 mod kube_webhooks;
+

@@ -64,7 +64,10 @@ async fn a_retry_is_seen_while_it_is_waited_for_and_has_a_limit() -> Result<()> 
         Ok(lines[0].clone())
     })
     .await?;
-    ensure!(shown.contains("Trying again") && shown.contains("of 4") && shown.contains("source_unreachable"), "{shown}");
+    ensure!(
+        shown.contains("Trying again") && shown.contains("of 4") && shown.contains("source_unreachable"),
+        "{shown}"
+    );
     fabric.git.set(Chaos::Pass);
     let done = end_of(&mut apart.user, &location).await?;
     ensure!(done["state"] == "succeeded", "{done}");
@@ -120,11 +123,18 @@ async fn what_does_not_pass_is_asked_once() -> Result<()> {
     }
     // Writes: RBAC's 403, a webhook's 403 that uses the very words of RBAC, and a 422.
     let rbac = "vpcs.vpc.githedgehog.com is forbidden: User \"x\" cannot create resource \"vpcs\" in API group";
-    let webhook = "admission webhook \"vvpc.kb.io\" denied the request: User \"x\" cannot create resource \"vpcs\" today";
+    let webhook =
+        "admission webhook \"vvpc.kb.io\" denied the request: User \"x\" cannot create resource \"vpcs\" today";
     for (status, reason, words, outcome, code) in [
         (403, "Forbidden", rbac, "failed", "kubernetes_forbidden"),
         (403, "Forbidden", webhook, "refused", "kubernetes_rejected"),
-        (422, "Invalid", "VPC.vpc.githedgehog.com \"vpc-01\" is invalid: spec: too long", "refused", "kubernetes_rejected"),
+        (
+            422,
+            "Invalid",
+            "VPC.vpc.githedgehog.com \"vpc-01\" is invalid: spec: too long",
+            "refused",
+            "kubernetes_rejected",
+        ),
     ] {
         let fabric = apart.fabric().await?;
         fabric.front.add(Rule::on("POST", "/vpcs?").answer(status, reason, words));

@@ -2,7 +2,7 @@
 
 use crate::{Engine, Error, Result};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyConnection, AnyPool, ConnectOptions};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -69,6 +69,17 @@ async fn pool(size: u32, options: AnyConnectOptions, pragmas: &'static [&'static
                     sqlx::raw_sql(*pragma).execute(&mut *conn).await?;
                 }
                 Ok(())
+            })
+        })
+        .after_release(move |conn: &mut AnyConnection, _| {
+            Box::pin(async move {
+                // A commit or a rollback that fails, as on a full disk, leaves the driver believing in a transaction
+                // that SQLite has given up: every later one on this connection would fail, also when there is room
+                // again. The ping comes after a rollback that is still on its way.
+                if local {
+                    conn.ping().await?;
+                }
+                Ok(!conn.is_in_transaction())
             })
         })
         .connect_with(options)

@@ -6,6 +6,7 @@ use crate::retrying::Retrying;
 use crate::run::Run;
 use crate::{Error, Shared};
 use cluster::{Cluster, Kinds};
+use futures::TryFutureExt;
 use futures::future::{BoxFuture, FutureExt};
 use jiff::SignedDuration;
 use model::Code;
@@ -21,7 +22,10 @@ const OPERATIONS_KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// The fabric as it is now; a run reads it once, at its beginning.
 pub(crate) async fn fabric(run: &Run) -> Result<Fabric, Error> {
-    Ok(run.shared.store.fabrics().get(&store::Scope::System, run.operation.fabric_id).await?)
+    let fabrics = run.shared.store.fabrics();
+    let read = || fabrics.get(&store::Scope::System, run.operation.fabric_id).map_err(Error::from);
+    let first = crate::run::phases_of(run.operation.verb).first().copied().unwrap_or(Phase::Connect);
+    Retrying::within(run, first).call("read the fabric", read).await
 }
 
 /// Reaches the cluster and proves that it is the one that the fabric remembers.
@@ -29,7 +33,8 @@ pub(crate) async fn connect(run: &Run, fabric: &Fabric) -> Result<(Cluster, Arc<
     run.begin(Phase::Connect, "Asking the cluster who it is");
     let retrying = Retrying::within(run, Phase::Connect);
     let cluster = run.shared.cluster(fabric).await?;
-    check_identity(&run.shared, fabric, &cluster, retrying).await?;
+    let check = || check_identity(&run.shared, fabric, &cluster, retrying);
+    retrying.call("remember the cluster", check).await?;
     let kinds = run.shared.kinds(fabric, &cluster, true, retrying).await?;
     run.end(Phase::Connect, format!("{} kinds of Hedgehog's groups", kinds.kinds.len()));
     Ok((cluster, kinds))
