@@ -42,10 +42,11 @@ pub struct Apart {
 }
 
 impl Apart {
-    /// A console on this database. Leases are short, and nothing is compared by itself but what was just saved.
+    /// A console on this database. Leases are long, so that a busy machine does not look like a dead database, and
+    /// nothing is compared by itself but what was just saved.
     pub async fn start(database: Database, settings: &[(&str, &str)]) -> Result<Self> {
         let mut env: Vec<(String, String)> = [
-            ("HEDGEROW_OPERATION_LEASE", "5s"),
+            ("HEDGEROW_OPERATION_LEASE", "60s"),
             ("HEDGEROW_COMPARE_INTERVAL", "170s"),
             ("HEDGEROW_ROLLOUT_WAIT", "3s"),
         ]

@@ -6,6 +6,9 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use testkit::{HttpUser, eventually};
 
+/// Short, because it is waited for; long enough for heartbeats on a busy machine.
+const LEASE: (&str, &str) = ("HEDGEROW_OPERATION_LEASE", "8s");
+
 /// A fabric that is held in a phase, and the address of the operation.
 struct Victim {
     hold: Hold,
@@ -79,7 +82,7 @@ async fn released(user: &mut HttpUser, victim: &Victim) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lesson_13_killed_in_every_phase_and_started_again_on_sqlite() -> Result<()> {
-    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let mut apart = Apart::start(Database::Sqlite, &[LEASE]).await?;
     let (victims, _) = held_everywhere(&mut apart, false).await?;
     apart.console.kill9();
     victims.iter().for_each(|victim| victim.fabric.heal());
@@ -92,7 +95,7 @@ async fn lesson_13_killed_in_every_phase_and_started_again_on_sqlite() -> Result
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lesson_13_killed_in_every_phase_while_a_second_process_lives_on_postgres() -> Result<()> {
-    let mut apart = Apart::start(Database::postgres().await?, &[]).await?;
+    let mut apart = Apart::start(Database::postgres().await?, &[LEASE]).await?;
     let (victims, other) = held_everywhere(&mut apart, true).await?;
     let mut other = other.context("the second process")?;
     apart.console.kill9();
@@ -105,7 +108,8 @@ async fn lesson_13_killed_in_every_phase_while_a_second_process_lives_on_postgre
     let open = "SELECT count(*) FROM operations WHERE state IN ('queued', 'running')";
     assert_eq!(apart.sql(open).await?, "0");
     for victim in &victims {
-        assert_eq!(victim.fabric.status(&mut apart.user).await?["sync_status"], "in_sync");
+        let status = victim.fabric.status(&mut apart.user).await?;
+        ensure!(status["sync_status"] == "in_sync", "killed in {}: {status}", victim.hold.phase);
     }
     Ok(())
 }

@@ -6,6 +6,9 @@ use anyhow::{Context, Result, ensure};
 use std::time::Duration;
 use testkit::{HeldDatabase, HttpUser, Postgres, Rule, eventually};
 
+/// A lease that runs out while the database is gone.
+const SHORT: (&str, &str) = ("HEDGEROW_OPERATION_LEASE", "5s");
+
 /// A press that needs the database is answered with 503 and a sentence.
 async fn refused(fabric: &Behind, user: &mut HttpUser) -> Result<()> {
     let answer = fabric.ask(user, "sync-from-git/", &[]).await?;
@@ -29,7 +32,7 @@ async fn is_reading(apart: &Apart, location: &str) -> Result<()> {
 /// The file is held so long that the lease runs out: the operation ends by itself, says why, and the next one works.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_held_for_longer_than_a_lease_ends_the_operation_with_that_reason() -> Result<()> {
-    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let mut apart = Apart::start(Database::Sqlite, &[SHORT]).await?;
     let fabric = apart.fabric().await?;
     fabric.front.add(Rule::on("GET", "/vpcs?").hang());
     let location = fabric.begin(&mut apart.user, "sync_to_kubernetes").await?;
@@ -55,7 +58,7 @@ async fn a_file_that_is_held_for_longer_than_a_lease_ends_the_operation_with_tha
 /// It is held for a shorter time: the operation goes on, and nothing of what it did is lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_is_held_for_a_moment_delays_an_operation_and_no_more() -> Result<()> {
-    let mut apart = Apart::start(Database::Sqlite, &[("HEDGEROW_OPERATION_LEASE", "60s")]).await?;
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
     let fabric = apart.fabric().await?;
     fabric.front.add(Rule::on("GET", "/vpcs?").times(1).delay(Duration::from_secs(2)));
     let location = fabric.begin(&mut apart.user, "sync_to_kubernetes").await?;
@@ -116,7 +119,7 @@ async fn a_database_server_that_is_restarted_in_the_middle_of_a_run() -> Result<
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_said_and_is_over_when_there_is_room_again() -> Result<()> {
-    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let mut apart = Apart::start(Database::Sqlite, &[SHORT]).await?;
     let fabric = apart.fabric().await?;
     fabric.front.add(Rule::on("GET", "/vpcs?").times(1).hang());
     let location = fabric.begin(&mut apart.user, "sync_to_kubernetes").await?;
