@@ -2,6 +2,10 @@
 //! `docs/concepts/failure-points.md` and what the user should do next. Every page, answer, log line and database row
 //! uses these words.
 
+mod explained;
+
+pub use explained::Explained;
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
