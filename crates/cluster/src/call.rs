@@ -62,6 +62,24 @@ impl Call {
         Self { operation: operation.into(), method, target: target.into(), accept: JSON, body, writes }
     }
 
+    /// What is done, in the words of RBAC, for the metrics.
+    fn verb(&self) -> &'static str {
+        let (path, query) = self.target.split_once('?').unwrap_or((&self.target, ""));
+        let dry = !self.writes;
+        match self.method {
+            Method::POST if path.starts_with("/apis/auth") => "review",
+            Method::POST if dry => "create_dry_run",
+            Method::POST => "create",
+            Method::PUT if dry => "update_dry_run",
+            Method::PUT => "update",
+            Method::DELETE if dry => "delete_dry_run",
+            Method::DELETE => "delete",
+            _ if query.contains("watch=") => "watch",
+            _ if query.contains("limit=") => "list",
+            _ => "get",
+        }
+    }
+
     pub(crate) fn accepting(mut self, accept: &'static str) -> Self {
         self.accept = accept;
         self
@@ -167,6 +185,11 @@ impl Cluster {
             Ok(answer) => answer.status.as_u16(),
             Err(error) => error.status.unwrap_or(0),
         };
+        let code = match &result {
+            Err(error) if status == 0 => error.kind.code().as_str().to_owned(),
+            _ => status.to_string(),
+        };
+        metrics::kubernetes_called(call.verb(), code, start.elapsed());
         tracing::debug!(operation = %call.operation, server = %self.inner.server, status, took_ms = start.elapsed().as_millis() as u64, "call");
         result
     }

@@ -1,8 +1,8 @@
 //! How an operation ends: which state and which sentence, and that this end is stored, however long that takes.
 
-use crate::Error;
 use crate::events::Event;
 use crate::run::{Finished, Run};
+use crate::{Error, noting};
 use model::Code;
 use model::operation::{OperationState, OutcomeKind, Phase};
 use std::time::Duration;
@@ -208,8 +208,10 @@ async fn finish(run: &Run, last: &LastWord) -> Result<bool, Error> {
     shared.places.note(run.operation.fabric_id, last.finished.code);
     shared.events.send(run.operation.fabric_id, Event::Operation { id: run.operation.id });
     if stored {
+        let ran = noting::operation_ended(&run.operation, last.state, run.now());
         tracing::info!(operation = run.operation.id, fabric = run.operation.fabric_id, verb = %run.operation.verb,
-            state = %last.state, code = last.finished.code.map(Code::as_str), "operation ended");
+            state = %last.state, code = last.finished.code.map(Code::as_str), object = last.finished.object,
+            duration_ms = ran.as_millis() as u64, request_id = %run.operation.request_id, "operation ended");
     }
     Ok(stored)
 }

@@ -3,7 +3,8 @@
 //! certainly still ours ([`Hold`])? No clock on a wall is asked, so one that jumps steals nothing.
 
 use crate::events::Event;
-use crate::{Error, Shared};
+use crate::{Error, Shared, noting};
+use model::Code;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -114,7 +115,10 @@ pub(crate) async fn serve(shared: Arc<Shared>) {
     let look = LOOK.min(shared.settings.lease / 6);
     let died = async {
         loop {
-            if let Err(e) = release(&shared).await {
+            // That the database is away is said where it is noticed, once.
+            if let Err(e) = release(&shared).await
+                && e.code != Code::StoreUnavailable
+            {
                 tracing::warn!(error = %e, "the leases could not be read; trying again");
             }
             tokio::time::sleep(look).await;
@@ -143,8 +147,9 @@ async fn release(shared: &Shared) -> Result<(), Error> {
     // An operation that runs here is ended here; its own hold keeps it from going on too long.
     for lease in dead.into_iter().filter(|lease| !shared.places.runs(lease.operation_id)) {
         if let Some(operation) = shared.store.operations().interrupt(&lease, shared.now()).await? {
+            noting::operation_ended(&operation, operation.state, shared.now());
             tracing::warn!(operation = operation.id, fabric = operation.fabric_id, owner = %lease.owner,
-                "its process did not renew its lease; the operation was interrupted");
+                request_id = %operation.request_id, "its process did not renew its lease; the operation was interrupted");
             shared.events.send(operation.fabric_id, Event::Operation { id: operation.id });
             shared.schedule.now(operation.fabric_id);
             shared.wake.notify_one();

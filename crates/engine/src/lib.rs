@@ -14,6 +14,8 @@ mod error;
 mod events;
 mod findings;
 mod leases;
+mod metering;
+mod noting;
 mod observing;
 mod overview;
 mod places;
@@ -115,6 +117,8 @@ pub(crate) struct Shared {
     schedule: schedule::Schedule,
     leases: leases::Watch,
     places: places::Places,
+    notes: noting::Notes,
+    metering: metering::Metering,
     cancelled_by: Mutex<HashMap<i64, String>>,
     wake: Notify,
     stopping: CancellationToken,
@@ -168,6 +172,8 @@ impl Engine {
             memories: comparing::Memories::default(),
             events: events::Events::default(),
             schedule: schedule::Schedule::default(),
+            notes: noting::Notes::default(),
+            metering: metering::Metering::default(),
             cancelled_by: Mutex::default(),
             wake: Notify::new(),
             stopping: CancellationToken::new(),
@@ -337,6 +343,7 @@ impl Engine {
         self.shared.schedule.forget(fabric_id);
         self.shared.places.forget(fabric_id);
         self.shared.memories.forget(fabric_id);
+        self.shared.notes.forget(fabric_id);
         let dir = self.shared.source_dir(fabric_id);
         if let Err(e) = tokio::fs::remove_dir_all(&dir).await
             && e.kind() != std::io::ErrorKind::NotFound

@@ -23,7 +23,10 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Takes queued operations and runs each in a task of its own, until the engine stops.
 pub(crate) async fn serve(shared: Arc<Shared>) {
     loop {
-        if let Err(e) = take_all(&shared).await {
+        // That the database is away is said where it is noticed, once.
+        if let Err(e) = take_all(&shared).await
+            && e.code != Code::StoreUnavailable
+        {
             tracing::warn!(error = %e, "the queue of operations could not be read; trying again");
         }
         tokio::select! {
@@ -98,7 +101,8 @@ async fn carry(run: &Run) {
         () = report(run) => End::LeaseLost,
     };
     if matches!(end, End::LeaseLost) {
-        tracing::warn!(operation = run.operation.id, "its lease was lost; another process has taken over");
+        tracing::warn!(operation = run.operation.id, fabric = run.operation.fabric_id,
+            request_id = %run.operation.request_id, "its lease was lost; another process has taken over");
         return;
     }
     let last = ending::conclude(run, end);

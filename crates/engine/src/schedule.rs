@@ -107,6 +107,8 @@ pub(crate) async fn serve(shared: Arc<Shared>) {
                     shared.clone().tasks.spawn(async move { compare(&shared, fabric).await });
                 }
             }
+            // That the database is away is said where it is noticed, once.
+            Err(e) if e.code == model::Code::StoreUnavailable => {}
             Err(e) => tracing::warn!(error = %e, "the list of fabrics could not be read; trying again"),
         }
         tokio::select! {
@@ -132,11 +134,12 @@ async fn compare(shared: &Arc<Shared>, fabric: Fabric) {
     tokio::select! {
         () = shared.stopping.cancelled() => {}
         done = work => match done {
-            Ok(Ok(())) => {}
-            Ok(Err(e)) => tracing::info!(fabric = fabric.id, code = %e.code, error = %e, "background comparison failed"),
+            // What came of it is stored, counted and noted there.
+            Ok(_) => {}
             Err(_) => {
                 let message = format!("The comparison did not end within {} s.", limit.as_secs());
                 let error = Error::new(model::Code::KubernetesTimeout, message);
+                shared.notes.compared(&fabric, Err(&error));
                 let (at, trigger) = (shared.now(), model::operation::Trigger::Schedule);
                 if let Err(e) = crate::comparing::failed(shared, fabric.id, None, trigger, at, &error).await {
                     tracing::warn!(fabric = fabric.id, error = %e, "a failed comparison could not be stored");

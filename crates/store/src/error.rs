@@ -1,7 +1,7 @@
 //! What can go wrong in the store. Every error says which statement or step it was; none carries a bound value, so
 //! that no secret reaches a log.
 
-use crate::Engine;
+use crate::{Engine, health};
 use model::Code;
 
 /// The store's result.
@@ -131,6 +131,12 @@ impl Error {
 
     /// Sorts a driver's error into what the caller can act on.
     pub(crate) fn of(doing: &'static str, error: sqlx::Error) -> Self {
+        let sorted = Self::sort(doing, error);
+        health::failed(&sorted);
+        sorted
+    }
+
+    fn sort(doing: &'static str, error: sqlx::Error) -> Self {
         use sqlx::error::ErrorKind;
         match &error {
             sqlx::Error::Database(db) => match db.kind() {

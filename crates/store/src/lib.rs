@@ -22,6 +22,7 @@ mod connect;
 mod error;
 pub mod fabrics;
 pub mod groups;
+mod health;
 pub mod meta;
 mod migrations;
 pub mod objects;

@@ -97,6 +97,7 @@ pub(crate) async fn confirm(
             && equal != was_equal
         {
             news = true;
+            metrics::voices_disagreed();
             tracing::warn!(fabric = fabric_id, object = %key, server_says_equal = equal,
                 "the server disagrees with the offline comparison; its word counts, and this is a defect to report");
         }

@@ -187,13 +187,18 @@ pub(crate) fn background<'a>(shared: &'a Arc<Shared>, fabric: &'a Fabric) -> Box
 async fn background_recorded(shared: &Arc<Shared>, fabric: &Fabric) -> Result<(), Error> {
     let observed_at = shared.now();
     let result = background_inner(shared, fabric, observed_at).await;
+    shared.notes.compared(fabric, result.as_ref());
     if let Err(e) = &result {
         comparing::failed(shared, fabric.id, None, Trigger::Schedule, observed_at, e).await?;
     }
-    result
+    result.map(drop)
 }
 
-async fn background_inner(shared: &Arc<Shared>, fabric: &Fabric, observed_at: jiff::Timestamp) -> Result<(), Error> {
+async fn background_inner(
+    shared: &Arc<Shared>,
+    fabric: &Fabric,
+    observed_at: jiff::Timestamp,
+) -> Result<store::Comparison, Error> {
     let repository = shared.repository(fabric).await?;
     let fetched = repository.fetch(shared.settings.fetch_timeout, &|_| {}).await;
     let (commit, problems) = match fetched {
@@ -221,9 +226,9 @@ async fn background_inner(shared: &Arc<Shared>, fabric: &Fabric, observed_at: ji
         observation: &observation,
         problems,
     };
-    let compared = comparing::compare(shared, input.clone()).await?;
+    let mut compared = comparing::compare(shared, input.clone()).await?;
     if comparing::confirm(shared, &cluster, &compared, fabric.id, Asking::EqualToo).await {
-        comparing::compare(shared, input).await?;
+        compared = comparing::compare(shared, input).await?;
     }
     let (comparisons, operations) = (shared.store.comparisons(), shared.store.operations());
     if compared.comparison.id % 50 == 0 {
@@ -231,5 +236,5 @@ async fn background_inner(shared: &Arc<Shared>, fabric: &Fabric, observed_at: ji
         let before = observed_at.checked_sub(OPERATIONS_KEPT).unwrap_or(observed_at);
         operations.prune(fabric.id, before).await?;
     }
-    Ok(())
+    Ok(compared.comparison)
 }

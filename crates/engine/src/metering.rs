@@ -1,0 +1,95 @@
+//! What the metrics say of the fabrics: the very overview that the pages show, read when somebody asks. However many
+//! ask, and however often, the database is read once every few seconds.
+
+use crate::{Engine, Error, Overview};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use metrics::{FabricFacts, Facts};
+use model::compare::ObjectState;
+use model::status::SyncState;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+use store::fabrics::FabricFilter;
+use store::{Fabric, Operation, Page, Scope};
+use tokio::sync::Mutex;
+
+/// How old what is given out may be.
+const FRESH: Duration = Duration::from_secs(5);
+/// How long reading may take: Prometheus gives up after ten seconds.
+const LIMIT: Duration = Duration::from_secs(8);
+/// Fabrics that are read at once.
+const AT_ONCE: usize = 4;
+
+/// What was read last.
+#[derive(Default)]
+pub(crate) struct Metering {
+    last: Mutex<Option<(Instant, Facts)>>,
+}
+
+impl Engine {
+    /// Everything that Prometheus may know, in its own format. Where the database does not answer in time, the answer
+    /// says so and has no word on fabrics.
+    pub async fn metrics(&self) -> String {
+        let mut last = self.shared.metering.last.lock().await;
+        if last.as_ref().is_none_or(|(at, _)| at.elapsed() > FRESH) {
+            let facts = match tokio::time::timeout(LIMIT, self.facts()).await {
+                Ok(Ok(facts)) => facts,
+                Ok(Err(_)) | Err(_) => Facts::default(),
+            };
+            *last = Some((Instant::now(), facts));
+        }
+        last.as_ref().map_or_else(String::new, |(_, facts)| metrics::exposition(facts))
+    }
+
+    async fn facts(&self) -> Result<Facts, Error> {
+        let store = &self.shared.store;
+        let fabrics = store.fabrics().list(&Scope::System, &FabricFilter::default(), Page::all()).await?.rows;
+        let reading = fabrics.into_iter().map(|fabric| async move {
+            let overview = self.overview(&fabric).await?;
+            Ok::<_, Error>(of(&fabric, &overview, self.shared.now()))
+        });
+        let fabrics = stream::iter(reading).buffered(AT_ONCE).try_collect().await?;
+        Ok(Facts { store_up: true, fabrics })
+    }
+}
+
+fn of(fabric: &Fabric, overview: &Overview, now: jiff::Timestamp) -> FabricFacts {
+    let mut objects: BTreeMap<&'static str, u64> = ObjectState::ALL.iter().map(|state| (state.as_str(), 0)).collect();
+    for (state, count) in overview.counts.values().flatten() {
+        *objects.entry(state.as_str()).or_default() += count;
+    }
+    let mut switches = BTreeMap::new();
+    for switch in &overview.switches {
+        *switches.entry(switch.state.as_str()).or_default() += 1;
+    }
+    let seconds = |at: jiff::Timestamp| at.as_millisecond() as f64 / 1000.0;
+    FabricFacts {
+        name: fabric.name.clone(),
+        state: overview.status.state.as_str(),
+        states: STATES,
+        objects,
+        switches,
+        evidence_age: overview.status.evidence_at.map(|at| (seconds(now) - seconds(at)).max(0.0)),
+        last_success: overview.last_success.map(seconds),
+        running: by_verb(overview.running.iter()),
+        queued: by_verb(overview.queued.iter()),
+    }
+}
+
+fn by_verb<'a>(operations: impl Iterator<Item = &'a Operation>) -> BTreeMap<&'static str, u64> {
+    let mut counts = BTreeMap::new();
+    for operation in operations {
+        *counts.entry(operation.verb.as_str()).or_default() += 1;
+    }
+    counts
+}
+
+/// The words of the status.
+const STATES: &[&str] = &{
+    let mut words = [""; SyncState::ALL.len()];
+    let mut i = 0;
+    while i < words.len() {
+        words[i] = SyncState::ALL[i].as_str();
+        i += 1;
+    }
+    words
+};
