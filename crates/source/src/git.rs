@@ -119,6 +119,15 @@ impl Git {
     }
 }
 
+/// Whether a usable git is installed now. It runs in `folder`, which must exist.
+///
+/// # Errors
+/// When there is none, or an old one, in words an administrator can act on.
+pub async fn require_git(folder: &Path) -> Result<(), Error> {
+    let own = || folder.to_owned();
+    Git { repository: own(), home: own(), temporary: own() }.version().await
+}
+
 /// One call that is being put together.
 pub(crate) struct Call<'a> {
     git: &'a Git,

@@ -15,6 +15,7 @@
 //! | `error` | git's words to stable codes |
 //! | `lock` | one writer per repository, across processes; what a killed writer left behind |
 //! | `repository` | open, head, log, blob |
+//! | `copy` | a copy for a backup |
 //! | `fetch` | fetch and check |
 //! | `tree` | listing a commit's tree, reading blobs |
 //! | `read` | manifests at a commit, and their cache |
@@ -28,6 +29,7 @@ mod access;
 mod address;
 mod commit;
 mod config;
+mod copy;
 mod error;
 mod fetch;
 mod git;
@@ -43,7 +45,9 @@ mod tree;
 
 pub use commit::{Author, Change};
 pub use config::{Config, ConfigError, Credentials, Remote};
+pub use copy::copy_repository;
 pub use error::Error;
+pub use git::require_git;
 pub use history::Commit;
 pub use push::{Proposal, Published};
 pub use read::Desired;

@@ -113,7 +113,7 @@ fn sqlite_path(url: &str) -> Result<PathBuf> {
 
 /// The database holds sealed secrets and password hashes: only its owner may read it. SQLite gives the files beside it
 /// (the write-ahead log) the same mode.
-fn prepare_file(path: &Path) -> Result<()> {
+pub(crate) fn prepare_file(path: &Path) -> Result<()> {
     let failed = |e: std::io::Error| Error::Unavailable { doing: OPEN, source: sqlx::Error::Io(e) };
     let mut options = std::fs::OpenOptions::new();
     options.read(true).append(true).create(true);

@@ -17,6 +17,7 @@
 pub mod adopted;
 pub mod agents;
 pub mod attempts;
+pub mod backup;
 pub mod comparisons;
 mod connect;
 mod error;

@@ -111,7 +111,7 @@ impl Operations<'_> {
 }
 
 /// A phase that ran has failed, one that waited will not run.
-fn end_phases(phases: &mut [PhaseProgress], now: Timestamp) {
+pub(crate) fn end_phases(phases: &mut [PhaseProgress], now: Timestamp) {
     for phase in phases {
         match phase.state {
             PhaseState::Running => {

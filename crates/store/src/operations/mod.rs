@@ -12,6 +12,7 @@ use crate::sql::{Sql, args};
 use crate::statements::operations as st;
 use crate::{Listed, Page, Result, Store};
 use jiff::Timestamp;
+pub(crate) use leases::end_phases;
 pub use leases::{HeldLease, Lease};
 use model::Code;
 use model::operation::{OperationState, PhaseProgress, Trigger, Verb};

@@ -1,0 +1,62 @@
+//! A copy of the database while others write to it, and what has to be put right in one that comes back: time has
+//! passed, and the world has gone on without it. Used by `hedgerow backup` and `hedgerow restore`.
+
+use crate::operations::end_phases;
+use crate::row::{Columns, to_json};
+use crate::sql::{Sql, args};
+use crate::statements::backup as st;
+use crate::statements::operations::LEFT_BY_THE_DEAD;
+use crate::{Engine, Error, Result, Store, commit};
+use jiff::Timestamp;
+use model::operation::PhaseProgress;
+use std::path::Path;
+
+/// Of objects of an operation that was under way when the backup was made.
+const NOT_KNOWN: &str = "The backup was made before it was known what became of this object; it may have been written. The \
+                         next run looks at it again.";
+
+/// What was put right in a restored database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// Operations that ran or waited when the backup was made, and are interrupted now.
+    pub operations: u64,
+    /// Sessions that were open then, and are ended now.
+    pub sessions: u64,
+}
+
+impl Store {
+    /// Copies a SQLite database into a new file, as it is at one moment; nobody who reads or writes waits for it.
+    ///
+    /// # Errors
+    /// On PostgreSQL, whose own tools do this; when the disk is full.
+    pub async fn copy_into(&self, file: &Path) -> Result<()> {
+        if self.engine != Engine::Sqlite {
+            return Err(Error::BadUrl("only a SQLite database is copied as a file; use pg_dump".to_owned()));
+        }
+        let path = file.to_str().ok_or_else(|| Error::BadUrl("the path of the copy is not UTF-8".to_owned()))?;
+        // The copy would be made for everybody to read; an empty file that is there keeps its mode.
+        crate::connect::prepare_file(file)?;
+        let mut conn = self.write.acquire().await.map_err(|e| Error::of(st::COPY, e))?;
+        let mut sql = Sql::new(st::COPY, st::VACUUM_INTO);
+        sql.bind(path).once();
+        sql.run(&mut conn).await.map(drop)
+    }
+
+    /// Puts a restored database right: nobody runs or waits for what was under way when the backup was made, and no
+    /// session of then is good any more, because one that was ended since would come to life again.
+    pub async fn settle_restored(&self, now: Timestamp) -> Result<Settled> {
+        let mut tx = self.writer(st::INTERRUPT.doing).await?;
+        let mut operations = 0;
+        for row in st::OPEN.all(&mut tx, args![]).await? {
+            let (id, mut phases) = (row.int("id")?, row.json::<Vec<PhaseProgress>>("phases")?);
+            end_phases(&mut phases, now);
+            let message = "It was under way when the backup was made from which this console was restored. How far it \
+                           came is not known here; start it again, it begins by looking at the cluster.";
+            operations += st::INTERRUPT.run(&mut tx, args![id, now, message, to_json("phases", &phases)?]).await?;
+            LEFT_BY_THE_DEAD.run(&mut tx, args![id, NOT_KNOWN]).await?;
+        }
+        let sessions = st::END_SESSIONS.run(&mut tx, args![now, "restore"]).await?;
+        commit(tx, st::INTERRUPT.doing).await?;
+        Ok(Settled { operations, sessions })
+    }
+}
