@@ -65,7 +65,12 @@ async fn admit(guard: &Guard, mut request: Request, told: &mut attempts::Told) -
         }
         request = read_form(request).await?;
     }
-    if route.needs == Needs::Public {
+    let is_open = match route.needs {
+        Needs::Public => true,
+        Needs::Metrics => state.settings.is_metrics_token(request.headers()),
+        _ => false,
+    };
+    if is_open {
         return Ok(request);
     }
     let activity = is_activity(request.method(), request.headers()) && route.kind != Kind::Stream;
@@ -179,6 +184,13 @@ async fn permit(
 ) -> Result<(), Problem> {
     match needs {
         Needs::Public | Needs::LoggedIn | Needs::Listing => {}
+        Needs::Metrics if login.user.is_superuser => {}
+        Needs::Metrics => {
+            let message =
+                "The metrics tell of every fabric, so they are for superusers and for the token of the metrics.";
+            return Err(Problem::new(Code::PermissionDenied, message)
+                .todo("Ask an administrator, or send the setting metrics.token as Authorization: Bearer."));
+        }
         Needs::Fabrics(action) => {
             login.access.require(action)?;
         }

@@ -1,6 +1,7 @@
 //! What went wrong, once for pages and scripts: a handler answers with a [`Problem`], and the layer
 //! `layers::answers` writes it as an HTML page or as problem+json (RFC 9457), by who asked.
 
+use crate::url;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use model::Code;
@@ -147,7 +148,7 @@ impl Problem {
         // The predecessor's clients look for one word on every 401.
         let error = if status == 401 { Code::AuthenticationRequired } else { self.code };
         let mut body = json!({
-            "type": "about:blank",
+            "type": url::docs_code(self.code),
             "title": self.title(),
             "status": status,
             "detail": self.message,
@@ -187,7 +188,7 @@ impl From<store::Error> for Problem {
             store::Error::NotFound(what) => Self::not_found(what),
             error if error.code() == Code::Internal => Self::internal("read or write the database", &error),
             error if error.code() == Code::StoreUnavailable => {
-                tracing::error!(error = %error, "the database did not answer");
+                tracing::debug!(error = %error, "the database did not answer");
                 Self::new(Code::StoreUnavailable, "The database did not answer.")
             }
             error => Self::new(error.code(), capitalised(&error.to_string())),
@@ -246,6 +247,7 @@ mod tests {
         let json = problem.to_json("r-1", "/fabrics/7/sync/", Some("/login/?next=%2Ffabrics%2F7%2F".into()));
         assert_eq!(json["status"], 401);
         assert_eq!(json["code"], "session_idle_expired");
+        assert_eq!(json["type"], "/docs/codes/session_idle_expired/");
         assert_eq!(json["error"], "authentication_required");
         assert_eq!(json["failure_point"], 3);
         assert_eq!(json["retryable"], false);

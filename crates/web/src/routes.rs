@@ -23,6 +23,8 @@ pub enum Needs {
     LoggedIn,
     /// A session; the handler lists only what the user may see.
     Listing,
+    /// The token of the metrics, or a superuser's session.
+    Metrics,
     /// A session and the permission to do this to some fabric at all.
     Fabrics(Action),
     /// A session and the permission to do this to the fabric `{id}`.
@@ -37,6 +39,7 @@ impl fmt::Display for Needs {
             Needs::Public => f.write_str("nothing"),
             Needs::LoggedIn => f.write_str("a session"),
             Needs::Listing => f.write_str("a session; lists what the user may see"),
+            Needs::Metrics => f.write_str("the token of the metrics, or a superuser's session"),
             Needs::Fabrics(action) => write!(f, "the permission to {} fabrics", action.as_str()),
             Needs::Fabric(action) => write!(f, "the permission to {} the fabric", action.as_str()),
             Needs::Operation(action) => write!(f, "the permission to {} the operation's fabric", action.as_str()),
@@ -187,6 +190,7 @@ fn own() -> Vec<Route> {
         pages::login::routes(),
         pages::session::routes(),
         pages::plain::routes(),
+        pages::docs::routes(),
     ]
     .into_iter()
     .flatten()

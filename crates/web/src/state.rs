@@ -1,10 +1,15 @@
 //! What every handler works with.
 
+use crate::probes::Probes;
 use auth::{Clock, Csrf, MasterKey, Sealer, Sessions};
 use engine::Engine;
+use http::{HeaderMap, header};
 use ipnet::IpNet;
 use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use store::Store;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +25,12 @@ pub struct WebSettings {
     pub public_url: Option<String>,
     /// Whether a source may be a `file://` address (the setting `source.allow_file`).
     pub allow_file: bool,
+    /// What a Prometheus server without a session shows in order to read the metrics (the setting `metrics.token`).
+    pub metrics_token: Option<SecretString>,
+    /// The data folder, for the probe of readiness.
+    pub data: Option<PathBuf>,
+    /// The file of the key that seals credentials, for the same.
+    pub key_file: Option<PathBuf>,
 }
 
 impl WebSettings {
@@ -28,6 +39,14 @@ impl WebSettings {
         self.tls
             || !self.trusted_proxies.is_empty()
             || self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
+    }
+
+    /// Whether a request carries the token of the metrics. Hashes are compared, so that the time says nothing.
+    pub fn is_metrics_token(&self, headers: &HeaderMap) -> bool {
+        let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let sent = sent.and_then(|value| value.strip_prefix("Bearer "));
+        let (Some(token), Some(sent)) = (&self.metrics_token, sent) else { return false };
+        Sha256::digest(token.expose_secret()) == Sha256::digest(sent.trim())
     }
 
     /// Whether a peer is one of the proxies.
@@ -56,6 +75,8 @@ pub struct AppState {
     pub clock: Arc<dyn Clock>,
     /// Cancelled when the server is to stop: open streams end, so that it need not wait for them.
     pub closing: CancellationToken,
+    /// What the probe of readiness found last.
+    pub(crate) probes: Arc<Probes>,
 }
 
 impl AppState {
@@ -78,6 +99,7 @@ impl AppState {
             settings: Arc::new(settings),
             clock,
             closing,
+            probes: Arc::default(),
         }
     }
 

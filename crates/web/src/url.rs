@@ -98,6 +98,12 @@ paths! {
     healthz() = "/healthz";
     /// Whether the process can serve.
     readyz() = "/readyz";
+    /// What Prometheus reads.
+    metrics() = "/metrics";
+    /// Every code of a failure.
+    docs_codes() = "/docs/codes/";
+    /// What there is to say about one code.
+    docs_code(code: impl Display) = "/docs/codes/{code}/";
     /// A static file.
     static_file(version: impl Display, file: impl Display) = "/static/{version}/{file}";
 }

@@ -6,6 +6,7 @@
  * An error as the server says it (RFC 9457).
  * @typedef {object} Problem
  * @property {string} code
+ * @property {string} [type] the page that says what the code means
  * @property {number} status
  * @property {string} title
  * @property {string} detail

@@ -14,6 +14,17 @@ export function element(tag, attributes = {}, ...children) {
 }
 
 /**
+ * A code of a failure, with the way to the page that says what it means.
+ * @param {string} code
+ * @param {string | null | undefined} [docs]
+ * @param {string} [more]
+ */
+export function codeWord(code, docs, more = "") {
+  const word = docs ? element("a", { href: docs }, code) : code;
+  return element("span", { class: "code-word", "data-code": code }, word, more);
+}
+
+/**
  * An icon, as the server draws it.
  * @param {"good" | "bad" | "busy"} tone
  */

@@ -2,7 +2,7 @@
 // Forms whose contents must not be lost: sent by script, so that an ended session, a stale token or a refused field
 // leaves everything that was typed where it is.
 import { call, loginUrl, newKey } from "./call.js";
-import { element, icon } from "./dom.js";
+import { codeWord, element, icon } from "./dom.js";
 
 /** @param {HTMLFormElement} form */
 function clear(form) {
@@ -29,7 +29,7 @@ function refuse(form, problem) {
     first = false;
   }
   const login = problem.status === 401 ? element("a", { href: loginUrl(), target: "_blank", rel: "noopener", class: "login-again" }, "Log in again in a new tab, then save here") : null;
-  const words = element("span", { class: "code-word", "data-code": problem.code }, problem.code);
+  const words = codeWord(problem.code, problem.type);
   form.querySelector(".actions:last-of-type")?.before(
     element("div", { class: "notice tone-bad form-answer", role: "alert" }, icon("bad"), element("div", {},
       element("p", {}, element("strong", {}, "Nothing was saved."), ` ${problem.detail || problem.title}`),

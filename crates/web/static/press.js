@@ -2,7 +2,7 @@
 // Buttons of verbs: the answer comes in place, within the time of a blink, and a press can never run twice. Without
 // this script the same forms lead to the operation's page.
 import { call, loginUrl, newKey } from "./call.js";
-import { element, icon } from "./dom.js";
+import { codeWord, element, icon } from "./dom.js";
 import { refresh } from "./live.js";
 
 /** @typedef {import("./call.js").Problem} Problem */
@@ -42,7 +42,7 @@ function answer(group, tone, lines, links = []) {
  */
 function refuse(group, problem) {
   const links = problem.status === 401 ? [element("a", { href: loginUrl(), class: "login-again" }, "Log in again")] : [];
-  const words = element("span", { class: "code-word", "data-code": problem.code }, problem.request_id ? `${problem.code} · request ${problem.request_id}` : problem.code);
+  const words = codeWord(problem.code, problem.type, problem.request_id ? ` · request ${problem.request_id}` : "");
   const lines = [problem.detail || problem.title, problem.what_to_do ?? ""].filter((line) => line !== "");
   answer(group, "bad", [...lines, words], links);
 }
@@ -77,7 +77,7 @@ function end(group, operation) {
     answer(group, "good", [`${operation.title} succeeded.`, operation.message].filter((line) => line), [link]);
     return;
   }
-  const words = operation.code ? [element("span", { class: "code-word", "data-code": operation.code }, operation.code)] : [];
+  const words = operation.code ? [codeWord(operation.code, operation.docs)] : [];
   answer(group, "bad", [`${operation.title}: ${operation.state_title}.`, operation.message, operation.what_to_do ?? "", ...words].filter((line) => line !== ""), [link]);
 }
 

@@ -32,6 +32,8 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("confirm-cluster", render(&samples::confirm_cluster())),
         ("login", render(&samples::login())),
         ("error", render(&samples::error())),
+        ("docs-codes", render(&samples::docs_codes())),
+        ("docs-code", render(&samples::docs_code())),
         ("csrf-again", render(&samples::csrf_again())),
     ]
 }

@@ -1,12 +1,13 @@
 //! One id for each request: in the answer, in every log line and in the rows that it writes.
 
 use crate::layers::client;
+use crate::routes;
 use crate::state::AppState;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use std::convert::Infallible;
 use std::time::Instant;
 use tracing::Instrument;
@@ -27,6 +28,22 @@ impl RequestId {
     }
 }
 
+/// The name of the route, as the metrics know it; addresses themselves are without number.
+fn route_of(method: &Method, path: &str) -> &'static str {
+    let method = if *method == Method::HEAD { &Method::GET } else { method };
+    routes::resolve(method, path).map_or("none", |route| route.name)
+}
+
+/// The method, of which a client can make up as many as it likes.
+fn word_of(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        _ => "other",
+    }
+}
+
 /// Gives the request its id, logs it with its answer, and puts the id into the answer.
 pub async fn follow(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let trusted = client::through_proxy(&state.settings, request.extensions());
@@ -37,8 +54,10 @@ pub async fn follow(State(state): State<AppState>, mut request: Request, next: N
     async move {
         let began = Instant::now();
         let mut response = next.run(request).await;
-        let (status, ms) = (response.status().as_u16(), began.elapsed().as_millis());
-        if path.starts_with("/static/") || path == "/healthz" || path == "/readyz" {
+        let (status, took) = (response.status().as_u16(), began.elapsed());
+        let ms = took.as_millis() as u64;
+        metrics::request_answered(route_of(&method, &path), word_of(&method), status, took);
+        if path.starts_with("/static/") || path == "/healthz" || path == "/readyz" || path == "/metrics" {
             tracing::debug!(status, ms, "answered");
         } else {
             tracing::info!(status, ms, "answered");

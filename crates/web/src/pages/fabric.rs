@@ -56,6 +56,10 @@ fn as_json(fabric: &Fabric, overview: &Overview) -> serde_json::Value {
     body["id"] = fabric.id.into();
     body["name"] = fabric.name.as_str().into();
     body["url"] = url::fabric(fabric.id).into();
+    body["docs"] = overview.status.code.map(url::docs_code).into();
+    for (problem, value) in overview.problems.iter().zip(body["problems"].as_array_mut().into_iter().flatten()) {
+        value["docs"] = url::docs_code(problem.code).into();
+    }
     body["running"] = overview.running.as_ref().map(|o| url::operation(o.id)).into();
     body
 }

@@ -9,6 +9,7 @@ use crate::layers::{client, cookies};
 use crate::parts::{Notice, Tone};
 use crate::problem::Problem;
 use crate::routes::{Needs, Route, safe_next};
+use crate::seldom::Seldom;
 use crate::state::AppState;
 use crate::url::{self, pattern};
 use crate::view;
@@ -20,6 +21,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use model::Code;
 use secrecy::SecretString;
 use serde_json::json;
+use std::time::Duration;
 
 /// The routes of logging in and out.
 pub fn routes() -> Vec<Route> {
@@ -60,6 +62,9 @@ async fn show(State(state): State<AppState>, headers: HeaderMap, uri: Uri) -> Re
     }
     form(&state, &headers, StatusCode::OK, &next, "", notices)
 }
+
+/// Who guesses passwords is refused many times a second; a line a minute tells an operator as much.
+static THROTTLED: Seldom = Seldom::new(Duration::from_secs(60));
 
 /// The login form, bound to the browser by a cookie of its own.
 fn form(
@@ -135,6 +140,7 @@ async fn log_in(State(state): State<AppState>, fields: Fields, request: Request)
     let password = SecretString::from(fields.get("password").unwrap_or_default());
     match state.sessions.login(&username, password, &address, agent, previous.as_ref()).await {
         Ok(logged_in) => {
+            metrics::login_tried("ok");
             let cookie = cookies::set_session(&state.settings, logged_in.token.reveal());
             let cookie = cookie.map(|cookie| [(header::SET_COOKIE, cookie)]);
             if asked == Asked::Script && wants_json(headers) {
@@ -143,11 +149,19 @@ async fn log_in(State(state): State<AppState>, fields: Fields, request: Request)
             }
             Ok((cookie, Redirect::to(&next)).into_response())
         }
-        Err(LoginError::Invalid) => refuse(
-            Problem::new(Code::AuthenticationRequired, "The user name or the password is wrong.")
-                .todo("Check both and try again."),
-        ),
+        Err(LoginError::Invalid) => {
+            metrics::login_tried("refused");
+            refuse(
+                Problem::new(Code::AuthenticationRequired, "The user name or the password is wrong.")
+                    .todo("Check both and try again."),
+            )
+        }
         Err(LoginError::Throttled { retry_after }) => {
+            metrics::login_tried("throttled");
+            if let Some(unsaid) = THROTTLED.say() {
+                // Not the name: people type their password into that field.
+                tracing::warn!(address, unsaid, "logins are throttled: too many failed for a user or an address");
+            }
             let seconds = retry_after.as_secs().max(1);
             let message =
                 format!("Too many logins failed for this user or from this address. The next is taken in {seconds} s.");

@@ -2,6 +2,7 @@
 
 pub mod adopt;
 pub mod dashboard;
+pub mod docs;
 pub mod error;
 pub mod events;
 pub mod fabric;

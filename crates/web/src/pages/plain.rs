@@ -1,10 +1,11 @@
-//! What is no page: static files, probes, reports of failing scripts, and the way back from an action's address.
+//! What is no page: static files, probes, metrics, reports of failing scripts, and the way back from an action's address.
 
 use crate::assets;
 use crate::attempts;
 use crate::extract::Fields;
 use crate::layers::client;
 use crate::layers::request_id::RequestId;
+use crate::probes::Check;
 use crate::problem::Problem;
 use crate::routes::{Kind, Needs, Route, object_of};
 use crate::state::AppState;
@@ -22,6 +23,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("static_file", pattern::static_file, Needs::Public, Kind::Plain, static_file),
         Route::get("healthz", pattern::healthz, Needs::Public, Kind::Plain, healthz),
         Route::get("readyz", pattern::readyz, Needs::Public, Kind::Plain, readyz),
+        Route::get("metrics", pattern::metrics, Needs::Metrics, Kind::Plain, prometheus),
         Route::post("client_error", pattern::client_error, Needs::Public, client_error),
     ]
 }
@@ -47,18 +49,24 @@ async fn healthz() -> Response {
     view::json(StatusCode::OK, &json!({ "status": "ok" }))
 }
 
-/// Ready is who can read the database and is not about to stop.
+/// Ready is who has everything that is needed and is not about to stop; who is not says what is missing.
 async fn readyz(State(state): State<AppState>) -> Response {
     if state.closing.is_cancelled() {
-        return view::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "stopping" }));
+        return view::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "stopping", "missing": [] }));
     }
-    match state.store.users().count().await {
-        Ok(_) => view::json(StatusCode::OK, &json!({ "status": "ok" })),
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
-            view::json(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "store_unavailable" }))
-        }
-    }
+    let checks = state.probes.look(&state).await;
+    let missing: Vec<&str> = checks.iter().filter(|check| check.missing.is_some()).map(|check| check.name).collect();
+    let (status, word) = match missing.is_empty() {
+        true => (StatusCode::OK, "ok"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not_ready"),
+    };
+    let checks: Vec<_> = checks.iter().map(Check::to_json).collect();
+    view::json(status, &json!({ "status": word, "missing": missing, "checks": checks }))
+}
+
+async fn prometheus(State(state): State<AppState>) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(metrics::MEDIA_TYPE))], state.engine.metrics().await)
+        .into_response()
 }
 
 async fn client_error(State(state): State<AppState>, id: RequestId, fields: Fields, request: Request) -> Response {

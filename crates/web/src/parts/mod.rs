@@ -2,6 +2,7 @@
 //! engine, so that a page can be rendered from sample values.
 
 pub mod badge;
+pub mod code;
 pub mod columns;
 pub mod compare;
 pub mod derive;
@@ -13,6 +14,7 @@ pub mod stages;
 pub mod yaml;
 
 pub use badge::{Badge, Tone};
+pub use code::code_word;
 pub use head::{Head, Tabs, VerbForm};
 pub use list::{Chip, Chips, Choice, OperationRow, OperationsTable, Pager};
 pub use notice::Notice;

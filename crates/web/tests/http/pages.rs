@@ -29,6 +29,48 @@ async fn crawl(browser: &mut Browser) -> BTreeSet<String> {
     seen
 }
 
+/// Wherever a page shows a code, it is a link to what the code means.
+async fn every_code_leads_to_its_page(browser: &mut Browser, seen: &BTreeSet<String>) {
+    let (mut shown, codes) = (BTreeSet::new(), model::Code::ALL);
+    for path in seen.iter().filter(|path| !path.starts_with("/docs/")).chain([&"/nowhere/".to_owned()]) {
+        let body = browser.open(path).await.body;
+        for code in codes {
+            // As a word of its own between two tags, or beside the request's id.
+            for marked in [format!(">{code}<"), format!(">{code} "), format!(" {code} ·")] {
+                for (at, _) in body.match_indices(&marked) {
+                    let link = format!("href=\"/docs/codes/{code}/\"");
+                    assert!(body[..at + 1].ends_with(&format!("{link}>")), "{path} shows {code} without a link");
+                    shown.insert(code.as_str());
+                }
+            }
+        }
+    }
+    assert!(
+        shown.len() >= 3 && ["csrf_failed", "not_configured", "not_found"].iter().all(|code| shown.contains(code)),
+        "{shown:?}"
+    );
+}
+
+#[tokio::test]
+async fn every_code_has_its_page_for_everybody() {
+    let console = Console::start().await;
+    let mut nobody = console.browser();
+    let all = nobody.open("/docs/codes/").await;
+    assert_eq!(all.status, StatusCode::OK);
+    for code in model::Code::ALL {
+        let path = format!("/docs/codes/{code}/");
+        assert!(all.body.contains(&format!("href=\"{path}\"")), "{path} is not in the list");
+        let page = nobody.open(&path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}");
+        let text = page.text().replace("&#39;", "'");
+        for words in [code.as_str(), code.explained().title, "What happened", "What to do", "HTTP status"] {
+            assert!(text.contains(words), "{path}: {words}: {text}");
+        }
+    }
+    let missing = nobody.script("/docs/codes/no_such_code/").await;
+    assert_eq!((missing.status, &missing.json()["code"]), (StatusCode::NOT_FOUND, &"not_found".into()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn lesson_25_every_page_stands_with_something_on_it() {
     let (lab, console, fabric, mut browser) = with_lab().await;
@@ -49,7 +91,10 @@ async fn lesson_25_every_page_stands_with_something_on_it() {
     let url = press(&mut browser, &fabric, "sync-from-fabric-btn").await;
     follow(&mut browser, &url).await;
     browser.call(&format!("/fabrics/{}/sync/", fabric.id), "wrong", &[]).await;
-    console.fabric("new").await;
+    let new = console.fabric("new").await;
+    let token = browser.token().await;
+    let failed = browser.call(&format!("/fabrics/{}/sync/?wait=30", new.id), &token, &[]).await;
+    assert_eq!(failed.json()["code"], "not_configured", "{}", failed.body);
 
     let seen = crawl(&mut browser).await;
     let of = |part: &str| seen.iter().filter(|path| path.contains(part)).count();
@@ -73,6 +118,7 @@ async fn lesson_25_every_page_stands_with_something_on_it() {
     assert_eq!(lab.object("VPC", "vpc-01").unwrap()["spec"]["subnets"]["default"]["vlan"], 1009, "it changes nothing");
     let activity = browser.open("/activity/?show=refused").await;
     assert!(activity.text().contains("csrf_failed"), "{}", activity.text());
+    every_code_leads_to_its_page(&mut browser, &seen).await;
     lab.stop().await;
 }
 

@@ -15,6 +15,7 @@ fn address(route: &RouteInfo, fabric: i64, operation: i64) -> String {
         .replace("{kind}", "VPC.vpc.githedgehog.com")
         .replace("{namespace}", "default")
         .replace("{name}", "vpc-01")
+        .replace("{code}", "partial")
         .replace("{version}", "x")
         .replace("{file}", "main.js")
 }
@@ -83,7 +84,9 @@ async fn every_route_as_every_stranger() {
         }
         let answer = ask(&mut reader.clone(), &route, &path, true, &reader_token).await;
         match route.needs {
-            Needs::Fabrics(_) => assert_eq!(answer.status, StatusCode::FORBIDDEN, "the reader: {what}"),
+            Needs::Fabrics(_) | Needs::Metrics => {
+                assert_eq!(answer.status, StatusCode::FORBIDDEN, "the reader: {what}")
+            }
             Needs::Fabric(_) | Needs::Operation(_) => {
                 assert_eq!(answer.status, StatusCode::NOT_FOUND, "the reader: {what}")
             }

@@ -113,6 +113,15 @@ pub fn error() -> error::Page {
     }
 }
 
+pub fn docs_codes() -> docs::Codes {
+    docs::Codes { frame: bare("Codes", "docs_codes"), codes: Code::ALL }
+}
+
+pub fn docs_code() -> docs::OneCode {
+    let (code, explained) = (Code::KubernetesConflict, Code::KubernetesConflict.explained());
+    docs::OneCode { frame: bare(explained.title, "docs_code"), code, explained }
+}
+
 pub fn csrf_again() -> error::Page {
     error::Page {
         title: "Press once more".into(),

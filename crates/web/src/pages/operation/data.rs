@@ -64,6 +64,7 @@ pub fn as_json(view: &View, fabric: &str, operation: &Operation) -> Value {
         "code": code,
         "message": operation.message,
         "what_to_do": code.map(Code::what_to_do),
+        "docs": code.map(url::docs_code),
         "object": operation.error_object,
         "writes": operation.writes,
         "dry_run": operation.verb.writes() && !operation.writes,
@@ -97,5 +98,15 @@ pub fn outcomes_json(
     }
     let total = chosen_total(counts, wanted);
     let next = (number * PAGE_SIZE < total).then_some(number + 1);
-    json!({ "counts": by_outcome, "count": total, "page": number, "next_page": next, "results": listed })
+    let results: Vec<Value> = listed.iter().map(with_docs).collect();
+    json!({ "counts": by_outcome, "count": total, "page": number, "next_page": next, "results": results })
+}
+
+/// An outcome, with the page that says what its code means.
+fn with_docs(outcome: &ObjectOutcome) -> Value {
+    let mut value = json!(outcome);
+    if let Some(code) = outcome.code {
+        value["docs"] = json!(url::docs_code(code));
+    }
+    value
 }
