@@ -48,6 +48,9 @@ fn write(fresh: &Path, check: bool) -> Result<()> {
     fs::create_dir_all(&folder).context("make docs/reference")?;
     for name in names {
         let path = folder.join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;
+        }
         match wanted.get(name) {
             Some(text) => fs::write(&path, text).with_context(|| format!("write {}", path.display()))?,
             None => fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?,
@@ -57,13 +60,18 @@ fn write(fresh: &Path, check: bool) -> Result<()> {
     Ok(())
 }
 
-/// The files of a folder by name; one that does not exist has none.
+/// The files below a folder by their place in it; one that does not exist has none.
 fn pages(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut pages = BTreeMap::new();
-    for entry in fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.with_context(|| format!("read {}", folder.display()))?.path();
-        if path.is_file() {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).into_iter().flatten() {
+            let path = entry.with_context(|| format!("read {}", next.display()))?.path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
             pages.insert(name, fs::read(&path).with_context(|| format!("read {}", path.display()))?);
         }
     }

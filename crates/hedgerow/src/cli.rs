@@ -13,7 +13,7 @@ use std::path::PathBuf;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Try it", &["demo", "lab"]),
     ("Run it", &["serve", "migrate", "config"]),
-    ("Manage it", &["user"]),
+    ("Manage it", &["user", "backup", "restore"]),
     ("About", &["version", "help"]),
 ];
 
@@ -54,6 +54,8 @@ pub(crate) enum Sub {
     Config(Config),
     #[command(subcommand, arg_required_else_help = true)]
     User(User),
+    Backup(Backup),
+    Restore(Restore),
     Version(Version),
     #[command(hide = true)]
     Reference(Reference),
@@ -289,6 +291,50 @@ pub(crate) struct UserList {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) source: Source,
+}
+
+/// Write everything that a console keeps into one file, while it runs
+///
+/// The file holds the database as it is at one moment and the local Git repositories, each file with its checksum. Its
+/// mode is 0600. It does not hold the key that opens the stored credentials, unless --with-key says so: keep the key
+/// apart. A PostgreSQL database is backed up with pg_dump instead; the error says what else to keep.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hedgerow backup /var/backups/hedgerow-$(date +%F).tar --data /var/lib/hedgerow
+  hedgerow backup --list /var/backups/hedgerow-2026-02-03.tar")]
+pub(crate) struct Backup {
+    /// The file to write; it must not exist. With --list, the file to read
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Check a backup and show what is in it, without secrets
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Put the key that opens the stored credentials into the file, too
+    #[arg(long)]
+    pub(crate) with_key: bool,
+    /// Print JSON
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+/// Make a data folder of a backup
+///
+/// The folder must be empty or not exist. Every file is checked before anything is put in place; when something is
+/// wrong, the folder stays as it was. What was under way when the backup was made is interrupted, sessions of then are
+/// ended, and automatic syncs are suspended until somebody has looked.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hedgerow restore /var/backups/hedgerow-2026-02-03.tar --data /var/lib/hedgerow
+  install -m 0600 /safe/secret.key /var/lib/hedgerow/secret.key")]
+pub(crate) struct Restore {
+    /// The backup
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The data folder to make
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
 }
 
 /// Show the version of this program

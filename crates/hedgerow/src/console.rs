@@ -3,7 +3,8 @@
 
 use crate::data_dir::{self, Lock};
 use crate::database;
-use crate::settings::Settings;
+use crate::metrics_listener::MetricsListener;
+use crate::settings::{Settings, Token};
 use anyhow::Context as _;
 use auth::{Clock, Limits, MasterKey, Passwords, Place, Sealer, Sessions, SystemClock, ThrottleLimits};
 use axum::Router;
@@ -21,7 +22,7 @@ use web::{AppState, WebSettings};
 const FIRST: &str = "admin";
 
 /// Name of the key's file in the data folder.
-const KEY_FILE: &str = "secret.key";
+pub(crate) const KEY_FILE: &str = "secret.key";
 
 /// How often what nobody needs any more is removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
@@ -39,18 +40,20 @@ pub(crate) struct Opened {
     pub(crate) sealer: Sealer,
     key: MasterKey,
     lock: Lock,
+    metrics: Option<MetricsListener>,
 }
 
 impl Opened {
     /// Takes the data folder for this process, opens the database and brings it up to date.
     pub(crate) async fn new(settings: &Settings) -> anyhow::Result<Self> {
+        let metrics = MetricsListener::bind(settings)?;
         let folder = data_dir::open(&settings.data)?;
         let lock = data_dir::lock(&folder)?;
         let store = database::open_in(settings, &folder).await?;
-        let key_file = settings.secret_key_file.clone().unwrap_or_else(|| folder.join(KEY_FILE));
-        let key = MasterKey::open(&store, &key_file).await.context("cannot use the key of the secrets")?;
+        let key =
+            MasterKey::open(&store, &key_file(settings, &folder)).await.context("cannot use the key of the secrets")?;
         let sealer = Sealer::new(&key);
-        Ok(Self { folder, store, sealer, key, lock })
+        Ok(Self { folder, store, sealer, key, lock, metrics })
     }
 
     /// Makes the first administrator when there is no user, and gives the password, which is kept nowhere.
@@ -94,7 +97,7 @@ impl Console {
         tls: bool,
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
-        let Opened { folder, store, sealer, key, lock } = opened;
+        let Opened { folder, store, sealer, key, lock, metrics } = opened;
         let unseal = move |fabric: i64, column: &'static str, sealed: &Sealed| {
             sealer.open(Place::fabric(column, fabric), sealed).map_err(|error| error.to_string())
         };
@@ -113,8 +116,17 @@ impl Console {
             warn_before: settings.session_warn_before,
         };
         let sessions = Sessions::new(store.clone(), clock.clone(), limits, ThrottleLimits::default());
+        if let Some(metrics) = metrics {
+            let answering = metrics.serve(engine.clone(), stop.clone());
+            tokio::spawn(async move {
+                if let Err(error) = answering.await {
+                    tracing::error!(error = format!("{error:#}"), "the metrics are not answered any more");
+                }
+            });
+        }
         let housekeeping = tokio::spawn(keep_house(store.clone(), sessions.clone()));
-        let state = AppState::new(store, sessions, &key, engine, web_settings(settings, tls), clock, stop);
+        let web = web_settings(settings, &folder, tls);
+        let state = AppState::new(store, sessions, &key, engine, web, clock, stop);
         Ok(Self { state, housekeeping, _lock: lock })
     }
 
@@ -183,11 +195,19 @@ fn engine_settings(settings: &Settings, folder: &Path) -> engine::Settings {
     }
 }
 
-fn web_settings(settings: &Settings, tls: bool) -> WebSettings {
+/// Where the key of the secrets is.
+pub(crate) fn key_file(settings: &Settings, folder: &Path) -> PathBuf {
+    settings.secret_key_file.clone().unwrap_or_else(|| folder.join(KEY_FILE))
+}
+
+fn web_settings(settings: &Settings, folder: &Path, tls: bool) -> WebSettings {
     WebSettings {
         tls,
         trusted_proxies: settings.trusted_proxies.clone(),
         public_url: settings.public_url.as_ref().map(|url| url.origin()),
         allow_file: settings.source_allow_file,
+        metrics_token: settings.metrics_token.as_ref().map(Token::expose),
+        data: Some(folder.to_owned()),
+        key_file: Some(key_file(settings, folder)),
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use store::Store;
 
 /// Name of the SQLite file in the data folder.
-const FILE: &str = "hedgerow.db";
+pub(crate) const FILE: &str = "hedgerow.db";
 
 /// Opens it and brings its schema up to date.
 pub(crate) async fn open(settings: &Settings) -> anyhow::Result<Store> {

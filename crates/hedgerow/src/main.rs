@@ -4,12 +4,14 @@
 //! Errors: `anyhow` here and only here, each with the context of what was being done; the libraries below have typed
 //! errors of their own. Exit codes: 0 done, 1 failed, 2 called or configured wrongly.
 
+mod backup;
 mod cli;
 mod commands;
 mod console;
 mod data_dir;
 mod database;
 mod logging;
+mod metrics_listener;
 mod output;
 mod password;
 mod private_file;

@@ -1,10 +1,12 @@
 //! The sub-commands, one file each, and what several of them share: reading the settings.
 
+mod backup;
 mod config;
 mod demo;
 mod lab;
 mod migrate;
 mod reference;
+mod restore;
 mod serve;
 pub(crate) mod user;
 mod version;
@@ -20,6 +22,8 @@ pub(crate) fn run(command: Sub) -> anyhow::Result<()> {
         Sub::Lab(arguments) => lab::run(&arguments),
         Sub::Serve(arguments) => serve::run(&arguments),
         Sub::Migrate(arguments) => migrate::run(&arguments),
+        Sub::Backup(arguments) => backup::run(&arguments),
+        Sub::Restore(arguments) => restore::run(&arguments),
         Sub::User(command) => user::run(&command),
         Sub::Config(arguments) => config::run(&arguments),
         Sub::Version(arguments) => version::run(&arguments),

@@ -10,17 +10,21 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// One page: its file and its text.
-type Page = (&'static str, String);
+type Page = (String, String);
 
 /// Writes the pages, or compares them with what is there.
 pub(crate) fn run(arguments: &cli::Reference) -> anyhow::Result<()> {
-    let pages = [
+    let mut pages: Vec<Page> = [
         ("README.md", index()),
         ("settings.md", settings()),
         ("cli.md", command_line()),
         ("codes.md", codes()),
         ("routes.md", routes()),
-    ];
+    ]
+    .into_iter()
+    .map(|(name, text)| (name.to_owned(), text))
+    .collect();
+    pages.extend(Code::ALL.iter().map(|code| (format!("codes/{code}.md"), one_code(*code))));
     if arguments.check { check(&arguments.output, &pages) } else { write(&arguments.output, &pages) }
 }
 
@@ -28,6 +32,9 @@ fn write(folder: &Path, pages: &[Page]) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for (name, text) in pages {
         let path = folder.join(name);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+        }
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     output::text(&format!("wrote {} pages to {}\n", pages.len(), folder.display()))?;
@@ -38,7 +45,7 @@ fn check(folder: &Path, pages: &[Page]) -> anyhow::Result<()> {
     let stale: Vec<&str> = pages
         .iter()
         .filter(|(name, text)| std::fs::read_to_string(folder.join(name)).ok().as_ref() != Some(text))
-        .map(|(name, _)| *name)
+        .map(|(name, _)| name.as_str())
         .collect();
     if stale.is_empty() {
         output::text(&format!("{} pages in {} are fresh\n", pages.len(), folder.display()))?;
@@ -144,7 +151,7 @@ fn codes() -> String {
         "Every failure has a code that never changes. It stands on the page, in the answer to a script\n\
          (`application/problem+json`), in the operation's row and in the log. *Point* is the place on the way from the\n\
          click to the cluster, 1 the browser, 9 Kubernetes. *Again* says whether the same request may succeed without\n\
-         anybody changing anything.",
+         anybody changing anything. Each code has a page of its own, here and in the console under `/docs/codes/`.",
     );
     page.push_str("\n| code | HTTP | point | again | what to do |\n|---|---|---|---|---|\n");
     for code in Code::ALL {
@@ -152,12 +159,37 @@ fn codes() -> String {
         let again = if code.retryable() { "yes" } else { "no" };
         let _ = writeln!(
             page,
-            "| `{}` | {} | {point} | {again} | {} |",
-            code.as_str(),
+            "| [`{code}`](codes/{code}.md) | {} | {point} | {again} | {} |",
             code.http_status(),
             code.what_to_do()
         );
     }
+    page
+}
+
+fn one_code(code: Code) -> String {
+    let explained = code.explained();
+    let list = |items: &[&str], mark: &str| items.iter().map(|item| format!("{mark} {item}\n")).collect::<String>();
+    let mut page = heading(explained.title, &format!("Code `{code}`. [All codes](../codes.md)"));
+    let _ = write!(
+        page,
+        "\n## What happened\n\n{}\n\n## Why\n\n{}\n## What you see\n\n{}\n\n## What to do\n\n{}\n\n{}\n",
+        explained.happened,
+        list(explained.causes, "-"),
+        explained.seen,
+        code.what_to_do(),
+        list(explained.steps, "1."),
+    );
+    let _ = write!(page, "## For scripts\n\n- HTTP status: {}\n", code.http_status());
+    if let (Some(point), Some(words)) = (code.failure_point(), code.failure_point_in_words()) {
+        let _ = writeln!(page, "- [Failure point](../../concepts/failure-points.md): {point} of 9, {words}");
+    }
+    let again = if code.retryable() {
+        "yes, the same request may succeed without anybody changing anything"
+    } else {
+        "no, something has to be changed first"
+    };
+    let _ = writeln!(page, "- Worth repeating: {again}");
     page
 }
 

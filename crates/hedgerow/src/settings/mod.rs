@@ -10,7 +10,7 @@ mod nearest;
 mod value;
 
 pub(crate) use layers::{Layers, Problems};
-pub(crate) use value::{Bytes, DatabaseUrl, LogFormat, LogLevel, PublicUrl};
+pub(crate) use value::{Bytes, DatabaseUrl, LogFormat, LogLevel, PublicUrl, Token};
 
 use ipnet::IpNet;
 use std::net::SocketAddr;
@@ -155,6 +155,12 @@ settings! {
         cluster_parallel: usize = "cluster.parallel", "16";
         /// Objects in one page of a list.
         cluster_page_size: u32 = "cluster.page_size", "500";
+    }
+    "Metrics" {
+        /// Address and port of a second listener that answers `/metrics` to everybody who can reach it, in plain HTTP and without a login. Keep it on loopback or on a network of your own. Without it, `/metrics` is answered by the console itself, to superusers and to the holder of `metrics.token`.
+        metrics_listen: Option<SocketAddr> = "metrics.listen", "";
+        /// What Prometheus sends as `Authorization: Bearer ...` in order to read `/metrics` of the console; at least 16 characters. Without it, only superusers read them there.
+        metrics_token: Option<Token> = "metrics.token", "";
     }
     "Log" {
         /// How log lines on standard error are written.

@@ -279,6 +279,39 @@ impl Value for DatabaseUrl {
     }
 }
 
+/// A secret word that a program shows. Short ones could be guessed.
+#[derive(Clone)]
+pub(crate) struct Token(secrecy::SecretString);
+
+impl Token {
+    /// The word.
+    pub(crate) fn expose(&self) -> secrecy::SecretString {
+        self.0.clone()
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(set)")
+    }
+}
+
+impl Value for Token {
+    const TYPE: &'static str = "secret";
+    const FORM: &'static str = "a secret of at least 16 characters without spaces";
+    const SECRET: bool = true;
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            _ if text.len() < 16 => Err("it is too short".to_owned()),
+            _ if !text.bytes().all(|byte| byte.is_ascii_graphic()) => Err("a character cannot stand in it".to_owned()),
+            text => Ok(Token(text.to_owned().into())),
+        }
+    }
+    fn show(&self) -> String {
+        "(set)".to_owned()
+    }
+}
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LogFormat {

@@ -13,12 +13,12 @@ fn help_is_grouped_and_has_examples() {
 #[test]
 fn every_command_explains_itself() {
     let home = tempfile::tempdir().unwrap();
-    for command in ["demo", "lab", "serve", "migrate", "config", "user", "version"] {
+    for command in ["demo", "lab", "serve", "migrate", "config", "user", "backup", "restore", "version"] {
         let short = run(home.path(), &[command, "-h"]);
         assert_done(&short);
         assert!(stdout(&short).contains("Usage: hedgerow"), "{command}: {}", stdout(&short));
     }
-    for command in ["demo", "lab", "serve", "config"] {
+    for command in ["demo", "lab", "serve", "config", "backup", "restore"] {
         let long = stdout(&run(home.path(), &[command, "--help"]));
         assert!(long.contains("Examples:\n  hedgerow"), "{command} has no examples: {long}");
     }
