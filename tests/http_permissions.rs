@@ -33,7 +33,7 @@ async fn fabric() -> Result<Fabric> {
 fn action(route: &RouteInfo) -> Option<&'static str> {
     match route.needs {
         Needs::Fabrics(action) | Needs::Fabric(action) | Needs::Operation(action) => Some(action.as_str()),
-        Needs::Public | Needs::LoggedIn | Needs::Listing => None,
+        Needs::Public | Needs::LoggedIn | Needs::Listing | Needs::Metrics => None,
     }
 }
 

@@ -186,6 +186,7 @@ pub fn fill(path: &str, fabric: i64, operation: &str) -> String {
         .replace("{kind}", "VPC.vpc.githedgehog.com")
         .replace("{namespace}", "default")
         .replace("{name}", "vpc-01")
+        .replace("{code}", "partial")
         .replace("{version}", "v")
         .replace("{file}", "none.css")
 }

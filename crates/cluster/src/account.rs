@@ -183,6 +183,17 @@ mod tests {
     }
 
     #[test]
+    fn the_file_of_deploy_says_what_the_page_says() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/rbac/fabric.yaml");
+        let text = service_account_manifest("hedgerow", "default", &[]);
+        if std::env::var_os("HEDGEROW_ACCEPT").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        let file = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(text, file, "deploy/rbac/fabric.yaml is stale; write it with HEDGEROW_ACCEPT=1");
+    }
+
+    #[test]
     fn discovered_kinds_decide_and_odd_names_stay_data() {
         let kinds = [
             KindInfo::bare("new.githedgehog.com", "v1", "Thing", "things", true),
