@@ -17,6 +17,7 @@
 pub mod adopted;
 pub mod agents;
 pub mod attempts;
+pub mod automatic;
 pub mod backup;
 pub mod comparisons;
 mod connect;
@@ -144,6 +145,8 @@ impl Store {
         comparisons => comparisons::Comparisons<'_>;
         /// Objects as the newest comparison found them.
         objects => objects::Objects<'_>;
+        /// What is remembered of automatic syncs.
+        automatic => automatic::AutomaticSyncs<'_>;
         /// What the agents report.
         agents => agents::Agents<'_>;
         /// Objects that a person took over from the cluster into Git.

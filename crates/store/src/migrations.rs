@@ -34,6 +34,7 @@ history! {
     6 "0006_client_certificates.sql" "client certificates of fabrics";
     7 "0007_policies.sql" "policies of fabrics, details of outcomes, adopted objects";
     8 "0008_leases.sql" "leases of operations";
+    9 "0009_schedule.sql" "slots of automatic syncs, what self-heal put right";
 }
 
 fn newest() -> i64 {

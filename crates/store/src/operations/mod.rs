@@ -201,6 +201,13 @@ impl<'a> Operations<'a> {
         self.newest(st::LAST_SUCCESS, fabric_id, verb).await
     }
 
+    /// The last operation of a fabric that was asked for in this way, whatever became of it.
+    pub async fn last_of(&self, fabric_id: i64, trigger: Trigger) -> Result<Option<Operation>> {
+        let mut conn = self.0.reader(st::LAST_OF_TRIGGER.doing).await?;
+        let row = st::LAST_OF_TRIGGER.optional(&mut conn, args![fabric_id, trigger.as_str()]).await?;
+        row.as_ref().map(operation).transpose()
+    }
+
     async fn newest(
         &self,
         statement: &'static crate::sql::Statement,

@@ -36,7 +36,8 @@ super::statements! {
         " AND id NOT IN (SELECT shown_comparison_id FROM operations",
         " WHERE fabric_id = $1 AND shown_comparison_id IS NOT NULL)",
         " AND (operation_id IS NULL OR operation_id NOT IN",
-        " (SELECT id FROM operations WHERE fabric_id = $1 AND trigger_kind <> 'schedule'))"
+        " (SELECT id FROM operations WHERE fabric_id = $1",
+        " AND trigger_kind NOT IN ('schedule', 'interval', 'self_heal')))"
     );
 
     AGENT_LIST("read what the agents report") = (

@@ -28,6 +28,7 @@ pub(crate) use statement;
 
 pub(crate) mod adopted;
 pub(crate) mod attempts;
+pub(crate) mod automatic;
 pub(crate) mod backup;
 pub(crate) mod comparisons;
 pub(crate) mod fabrics;
@@ -45,6 +46,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static crate::sql::Statement> {
     [
         adopted::ALL,
         attempts::ALL,
+        automatic::ALL,
         backup::ALL,
         comparisons::ALL,
         fabrics::ALL,

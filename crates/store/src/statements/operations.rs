@@ -173,9 +173,14 @@ super::statements! {
         "SELECT outcome, count(*) AS n, CAST(sum(verified) AS BIGINT) AS verified FROM operation_objects",
         " WHERE operation_id = $1 GROUP BY outcome ORDER BY outcome"
     );
-    /// Keeps what a page may still show or a status derive from: the newest, and each verb's last success.
+    LAST_OF_TRIGGER("look for the last operation") = (
+        "SELECT ", columns!(), " FROM operations WHERE fabric_id = $1 AND trigger_kind = $2 ORDER BY id DESC LIMIT 1"
+    );
+    /// Those that nobody asked for. Keeps what a page may still show or a status derive from: the newest, and each verb's
+    /// last success.
     PRUNE("delete old operations") = (
-        "DELETE FROM operations WHERE fabric_id = $1 AND trigger_kind = 'schedule' AND ended_at < $2",
+        "DELETE FROM operations WHERE fabric_id = $1 AND trigger_kind IN ('schedule', 'interval', 'self_heal')",
+        " AND ended_at < $2",
         " AND id NOT IN (SELECT max(id) FROM operations WHERE fabric_id = $1 GROUP BY verb, writes)",
         " AND id NOT IN (SELECT max(id) FROM operations WHERE fabric_id = $1 AND state = 'succeeded'",
         " GROUP BY verb, writes)"

@@ -205,7 +205,7 @@ both_engines! {
 
     async fn pruning_keeps_what_people_did_and_what_the_status_needs(bed) {
         let lab = fabric(&bed, "lab").await;
-        let by_schedule = |at: i64| NewOperation { trigger: Trigger::Schedule, ..ask(lab.id, Verb::SyncFromFabric, &at.to_string()) };
+        let by_schedule = |at: i64| NewOperation { trigger: if at == 20 { Trigger::Interval } else { Trigger::SelfHeal }, ..ask(lab.id, Verb::SyncFromFabric, &at.to_string()) };
         let by_hand = ran(&bed, lab.id, Verb::SyncFromFabric, OperationState::Succeeded, 0).await;
         let old = ran_by(&bed, by_schedule(10), OperationState::Succeeded, 10).await;
         let last_good = ran_by(&bed, by_schedule(20), OperationState::Succeeded, 20).await;
