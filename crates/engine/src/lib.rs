@@ -1,5 +1,5 @@
-//! The engine: the four verbs, the operations that carry them, the background comparison, and the one answer to "how
-//! does this fabric stand?".
+//! The engine: the four verbs, the operations that carry them, what happens by itself, and the one answer to "how does
+//! this fabric stand?".
 //!
 //! Pages and scripts ask through [`Engine`]. An operation is a row in the store from its first moment to its last;
 //! whoever asked may go away. The engine never holds a database transaction across a network call.
@@ -38,10 +38,12 @@ pub use observing::Problem;
 pub use overview::{ConnectionCheck, Overview, SwitchRow};
 pub use pruning::PrunePlan;
 pub use read_kinds::columns;
+pub use schedule::{Automation, LastRun, Standoff};
 pub use server_view::ServerView;
 pub use settings::{Settings, source_dir};
 
 use model::operation::{Trigger, Verb};
+use model::policy::Suspension;
 use model::sync_options::SyncOptions;
 use secrecy::SecretString;
 use std::collections::HashMap;
@@ -154,7 +156,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts the engine with its background work: the queue of operations and the background comparison.
+    /// Starts the engine with its background work: the queue of operations and the schedule.
     ///
     /// # Errors
     /// When no owner id for leases can be made, because the system has no randomness.
@@ -335,6 +337,30 @@ impl Engine {
         self.shared.connections.forget(fabric_id);
         self.shared.schedule.now(fabric_id);
         self.shared.events.send(fabric_id, Event::Changed);
+    }
+
+    /// Stops the automatic syncs of a fabric, or with `None` lets them go on. `scope` is what the caller's permission
+    /// covers.
+    ///
+    /// # Errors
+    /// When there is no such fabric in the scope, or the store does not answer.
+    pub async fn suspend(
+        &self,
+        scope: &Scope,
+        fabric_id: i64,
+        suspension: Option<&Suspension>,
+        by: &str,
+    ) -> Result<(), Error> {
+        self.shared.store.fabrics().set_suspension(scope, fabric_id, suspension).await?;
+        match suspension {
+            Some(suspension) => {
+                tracing::info!(fabric = fabric_id, by, reason = suspension.reason, "automatic syncs were suspended");
+            }
+            None => tracing::info!(fabric = fabric_id, by, "automatic syncs were resumed"),
+        }
+        self.shared.schedule.now(fabric_id);
+        self.shared.events.send(fabric_id, Event::Changed);
+        Ok(())
     }
 
     /// A fabric was deleted: its repository goes too.

@@ -3,7 +3,7 @@
 
 use crate::comparing::{Tally, state_of};
 use crate::observing::Problem;
-use crate::{Engine, Error};
+use crate::{Automation, Engine, Error};
 use jiff::{SignedDuration, Timestamp};
 use model::Code;
 use model::compare::ObjectState;
@@ -89,6 +89,8 @@ pub struct Overview {
     pub problems: Vec<Problem>,
     /// The commit that the source is at, as far as it is known here.
     pub current_commit: Option<String>,
+    /// What it does by itself, and what keeps it from that.
+    pub automatic: Automation,
 }
 
 impl Engine {
@@ -186,6 +188,7 @@ impl Engine {
             findings,
             problems: latest.as_ref().map(problems_of).unwrap_or_default(),
             current_commit: head.map(|commit| commit.id),
+            automatic: shared.automation(fabric, now).await?,
             comparison: judged,
         })
     }

@@ -15,6 +15,10 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Time between two background comparisons of a fabric.
     pub compare_interval: Duration,
+    /// Background comparisons that work at once.
+    pub parallel_comparisons: usize,
+    /// Automatic syncs at once; what a person asks for does not count and does not wait.
+    pub parallel_syncs: usize,
     /// Age at which evidence is too old to be called true.
     pub freshness: Duration,
     /// How long an operation's lease holds without a heartbeat.
@@ -41,6 +45,8 @@ impl Settings {
         Self {
             data_dir,
             compare_interval: Duration::from_secs(60),
+            parallel_comparisons: 8,
+            parallel_syncs: 4,
             freshness: Duration::from_secs(180),
             lease: Duration::from_secs(15),
             parallel: 64,

@@ -180,14 +180,14 @@ pub(crate) async fn compare_and_confirm(
 }
 
 /// The comparison that runs by itself: fetch, read, compare, store; a failure is stored as one.
-pub(crate) fn background<'a>(shared: &'a Arc<Shared>, fabric: &'a Fabric) -> BoxFuture<'a, Result<(), Error>> {
+pub(crate) fn background<'a>(shared: &'a Arc<Shared>, fabric: &'a Fabric) -> BoxFuture<'a, Result<Compared, Error>> {
     background_recorded(shared, fabric).boxed()
 }
 
-async fn background_recorded(shared: &Arc<Shared>, fabric: &Fabric) -> Result<(), Error> {
+async fn background_recorded(shared: &Arc<Shared>, fabric: &Fabric) -> Result<Compared, Error> {
     let observed_at = shared.now();
     let result = background_inner(shared, fabric, observed_at).await;
-    shared.notes.compared(fabric, result.as_ref());
+    shared.notes.compared(fabric, result.as_ref().map(|compared| &compared.comparison));
     if let Err(e) = &result {
         comparing::failed(shared, fabric.id, None, Trigger::Schedule, observed_at, e).await?;
     }
@@ -198,7 +198,7 @@ async fn background_inner(
     shared: &Arc<Shared>,
     fabric: &Fabric,
     observed_at: jiff::Timestamp,
-) -> Result<store::Comparison, Error> {
+) -> Result<Compared, Error> {
     let repository = shared.repository(fabric).await?;
     let fetched = repository.fetch(shared.settings.fetch_timeout, &|_| {}).await;
     let (commit, problems) = match fetched {
@@ -236,5 +236,5 @@ async fn background_inner(
         let before = observed_at.checked_sub(OPERATIONS_KEPT).unwrap_or(observed_at);
         operations.prune(fabric.id, before).await?;
     }
-    Ok(compared.comparison)
+    Ok(compared)
 }

@@ -142,7 +142,8 @@ impl Place<'_> {
         if reports.is_none() {
             reports = self.agents().await.map(Cow::Owned);
         }
-        let until = tokio::time::Instant::now() + run.shared.settings.rollout_wait;
+        let of_policy = self.fabric.policy.rollout_wait_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        let until = tokio::time::Instant::now() + of_policy.unwrap_or(run.shared.settings.rollout_wait);
         let mut pause = Duration::from_millis(500);
         loop {
             let Some(agents) = &reports else {
