@@ -172,6 +172,8 @@ async fn keep_house(store: Store, sessions: Sessions) {
 fn engine_settings(settings: &Settings, folder: &Path) -> engine::Settings {
     engine::Settings {
         compare_interval: settings.compare_interval,
+        parallel_comparisons: settings.schedule_parallel_comparisons,
+        parallel_syncs: settings.schedule_parallel_syncs,
         freshness: settings.compare_freshness,
         lease: settings.operation_lease,
         parallel: settings.operation_parallel,
@@ -209,5 +211,6 @@ fn web_settings(settings: &Settings, folder: &Path, tls: bool) -> WebSettings {
         metrics_token: settings.metrics_token.as_ref().map(Token::expose),
         data: Some(folder.to_owned()),
         key_file: Some(key_file(settings, folder)),
+        shortest_interval: u32::try_from(settings.schedule_shortest_interval.as_secs()).unwrap_or(u32::MAX),
     }
 }

@@ -1,4 +1,5 @@
-//! The record of tries: every POST of a verb gets a row, also one that was turned away before its handler ran.
+//! The record of tries: every POST of a verb, and of what else people will ask about, gets a row, also one that was
+//! turned away before its handler ran.
 
 use crate::extract::{self, Login};
 use crate::layers::request_id::RequestId;

@@ -1,6 +1,6 @@
 //! The guard before every handler: it enforces what the route declares, in this order: origin, session, CSRF token,
 //! permission. What it found out, and nothing else, is what handlers get through the extractors of
-//! [`crate::extract`]; each try of a verb is recorded, also one that it turns away.
+//! [`crate::extract`]; each try of what is recorded gets its row, also one that it turns away.
 
 use crate::attempts;
 use crate::extract::{Fields, Login, Told};
@@ -39,7 +39,7 @@ impl Guard {
 
 /// Lets a request through to its handler, or answers in its place.
 pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
-    let recorded = matches!(guard.route.kind, Kind::Verb(_));
+    let recorded = guard.route.kind.is_recorded();
     let mut told = attempts::Told::of(&guard.state, &guard.route, &request);
     let response = match admit(&guard, request, &mut told).await {
         Ok(request) => next.run(request).await,
@@ -77,7 +77,7 @@ async fn admit(guard: &Guard, mut request: Request, told: &mut attempts::Told) -
     let login = match session(state, request.headers(), activity).await {
         Ok(login) => login,
         Err(problem) => {
-            if matches!(route.kind, Kind::Verb(_)) {
+            if route.kind.is_recorded() {
                 told.was(state, request.headers()).await;
             }
             return Err(problem);

@@ -56,6 +56,8 @@ pub enum Kind {
     Data,
     /// A form's action.
     Action,
+    /// A form's action of which each try is recorded, because people will ask who it was.
+    Recorded,
     /// A verb on a fabric; each try is recorded.
     Verb(Verb),
     /// A stream of hints.
@@ -104,11 +106,19 @@ impl fmt::Display for Kind {
             Kind::Page => f.write_str("page"),
             Kind::Data => f.write_str("data"),
             Kind::Action => f.write_str("action"),
+            Kind::Recorded => f.write_str("action, recorded"),
             Kind::Verb(verb) => write!(f, "verb: {}", verb.title()),
             Kind::Stream => f.write_str("stream"),
             Kind::Plain => f.write_str("plain"),
             Kind::Back => f.write_str("leads back to the object"),
         }
+    }
+}
+
+impl Kind {
+    /// Whether each try gets a row among the attempts, also one that is turned away.
+    pub fn is_recorded(self) -> bool {
+        matches!(self, Kind::Verb(_) | Kind::Recorded)
     }
 }
 
@@ -149,6 +159,15 @@ impl Route {
         Self::new(name, Method::POST, path, needs, Kind::Action, handler)
     }
 
+    /// A form's action of which each try is recorded.
+    pub fn recorded<H, T>(name: &'static str, path: &str, needs: Needs, handler: H) -> Self
+    where
+        H: Handler<T, AppState>,
+        T: 'static,
+    {
+        Self::new(name, Method::POST, path, needs, Kind::Recorded, handler)
+    }
+
     /// A verb on a fabric.
     pub fn verb<H, T>(name: &'static str, path: &str, verb: Verb, handler: H) -> Self
     where
@@ -180,6 +199,7 @@ fn own() -> Vec<Route> {
         pages::fabric_form::routes(),
         pages::fabric::routes(),
         pages::fabric_delete::routes(),
+        pages::suspend::routes(),
         pages::verbs::routes(),
         pages::objects::routes(),
         pages::object::routes(),

@@ -15,7 +15,7 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 
 /// The settings of the web server's own.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct WebSettings {
     /// Whether this server ends TLS itself.
     pub tls: bool,
@@ -31,6 +31,24 @@ pub struct WebSettings {
     pub data: Option<PathBuf>,
     /// The file of the key that seals credentials, for the same.
     pub key_file: Option<PathBuf>,
+    /// The shortest interval of automatic syncs that a fabric may be given, in seconds (the setting
+    /// `schedule.shortest_interval`).
+    pub shortest_interval: u32,
+}
+
+impl Default for WebSettings {
+    fn default() -> Self {
+        Self {
+            tls: false,
+            trusted_proxies: Vec::new(),
+            public_url: None,
+            allow_file: false,
+            metrics_token: None,
+            data: None,
+            key_file: None,
+            shortest_interval: 60,
+        }
+    }
 }
 
 impl WebSettings {

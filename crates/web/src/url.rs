@@ -52,6 +52,10 @@ paths! {
     fabric_delete(id: impl Display) = "/fabrics/{id}/delete/";
     /// Confirming that a fabric's cluster really changed.
     fabric_confirm_cluster(id: impl Display) = "/fabrics/{id}/confirm-cluster/";
+    /// Suspending a fabric's automatic syncs, with a reason.
+    fabric_suspend(id: impl Display) = "/fabrics/{id}/suspend/";
+    /// Letting a fabric's automatic syncs go on.
+    fabric_resume(id: impl Display) = "/fabrics/{id}/resume/";
     /// The objects of a fabric.
     objects(id: impl Display) = "/fabrics/{id}/objects/";
     /// One object: `kind` is `Kind.group`, `namespace` is `-` for cluster-scoped objects.

@@ -136,6 +136,14 @@ settings! {
         /// Evidence that is older than this no longer says anything: the fabric is shown as unknown. Must be longer than `compare.interval`.
         compare_freshness: Duration = "compare.freshness", "180s";
     }
+    "Schedule" {
+        /// Most background comparisons that work at once. One that waits for its cluster for longer than two seconds does not count; fabrics whose cluster did not answer the last time have a lane of their own, twice as wide.
+        schedule_parallel_comparisons: usize = "schedule.parallel_comparisons", "8";
+        /// Most automatic syncs at once. What people and scripts ask for does not count and does not wait.
+        schedule_parallel_syncs: usize = "schedule.parallel_syncs", "4";
+        /// Shortest interval of automatic syncs that a fabric may be given.
+        schedule_shortest_interval: Duration = "schedule.shortest_interval", "60s";
+    }
     "Operations" {
         /// A running operation renews its lease; when its process dies, the operation counts as interrupted after this time.
         operation_lease: Duration = "operation.lease", "15s";
@@ -211,6 +219,18 @@ impl Settings {
                 );
                 let changed = if layers.is_default(lesser) { greater } else { lesser };
                 problems.add(layers.place(changed), text);
+            }
+        }
+        if self.schedule_shortest_interval < Duration::from_secs(1) {
+            let text = "'schedule.shortest_interval' must be at least 1s".to_owned();
+            problems.add(layers.place("schedule.shortest_interval"), text);
+        }
+        for (key, number) in [
+            ("schedule.parallel_comparisons", self.schedule_parallel_comparisons),
+            ("schedule.parallel_syncs", self.schedule_parallel_syncs),
+        ] {
+            if number == 0 {
+                problems.add(layers.place(key), format!("'{key}' must be at least 1, or nothing would ever begin"));
             }
         }
         if self.operation_lease < Duration::from_secs(3) {

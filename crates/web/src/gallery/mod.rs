@@ -16,6 +16,8 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("dashboard", render(&samples::dashboard())),
         ("dashboard-empty", render(&samples::dashboard_empty())),
         ("fabric", render(&samples::fabric())),
+        ("fabric-suspended", render(&samples::fabric_suspended())),
+        ("suspend", render(&samples::suspend())),
         ("fabric-in-sync", render(&samples::fabric_in_sync())),
         ("fabric-unknown", render(&samples::fabric_unknown())),
         ("fabric-new", render(&samples::fabric_new())),

@@ -49,6 +49,7 @@ async fn show(State(state): State<AppState>, view: View) -> Result<Response, Pro
         state: sync_badge(overview),
         marks: RailMarks { stages: stages(overview, view.now) },
         sentence: sentence(overview),
+        suspended: fabric.suspension.as_ref().map(|s| format!("Automatic syncs suspended by {}: {}", s.by, s.reason)),
         verified: overview.status.evidence_at.map(|at| view.when(at)),
         last_sync: overview.last_success.map(|at| view.when(at)),
     };
@@ -127,6 +128,7 @@ pub struct Row {
     pub state: Badge,
     pub marks: RailMarks,
     pub sentence: String,
+    pub suspended: Option<String>,
     pub verified: Option<When>,
     pub last_sync: Option<When>,
 }

@@ -1,5 +1,7 @@
 //! A fabric's page: is it all right, if not what is wrong, and what can be done.
 
+pub mod automatic;
+
 use crate::extract::OfFabric;
 use crate::frame::{Find, Frame, Nav};
 use crate::icon::Icon;
@@ -16,6 +18,7 @@ use crate::view::{self, View};
 use crate::when::When;
 use askama::Template;
 use auth::Action;
+use automatic::{AutomaticPanel, automatic};
 use axum::extract::State;
 use axum::response::Response;
 use engine::Overview;
@@ -122,6 +125,7 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
             None => "Read with the first comparison.".to_owned(),
         },
         operations: last.rows.iter().map(|operation| operations::row(&view, operation, None)).collect(),
+        automatic: automatic(&view, &fabric, &overview).await?,
         facts: facts(&view, &fabric, &overview),
     };
     view::page("fabric", &page)
@@ -165,6 +169,7 @@ fn notices(fabric: &Fabric, overview: &Overview, last: &[Operation]) -> Vec<Noti
         notice.link = Some(("Confirm the new cluster".into(), url::fabric_confirm_cluster(fabric.id)));
         notices.push(notice);
     }
+    notices.extend(automatic::notices(fabric, overview));
     if let (SyncState::Error, Some(code)) = (overview.status.state, overview.status.code) {
         let mut notice = Notice::failure(code, capitalised(&overview.status.message));
         let ended = last.iter().find(|operation| operation.writes && operation.state.is_final());
@@ -372,6 +377,7 @@ pub struct Page {
     pub switches_summary: String,
     pub switches_empty: String,
     pub operations: Vec<OperationRow>,
+    pub automatic: AutomaticPanel,
     pub facts: Vec<Fact>,
 }
 

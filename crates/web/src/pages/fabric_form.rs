@@ -114,7 +114,7 @@ fn saved(view: &View, fabric: &Fabric, status: StatusCode) -> Response {
 
 async fn add(State(state): State<AppState>, view: View, given: Given) -> Result<Response, Problem> {
     let mut draft = Draft::read(&given);
-    let checked = draft.check(None, state.settings.allow_file);
+    let checked = draft.check(None, &state.settings);
     let Some(spec) = checked else { return refused(&state, &view, None, &draft).await };
     let id = state.store.fabrics().reserve_id().await?;
     let seal = |column: &'static str, secret: &Option<SecretString>| seal(&state, id, column, secret.as_ref());
@@ -149,7 +149,7 @@ async fn edit(
     given: Given,
 ) -> Result<Response, Problem> {
     let mut draft = Draft::read(&given);
-    let checked = draft.check(Some(&fabric), state.settings.allow_file);
+    let checked = draft.check(Some(&fabric), &state.settings);
     let version: Option<i64> = draft.version.parse().ok();
     if version.is_none() {
         draft
@@ -260,4 +260,23 @@ pub struct Fields {
     pub source_token: Field,
     pub ssh_key: Field,
     pub known_hosts: Field,
+    pub automatic: AutomaticFields,
+}
+
+/// The fields that say what the fabric does by itself.
+pub struct AutomaticFields {
+    pub sync_interval: Field,
+    pub self_heal: Field,
+    pub prune: Field,
+    pub prune_limit: Field,
+    pub rollout_wait: Field,
+    pub windows: Vec<WindowFields>,
+}
+
+/// One row of the windows.
+pub struct WindowFields {
+    pub kind: Field,
+    pub schedule: Field,
+    pub minutes: Field,
+    pub time_zone: Field,
 }

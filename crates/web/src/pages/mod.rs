@@ -15,4 +15,5 @@ pub mod operation;
 pub mod operations;
 pub mod plain;
 pub mod session;
+pub mod suspend;
 pub mod verbs;

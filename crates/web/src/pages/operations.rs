@@ -174,7 +174,11 @@ fn attempt_row(view: &View, attempt: &Attempt) -> OperationRow {
     let title = match (attempt.verb, attempt.code) {
         (Some(verb), _) => verb.title().to_owned(),
         (None, Some(model::Code::ClientScriptError)) => "Script of a page".to_owned(),
-        (None, _) => format!("{} {}", attempt.method, attempt.path),
+        (None, _) => match recorded(attempt) {
+            Some("fabric_suspend") => "Suspend automatic syncs".to_owned(),
+            Some("fabric_resume") => "Resume automatic syncs".to_owned(),
+            _ => format!("{} {}", attempt.method, attempt.path),
+        },
     };
     let named = (!attempt.fabric_name.is_empty()).then(|| attempt.fabric_name.clone());
     let fabric = match (attempt.fabric_id, named) {
@@ -198,6 +202,12 @@ fn attempt_row(view: &View, attempt: &Attempt) -> OperationRow {
             .to_owned(),
         code: attempt.code.map(|code| code.as_str().to_owned()),
     }
+}
+
+/// The name of the route that was tried.
+fn recorded(attempt: &Attempt) -> Option<&'static str> {
+    let method = attempt.method.parse().ok()?;
+    Some(crate::routes::resolve(&method, &attempt.path)?.name)
 }
 
 async fn of_fabric(state: State<AppState>, view: View, OfFabric(fabric): OfFabric) -> Result<Response, Problem> {

@@ -12,6 +12,7 @@ pub fn dashboard() -> dashboard::Page {
                 state,
                 marks: RailMarks { stages },
                 sentence: sentence.into(),
+                suspended: (id == 8).then(|| "Automatic syncs suspended by anna: cabling in rack 7".to_owned()),
                 verified,
                 last_sync: last,
             }
@@ -182,6 +183,11 @@ pub fn fabric() -> fabric::Page {
         switches_summary: "5 of 7 applied".into(),
         switches_empty: String::new(),
         operations: operation_rows(),
+        automatic: automatic(
+            badge(Tone::Waiting, Icon::Clock, "Waiting"),
+            "The next automatic sync is in 4 min.",
+            false,
+        ),
         facts: vec![
             Fact::at("Last comparison", Some(ago(12)), "never"),
             Fact::at("Last sync, any outcome", Some(ago(190)), "never"),
@@ -194,6 +200,42 @@ pub fn fabric() -> fabric::Page {
             Fact::new("Ignored", "metadata of controllers, addresses that Git leaves to others"),
         ],
     }
+}
+
+fn automatic(state: Badge, sentence: &str, suspended: bool) -> fabric::automatic::AutomaticPanel {
+    fabric::automatic::AutomaticPanel {
+        state,
+        sentence: sentence.into(),
+        can_suspend: !suspended,
+        can_resume: suspended,
+        facts: vec![
+            Fact::new("Interval", "every 15 min"),
+            Fact::new("Self-heal", "on"),
+            Fact::new("Prune", "on, up to 20 % without a confirmation"),
+            Fact::new("Window 1", "denies 480 min from 0 8 * * 1-5, Europe/Berlin"),
+        ],
+        last: Some(fabric::automatic::LastAutomatic {
+            href: url::operation(41),
+            words: "Operation 41, by self-heal, succeeded".into(),
+            when: ago(400),
+        }),
+    }
+}
+
+/// Suspended, and in a fight before that.
+pub fn fabric_suspended() -> fabric::Page {
+    let mut page = fabric();
+    let sentence = "Suspended by anna since Tuesday 2026-02-03 13:40 UTC: cabling in rack 7";
+    page.automatic = automatic(badge(Tone::Off, Icon::Stopped, "Suspended"), sentence, true);
+    page.notices = vec![
+        fabric::automatic::suspension_notice("Automatic syncs are suspended.", sentence),
+        fabric::automatic::fight_notice(
+            "kubectl-edit has set spec.subnets.default.vlan of VPC vpc-02 4 times in 10 min; self-heal waits until 14:30 UTC.",
+            "kubectl-edit",
+            Some(url::objects(FABRIC)),
+        ),
+    ];
+    page
 }
 
 pub fn fabric_in_sync() -> fabric::Page {
@@ -245,5 +287,13 @@ pub fn fabric_new() -> fabric::Page {
     page.switches_empty = "Read with the first comparison.".into();
     page.operations.clear();
     page.findings_empty = "Nothing was read yet.".into();
+    page.automatic = automatic(
+        badge(Tone::Off, Icon::Hollow, "Off"),
+        "Nothing happens by itself: people and scripts start every sync.",
+        false,
+    );
+    page.automatic.facts.clear();
+    page.automatic.last = None;
+    page.automatic.can_suspend = false;
     page
 }

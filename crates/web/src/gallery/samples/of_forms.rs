@@ -44,6 +44,7 @@ pub fn fabric_form() -> fabric_form::Page {
             source_token: Field::new(Secret, "source_token", "Token or password", ""),
             ssh_key: Field::new(SecretArea, "ssh_key", "SSH key", ""),
             known_hosts: Field::new(Area, "known_hosts", "Known hosts", ""),
+            automatic: automatic_fields(),
         },
         errors: vec![("server".into(), "API server: htps is not a scheme for an API server".into())],
         submit: "Save changes".into(),
@@ -52,6 +53,54 @@ pub fn fabric_form() -> fabric_form::Page {
         service_account: "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: hedgerow\n  namespace: default\n"
             .into(),
         token_command: "kubectl -n default create token hedgerow --duration 8760h".into(),
+    }
+}
+
+/// One window that is in use, one that is wrong, one to fill.
+fn automatic_fields() -> fabric_form::AutomaticFields {
+    use field::{Field, FieldKind::*};
+    let kinds = &[("none", "None"), ("allow", "Allow automatic syncs"), ("deny", "Deny automatic syncs")];
+    let names = [
+        ["window_kind_1", "window_schedule_1", "window_minutes_1", "window_time_zone_1"],
+        ["window_kind_2", "window_schedule_2", "window_minutes_2", "window_time_zone_2"],
+        ["window_kind_3", "window_schedule_3", "window_minutes_3", "window_time_zone_3"],
+    ];
+    let row = |number: usize, values: [&str; 4]| fabric_form::WindowFields {
+        kind: Field::new(Select, names[number][0], ["Window 1", "Window 2", "Window 3"][number], values[0])
+            .options(kinds),
+        schedule: Field::new(Text, names[number][1], "Begins", values[1]).placeholder("0 22 * * 1-5"),
+        minutes: Field::new(Text, names[number][2], "Minutes", values[2]).placeholder("480"),
+        time_zone: Field::new(Text, names[number][3], "Time zone", values[3]),
+    };
+    let mut wrong = row(1, ["allow", "0 22 * *", "480", "Europe/Berlin"]);
+    wrong.schedule.error = Some(
+        "Give five fields: minute, hour, day of the month, month, day of the week, such as 0 22 * * 1-5; there are 4."
+            .into(),
+    );
+    fabric_form::AutomaticFields {
+        sync_interval: Field::new(Text, "sync_interval", "Sync every", "15 min").help("Such as 90 s, 15 min, 2 h."),
+        self_heal: Field::new(Check, "self_heal", "Self-heal", "on").help("Put right as soon as it is seen."),
+        prune: Field::new(Check, "prune", "Prune", ""),
+        prune_limit: Field::new(Text, "prune_limit", "Most that is deleted without a confirmation, in percent", "20"),
+        rollout_wait: Field::new(Text, "rollout_wait", "Follow the switches for", ""),
+        windows: vec![row(0, ["deny", "0 8 * * 1-5", "600", "Europe/Berlin"]), wrong, row(2, ["none", "", "", "UTC"])],
+    }
+}
+
+pub fn suspend() -> suspend::Page {
+    suspend::Page {
+        frame: fabric_frame("Suspend automatic syncs", "fabric_suspend"),
+        head: head_out_of_sync(),
+        tabs: tabs(FabricPage::Overview),
+        standing: "The next automatic sync is in 4 min.".into(),
+        is_suspended: false,
+        reason: String::new(),
+        error: Some(Notice::new(
+            Tone::Bad,
+            "Nothing was suspended: the reason is missing.",
+            "",
+            "Say in a few words why, so that the next person knows when to resume.",
+        )),
     }
 }
 

@@ -1,11 +1,14 @@
 //! The form's contents as they were typed: read, checked, and turned into what the store takes. Everything but secrets
 //! goes back into the form when something is refused.
 
+mod automatic;
 mod cluster;
 
 use super::Fields;
 use crate::extract::Fields as Given;
 use crate::parts::field::{Field, FieldKind};
+use crate::state::WebSettings;
+use automatic::AutomaticDraft;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use store::fabrics::{SecretChange, SecretChanges};
@@ -52,6 +55,7 @@ pub struct Draft {
     pub source_token: Option<SecretString>,
     pub ssh_key: Option<SecretString>,
     pub known_hosts: String,
+    pub automatic: AutomaticDraft,
     pub version: String,
     pub errors: Errors,
 }
@@ -78,7 +82,7 @@ fn label(name: &str) -> &'static str {
         "source_token" => "Token or password",
         "ssh_key" => "SSH key",
         "known_hosts" => "Known hosts",
-        _ => "Sync is on",
+        name => automatic::label(name).unwrap_or("Sync is on"),
     }
 }
 
@@ -150,6 +154,7 @@ impl Draft {
             credential_kind: spec.source.credential_kind().as_str().to_owned(),
             source_username,
             known_hosts,
+            automatic: AutomaticDraft::of(&spec.policy),
             ..Self::default()
         }
     }
@@ -185,6 +190,7 @@ impl Draft {
             // Keys end with a line break; some programs refuse one that does not.
             ssh_key: secret("ssh_key").map(|key| SecretString::from(format!("{}\n", key.expose_secret()))),
             known_hosts: lines("known_hosts"),
+            automatic: AutomaticDraft::read(given),
             version: text("version"),
             errors: Errors::default(),
         };
@@ -196,7 +202,8 @@ impl Draft {
 
     /// Turns the draft into what the store takes, or notes what is wrong. `before` is the fabric as it is stored, whose
     /// secrets stay where a field is empty.
-    pub fn check(&mut self, before: Option<&Fabric>, allow_file: bool) -> Option<FabricSpec> {
+    pub fn check(&mut self, before: Option<&Fabric>, settings: &WebSettings) -> Option<FabricSpec> {
+        let allow_file = settings.allow_file;
         if self.name.is_empty() {
             self.errors.set("name", "A fabric needs a name.");
         } else if self.name.chars().count() > 100 || self.name.chars().any(char::is_control) {
@@ -214,7 +221,12 @@ impl Draft {
         };
         let cluster = self.check_cluster(before);
         let source = self.check_source(before, allow_file);
-        let (Some(cluster), Some(source), true) = (cluster, source, self.errors.0.is_empty()) else { return None };
+        let windows = before.map_or(0, |fabric| fabric.policy.windows.len());
+        let policy = self.check_automatic(windows, settings.shortest_interval);
+        let (Some(cluster), Some(source), Some(policy), true) = (cluster, source, policy, self.errors.0.is_empty())
+        else {
+            return None;
+        };
         Some(FabricSpec {
             name: self.name.clone(),
             description: self.description.clone(),
@@ -226,7 +238,7 @@ impl Draft {
             path: self.path.clone(),
             sync_enabled: self.sync_enabled,
             deadline_seconds,
-            policy: before.map(|fabric| fabric.policy.clone()).unwrap_or_default(),
+            policy,
         })
     }
 
@@ -361,6 +373,7 @@ impl Draft {
             ssh_key: secret(FieldKind::SecretArea, "ssh_key", stored.ssh_key.is_some()).help("Without a passphrase."),
             known_hosts: area("known_hosts", &self.known_hosts)
                 .help("The server's host keys. Empty: the key that is seen first is remembered."),
+            automatic: self.automatic_fields(),
         }
     }
 }
@@ -432,7 +445,7 @@ mod tests {
             ("branch", "release/1"),
             ("deadline_minutes", "30"),
         ]);
-        let spec = draft.check(None, false).unwrap_or_else(|| panic!("{:?}", draft.errors));
+        let spec = draft.check(None, &WebSettings::default()).unwrap_or_else(|| panic!("{:?}", draft.errors));
         let again = Draft::of_spec(&spec);
         assert_eq!(Draft { cluster_kind: draft.cluster_kind.clone(), ..again }.check_again(), draft.check_again());
         let html: String = draft.fields(&FabricSecrets::default(), None).source_token.to_string();
@@ -455,7 +468,7 @@ mod tests {
     fn lesson_12_what_cannot_be_meant_is_refused_at_its_field() {
         let wrong = |pairs: &[(&str, &str)]| {
             let mut draft = typed(pairs);
-            assert!(draft.check(None, false).is_none(), "{pairs:?}");
+            assert!(draft.check(None, &WebSettings::default()).is_none(), "{pairs:?}");
             draft.errors.0.keys().copied().collect::<Vec<_>>()
         };
         assert_eq!(wrong(&[("name", " ")]), ["name"]);
@@ -479,7 +492,7 @@ mod tests {
                           contexts:\n- name: c\n  context: {cluster: c, user: u}\nusers:\n- name: u\n  user:\n    exec:\n      apiVersion: \
                           client.authentication.k8s.io/v1\n      command: aws\n";
         let mut draft = typed(&[("cluster_kind", "kubeconfig"), ("kubeconfig", kubeconfig)]);
-        assert!(draft.check(None, false).is_none());
+        assert!(draft.check(None, &WebSettings::default()).is_none());
         assert!(draft.errors.0["kubeconfig"].contains("exec"), "{:?}", draft.errors);
     }
 }
