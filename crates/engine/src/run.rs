@@ -8,6 +8,7 @@ use crate::places::Place;
 use crate::{Error, Shared};
 use jiff::Timestamp;
 use model::operation::{ObjectOutcome, OutcomeKind, Phase, PhaseProgress, PhaseState, Retry, Verb};
+use model::rollout::SwitchRollout;
 use model::sync_options::SyncOptions;
 use model::{Code, ObjectKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -242,6 +243,11 @@ impl Run {
     /// The moment has come. Another one that waits has said so itself.
     pub fn tries_again(&self, phase: Phase, what: &str) {
         self.edit(phase, |p| p.retry = p.retry.take().filter(|retry| retry.what != what));
+    }
+
+    /// The rollout, switch by switch.
+    pub fn switches(&self, switches: Vec<SwitchRollout>) {
+        self.edit(Phase::Rollout, |p| p.switches = switches);
     }
 
     /// A phase says what it is doing.

@@ -202,6 +202,9 @@ pub struct PhaseProgress {
     /// What is waited for before it is tried again, right now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
+    /// The switches and gateways that are followed, worst first; of very many, the worst.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub switches: Vec<crate::rollout::SwitchRollout>,
 }
 
 impl PhaseProgress {
@@ -217,6 +220,7 @@ impl PhaseProgress {
             detail: String::new(),
             retries: 0,
             retry: None,
+            switches: Vec::new(),
         }
     }
 }

@@ -12,7 +12,7 @@ mod agent;
 mod concern;
 mod secret;
 
-pub use agent::{AgentKind, AgentSummary, AgentView, HeldVersion};
+pub use agent::{AgentKind, AgentSummary, AgentView, HeldVersion, expect_versions};
 pub use concern::{Holding, holdings};
 pub use secret::{allow_list, filter_allowed};
 
@@ -27,6 +27,9 @@ pub const HEARTBEAT_LIMIT: SignedDuration = SignedDuration::from_secs(60);
 /// An attempt that is not applied after this is stuck: the agent tries, fails, and is restarted.
 pub const STUCK_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
+/// How long a switch that was told to reboot may be silent before it counts as offline.
+pub const REBOOT_LIMIT: SignedDuration = SignedDuration::from_mins(10);
+
 words! {
     /// Where one switch or gateway stands.
     SwitchState {
@@ -36,6 +39,13 @@ words! {
         Submitted = "submitted",
         /// Its Agent holds the object; that generation is not applied yet.
         Pending = "pending",
+        /// It runs what its Agent says, with another version of the agent than the fabric asks for: what that version
+        /// does not know, it leaves out.
+        VersionSkew = "version_skew",
+        /// It was told to reboot and has not come back.
+        Rebooting = "rebooting",
+        /// What its Agent says takes effect with a reboot that nobody has asked for.
+        RebootRequired = "reboot_required",
         /// It has tried for more than five minutes.
         Stuck = "stuck",
         /// No heartbeat for more than a minute.
@@ -52,6 +62,9 @@ impl SwitchState {
             Self::Applied => "Applied",
             Self::Submitted => "Submitted",
             Self::Pending => "Pending",
+            Self::VersionSkew => "Version skew",
+            Self::Rebooting => "Rebooting",
+            Self::RebootRequired => "Reboot required",
             Self::Stuck => "Stuck",
             Self::Offline => "Offline",
             Self::Unknown => "Unknown",
@@ -64,15 +77,18 @@ impl SwitchState {
             Self::Applied => 0,
             Self::Pending => 1,
             Self::Submitted => 2,
-            Self::Unknown => 3,
-            Self::Offline => 4,
-            Self::Stuck => 5,
+            Self::VersionSkew => 3,
+            Self::Rebooting => 4,
+            Self::Unknown => 5,
+            Self::RebootRequired => 6,
+            Self::Offline => 7,
+            Self::Stuck => 8,
         }
     }
 
     /// Whether waiting alone will not help.
     pub const fn is_blocked(self) -> bool {
-        matches!(self, Self::Stuck | Self::Offline)
+        matches!(self, Self::Stuck | Self::Offline | Self::RebootRequired)
     }
 }
 
@@ -85,6 +101,12 @@ words! {
         Submitted = "submitted",
         /// Some switch has not applied it yet.
         Pending = "pending",
+        /// Some switch runs it with another version of the agent than the fabric asks for.
+        VersionSkew = "version_skew",
+        /// Some switch was told to reboot and has not come back.
+        Rebooting = "rebooting",
+        /// Some switch takes it over with a reboot that nobody has asked for.
+        RebootRequired = "reboot_required",
         /// Some switch tries in vain.
         Stuck = "stuck",
         /// Some switch does not answer.
@@ -102,6 +124,9 @@ impl From<SwitchState> for RolloutState {
             SwitchState::Applied => Self::Applied,
             SwitchState::Submitted => Self::Submitted,
             SwitchState::Pending => Self::Pending,
+            SwitchState::VersionSkew => Self::VersionSkew,
+            SwitchState::Rebooting => Self::Rebooting,
+            SwitchState::RebootRequired => Self::RebootRequired,
             SwitchState::Stuck => Self::Stuck,
             SwitchState::Offline => Self::Offline,
             SwitchState::Unknown => Self::Unknown,
@@ -118,6 +143,34 @@ pub struct SwitchRollout {
     pub kind: AgentKind,
     /// How far the object is there.
     pub state: SwitchState,
+    /// The generation of its Agent's spec; `None` where no Agent of that name was read.
+    #[serde(default)]
+    pub generation: Option<i64>,
+    /// The last generation that it has applied.
+    #[serde(default)]
+    pub applied_gen: Option<i64>,
+    /// Its last heartbeat.
+    #[serde(default)]
+    pub heartbeat: Option<Timestamp>,
+}
+
+impl SwitchRollout {
+    /// A switch in a state, with what its Agent says, if there is one.
+    pub fn new(agent: &str, kind: AgentKind, state: SwitchState, known: Option<&AgentSummary>) -> Self {
+        Self {
+            agent: agent.to_owned(),
+            kind,
+            state,
+            generation: known.map(|agent| agent.generation),
+            applied_gen: known.and_then(|agent| agent.last_applied_gen),
+            heartbeat: known.and_then(|agent| agent.last_heartbeat),
+        }
+    }
+}
+
+/// Puts the worst first, and equals by name.
+pub fn worst_first(switches: &mut [SwitchRollout]) {
+    switches.sort_by(|a, b| b.state.severity().cmp(&a.state.severity()).then_with(|| a.agent.cmp(&b.agent)));
 }
 
 /// How far one object is.
@@ -133,6 +186,10 @@ pub struct ObjectRollout {
 pub fn switch_state(agent: &AgentSummary, now: Timestamp) -> SwitchState {
     let Some(heartbeat) = agent.last_heartbeat else { return SwitchState::Unknown };
     let age = now.duration_since(heartbeat);
+    // A switch that reboots is silent for a while, and its Agent still bears the old boot's id.
+    if agent.rebooting && (-HEARTBEAT_LIMIT..=REBOOT_LIMIT).contains(&age) {
+        return SwitchState::Rebooting;
+    }
     if age > HEARTBEAT_LIMIT {
         return SwitchState::Offline;
     }
@@ -140,9 +197,14 @@ pub fn switch_state(agent: &AgentSummary, now: Timestamp) -> SwitchState {
     if age < -HEARTBEAT_LIMIT {
         return SwitchState::Unknown;
     }
+    if agent.reboot_required {
+        return SwitchState::RebootRequired;
+    }
     match agent.last_applied_gen {
         // A generation of 0 means that the object was not read in full; 0 = 0 is not applied.
-        Some(applied) if applied == agent.generation && agent.generation > 0 => SwitchState::Applied,
+        Some(applied) if applied == agent.generation && agent.generation > 0 => {
+            if agent.has_skew() { SwitchState::VersionSkew } else { SwitchState::Applied }
+        }
         applied => {
             let trying = agent.last_attempt_gen.is_some() && agent.last_attempt_gen != applied;
             let long_ago = |at: Option<Timestamp>| at.is_some_and(|at| now.duration_since(at) > STUCK_AFTER);
@@ -174,7 +236,7 @@ pub fn object_rollout<'a>(
                 Some(_) if !holding.is_settled() => SwitchState::Submitted,
                 Some(agent) => switch_state(agent, now),
             };
-            SwitchRollout { agent: holding.agent.clone(), kind: holding.kind, state }
+            SwitchRollout::new(&holding.agent, holding.kind, state, known.copied())
         })
         .collect();
     let worst = switches.iter().map(|s| s.state).max_by_key(|state| state.severity());
@@ -193,6 +255,17 @@ pub fn in_sentence(agent: &AgentSummary, state: SwitchState, now: Timestamp) -> 
             Some(applied) => format!("{name} runs generation {applied} and is to run {}.", agent.generation),
             None => format!("{name} has not applied anything yet and is to run generation {}.", agent.generation),
         },
+        SwitchState::VersionSkew => format!(
+            "{name} runs version {} of the agent, and the fabric asks for {}.",
+            agent.version.as_deref().unwrap_or("unknown"),
+            agent.wanted_version.as_deref().unwrap_or("another"),
+        ),
+        SwitchState::Rebooting => {
+            format!("{name} was told to reboot and has not come back; last heard of {} ago.", since(agent.last_heartbeat))
+        }
+        SwitchState::RebootRequired => {
+            format!("{name} takes over generation {} with its next reboot; nobody has asked for one.", agent.generation)
+        }
         SwitchState::Stuck => format!(
             "{name} has tried to apply generation {} for {}; see the agent's log on the switch.",
             agent.last_attempt_gen.unwrap_or(agent.generation),

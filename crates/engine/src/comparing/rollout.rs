@@ -5,8 +5,8 @@ use super::Compared;
 use jiff::Timestamp;
 use model::ObjectKey;
 use model::rollout::{
-    AgentKind, AgentSummary, AgentView, Holding, RolloutState, SwitchState, holdings, in_sentence, object_rollout,
-    switch_state,
+    AgentKind, AgentSummary, AgentView, Holding, RolloutState, SwitchRollout, SwitchState, expect_versions, holdings,
+    in_sentence, object_rollout, switch_state, worst_first,
 };
 use model::status::RolloutCounts;
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,12 @@ pub(crate) struct Seen {
     pub settled: bool,
     /// One sentence.
     pub sentence: String,
+    /// Each of them, worst first, as many as an operation keeps.
+    pub switches: Vec<SwitchRollout>,
 }
+
+/// So many switches an operation keeps by name; all of them are counted.
+const KEPT: usize = 200;
 
 impl Compared {
     /// Which agents hold which objects, as they were read together.
@@ -99,28 +104,33 @@ impl Compared {
         agents: &[AgentView],
         now: Timestamp,
     ) -> Seen {
-        let summaries: Vec<AgentSummary> = agents.iter().map(|a| a.summary.clone()).collect();
+        let mut summaries: Vec<AgentSummary> = agents.iter().map(|a| a.summary.clone()).collect();
+        expect_versions(&mut summaries);
         let all = holdings(self.observation.live.iter().map(|(key, live)| (key, live.as_ref())), agents);
-        let mut worst: States = BTreeMap::new();
+        let mut states: States = BTreeMap::new();
         let gone: Vec<Vec<Holding>> = deleted.iter().map(|(key, before)| gone(before, all.get(key))).collect();
         for holdings in written.iter().filter_map(|key| all.get(key)).chain(&gone) {
             for switch in object_rollout(holdings, &summaries, now).switches {
-                let state = worst.entry((switch.kind, switch.agent)).or_insert(switch.state);
-                if switch.state.severity() > state.severity() {
-                    *state = switch.state;
+                let kept = states.entry((switch.kind, switch.agent.clone())).or_insert_with(|| switch.clone());
+                if switch.state.severity() > kept.state.severity() {
+                    *kept = switch;
                 }
             }
         }
-        let concerned = worst.len() as u64;
-        let applied = worst.values().filter(|s| **s == SwitchState::Applied).count() as u64;
+        let concerned = states.len() as u64;
+        let applied = states.values().filter(|s| s.state == SwitchState::Applied).count() as u64;
+        let gateways = states.keys().filter(|(kind, _)| *kind == AgentKind::GatewayAgent).count() as u64;
+        let blocked = states.values().filter(|s| s.state != SwitchState::Applied).all(|s| s.state.is_blocked());
+        let told = states.values().any(|s| s.state != SwitchState::Submitted);
+        let mut switches: Vec<SwitchRollout> = states.into_values().collect();
+        worst_first(&mut switches);
         if agents.is_empty() && concerned > 0 {
             let sentence = "No switch reports: the cluster has no Agent objects, so whether they run it is not known.";
             // The controller makes the Agent of a new switch in a moment.
             let new = written.iter().any(|key| matches!(key.kind.as_str(), "Switch" | "Gateway"));
-            return Seen { concerned, applied, settled: !new, sentence: sentence.to_owned() };
+            switches.truncate(KEPT);
+            return Seen { concerned, applied, settled: !new, sentence: sentence.to_owned(), switches };
         }
-        let blocked = worst.values().filter(|s| **s != SwitchState::Applied).all(|s| s.is_blocked());
-        let gateways = worst.keys().filter(|(kind, _)| *kind == AgentKind::GatewayAgent).count() as u64;
         let (one, many) = match gateways {
             0 => ("switch", "switches"),
             n if n == concerned => ("gateway", "gateways"),
@@ -130,10 +140,12 @@ impl Compared {
             (0, _) => "No switch is concerned.".to_owned(),
             (1, 0) => format!("The one {one} that is concerned has applied it."),
             (n, 0) => format!("All {n} {many} that are concerned have applied it."),
-            (1, _) => format!("The one {one} that is concerned has not applied it. {}", why(&worst, &summaries, now)),
-            (n, _) => format!("{applied} of {n} {many} have applied it. {}", why(&worst, &summaries, now)),
+            (1, _) => format!("The one {one} that is concerned has not applied it. {}", why(&switches, &summaries, now)),
+            (n, _) if !told => format!("Submitted: none of {n} {many} was told yet. {}", why(&switches, &summaries, now)),
+            (n, _) => format!("{applied} of {n} {many} have applied it. {}", why(&switches, &summaries, now)),
         };
-        Seen { concerned, applied, settled: blocked, sentence }
+        switches.truncate(KEPT);
+        Seen { concerned, applied, settled: blocked, sentence, switches }
     }
 }
 
@@ -146,14 +158,14 @@ fn gone(before: &[Holding], now: Option<&Vec<Holding>>) -> Vec<Holding> {
 }
 
 /// Switches and gateways with where they stand.
-type States = BTreeMap<(AgentKind, String), SwitchState>;
+type States = BTreeMap<(AgentKind, String), SwitchRollout>;
 
-/// Why the first few do not run it.
-fn why(states: &States, agents: &[AgentSummary], now: Timestamp) -> String {
+/// Why the worst few do not run it.
+fn why(switches: &[SwitchRollout], agents: &[AgentSummary], now: Timestamp) -> String {
     const NAMED: usize = 3;
-    let waiting: Vec<_> = states.iter().filter(|(_, state)| **state != SwitchState::Applied).collect();
+    let waiting: Vec<_> = switches.iter().filter(|switch| switch.state != SwitchState::Applied).collect();
     let mut sentences: Vec<String> =
-        waiting.iter().take(NAMED).map(|((_, name), state)| in_words(name, **state, agents, now)).collect();
+        waiting.iter().take(NAMED).map(|switch| in_words(&switch.agent, switch.state, agents, now)).collect();
     match waiting.len().saturating_sub(NAMED) {
         0 => {}
         1 => sentences.push("1 more does not run it.".to_owned()),

@@ -39,8 +39,38 @@ pub struct AgentSummary {
     pub last_heartbeat: Option<Timestamp>,
     /// The version of the agent.
     pub version: Option<String>,
+    /// The version that the fabric asks for; see [`expect_versions`] for where it does not say.
+    #[serde(default)]
+    pub wanted_version: Option<String>,
+    /// Whether what it is to run takes effect with a reboot only.
+    #[serde(default)]
+    pub reboot_required: bool,
+    /// Whether it was told to reboot and its boot is still the one that was to end.
+    #[serde(default)]
+    pub rebooting: bool,
     /// The switch's role.
     pub role: Option<String>,
+}
+
+impl AgentSummary {
+    /// Whether it runs another version of the agent than the fabric asks for, as far as both are known.
+    pub fn has_skew(&self) -> bool {
+        matches!((&self.version, &self.wanted_version), (Some(has), Some(wanted)) if has != wanted)
+    }
+}
+
+/// Fills in what is not said: an agent whose spec asks for no version is to run the one that more than half of its kind
+/// run.
+pub fn expect_versions(agents: &mut [AgentSummary]) {
+    for kind in AgentKind::ALL {
+        let versions: Vec<String> =
+            agents.iter().filter(|agent| agent.kind == *kind).filter_map(|agent| agent.version.clone()).collect();
+        let of = |version: &String| versions.iter().filter(|other| *other == version).count();
+        let Some(most) = versions.iter().find(|version| of(version) * 2 > versions.len()) else { continue };
+        for agent in agents.iter_mut().filter(|agent| agent.kind == *kind && agent.wanted_version.is_none()) {
+            agent.wanted_version = Some(most.clone());
+        }
+    }
 }
 
 /// An Agent with the specs that it holds.
@@ -115,6 +145,11 @@ impl AgentView {
             }),
             last_heartbeat: time("/status/lastHeartbeat"),
             version: text("/status/version").or_else(|| text("/status/agentVersion")),
+            wanted_version: text("/spec/version/default").or_else(|| text("/spec/agentVersion")).filter(|v| !v.is_empty()),
+            reboot_required: at("/status/rebootRequired").and_then(Value::as_bool).unwrap_or(false),
+            rebooting: text("/status/bootID").filter(|boot| !boot.is_empty()).is_some_and(|boot| {
+                ["/spec/reboot", "/spec/powerReset"].iter().any(|asked| text(asked).as_ref() == Some(&boot))
+            }),
             role: text("/spec/role"),
         };
         let keys: &[&str] = match kind {

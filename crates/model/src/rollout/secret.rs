@@ -23,6 +23,8 @@ const AGENT: &[&str] = &[
     "/spec/vlanNamespaces",
     "/spec/redundancyGroupPeers",
     "/spec/version/default",
+    "/spec/reboot",
+    "/spec/powerReset",
     "/status/version",
     "/status/lastHeartbeat",
     "/status/lastAttemptTime",
@@ -30,6 +32,7 @@ const AGENT: &[&str] = &[
     "/status/lastAppliedTime",
     "/status/lastAppliedGen",
     "/status/rebootRequired",
+    "/status/bootID",
     "/status/conditions",
 ];
 
@@ -38,6 +41,7 @@ const GATEWAY_AGENT: &[&str] = &[
     "/spec/peerings",
     "/spec/groups",
     "/spec/vpcs",
+    "/spec/agentVersion",
     "/status/agentVersion",
     "/status/lastHeartbeat",
     "/status/lastAppliedTime",

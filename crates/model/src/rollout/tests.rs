@@ -19,6 +19,9 @@ fn agent(generation: i64, applied: i64, attempt: i64) -> AgentSummary {
         unapplied_since: None,
         last_heartbeat: Some(at(-5)),
         version: None,
+        wanted_version: None,
+        reboot_required: false,
+        rebooting: false,
         role: None,
     }
 }
@@ -56,6 +59,76 @@ fn a_switch_is_what_its_agent_says_while_it_speaks() {
         SwitchState::Pending,
         "nothing was tried yet"
     );
+}
+
+#[test]
+fn a_reboot_and_another_version_are_told_from_applied_and_from_offline() {
+    let state = |change: fn(&mut AgentSummary)| {
+        let mut summary = agent(3, 3, 3);
+        (summary.version, summary.wanted_version) = (Some("v2".into()), Some("v2".into()));
+        change(&mut summary);
+        switch_state(&summary, at(0))
+    };
+    assert_eq!(state(|_| {}), SwitchState::Applied);
+    assert_eq!(state(|a| a.wanted_version = Some("v3".into())), SwitchState::VersionSkew);
+    assert_eq!(state(|a| a.wanted_version = None), SwitchState::Applied, "what is not known is no skew");
+    assert_eq!(state(|a| a.version = None), SwitchState::Applied);
+    let behind = |a: &mut AgentSummary| (a.generation, a.wanted_version) = (4, Some("v3".into()));
+    assert_eq!(state(behind), SwitchState::Pending, "what is not applied is the worse news");
+    assert_eq!(state(|a| a.reboot_required = true), SwitchState::RebootRequired);
+    assert_eq!(state(|a| (a.generation, a.reboot_required) = (4, true)), SwitchState::RebootRequired);
+    assert_eq!(state(|a| (a.reboot_required, a.rebooting) = (true, true)), SwitchState::Rebooting);
+    // Silence while it reboots is no outage, until it lasts too long.
+    assert_eq!(state(|a| (a.rebooting, a.last_heartbeat) = (true, Some(at(-600)))), SwitchState::Rebooting);
+    assert_eq!(state(|a| (a.rebooting, a.last_heartbeat) = (true, Some(at(-601)))), SwitchState::Offline);
+    assert_eq!(state(|a| (a.rebooting, a.last_heartbeat) = (true, None)), SwitchState::Unknown);
+    assert!(SwitchState::RebootRequired.is_blocked() && !SwitchState::Rebooting.is_blocked());
+}
+
+#[test]
+fn reboot_and_version_are_read_from_the_agent() {
+    let read = |spec: serde_json::Value, status: serde_json::Value| {
+        let object = json!({"apiVersion": "agent.githedgehog.com/v1beta1", "kind": "Agent",
+            "metadata": {"name": "leaf-1", "generation": 1}, "spec": spec, "status": status});
+        AgentView::from_value(&filter_allowed(&object)).unwrap().summary
+    };
+    let summary = read(
+        json!({"version": {"default": "v3", "password": "hash"}, "reboot": "boot-1"}),
+        json!({"version": "v2", "bootID": "boot-1", "rebootRequired": true}),
+    );
+    assert!(summary.has_skew() && summary.rebooting && summary.reboot_required, "{summary:?}");
+    let back = read(json!({"powerReset": "boot-1"}), json!({"bootID": "boot-2"}));
+    assert!(!back.rebooting && !back.reboot_required && !back.has_skew(), "it came back with another boot: {back:?}");
+    assert!(!read(json!({"reboot": ""}), json!({"bootID": ""})).rebooting, "nobody asked for one");
+}
+
+#[test]
+fn where_no_version_is_asked_for_the_others_say_what_is_usual() {
+    let with = |name: &str, version: &str| AgentSummary {
+        kind: AgentKind::GatewayAgent,
+        name: name.into(),
+        version: Some(version.into()),
+        ..agent(1, 1, 1)
+    };
+    let mut three = [with("a", "v2"), with("b", "v2"), with("c", "v1"), agent(1, 1, 1)];
+    expect_versions(&mut three);
+    assert_eq!(three.iter().filter(|a| a.has_skew()).map(|a| a.name.as_str()).collect::<Vec<_>>(), ["c"]);
+    assert_eq!(three[3].wanted_version, None, "switches are another kind");
+    let mut split = [with("a", "v2"), with("b", "v1")];
+    expect_versions(&mut split);
+    assert!(split.iter().all(|a| !a.has_skew()), "neither is the usual one");
+}
+
+#[test]
+fn the_worst_switch_comes_first() {
+    let mut switches: Vec<SwitchRollout> = SwitchState::ALL
+        .iter()
+        .map(|state| SwitchRollout::new(state.as_str(), AgentKind::Agent, *state, None))
+        .collect();
+    worst_first(&mut switches);
+    let order: Vec<&str> = switches.iter().map(|s| s.agent.as_str()).collect();
+    assert_eq!((order[0], *order.last().unwrap()), ("stuck", "applied"), "{order:?}");
+    assert!(order.iter().position(|s| *s == "offline") < order.iter().position(|s| *s == "rebooting"));
 }
 
 #[test]

@@ -153,6 +153,7 @@ impl Place<'_> {
             let seen = verified.rollout_of(written, &deleted, agents, run.now());
             run.advance(Phase::Rollout, seen.applied, seen.concerned);
             run.detail(Phase::Rollout, seen.sentence.clone());
+            run.switches(seen.switches);
             if seen.settled || tokio::time::Instant::now() >= until {
                 // The newest reports are stored with a comparison of their own, so that pages tell what was seen here.
                 if !is_stored
