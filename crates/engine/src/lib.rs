@@ -7,6 +7,7 @@
 mod adopting;
 mod applying;
 mod blocking;
+mod causes;
 mod comparing;
 mod connections;
 mod ending;

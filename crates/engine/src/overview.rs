@@ -9,10 +9,10 @@ use model::Code;
 use model::compare::ObjectState;
 use model::manifest::{Finding, Severity};
 use model::operation::{OperationState, Phase, Verb};
-use model::rollout::{AgentSummary, SwitchState, in_sentence};
+use model::rollout::{AgentSummary, SwitchState, expect_versions, in_sentence};
 use model::status::{
-    ComparisonAttempt, ComparisonFact, ComparisonOutcome, Facts, LastSync, RunningSync, Stage, StageFacts, Status,
-    SyncState, derive, stages,
+    Cause, ComparisonAttempt, ComparisonFact, ComparisonOutcome, Facts, LastSync, RunningSync, Stage, StageFacts,
+    Status, SyncState, cause, derive, stages,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -53,6 +53,8 @@ pub struct Overview {
     pub sync_status: SyncState,
     /// Again the same word, under their other name.
     pub calculated_sync_status: SyncState,
+    /// What has kept it from being in sync, or its switches from running it.
+    pub cause: Option<Cause>,
     /// *saved, accepted, live, applied*.
     pub stages: [Stage; 4],
     /// The newest comparison that read everything it could.
@@ -114,10 +116,11 @@ impl Engine {
         };
         let tally = tally(judged.as_ref());
         let agents = shared.store.agents().list(fabric.id).await?;
-        let summaries: Vec<(AgentSummary, Timestamp)> = agents
+        let (mut only, times): (Vec<AgentSummary>, Vec<Timestamp>) = agents
             .into_iter()
             .filter_map(|row| Some((serde_json::from_value(row.summary).ok()?, row.observed_at)))
-            .collect();
+            .unzip();
+        expect_versions(&mut only);
         let head = match shared.repository(fabric).await {
             Ok(repository) => repository.head().await.ok().flatten(),
             Err(_) => None,
@@ -144,8 +147,7 @@ impl Engine {
             freshness: SignedDuration::try_from(shared.settings.freshness).unwrap_or(model::status::FRESHNESS),
         };
         let status = derive(&facts, now);
-        let read_at = summaries.iter().map(|(_, at)| *at).max();
-        let only: Vec<AgentSummary> = summaries.iter().map(|(s, _)| s.clone()).collect();
+        let read_at = times.iter().copied().max();
         let findings = judged.as_ref().map(|c| c.findings.clone()).unwrap_or_default();
         let more = StageFacts {
             committed_at: head.as_ref().map(|c| c.time),
@@ -156,9 +158,17 @@ impl Engine {
             no_agents: only.is_empty() && judged.as_ref().is_some_and(|c| !problems_of(c).iter().any(of_agents)),
         };
         let stages = stages(&facts, &more, now);
+        let known = crate::causes::Known {
+            operations: &operations,
+            latest: latest.as_ref(),
+            judged: judged.as_ref(),
+            rollout: more.rollout,
+        };
+        let cause = cause(&status, &shared.cause_facts(fabric.id, &status, known).await?, now);
         let untold = tally.rollout.untold();
-        let switches = summaries
+        let switches = only
             .into_iter()
+            .zip(times)
             .map(|(agent, observed_at)| {
                 let state = state_of(&agent, &untold, now);
                 let sentence = in_sentence(&agent, state, now);
@@ -172,6 +182,7 @@ impl Engine {
             sync_status: status.state,
             calculated_sync_status: status.state,
             status,
+            cause,
             stages,
             last_attempt: operations.last(Verb::SyncToKubernetes).map(|o| o.started_at.unwrap_or(o.queued_at)),
             last_success: success(Verb::SyncToKubernetes),
@@ -214,7 +225,7 @@ fn named(finding: &Finding) -> String {
     }
 }
 
-fn problems_of(comparison: &Comparison) -> Vec<Problem> {
+pub(crate) fn problems_of(comparison: &Comparison) -> Vec<Problem> {
     serde_json::from_value(comparison.problems.clone()).unwrap_or_default()
 }
 

@@ -4,9 +4,11 @@
 //! of the table are tried in order and the first that holds wins. A clock can make a status stale; it never makes it
 //! green.
 
+mod cause;
 mod facts;
 mod stages;
 
+pub use cause::{Cause, CauseFacts, CauseKind, Changed, EndedSync, Evidence, cause};
 pub use facts::{ComparisonAttempt, ComparisonFact, ComparisonOutcome, Counts, Facts, LastSync, RunningSync};
 pub use stages::{RolloutCounts, Stage, StageFacts, StageName, StageState, stages};
 

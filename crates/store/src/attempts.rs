@@ -70,7 +70,7 @@ pub struct AttemptFilter {
     pub refused_only: bool,
 }
 
-fn attempt(row: &AnyRow) -> Result<Attempt> {
+pub(crate) fn attempt(row: &AnyRow) -> Result<Attempt> {
     Ok(Attempt {
         id: row.int("id")?,
         attempt: NewAttempt {

@@ -14,6 +14,7 @@
 //! SQLite has one writing connection, whose transactions begin as `BEGIN IMMEDIATE` and are committed with
 //! `synchronous=FULL`, and a pool of connections that can only read (WAL: they never wait for the writer).
 
+pub mod activity;
 pub mod adopted;
 pub mod agents;
 pub mod attempts;
@@ -153,6 +154,8 @@ impl Store {
         adopted => adopted::AdoptedObjects<'_>;
         /// Tries to start an operation, also those that were turned away.
         attempts => attempts::Attempts<'_>;
+        /// Operations and attempts in one list.
+        activity => activity::Activity<'_>;
         /// Facts about this installation.
         meta => meta::Meta<'_>;
     }

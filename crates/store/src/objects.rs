@@ -174,6 +174,19 @@ pub struct KindCount {
     pub objects: u64,
 }
 
+/// How many objects are in a state, and whether there is anything of them in the cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateCount {
+    /// The state.
+    pub state: ObjectState,
+    /// Whether a finding is an error.
+    pub has_errors: bool,
+    /// Whether the cluster holds them.
+    pub is_live: bool,
+    /// Objects.
+    pub objects: u64,
+}
+
 /// By what a list of objects is ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ObjectSort {
@@ -197,6 +210,10 @@ pub struct ObjectFilter {
     pub group: Option<String>,
     /// In this namespace.
     pub namespace: Option<String>,
+    /// Of one of these kinds, as `Kind.group`; empty for all.
+    pub kinds: Vec<String>,
+    /// One of these; empty for all.
+    pub keys: Vec<ObjectKey>,
     /// In one of these states; empty for all.
     pub states: Vec<ObjectState>,
     /// The name contains this, without regard to case.
@@ -382,6 +399,26 @@ impl<'a> Objects<'a> {
             .collect()
     }
 
+    /// How many of the objects that a filter lets through are in which state.
+    pub async fn tally(&self, fabric_id: i64, filter: &ObjectFilter) -> Result<Vec<StateCount>> {
+        let mut sql = Sql::new(st::LIST, st::TALLY);
+        restrict(&mut sql, fabric_id, filter);
+        sql.push(st::TALLY_END);
+        let mut conn = self.0.reader(st::LIST).await?;
+        sql.all(&mut conn)
+            .await?
+            .iter()
+            .map(|row| {
+                Ok(StateCount {
+                    state: row.word("state")?,
+                    has_errors: row.bool("has_errors")?,
+                    is_live: row.bool("is_live")?,
+                    objects: row.unsigned("n")?,
+                })
+            })
+            .collect()
+    }
+
     /// An object with everything that is known of it.
     pub async fn get(&self, fabric_id: i64, key: &ObjectKey) -> Result<ObjectDetail> {
         let mut conn = self.0.reader(st::GET.doing).await?;
@@ -470,6 +507,12 @@ fn restrict(sql: &mut Sql, fabric_id: i64, filter: &ObjectFilter) {
     }
     if let Some(namespace) = &filter.namespace {
         sql.condition(st::IN_NAMESPACE, namespace);
+    }
+    if !filter.kinds.is_empty() {
+        sql.and().push(st::IN_KINDS).bind_list(filter.kinds.iter().map(String::as_str));
+    }
+    if !filter.keys.is_empty() {
+        sql.and().push(st::IN_KEYS).bind_list(filter.keys.iter().map(ObjectKey::to_string)).once();
     }
     if !filter.states.is_empty() {
         sql.and().push(st::IN_STATE).bind_list(filter.states.iter().map(|s| s.as_str()));

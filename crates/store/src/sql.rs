@@ -240,6 +240,13 @@ impl Sql {
         Ok(done.rows_affected())
     }
 
+    /// How the engine goes about it.
+    #[cfg(test)]
+    pub(crate) async fn explained(mut self, how: &str, conn: &mut AnyConnection) -> Result<Vec<AnyRow>> {
+        self.text.insert_str(0, how);
+        self.all(conn).await
+    }
+
     /// The single number that the statement gives.
     pub(crate) async fn count(self, conn: &mut AnyConnection) -> Result<i64> {
         use crate::row::Columns;

@@ -7,6 +7,7 @@ mod queue;
 mod rows;
 mod summary;
 
+use crate::row::Columns;
 use crate::scope::Scope;
 use crate::sql::{Sql, args};
 use crate::statements::operations as st;
@@ -14,11 +15,11 @@ use crate::{Listed, Page, Result, Store};
 use jiff::Timestamp;
 pub(crate) use leases::end_phases;
 pub use leases::{HeldLease, Lease};
-use model::Code;
+use model::{Code, ObjectKey};
 use model::operation::{OperationState, PhaseProgress, Trigger, Verb};
 pub use outcomes::OutcomeCount;
 pub use queue::{CancelRequest, Finish, Waiting};
-use rows::operation;
+pub(crate) use rows::operation;
 use serde_json::Value;
 use std::time::Duration;
 pub use summary::OperationSummary;
@@ -206,6 +207,12 @@ impl<'a> Operations<'a> {
         let mut conn = self.0.reader(st::LAST_OF_TRIGGER.doing).await?;
         let row = st::LAST_OF_TRIGGER.optional(&mut conn, args![fabric_id, trigger.as_str()]).await?;
         row.as_ref().map(operation).transpose()
+    }
+
+    /// In how many of a fabric's ten newest syncs an object was overwritten with what Git says, and verified.
+    pub async fn put_right(&self, fabric_id: i64, key: &ObjectKey) -> Result<u64> {
+        let mut conn = self.0.reader(st::PUT_RIGHT.doing).await?;
+        st::PUT_RIGHT.one(&mut conn, "count", args![fabric_id, key.to_string()]).await?.unsigned("n")
     }
 
     async fn newest(

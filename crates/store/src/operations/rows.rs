@@ -7,7 +7,7 @@ use model::operation::ObjectOutcome;
 use sqlx::any::AnyRow;
 use std::time::Duration;
 
-pub(super) fn operation(row: &AnyRow) -> Result<Operation> {
+pub(crate) fn operation(row: &AnyRow) -> Result<Operation> {
     Ok(Operation {
         id: row.int("id")?,
         fabric_id: row.int("fabric_id")?,

@@ -12,6 +12,19 @@ pub(crate) const OF_FABRIC: &str = "attempts.fabric_id = ?";
 pub(crate) const AT_LEAST_STATUS: &str = "attempts.http_status >= ?";
 /// Followed by the conditions of a scope and a closing parenthesis.
 pub(crate) const FABRIC_IN_SCOPE: &str = "attempts.fabric_id IN (SELECT fabrics.id FROM fabrics";
+/// For a list of both operations and attempts; followed by conditions.
+pub(crate) const LOG_SELECT: &str = "SELECT 1 AS what, attempts.id AS id, attempts.at AS at FROM attempts";
+/// Between the two halves of that list.
+pub(crate) const LOG_UNION: &str = " UNION ALL ";
+/// Each half comes in this order out of an index, so that the two are merged and not sorted.
+pub(crate) const LOG_ORDER: &str = " ORDER BY at DESC, id DESC";
+/// Followed by a list.
+pub(crate) const HAS_ID: &str = "attempts.id IN ";
+pub(crate) const OF_VERB: &str = "attempts.verb = ?";
+pub(crate) const BY_ACTOR: &str = "attempts.actor = ?";
+pub(crate) const WITH_CODE: &str = "attempts.code = ?";
+pub(crate) const SINCE: &str = "attempts.at >= ?";
+pub(crate) const BEFORE: &str = "attempts.at < ?";
 pub(crate) const NEWEST_FIRST: &str = " ORDER BY attempts.id DESC";
 
 super::statements! {

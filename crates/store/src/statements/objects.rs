@@ -54,12 +54,20 @@ pub(crate) const COUNT: &str = "SELECT count(*) AS n FROM objects";
 pub(crate) const OF_FABRIC: &str = "fabric_id = ?";
 pub(crate) const OF_KIND: &str = "kind = ?";
 pub(crate) const OF_GROUP: &str = "group_ = ?";
+/// Followed by a list of `Kind.group`.
+pub(crate) const IN_KINDS: &str = "kind || '.' || group_ IN ";
+/// Followed by a list.
+pub(crate) const IN_KEYS: &str = "object_key IN ";
 pub(crate) const IN_NAMESPACE: &str = "namespace = ?";
 /// Followed by a list.
 pub(crate) const IN_STATE: &str = "state IN ";
 pub(crate) const IS_MANAGED: &str = "managed = ?";
 pub(crate) const HAS_ERRORS: &str = "has_errors = ?";
 pub(crate) const NAME_LIKE: &str = "lower(name) LIKE ? ESCAPE '\\'";
+/// Followed by conditions, and by `TALLY_END`.
+pub(crate) const TALLY: &str = "SELECT state, has_errors, CASE WHEN live_rv IS NULL THEN 0 ELSE 1 END AS is_live, \
+     count(*) AS n FROM objects";
+pub(crate) const TALLY_END: &str = " GROUP BY 1, 2, 3";
 /// Each order has an index; `{d}` is the direction.
 pub(crate) const BY_RANK: &str = " ORDER BY rank{d}, kind{d}, group_{d}, namespace{d}, name{d}";
 pub(crate) const BY_KIND: &str = " ORDER BY kind{d}, group_{d}, namespace{d}, name{d}";

@@ -52,6 +52,17 @@ pub(crate) const IS_OPEN: &str = "operations.state IN ('queued', 'running')";
 /// Followed by the columns' conditions of a scope and a closing parenthesis.
 pub(crate) const FABRIC_IN_SCOPE: &str = "operations.fabric_id IN (SELECT fabrics.id FROM fabrics";
 pub(crate) const NEWEST_FIRST: &str = " ORDER BY operations.id DESC";
+/// For a list of both operations and attempts; followed by conditions.
+pub(crate) const LOG_SELECT: &str =
+    "SELECT 0 AS what, operations.id AS id, operations.queued_at AS at FROM operations";
+/// Followed by a list.
+pub(crate) const HAS_ID: &str = "operations.id IN ";
+/// Followed by a list.
+pub(crate) const IN_STATES: &str = "operations.state IN ";
+pub(crate) const BY_ACTOR: &str = "operations.actor = ?";
+pub(crate) const WITH_CODE: &str = "operations.code = ?";
+pub(crate) const SINCE: &str = "operations.queued_at >= ?";
+pub(crate) const BEFORE: &str = "operations.queued_at < ?";
 pub(crate) const OLDEST_FIRST: &str = " ORDER BY operations.id";
 
 pub(crate) const PUT_OUTCOMES: &str = "store the outcomes of an operation";
@@ -175,6 +186,12 @@ super::statements! {
     );
     LAST_OF_TRIGGER("look for the last operation") = (
         "SELECT ", columns!(), " FROM operations WHERE fabric_id = $1 AND trigger_kind = $2 ORDER BY id DESC LIMIT 1"
+    );
+    /// Seeks: the newest syncs in one index, the object's outcome in each by its key.
+    PUT_RIGHT("count how often an object was put right") = (
+        "SELECT count(*) AS n FROM operation_objects WHERE object_key = $2 AND overwrote <> '[]' AND verified = 1",
+        " AND operation_id IN (SELECT id FROM operations WHERE fabric_id = $1 AND verb = 'sync_to_kubernetes'",
+        " AND writes = 1 ORDER BY id DESC LIMIT 10)"
     );
     /// Those that nobody asked for. Keeps what a page may still show or a status derive from: the newest, and each verb's
     /// last success.

@@ -1,6 +1,7 @@
 //! The store's contract: every test here runs on SQLite and on a real PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "the helpers of tests are tests too")]
 
+mod activity;
 mod adopted;
 mod automatic;
 mod backup;

@@ -1,0 +1,248 @@
+//! Everything that was done and tried, in one list: operations, and the attempts that did not become one. Filter, order
+//! and page are one composed query; who asks sees rows of the fabrics in the scope.
+
+use crate::attempts::{Attempt, attempt};
+use crate::operations::{Operation, operation};
+use crate::row::Columns;
+use crate::scope::Scope;
+use crate::sql::Sql;
+use crate::statements::{attempts as at, operations as op};
+use crate::{Listed, Page, Result, Store};
+use jiff::Timestamp;
+use model::Code;
+use model::operation::{OperationState, Verb};
+use std::collections::HashMap;
+
+/// Which of the two the list is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Show {
+    /// Operations, and the attempts that were turned away.
+    #[default]
+    Everything,
+    /// Operations alone.
+    Operations,
+    /// Every attempt, also those that became an operation.
+    Attempts,
+    /// Attempts that were turned away.
+    Refused,
+}
+
+/// Which rows.
+#[derive(Debug, Clone, Default)]
+pub struct ActivityFilter {
+    /// Operations, attempts, or both.
+    pub show: Show,
+    /// On this fabric.
+    pub fabric_id: Option<i64>,
+    /// By whoever bears exactly this name.
+    pub actor: Option<String>,
+    /// Of this verb.
+    pub verb: Option<Verb>,
+    /// Operations in one of these states; attempts have none, so that with any of these there are no attempts.
+    pub states: Vec<OperationState>,
+    /// With this code.
+    pub code: Option<Code>,
+    /// Asked for at this time or later.
+    pub since: Option<Timestamp>,
+    /// Asked for before this time.
+    pub before: Option<Timestamp>,
+}
+
+impl ActivityFilter {
+    fn has_operations(&self) -> bool {
+        matches!(self.show, Show::Everything | Show::Operations)
+    }
+
+    fn has_attempts(&self) -> bool {
+        self.show != Show::Operations && self.states.is_empty()
+    }
+}
+
+/// One row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Entry {
+    /// An operation.
+    Operation(Box<Operation>),
+    /// An attempt.
+    Attempt(Box<Attempt>),
+}
+
+/// The function on the list; from [`Store::activity`].
+#[derive(Debug, Clone, Copy)]
+pub struct Activity<'a>(&'a Store);
+
+impl<'a> Activity<'a> {
+    pub(crate) fn new(store: &'a Store) -> Self {
+        Self(store)
+    }
+
+    /// What was done on the fabrics in the scope, newest first, a page of it, and how many rows there are in all.
+    /// Attempts on no fabric are only seen by who sees everything.
+    pub async fn list(&self, scope: &Scope, filter: &ActivityFilter, page: Page) -> Result<Listed<Entry>> {
+        let nothing = !filter.has_operations() && !filter.has_attempts();
+        if scope.is_none() || nothing {
+            return Ok(Listed { rows: Vec::new(), total: 0 });
+        }
+        let mut conn = self.0.reader(LIST).await?;
+        let mut total = 0;
+        if filter.has_operations() {
+            let mut count = Sql::new(LIST, op::COUNT);
+            of_operations(&mut count, scope, filter);
+            total += count.count(&mut conn).await?.unsigned_abs();
+        }
+        if filter.has_attempts() {
+            let mut count = Sql::new(LIST, at::COUNT);
+            of_attempts(&mut count, scope, filter);
+            total += count.count(&mut conn).await?.unsigned_abs();
+        }
+        let mut order: Vec<(i64, i64)> = Vec::new();
+        for row in which(scope, filter, page).all(&mut conn).await? {
+            order.push((row.int("what")?, row.int("id")?));
+        }
+        let ids = |what: i64| order.iter().filter(move |(each, _)| *each == what).map(|(_, id)| *id);
+        let mut entries: HashMap<(i64, i64), Entry> = HashMap::new();
+        if ids(0).next().is_some() {
+            let mut select = Sql::new(LIST, op::SELECT);
+            select.and().push(op::HAS_ID).bind_list(ids(0)).once();
+            for row in select.all(&mut conn).await? {
+                let operation = operation(&row)?;
+                entries.insert((0, operation.id), Entry::Operation(Box::new(operation)));
+            }
+        }
+        if ids(1).next().is_some() {
+            let mut select = Sql::new(LIST, at::SELECT);
+            select.and().push(at::HAS_ID).bind_list(ids(1)).once();
+            for row in select.all(&mut conn).await? {
+                let attempt = attempt(&row)?;
+                entries.insert((1, attempt.id), Entry::Attempt(Box::new(attempt)));
+            }
+        }
+        // A row that was purged between the two readings is left out.
+        Ok(Listed { rows: order.iter().filter_map(|id| entries.remove(id)).collect(), total })
+    }
+}
+
+const LIST: &str = "list the activity";
+
+/// Which rows stand on a page.
+fn which(scope: &Scope, filter: &ActivityFilter, page: Page) -> Sql {
+    let mut sql = Sql::new(LIST, if filter.has_operations() { op::LOG_SELECT } else { at::LOG_SELECT });
+    if filter.has_operations() {
+        of_operations(&mut sql, scope, filter);
+    } else {
+        of_attempts(&mut sql, scope, filter);
+    }
+    if filter.has_operations() && filter.has_attempts() {
+        sql.push(at::LOG_UNION).push(at::LOG_SELECT).nested(|sql| of_attempts(sql, scope, filter));
+    }
+    sql.push(at::LOG_ORDER).page(page);
+    sql
+}
+
+fn of_operations(sql: &mut Sql, scope: &Scope, filter: &ActivityFilter) {
+    if let Some(id) = filter.fabric_id {
+        sql.condition(op::OF_FABRIC, id);
+    }
+    if let Some(actor) = &filter.actor {
+        sql.condition(op::BY_ACTOR, actor);
+    }
+    if let Some(verb) = filter.verb {
+        sql.condition(op::OF_VERB, verb.as_str());
+    }
+    if !filter.states.is_empty() {
+        sql.and().push(op::IN_STATES).bind_list(filter.states.iter().map(|state| state.as_str()));
+    }
+    if let Some(code) = filter.code {
+        sql.condition(op::WITH_CODE, code.as_str());
+    }
+    if let Some(since) = filter.since {
+        sql.condition(op::SINCE, since);
+    }
+    if let Some(before) = filter.before {
+        sql.condition(op::BEFORE, before);
+    }
+    scope.restrict_by_fabric(sql, op::FABRIC_IN_SCOPE);
+}
+
+fn of_attempts(sql: &mut Sql, scope: &Scope, filter: &ActivityFilter) {
+    if let Some(id) = filter.fabric_id {
+        sql.condition(at::OF_FABRIC, id);
+    }
+    if filter.show != Show::Attempts {
+        sql.condition(at::AT_LEAST_STATUS, 400_i64);
+    }
+    if let Some(actor) = &filter.actor {
+        sql.condition(at::BY_ACTOR, actor);
+    }
+    if let Some(verb) = filter.verb {
+        sql.condition(at::OF_VERB, verb.as_str());
+    }
+    if let Some(code) = filter.code {
+        sql.condition(at::WITH_CODE, code.as_str());
+    }
+    if let Some(since) = filter.since {
+        sql.condition(at::SINCE, since);
+    }
+    if let Some(before) = filter.before {
+        sql.condition(at::BEFORE, before);
+    }
+    scope.restrict_by_fabric(sql, at::FABRIC_IN_SCOPE);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Engine;
+    use sqlx::Row;
+
+    /// How the engine goes about the query, with its own doubts about small tables taken away.
+    async fn plan(store: &Store, filter: &ActivityFilter) -> String {
+        let mut conn = store.read.acquire().await.unwrap();
+        let explain = match store.engine() {
+            Engine::Sqlite => "EXPLAIN QUERY PLAN ",
+            Engine::Postgres => {
+                for off in ["SET enable_seqscan = off", "SET enable_sort = off", "SET enable_bitmapscan = off"] {
+                    sqlx::query(off).execute(&mut *conn).await.unwrap();
+                }
+                "EXPLAIN "
+            }
+        };
+        let rows = which(&Scope::All, filter, Page::first(50)).explained(explain, &mut conn).await.unwrap();
+        let column = if store.engine() == Engine::Sqlite { 3 } else { 0 };
+        rows.iter().map(|row| row.get::<String, _>(column)).collect::<Vec<_>>().join("\n")
+    }
+
+    async fn every_filter_finds_its_page_in_an_index(store: Store) {
+        let by = |fabric_id, actor: Option<&str>, code| ActivityFilter {
+            fabric_id,
+            actor: actor.map(str::to_owned),
+            code,
+            ..ActivityFilter::default()
+        };
+        for (filter, of_operations, of_attempts) in [
+            (by(None, None, None), "operations_at", "attempts_at"),
+            (by(Some(1), None, None), "operations_fabric_at", "attempts_fabric_at"),
+            (by(None, Some("anna"), None), "operations_actor_at", "attempts_actor_at"),
+            (by(None, None, Some(Code::Partial)), "operations_code_at", "attempts_code_at"),
+        ] {
+            let plan = plan(&store, &filter).await;
+            assert!(plan.contains(of_operations) && plan.contains(of_attempts), "{filter:?}: {plan}");
+            let sorts = plan.contains("TEMP B-TREE") || plan.lines().any(|line| line.contains("Sort  ("));
+            assert!(!sorts, "{filter:?}: the whole list is sorted for one page: {plan}");
+        }
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn sqlite_finds_a_page_in_an_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("test.db").to_str().unwrap()).await.unwrap();
+        every_filter_finds_its_page_in_an_index(store).await;
+    }
+
+    #[tokio::test]
+    async fn postgres_finds_a_page_in_an_index() {
+        let url = testkit::Postgres::shared().await.unwrap().database().await.unwrap();
+        every_filter_finds_its_page_in_an_index(Store::open(&url).await.unwrap()).await;
+    }
+}
