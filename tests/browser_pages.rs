@@ -55,7 +55,8 @@ if (document.documentElement.scrollWidth <= innerWidth) return [];
 return [...document.querySelectorAll('body *')].filter((each) => each.getBoundingClientRect().right > innerWidth + 1 \
 && each.checkVisibility()).map((each) => `${each.tagName}.${each.className}`).slice(0, 8);";
 
-async fn look(tab: &Tab, name: &str) -> Result<()> {
+/// Looks at the page that the tab shows, in both themes and narrow.
+pub async fn look(tab: &Tab, name: &str) -> Result<()> {
     for (view, (width, height), dark) in
         [("light", (1440, 900), false), ("dark", (1440, 900), true), ("narrow", (390, 844), false)]
     {

@@ -69,3 +69,45 @@ async fn one_switch_is_offline_and_one_is_stuck_and_the_others_have_applied_it()
     assert!(rows.iter().all(|row| row.contains("Applied")), "{rows:?}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switch_that_has_to_reboot_and_one_that_does_are_told_from_applied() -> Result<()> {
+    let mut site = Site::start_with(&lab::kinds::crds(), &[("HEDGEROW_COMPARE_INTERVAL", "3s")]).await?;
+    site.commit(&fabric_files()).await?;
+    let synced = site.synced().await?;
+    let followed = synced["phases"].as_array().and_then(|all| all.last()).context("the last phase")?;
+    let names: Vec<String> =
+        followed["switches"].as_array().into_iter().flatten().map(|switch| text(&switch["agent"])).collect();
+    assert_eq!(names.len(), 5, "the run keeps each switch that it followed: {followed}");
+    let page = site.operation_page(&synced).await?;
+    assert_eq!(page.texts("tr[data-switch]").len(), 5, "and its page shows them when it is over");
+    site.until("every switch has applied everything", all_applied).await?;
+    assert_eq!(site.status().await?["cause"], json!(null), "nothing stands in the way");
+
+    let boot = text(&site.there("Agent", "leaf-01").await?["status"]["bootID"]);
+    site.client.patch_status("Agent", "leaf-01", &json!({"rebootRequired": true})).await?;
+    let is = |state: &'static str| {
+        move |status: &serde_json::Value| {
+            switches(status).is_ok_and(|all| all.get("leaf-01").is_some_and(|s| s == state))
+        }
+    };
+    let status = site.until("leaf-01 has to reboot", is("reboot_required")).await?;
+    assert_eq!(status["sync_status"], "in_sync", "the cluster holds what Git says");
+    assert_eq!(applied(&status)["state"], "blocked", "{}", applied(&status));
+    assert_eq!(
+        (&status["cause"]["kind"], &status["cause"]["evidence"]["what"]),
+        (&json!("rollout"), &json!("switches"))
+    );
+    assert!(text(&status["cause"]["sentence"]).contains("leaf-01 takes over generation"), "{}", status["cause"]);
+    let page = site.page().await?;
+    let sentence = page.text("[data-live=head] .sentence").context("the sentence")?;
+    assert!(sentence.contains("leaf-01 takes over generation"), "{sentence}");
+    let rows = page.texts("section[data-live=switches] tbody tr");
+    assert!(rows.first().is_some_and(|row| row.contains("leaf-01") && row.contains("Reboot required")), "{rows:?}");
+
+    // As kubectl fabric asks for one: the boot that is to end.
+    site.client.patch("Agent", "leaf-01", &json!({"spec": {"reboot": boot}})).await?;
+    let status = site.until("leaf-01 reboots", is("rebooting")).await?;
+    assert_eq!(applied(&status)["state"], "underway", "it comes back by itself: {}", applied(&status));
+    Ok(())
+}

@@ -5,6 +5,7 @@
 //! whoever asked may go away. The engine never holds a database transaction across a network call.
 
 mod adopting;
+mod affected;
 mod applying;
 mod blocking;
 mod causes;

@@ -203,7 +203,11 @@ pub fn switch_state(agent: &AgentSummary, now: Timestamp) -> SwitchState {
     match agent.last_applied_gen {
         // A generation of 0 means that the object was not read in full; 0 = 0 is not applied.
         Some(applied) if applied == agent.generation && agent.generation > 0 => {
-            if agent.has_skew() { SwitchState::VersionSkew } else { SwitchState::Applied }
+            if agent.has_skew() {
+                SwitchState::VersionSkew
+            } else {
+                SwitchState::Applied
+            }
         }
         applied => {
             let trying = agent.last_attempt_gen.is_some() && agent.last_attempt_gen != applied;
@@ -261,7 +265,10 @@ pub fn in_sentence(agent: &AgentSummary, state: SwitchState, now: Timestamp) -> 
             agent.wanted_version.as_deref().unwrap_or("another"),
         ),
         SwitchState::Rebooting => {
-            format!("{name} was told to reboot and has not come back; last heard of {} ago.", since(agent.last_heartbeat))
+            format!(
+                "{name} was told to reboot and has not come back; last heard of {} ago.",
+                since(agent.last_heartbeat)
+            )
         }
         SwitchState::RebootRequired => {
             format!("{name} takes over generation {} with its next reboot; nobody has asked for one.", agent.generation)

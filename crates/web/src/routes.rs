@@ -201,6 +201,7 @@ fn own() -> Vec<Route> {
         pages::fabric_delete::routes(),
         pages::suspend::routes(),
         pages::verbs::routes(),
+        pages::review::routes(),
         pages::objects::routes(),
         pages::object::routes(),
         pages::adopt::routes(),

@@ -78,6 +78,8 @@ paths! {
     sync_from_fabric(id: impl Display) = "/fabrics/{id}/sync-from-fabric/";
     /// Verb: Sync to Kubernetes.
     sync(id: impl Display) = "/fabrics/{id}/sync/";
+    /// What a Sync to Kubernetes would do, and the choices for one.
+    sync_review(id: impl Display) = "/fabrics/{id}/sync/review/";
     /// One operation.
     operation(id: impl Display) = "/operations/{id}/";
     /// Cancelling an operation.

@@ -102,8 +102,7 @@ impl View {
 
     /// The parameters of the query, decoded.
     pub fn query(&self) -> Query {
-        let query = self.uri.query().unwrap_or_default();
-        Query(url::form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+        Query::of(self.uri.query().unwrap_or_default())
     }
 }
 
@@ -112,6 +111,11 @@ impl View {
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
+    /// Reads a query string.
+    pub fn of(text: &str) -> Self {
+        Self(url::form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+    }
+
     /// A parameter's value without the space around it; nothing when it is absent or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         let value = self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim());

@@ -91,6 +91,7 @@ function exchange(region, other) {
   fresh.querySelectorAll("details").forEach((details, index) => {
     if (opened[index]) details.open = true;
   });
+  keepTicks(region, fresh);
   if (held) {
     // A press is under way or its answer stands there: keep the buttons, renew what they would send.
     const place = fresh.querySelector("[data-press-group]");
@@ -105,6 +106,20 @@ function exchange(region, other) {
   if (hold) {
     const target = fresh.querySelector(hold);
     if (target instanceof HTMLElement) target.focus({ preventScroll: true });
+  }
+}
+
+/**
+ * What the user has ticked stays ticked, as long as it is there.
+ * @param {Element} region
+ * @param {Element} fresh
+ */
+function keepTicks(region, fresh) {
+  for (const box of region.querySelectorAll('input[type="checkbox"]')) {
+    if (!(box instanceof HTMLInputElement) || box.checked === box.defaultChecked) continue;
+    for (const other of fresh.querySelectorAll(`input[type="checkbox"][name="${CSS.escape(box.name)}"]`)) {
+      if (other instanceof HTMLInputElement && other.value === box.value) other.checked = box.checked;
+    }
   }
 }
 

@@ -140,8 +140,12 @@ impl Compared {
             (0, _) => "No switch is concerned.".to_owned(),
             (1, 0) => format!("The one {one} that is concerned has applied it."),
             (n, 0) => format!("All {n} {many} that are concerned have applied it."),
-            (1, _) => format!("The one {one} that is concerned has not applied it. {}", why(&switches, &summaries, now)),
-            (n, _) if !told => format!("Submitted: none of {n} {many} was told yet. {}", why(&switches, &summaries, now)),
+            (1, _) => {
+                format!("The one {one} that is concerned has not applied it. {}", why(&switches, &summaries, now))
+            }
+            (n, _) if !told => {
+                format!("Submitted: none of {n} {many} was told yet. {}", why(&switches, &summaries, now))
+            }
             (n, _) => format!("{applied} of {n} {many} have applied it. {}", why(&switches, &summaries, now)),
         };
         switches.truncate(KEPT);

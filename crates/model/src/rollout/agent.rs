@@ -145,7 +145,9 @@ impl AgentView {
             }),
             last_heartbeat: time("/status/lastHeartbeat"),
             version: text("/status/version").or_else(|| text("/status/agentVersion")),
-            wanted_version: text("/spec/version/default").or_else(|| text("/spec/agentVersion")).filter(|v| !v.is_empty()),
+            wanted_version: text("/spec/version/default")
+                .or_else(|| text("/spec/agentVersion"))
+                .filter(|v| !v.is_empty()),
             reboot_required: at("/status/rebootRequired").and_then(Value::as_bool).unwrap_or(false),
             rebooting: text("/status/bootID").filter(|boot| !boot.is_empty()).is_some_and(|boot| {
                 ["/spec/reboot", "/spec/powerReset"].iter().any(|asked| text(asked).as_ref() == Some(&boot))

@@ -340,14 +340,17 @@ mod tests {
         };
         let counts = |undelivered, modified, missing| Counts { undelivered, modified, missing, ..Counts::default() };
         let all = Counts { extra: 1, ..counts(2, 1, 0) };
-        let faulty = CauseFacts { faulty: Some((key("bad"), "its subnet has host bits.".into())), put_right: 3, ..full() };
+        let faulty =
+            CauseFacts { faulty: Some((key("bad"), "its subnet has host bits.".into())), put_right: 3, ..full() };
         assert_eq!(
             of(all, faulty),
             (CauseKind::Refused, "VPC bad: its subnet has host bits.".into(), Evidence::Object(key("bad")))
         );
         let (kind, sentence, evidence) = of(all, CauseFacts { put_right: 3, ..full() });
         assert_eq!((kind, evidence), (CauseKind::Fight, Evidence::Object(key("web"))));
-        assert!(sentence.contains("put right by 3 of the last syncs") && sentence.contains("by kubectl-edit 3 min ago"));
+        assert!(
+            sentence.contains("put right by 3 of the last syncs") && sentence.contains("by kubectl-edit 3 min ago")
+        );
         assert_eq!(of(all, CauseFacts { put_right: 1, ..full() }).0, CauseKind::Undelivered, "once is no fight");
         assert_eq!(
             of(all, full()),

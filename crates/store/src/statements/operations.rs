@@ -53,8 +53,7 @@ pub(crate) const IS_OPEN: &str = "operations.state IN ('queued', 'running')";
 pub(crate) const FABRIC_IN_SCOPE: &str = "operations.fabric_id IN (SELECT fabrics.id FROM fabrics";
 pub(crate) const NEWEST_FIRST: &str = " ORDER BY operations.id DESC";
 /// For a list of both operations and attempts; followed by conditions.
-pub(crate) const LOG_SELECT: &str =
-    "SELECT 0 AS what, operations.id AS id, operations.queued_at AS at FROM operations";
+pub(crate) const LOG_SELECT: &str = "SELECT 0 AS what, operations.id AS id, operations.queued_at AS at FROM operations";
 /// Followed by a list.
 pub(crate) const HAS_ID: &str = "operations.id IN ";
 /// Followed by a list.

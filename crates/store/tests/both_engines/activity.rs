@@ -12,7 +12,7 @@ use store::*;
 async fn ran(store: &Store, fabric_id: i64, actor: &str, verb: Verb, code: Option<Code>, at: i64) -> i64 {
     let new = NewOperation { actor: actor.into(), ..ask(fabric_id, verb, &at.to_string()) };
     let id = store.operations().enqueue(new, t(at)).await.unwrap().operation.id;
-    store.operations().claim(Some(fabric_id), &lease("p"), t(at)).await.unwrap().unwrap();
+    store.operations().claim(id, &lease("p"), t(at)).await.unwrap().unwrap();
     let state = if code.is_some() { OperationState::Failed } else { OperationState::Succeeded };
     let (message, result) = (String::new(), json!(null));
     let end = Finish { state, code, message, error_object: None, result, phases: vec![] };

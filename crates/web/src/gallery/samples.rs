@@ -4,11 +4,13 @@ mod of_fabrics;
 mod of_forms;
 mod of_objects;
 mod of_operations;
+mod of_reviews;
 
 pub use of_fabrics::*;
 pub use of_forms::*;
 pub use of_objects::*;
 pub use of_operations::*;
+pub use of_reviews::*;
 
 use crate::ending::Ending;
 use crate::frame::{Bare, Find, Frame, Nav, Theme};
@@ -24,6 +26,7 @@ use model::Code;
 use model::compare::ObjectState;
 use model::manifest::Severity;
 use model::operation::{OperationState, OutcomeKind, PhaseState, Verb};
+use model::rollout::SwitchState;
 
 const FABRIC: i64 = 7;
 
@@ -87,6 +90,8 @@ fn head(state: Badge, sentence: &str, seconds: Option<i64>, why_not: Option<&str
         state,
         age: seconds.map(|s| Age { label: "verified", when: ago(s) }),
         sentence: sentence.into(),
+        evidence: None,
+        review: Some(url::sync_review(FABRIC)),
         watch: None,
         csrf: "sample-token".into(),
         verbs: Verb::ALL.iter().map(|verb| form(*verb)).collect(),
@@ -95,7 +100,10 @@ fn head(state: Badge, sentence: &str, seconds: Option<i64>, why_not: Option<&str
 }
 
 fn head_out_of_sync() -> Head {
-    head(out_of_sync(), "4 of 60 differ: 2 not delivered, 1 changed in the cluster, 1 missing.", Some(12), None)
+    let sentence = "4 of 60 differ: 2 not delivered, 1 changed in the cluster, 1 missing. VPC vpc-05 and 1 more of commit \
+                    4f2a9c1 have not been delivered: no sync has run since.";
+    let evidence = Some(("These objects".to_owned(), url::objects(FABRIC)));
+    Head { evidence, ..head(out_of_sync(), sentence, Some(12), None) }
 }
 
 fn tabs(page: FabricPage) -> Tabs {
@@ -173,6 +181,7 @@ fn operation_row(
         fabric: Some(("lab-1".into(), Some(url::fabric(FABRIC)))),
         state: state.into(),
         actor: actor.into(),
+        is_automatic: actor.starts_with("hedgerow"),
         when: ago(seconds),
         took: "1.4 s".into(),
         summary: summary.into(),

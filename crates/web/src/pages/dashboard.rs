@@ -2,7 +2,7 @@
 
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
-use crate::parts::derive::{sentence, stages, sync_badge};
+use crate::parts::derive::{evidence, sentence, stages, sync_badge};
 use crate::parts::list::PAGE_SIZE;
 use crate::parts::{Badge, Chip, Chips, Pager, RailMarks};
 use crate::problem::Problem;
@@ -50,6 +50,7 @@ async fn show(State(state): State<AppState>, view: View) -> Result<Response, Pro
         marks: RailMarks { stages: stages(overview, view.now) },
         sentence: sentence(overview),
         suspended: fabric.suspension.as_ref().map(|s| format!("Automatic syncs suspended by {}: {}", s.by, s.reason)),
+        evidence: evidence(overview, false),
         verified: overview.status.evidence_at.map(|at| view.when(at)),
         last_sync: overview.last_success.map(|at| view.when(at)),
     };
@@ -129,6 +130,7 @@ pub struct Row {
     pub marks: RailMarks,
     pub sentence: String,
     pub suspended: Option<String>,
+    pub evidence: Option<(String, String)>,
     pub verified: Option<When>,
     pub last_sync: Option<When>,
 }

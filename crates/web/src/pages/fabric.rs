@@ -88,7 +88,7 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
             name: object.key.name.clone(),
             kind: object.key.kind.clone(),
             state: object.state.into(),
-            hint: hint(&detail),
+            hint: hint(&detail, view.now),
         });
     }
     let of_fabric = OperationFilter { fabric_id: Some(fabric.id), ..OperationFilter::default() };
@@ -132,7 +132,7 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
 }
 
 /// The first difference of an object, in one line.
-fn hint(detail: &store::ObjectDetail) -> String {
+fn hint(detail: &store::ObjectDetail, now: jiff::Timestamp) -> String {
     match (&detail.desired, &detail.live) {
         (Some(_), None) if detail.brief.state == ObjectState::Missing => return "was live and is gone".to_owned(),
         (Some(_), None) => return "not in the cluster yet".to_owned(),
@@ -143,7 +143,8 @@ fn hint(detail: &store::ObjectDetail) -> String {
         return detail.findings.first().map(|finding| finding.message.clone()).unwrap_or_default();
     };
     let side = |value: &Option<serde_json::Value>| value.as_ref().map_or_else(|| "absent".to_owned(), yaml::inline);
-    let by = diff.manager.as_deref().map(|manager| format!(", by {manager}")).unwrap_or_default();
+    let when = diff.changed_at.map(|at| format!(" {}", crate::when::relative(at, now))).unwrap_or_default();
+    let by = diff.manager.as_deref().map(|manager| format!(", by {manager}{when}")).unwrap_or_default();
     let more = match detail.diffs.len() {
         1 => String::new(),
         n => format!(" (and {} more)", n - 1),

@@ -14,6 +14,7 @@ pub mod objects;
 pub mod operation;
 pub mod operations;
 pub mod plain;
+pub mod review;
 pub mod session;
 pub mod suspend;
 pub mod verbs;

@@ -21,7 +21,7 @@ use axum::response::Response;
 use model::ObjectKey;
 use model::compare::{FieldDiff, ObjectState, Side};
 use model::manifest::{Finding, Severity};
-use model::rollout::{AgentSummary, Holding, RolloutState, SwitchState, object_rollout};
+use model::rollout::{AgentSummary, Holding, RolloutState, SwitchState, expect_versions, object_rollout, worst_first};
 use model::status::short;
 use store::{Fabric, ObjectDetail};
 
@@ -76,7 +76,7 @@ async fn show(
     let as_written = text(&detail.desired);
     let (live, desired) = (text(&detail.live), text(&counted(&detail)));
     let file = detail.brief.location.as_ref().map_or("desired", |location| location.file.as_str());
-    let agents: Vec<AgentSummary> = state
+    let mut agents: Vec<AgentSummary> = state
         .store
         .agents()
         .list(fabric.id)
@@ -85,7 +85,9 @@ async fn show(
         .filter_map(|row| serde_json::from_value(row.summary).ok())
         .collect();
     let holdings: Vec<Holding> = serde_json::from_value(detail.holdings.clone()).unwrap_or_default();
-    let rollout = object_rollout(&holdings, &agents, view.now);
+    expect_versions(&mut agents);
+    let mut rollout = object_rollout(&holdings, &agents, view.now);
+    worst_first(&mut rollout.switches);
     let applied = rollout.switches.iter().filter(|switch| switch.state == SwitchState::Applied).count();
     let page = Page {
         frame,
@@ -118,6 +120,7 @@ async fn show(
         facts: facts(&view, &overview, &detail),
         rollout_summary: match rollout.switches.len() {
             0 => String::new(),
+            total if applied < total && applied > 0 => format!("rolling out {applied} of {total}"),
             total => format!("{applied} of {total} applied"),
         },
         rollout: rollout
@@ -131,6 +134,7 @@ async fn show(
                     .find(|agent| agent.name == switch.agent && agent.kind == switch.kind)
                     .map(generations)
                     .unwrap_or_default(),
+                heartbeat: switch.heartbeat.map(|at| view.when(at)),
             })
             .collect(),
         rollout_empty: rollout_empty(rollout.state, &detail, agents.is_empty()),
@@ -174,7 +178,7 @@ fn field(view: &View, diff: &FieldDiff) -> FieldRow {
 }
 
 /// A value in a cell: on one line when it is short, otherwise as its text, never without end.
-fn shown(value: &serde_json::Value) -> String {
+pub fn shown(value: &serde_json::Value) -> String {
     const LONGEST: usize = 2_000;
     let inline = yaml::inline(value);
     let text =
@@ -335,6 +339,7 @@ pub struct RolloutRow {
     pub name: String,
     pub state: Badge,
     pub generations: String,
+    pub heartbeat: Option<When>,
 }
 
 /// What the page with the server's answer shows.

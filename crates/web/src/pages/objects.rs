@@ -14,12 +14,13 @@ use crate::routes::{Needs, Route};
 use crate::state::AppState;
 use crate::url::{self, pattern};
 use crate::view::{self, Query, View, bad};
+use crate::when::relative;
 use askama::Template;
 use auth::Action;
 use axum::extract::State;
 use axum::response::Response;
 use cluster::Column as Printer;
-use model::compare::ObjectState;
+use model::compare::{ObjectState, Side};
 use std::collections::BTreeMap;
 use store::Direction;
 use store::objects::{KindCount, ObjectBrief, ObjectFilter, ObjectSort};
@@ -45,6 +46,11 @@ struct Wanted {
     wide: bool,
     page: u64,
     filter: ObjectFilter,
+}
+
+/// The filter that the address of such a list names.
+pub fn filter_of(query: &Query) -> Result<ObjectFilter, Problem> {
+    Wanted::read(query).map(|wanted| wanted.filter)
 }
 
 impl Wanted {
@@ -104,6 +110,22 @@ impl Wanted {
         [("kind", &self.kind), ("state", &self.state), ("name", &self.name), ("sort", &self.sort), ("wide", wide)]
     }
 
+    fn choosing(&self, action: String, total: u64) -> Choosing {
+        let filters: Vec<(String, String)> =
+            self.pairs().into_iter().filter(|(name, _)| !matches!(name.as_str(), "sort" | "wide")).collect();
+        let all = (!filters.is_empty() && total > 0).then(|| {
+            let mut matching = ::url::form_urlencoded::Serializer::new(String::new());
+            matching.extend_pairs(&filters);
+            let words = if total == 1 {
+                "Review the one that matches".to_owned()
+            } else {
+                format!("Review all {total} that match")
+            };
+            (words, url::with_query(&action, &[("match", &matching.finish())]))
+        });
+        Choosing { action, all }
+    }
+
     /// Shows the wide columns, or hides them again.
     fn toggle(&self, id: i64, columns: &[Printer]) -> Option<Choice> {
         let more = columns.iter().filter(|column| column.priority > 0).count();
@@ -153,6 +175,7 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
     let wanted = Wanted::read(&view.query())?;
     let overview = state.engine.overview(&fabric).await?;
     let (head, tabs) = derive::head(&view, &fabric, &overview, FabricPage::Objects).await?;
+    let head_review = head.review.clone();
     let counts = state.store.objects().counts(id).await?;
     let page = store::Page::new(PAGE_SIZE as u32, (wanted.page - 1) * PAGE_SIZE);
     let listed = state.store.objects().list(id, &wanted.filter, page).await?;
@@ -189,6 +212,7 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
         pager: Pager::new(url::objects(id), wanted.pairs(), wanted.page, listed.total),
         toggle,
         adopt: adopt(id, &counts, &wanted),
+        choosing: head_review.map(|action| wanted.choosing(action, listed.total)),
         wide: wanted.wide,
         name: wanted.name,
         sort: wanted.sort,
@@ -242,13 +266,18 @@ async fn row(
     if show_kind {
         cells.push(Cell::Text(object.key.kind.clone()));
     }
+    let mut sub = Vec::new();
+    // Who changed it and when; only the differences know.
+    if matches!(object.state, ObjectState::Modified | ObjectState::Conflict) {
+        let detail = view.state.store.objects().get(id, &object.key).await?;
+        sub.extend(changed_by(&detail, view.now));
+    }
     if !printers.is_empty() {
         // Bodies are read only where a column shows something of them, for the rows of one page.
         let detail = view.state.store.objects().get(id, &object.key).await?;
         let body = detail.live.or(detail.desired).unwrap_or_default();
         cells.extend(printers.iter().map(|column| Cell::of(column, &body, view.now)));
     }
-    let mut sub = Vec::new();
     if object.has_errors {
         sub.push("has errors".to_owned());
     } else if object.finding_count > 0 {
@@ -262,6 +291,7 @@ async fn row(
         sub.push("kind not kept in Git".to_owned());
     }
     Ok(Row {
+        key: object.key.to_string(),
         href: url::object(id, &object.key),
         name: object.key.name.clone(),
         sub: sub.join(", "),
@@ -270,6 +300,14 @@ async fn row(
         cells,
         place: object.location.as_ref().map(place).unwrap_or_default(),
     })
+}
+
+/// `changed by kubectl-edit 3 min ago`, of the field that was changed last.
+fn changed_by(detail: &store::ObjectDetail, now: jiff::Timestamp) -> Option<String> {
+    let theirs = detail.diffs.iter().filter(|diff| diff.side != Side::Desired);
+    let last = theirs.max_by_key(|diff| diff.changed_at)?;
+    let when = last.changed_at.map(|at| format!(" {}", relative(at, now))).unwrap_or_default();
+    Some(format!("changed by {}{when}", last.manager.as_deref()?))
 }
 
 fn kinds(counts: &[KindCount], chosen: &str) -> Vec<Choice> {
@@ -324,6 +362,15 @@ pub struct Page {
     /// The link to adopting.
     pub adopt: Option<Choice>,
     pub wide: bool,
+    /// What can be done with chosen objects; for those who may sync.
+    pub choosing: Option<Choosing>,
+}
+
+/// The form that leads from chosen objects to the page that shows what a sync of them would do.
+pub struct Choosing {
+    pub action: String,
+    /// The same for every object that the filters let through: its words and its address.
+    pub all: Option<(String, String)>,
 }
 
 /// One column's head.
@@ -336,6 +383,8 @@ pub struct Column {
 
 /// One object.
 pub struct Row {
+    /// The object as forms name it.
+    pub key: String,
     pub href: String,
     pub name: String,
     pub sub: String,

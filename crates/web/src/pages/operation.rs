@@ -2,8 +2,10 @@
 //! same when it is over.
 
 mod data;
+pub mod outcomes;
 
 pub use data::{as_json, code, failure};
+use outcomes::{OutcomeRow, SwitchLine, is_dry};
 
 use crate::extract::OfOperation;
 use crate::frame::{Find, Frame, Nav};
@@ -25,10 +27,15 @@ use axum::response::{IntoResponse, Redirect, Response};
 use cluster::TestReport;
 use http::StatusCode;
 use model::Code;
+use model::ObjectKey;
+use model::compare::ObjectState;
 use model::operation::{ObjectOutcome, OperationState, OutcomeKind, PhaseProgress, PhaseState, Retry, Trigger, Verb};
 use model::status::short;
+use model::sync_options::SyncOptions;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use store::Operation;
+use store::objects::ObjectFilter;
 use store::operations::OutcomeCount;
 
 /// The routes of an operation.
@@ -53,7 +60,7 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
     let OfOperation(operation, fabric) = of;
     let counts = state.store.operations().outcome_counts(operation.id).await?;
     let (wanted, number) = (wanted(&view.query())?, view.query().page()?);
-    let listed = outcomes(&state, operation.id, wanted, number).await?;
+    let listed = listed(&state, operation.id, wanted, number).await?;
     if wants_json(&view.headers) {
         let mut body = as_json(&view, &fabric.name, &operation);
         body["outcomes"] = data::outcomes_json(&counts, wanted, number, &listed);
@@ -77,10 +84,13 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
     let may_cancel = view.login.access.may(fabric.id, Action::Sync).await?;
     let notices = notices(&operation);
     let path = url::operation(operation.id);
+    let dry = is_dry(&operation);
+    let now = if outcomes::shows_now(&operation) { Some(states(&state, fabric.id, &listed).await?) } else { None };
     let total = chosen_total(&counts, wanted);
     let page = Page {
         id: operation.id,
         title: title.to_owned(),
+        is_dry: dry,
         fabric_id: fabric.id,
         fabric_name: fabric.name.clone(),
         state: operation.state.into(),
@@ -91,10 +101,13 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
         removal: removal(&operation, &listed, may_cancel),
         phases: operation.phases.iter().map(|phase| phase_line(phase, view.now)).collect(),
         deadline: deadline(&operation, view.now),
-        outcomes: listed.iter().map(|outcome| outcome_row(fabric.id, outcome)).collect(),
-        outcomes_summary: summary(&counts),
+        outcomes: listed.iter().map(|outcome| outcomes::row(&view, &operation, outcome, now.as_ref())).collect(),
+        shows_now: now.is_some(),
+        outcomes_summary: summary(&counts, dry),
         outcomes_empty: outcomes_empty(&operation, total),
-        choices: choices(&path, &counts, wanted),
+        choices: outcomes::choices(&path, &counts, wanted, dry),
+        switches: outcomes::switches(&view, &operation),
+        switches_summary: outcomes::switches_words(&operation),
         pager: Pager::new(
             path.clone(),
             wanted.map(|kind| ("outcome".to_owned(), kind.to_string())).into_iter().collect(),
@@ -118,7 +131,7 @@ fn chosen_total(counts: &[OutcomeCount], wanted: Option<OutcomeKind>) -> u64 {
 }
 
 /// One page of outcomes, failures first.
-async fn outcomes(
+async fn listed(
     state: &AppState,
     id: i64,
     wanted: Option<OutcomeKind>,
@@ -126,6 +139,21 @@ async fn outcomes(
 ) -> Result<Vec<ObjectOutcome>, Problem> {
     let page = store::Page::new(PAGE_SIZE as u32, (number - 1) * PAGE_SIZE);
     Ok(state.store.operations().outcomes(id, wanted.as_slice(), page).await?.rows)
+}
+
+/// Where these objects stand by the newest comparison.
+async fn states(
+    state: &AppState,
+    fabric_id: i64,
+    listed: &[ObjectOutcome],
+) -> Result<HashMap<ObjectKey, ObjectState>, Problem> {
+    if listed.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys = listed.iter().map(|outcome| outcome.key.clone()).collect();
+    let filter = ObjectFilter { keys, ..ObjectFilter::default() };
+    let found = state.store.objects().list(fabric_id, &filter, store::Page::all()).await?;
+    Ok(found.rows.into_iter().map(|object| (object.key, object.state)).collect())
 }
 
 fn sentence(operation: &Operation) -> String {
@@ -137,7 +165,8 @@ fn sentence(operation: &Operation) -> String {
             None => "It begins.".to_owned(),
         };
         let asked = operation.cancel_requested_by.as_ref().map(|by| format!(" {by} asked it to end."));
-        return format!("{doing}{} Leaving this page stops nothing.", asked.unwrap_or_default());
+        let dry = if is_dry(operation) { "A dry run: nothing is written. " } else { "" };
+        return format!("{dry}{doing}{} Leaving this page stops nothing.", asked.unwrap_or_default());
     }
     if operation.state == OperationState::Queued {
         return match operation.verb.writes() {
@@ -238,12 +267,14 @@ fn deadline(operation: &Operation, now: jiff::Timestamp) -> String {
     }
 }
 
-fn summary(counts: &[OutcomeCount]) -> String {
+fn summary(counts: &[OutcomeCount], is_dry: bool) -> String {
     let total: u64 = counts.iter().map(|count| count.objects).sum();
     let failed: u64 = counts.iter().filter(|count| BAD.contains(&count.outcome)).map(|count| count.objects).sum();
     let verified: u64 = counts.iter().map(|count| count.verified).sum();
     match (total, failed) {
         (0, _) => String::new(),
+        (total, 0) if is_dry => format!("{total}, nothing was written"),
+        (total, failed) if is_dry => format!("{total}: {failed} would not become as desired, nothing was written"),
         (total, 0) => format!("{total}, {verified} of them read back and equal"),
         (total, failed) => format!("{total}: {failed} not as desired, {verified} read back and equal"),
     }
@@ -259,44 +290,6 @@ fn outcomes_empty(operation: &Operation, total: u64) -> String {
     .to_owned()
 }
 
-fn choices(path: &str, counts: &[OutcomeCount], wanted: Option<OutcomeKind>) -> Vec<Choice> {
-    let total = chosen_total(counts, None);
-    if counts.len() < 2 && wanted.is_none() {
-        return Vec::new();
-    }
-    let mut choices =
-        vec![Choice { value: path.to_owned(), label: format!("All {total}"), selected: wanted.is_none() }];
-    // As in the list below: failures first.
-    let mut counts: Vec<&OutcomeCount> = counts.iter().collect();
-    counts.sort_by_key(|count| BAD.iter().position(|bad| *bad == count.outcome).unwrap_or(BAD.len()));
-    choices.extend(counts.into_iter().map(|count| Choice {
-        value: url::with_query(path, &[("outcome", count.outcome.as_str())]),
-        label: format!("{} {}", Badge::from(count.outcome).word, count.objects),
-        selected: wanted == Some(count.outcome),
-    }));
-    choices
-}
-
-fn outcome_row(fabric_id: i64, outcome: &ObjectOutcome) -> OutcomeRow {
-    let verified = match (outcome.verified, outcome.outcome) {
-        (true, _) => Badge::new(Tone::Good, Icon::Tick, "read back, equal"),
-        (false, OutcomeKind::Extra) => Badge::new(Tone::Off, Icon::Hollow, "not ours"),
-        (false, _) => Badge::new(Tone::Off, Icon::Hollow, "no"),
-    };
-    OutcomeRow {
-        key: outcome.key.to_string(),
-        href: url::object(fabric_id, &outcome.key),
-        name: outcome.key.name.clone(),
-        kind: outcome.key.kind.clone(),
-        outcome: outcome.outcome.into(),
-        message: outcome.message.clone(),
-        code: outcome.code.map(|code| code.as_str().to_owned()),
-        overwrote: outcome.overwrote.clone(),
-        verified,
-        attempts: outcome.attempts,
-    }
-}
-
 fn facts(view: &View, operation: &Operation) -> Vec<Fact> {
     let how = match operation.trigger {
         Trigger::Button => "with the button",
@@ -309,6 +302,7 @@ fn facts(view: &View, operation: &Operation) -> Vec<Fact> {
         Fact::at(name, at.map(|at| view.when(at)), otherwise)
     };
     let mut facts = vec![
+        Fact::new("About", about(operation)),
         Fact::new("Started by", format!("{}, {how}", operation.actor)),
         at("Asked for", Some(operation.queued_at), ""),
         at("Began", operation.started_at, "not yet"),
@@ -328,6 +322,37 @@ fn facts(view: &View, operation: &Operation) -> Vec<Fact> {
         facts.push(Fact::new("Request", operation.request_id.clone()));
     }
     facts
+}
+
+/// What a run was told to do and to leave, in one line.
+fn about(operation: &Operation) -> String {
+    let options: SyncOptions = serde_json::from_value(operation.options.clone()).unwrap_or_default();
+    let many = |n: usize, one: &str, many: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {many}") };
+    let mut parts = vec![match (options.objects.len(), options.kinds.len()) {
+        (0, 0) => "everything".to_owned(),
+        (0, _) => {
+            let kinds = options.kinds.iter().map(|kind| kind.split('.').next().unwrap_or(kind));
+            format!("only {}", kinds.collect::<Vec<_>>().join(", "))
+        }
+        (n, 0) => format!("only {}", many(n, "chosen object", "chosen objects")),
+        (n, kinds) => format!("only {} and {}", many(n, "object", "objects"), many(kinds, "kind", "kinds")),
+    }];
+    if !options.leave_objects.is_empty() {
+        parts.push(format!("without {}", many(options.leave_objects.len(), "object", "objects")));
+    }
+    if !options.leave_fields.is_empty() {
+        parts.push(format!("leaving {}", many(options.leave_fields.len(), "field", "fields")));
+    }
+    if options.prune {
+        parts.push("with deletions".to_owned());
+    }
+    if options.allow_address_removal {
+        parts.push("addresses of links may go".to_owned());
+    }
+    if is_dry(operation) {
+        parts.push("dry run".to_owned());
+    }
+    parts.join(", ")
 }
 
 /// What a connection test found.
@@ -382,6 +407,8 @@ pub struct Page {
     pub frame: Frame,
     pub id: i64,
     pub title: String,
+    /// Whether it only asks what would happen.
+    pub is_dry: bool,
     pub fabric_id: i64,
     pub fabric_name: String,
     pub state: Badge,
@@ -392,9 +419,13 @@ pub struct Page {
     pub phases: Vec<PhaseLine>,
     pub deadline: String,
     pub outcomes: Vec<OutcomeRow>,
+    /// Whether the rows say where the objects stand now.
+    pub shows_now: bool,
     pub outcomes_summary: String,
     pub outcomes_empty: String,
     pub choices: Vec<Choice>,
+    pub switches: Vec<SwitchLine>,
+    pub switches_summary: String,
     pub pager: Pager,
     pub facts: Vec<Fact>,
     pub report: Option<Vec<Fact>>,
@@ -430,18 +461,4 @@ pub struct PhaseLine {
     /// How often something was, when that is over.
     pub retries: String,
     pub took: String,
-}
-
-/// What became of one object.
-pub struct OutcomeRow {
-    pub key: String,
-    pub href: String,
-    pub name: String,
-    pub kind: String,
-    pub outcome: Badge,
-    pub message: String,
-    pub code: Option<String>,
-    pub overwrote: Vec<String>,
-    pub verified: Badge,
-    pub attempts: u32,
 }

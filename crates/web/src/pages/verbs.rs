@@ -19,6 +19,7 @@ use model::Code;
 use model::operation::{OperationState, Trigger, Verb};
 use model::sync_options::{FieldOfObject, SyncOptions};
 use serde_json::{Value, json};
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub fn routes() -> Vec<Route> {
 const LONGEST_WAIT: u64 = 50;
 /// How long the predecessor's sync addresses wait for a script that does not say.
 const PREDECESSORS_WAIT: u64 = 25;
+/// The field by which a form says that it is about chosen objects, so that none is not all.
+pub const SELECTION: &str = "selection";
 
 async fn test_connection(
     state: State<AppState>,
@@ -69,6 +72,7 @@ async fn run(state: &AppState, view: &View, on: &OfFabric, fields: &Fields, verb
     let options = options(fields)?;
     may_adopt(view, fabric.id, verb, fields, &options).await?;
     let user = &view.login.user;
+    let options = options(fields)?;
     let here = view.from == origin::From::Here;
     let request = Request {
         fabric_id: fabric.id,
@@ -79,7 +83,7 @@ async fn run(state: &AppState, view: &View, on: &OfFabric, fields: &Fields, verb
         trigger: if here || view.asked() == Asked::Navigation { Trigger::Button } else { Trigger::Script },
         request_id: view.request_id.clone(),
         // A key is one user's, on one fabric, for one verb: nobody gets at another's operation by guessing it.
-        idempotency_key: key(view, fields)?.map(|key| format!("{}:{}:{verb}:{key}", user.id, fabric.id)),
+        idempotency_key: key(view, fields, &options)?.map(|key| format!("{}:{}:{verb}:{key}", user.id, fabric.id)),
         shown_comparison: shown(state, fabric.id, fields).await?,
         options,
     };
@@ -152,8 +156,9 @@ fn wait(view: &View, verb: Verb) -> Result<Option<Duration>, Problem> {
     Ok(predecessors.then_some(Duration::from_secs(PREDECESSORS_WAIT)))
 }
 
-/// The key that makes a repeated request the same request.
-fn key(view: &View, fields: &Fields) -> Result<Option<String>, Problem> {
+/// The key that makes a repeated request the same request. A page's form that is sent once more with other choices, as
+/// after a step back in the browser, is another request.
+fn key(view: &View, fields: &Fields, options: &SyncOptions) -> Result<Option<String>, Problem> {
     let header = view.headers.get("idempotency-key").map(|value| value.to_str().unwrap_or("\u{0}"));
     let Some(key) = header.or_else(|| fields.get("idempotency_key")).filter(|key| !key.is_empty()) else {
         return Ok(None);
@@ -161,16 +166,28 @@ fn key(view: &View, fields: &Fields) -> Result<Option<String>, Problem> {
     // RFC drafts write the key as a quoted string.
     let key = key.trim().trim_matches('"');
     if (1..=128).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(Some(key.to_owned()))
+        let of_form = header.is_none() && *options != SyncOptions::default();
+        Ok(Some(if of_form { format!("{key}:{:x}", digest(options)) } else { key.to_owned() }))
     } else {
         Err(Problem::new(Code::InvalidInput, "The Idempotency-Key must be 1 to 128 printable characters."))
     }
 }
 
+fn digest(options: &SyncOptions) -> u64 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    serde_json::to_string(options).unwrap_or_default().hash(&mut hasher);
+    hasher.finish()
+}
+
 /// What the form or the script says besides the verb; see `model::sync_options`. A field may stand several times.
-fn options(fields: &Fields) -> Result<SyncOptions, Problem> {
+pub fn options(fields: &Fields) -> Result<SyncOptions, Problem> {
     fn each<T: FromStr, C: FromIterator<T>>(fields: &Fields, name: &str) -> Result<C, Problem> {
         fields.every(name).map(|text| text.parse().map_err(|_| bad(name, text))).collect()
+    }
+    // A form of chosen objects with no tick left must not turn into a run of everything.
+    if !fields.text(SELECTION).is_empty() && fields.every("object").chain(fields.every("kind")).next().is_none() {
+        return Err(Problem::new(Code::InvalidInput, "No object is chosen, so nothing was done.")
+            .todo("Go back and tick at least one object."));
     }
     let leave_fields = fields.every("leave_field").map(|text| {
         let (object, path) = text.split_once('#').ok_or_else(|| bad("leave_field", text))?;

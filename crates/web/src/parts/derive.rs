@@ -12,7 +12,7 @@ use auth::Action;
 use engine::Overview;
 use model::operation::Verb;
 use model::rollout::SwitchState;
-use model::status::{StageName, StageState, Status, SyncState, short};
+use model::status::{Evidence, StageName, StageState, Status, SyncState, short};
 use store::Fabric;
 
 /// A fabric's state as its pages and lists show it.
@@ -68,6 +68,9 @@ pub fn switch_badge(state: SwitchState) -> Badge {
         SwitchState::Applied => (Tone::Good, Icon::Tick),
         SwitchState::Submitted => (Tone::Waiting, Icon::Arrow),
         SwitchState::Pending => (Tone::Waiting, Icon::Clock),
+        SwitchState::VersionSkew => (Tone::Waiting, Icon::Warning),
+        SwitchState::Rebooting => (Tone::Busy, Icon::Ring),
+        SwitchState::RebootRequired => (Tone::Bad, Icon::Stopped),
         SwitchState::Stuck => (Tone::Bad, Icon::Bang),
         SwitchState::Offline => (Tone::Bad, Icon::Unplugged),
         SwitchState::Unknown => (Tone::Stale, Icon::Question),
@@ -129,7 +132,7 @@ pub fn stages(overview: &Overview, now: jiff::Timestamp) -> Vec<Stage> {
 }
 
 /// Why a verb cannot be pressed by this user on this fabric, as far as it is known before.
-fn why_not(fabric: &Fabric, verb: Verb, may_sync: bool) -> Option<String> {
+pub fn why_not(fabric: &Fabric, verb: Verb, may_sync: bool) -> Option<String> {
     if !may_sync {
         return Some("Needs the permission hedgerow.sync_fabric on this fabric.".to_owned());
     }
@@ -167,6 +170,8 @@ pub async fn head(
         state: sync_badge(overview),
         age,
         sentence: sentence(overview),
+        evidence: evidence(overview, may_change),
+        review: (may_sync && fabric.is_configured() && page != FabricPage::Review).then(|| url::sync_review(fabric.id)),
         watch: overview.running.as_ref().or(overview.queued.first()).map(|operation| operation.id),
         csrf: view.csrf()?,
         verbs: Verb::ALL.iter().map(|verb| form(*verb)).collect(),
@@ -178,14 +183,36 @@ pub async fn head(
     Ok((head, tabs))
 }
 
-/// What is the matter, in one sentence.
+/// What is the matter, and what has kept the fabric from being in sync.
 pub fn sentence(overview: &Overview) -> String {
     let status = &overview.status;
-    match status.state {
+    let what = match status.state {
         SyncState::NotConfigured => format!("{} Enter it in Settings.", status.message),
         SyncState::NeverSynced => format!("{} Test the connection, then compare with Sync from Git.", status.message),
         _ => capitalised(&status.message),
+    };
+    match &overview.cause {
+        Some(cause) if cause.sentence != status.message => format!("{what} {}", capitalised(&cause.sentence)),
+        _ => what,
     }
+}
+
+/// Where the evidence for that stands.
+pub fn evidence(overview: &Overview, may_change: bool) -> Option<(String, String)> {
+    let id = overview.fabric_id;
+    let objects = |name: &str, value: &str| url::with_query(&url::objects(id), &[(name, value)]);
+    Some(match &overview.cause.as_ref()?.evidence {
+        Evidence::Operation(operation) => (format!("Operation {operation}"), url::operation(operation)),
+        Evidence::Object(key) => (format!("{} {}", key.kind, key.name), url::object(id, key)),
+        Evidence::Kind(kind) => {
+            (format!("Objects of {}", kind.split('.').next().unwrap_or(kind)), objects("kind", kind))
+        }
+        Evidence::Objects(state) => ("These objects".to_owned(), objects("state", state.as_str())),
+        Evidence::Comparison => ("Evidence".to_owned(), format!("{}#evidence", url::fabric(id))),
+        Evidence::Switches => ("Switches".to_owned(), format!("{}#switches", url::fabric(id))),
+        Evidence::Settings if may_change => ("Settings".to_owned(), url::fabric_edit(id)),
+        Evidence::Settings => return None,
+    })
 }
 
 #[cfg(test)]

@@ -70,6 +70,10 @@ pub struct Head {
     pub age: Option<Age>,
     /// What is the matter, in one sentence.
     pub sentence: String,
+    /// Where the evidence for the sentence stands: its words and its address.
+    pub evidence: Option<(String, String)>,
+    /// The page that shows what a sync would do; for those who may sync.
+    pub review: Option<String>,
     /// The operation that runs or waits.
     pub watch: Option<i64>,
     /// The session's CSRF token.
@@ -131,6 +135,8 @@ markup!(Head, Tabs);
 pub enum FabricPage {
     /// The overview.
     Overview,
+    /// What a sync would do; it has no tab.
+    Review,
     /// The objects, or one of them.
     Objects,
     /// The operations.

@@ -73,11 +73,13 @@ impl Pager {
         self.total.div_ceil(self.size).max(1)
     }
 
-    fn from(&self) -> u64 {
+    /// The first row of the page, from 1.
+    pub fn from(&self) -> u64 {
         if self.total == 0 { 0 } else { ((self.page - 1) * self.size + 1).min(self.total) }
     }
 
-    fn to(&self) -> u64 {
+    /// The last row of the page.
+    pub fn to(&self) -> u64 {
         self.page.saturating_mul(self.size).min(self.total)
     }
 
@@ -112,6 +114,8 @@ pub struct OperationRow {
     pub state: Badge,
     /// Who started it.
     pub actor: String,
+    /// Whether the system itself did: by its schedule or by the fabric's policy.
+    pub is_automatic: bool,
     /// When.
     pub when: When,
     /// How long it took.

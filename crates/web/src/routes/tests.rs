@@ -126,7 +126,7 @@ fn lesson_10_every_address_in_a_rendered_page_resolves() {
         {
             for value in html.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap_or_default()) {
                 if !value.starts_with('#') {
-                    let path = value.split('?').next().unwrap_or_default();
+                    let path = value.split(['?', '#']).next().unwrap_or_default();
                     assert!(resolve(&method, path).is_some(), "{page}: {method} {value} leads nowhere");
                 }
             }

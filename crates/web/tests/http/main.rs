@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that cannot go on stops here")]
 
+mod activity;
 mod console;
 mod ending;
 mod form_certificate;
@@ -10,6 +11,7 @@ mod login;
 mod objects;
 mod pages;
 mod refusals;
+mod review;
 mod strangers;
 mod streams;
 mod verbs;

@@ -6,8 +6,10 @@ use crate::verbs::{follow, press, with_lab};
 /// The heads of the table's columns.
 fn heads(page: &Answer) -> Vec<String> {
     let head = page.body.split("<thead>").nth(1).expect("a table").split("</thead>").next().unwrap();
+    // The boxes that choose objects are no column of theirs.
     head.split("<th ")
         .skip(1)
+        .filter(|cell| !cell.contains("class=\"tick\""))
         .map(|cell| plain(cell.split_once('>').unwrap().1.split("</th>").next().unwrap()))
         .collect()
 }
@@ -16,7 +18,8 @@ fn heads(page: &Answer) -> Vec<String> {
 fn cells(page: &Answer, name: &str) -> Vec<String> {
     let rows = page.body.split("<tbody>").nth(1).unwrap().split("</tbody>").next().unwrap();
     let row = rows.split("<tr>").find(|row| row.contains(&format!(">{name}</a>"))).expect("the row is there");
-    row.split("<td").skip(1).map(|cell| plain(cell.split_once('>').unwrap().1)).collect()
+    let cells = row.split("<td").skip(1).filter(|cell| !cell.starts_with(" class=\"tick\""));
+    cells.map(|cell| plain(cell.split_once('>').unwrap().1)).collect()
 }
 
 fn plain(markup: &str) -> String {

@@ -13,6 +13,7 @@ pub fn dashboard() -> dashboard::Page {
                 marks: RailMarks { stages },
                 sentence: sentence.into(),
                 suspended: (id == 8).then(|| "Automatic syncs suspended by anna: cabling in rack 7".to_owned()),
+                evidence: None,
                 verified,
                 last_sync: last,
             }

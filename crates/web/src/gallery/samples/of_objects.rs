@@ -5,6 +5,7 @@ use crate::parts::columns::Cell;
 
 pub fn objects() -> objects::Page {
     let row = |name: &str, state: ObjectState, cells: [&str; 3], place: &str, unconfirmed| objects::Row {
+        key: format!("VPC.vpc.githedgehog.com/default/{name}"),
         href: url::object_page(FABRIC, "VPC.vpc.githedgehog.com", "default", name),
         name: name.into(),
         sub: String::new(),
@@ -60,6 +61,10 @@ pub fn objects() -> objects::Page {
         adopt: Some(option(&url::adopt(FABRIC), "Adopt into Git", false)),
         toggle: Some(option(&url::with_query(&url::objects(FABRIC), &[("wide", "1")]), "2 more columns", false)),
         wide: false,
+        choosing: Some(objects::Choosing {
+            action: url::sync_review(FABRIC),
+            all: Some(("Review all 120 that match".into(), url::sync_review(FABRIC))),
+        }),
     }
 }
 
@@ -72,6 +77,7 @@ pub fn object() -> object::Page {
         name: name.into(),
         state,
         generations: generations.into(),
+        heartbeat: Some(ago(6)),
     };
     object::Page {
         frame: fabric_frame("vpc-02", "object"),

@@ -33,6 +33,7 @@ pub fn operation_running() -> operation::Page {
         ),
         id: 312,
         title: "Sync to Kubernetes".into(),
+        is_dry: false,
         fabric_id: FABRIC,
         fabric_name: "lab-1".into(),
         state: OperationState::Running.into(),
@@ -64,6 +65,9 @@ pub fn operation_running() -> operation::Page {
         ],
         deadline: "9 min 58 s left".into(),
         outcomes: vec![],
+        shows_now: false,
+        switches: vec![],
+        switches_summary: String::new(),
         outcomes_summary: "34 done".into(),
         outcomes_empty: "Outcomes appear here as objects are written.".into(),
         choices: vec![],
@@ -80,28 +84,27 @@ pub fn operation_running() -> operation::Page {
 }
 
 pub fn operation_failed() -> operation::Page {
-    let outcome = |name: &str,
-                   kind: &str,
-                   outcome: OutcomeKind,
-                   message: &str,
-                   code: Option<Code>,
-                   overwrote: &[&str],
-                   verified| operation::OutcomeRow {
-        key: format!("{kind}.vpc.githedgehog.com/default/{name}"),
-        href: url::object_page(FABRIC, format!("{kind}.vpc.githedgehog.com"), "default", name),
-        name: name.into(),
-        kind: kind.into(),
-        outcome: outcome.into(),
-        message: message.into(),
-        code: code.map(|c| c.as_str().into()),
-        overwrote: overwrote.iter().map(|s| s.to_string()).collect(),
-        verified: if verified {
-            badge(Tone::Good, Icon::Tick, "re-read, equal")
-        } else {
-            badge(Tone::Off, Icon::Hollow, "not verified")
-        },
-        attempts: 1,
-    };
+    let outcome =
+        |name: &str, kind: &str, outcome: OutcomeKind, message: &str, code: Option<Code>, lines: &[&str], verified| {
+            operation::outcomes::OutcomeRow {
+                key: format!("{kind}.vpc.githedgehog.com/default/{name}"),
+                href: url::object_page(FABRIC, format!("{kind}.vpc.githedgehog.com"), "default", name),
+                name: name.into(),
+                kind: kind.into(),
+                outcome: outcome.into(),
+                message: message.into(),
+                code: code.map(|c| c.as_str().into()),
+                lines: lines.iter().map(|s| s.to_string()).collect(),
+                fields: vec![],
+                now: Some(if verified { ObjectState::Equal.into() } else { ObjectState::Undelivered.into() }),
+                verified: if verified {
+                    badge(Tone::Good, Icon::Tick, "re-read, equal")
+                } else {
+                    badge(Tone::Off, Icon::Hollow, "not verified")
+                },
+                attempts: 1,
+            }
+        };
     let mut page = operation_running();
     page.state = OperationState::Partial.into();
     page.sentence = "58 of 60 objects are live. 1 was refused by a webhook, 1 was not attempted because of it.".into();
@@ -145,12 +148,37 @@ pub fn operation_failed() -> operation::Page {
             OutcomeKind::Updated,
             "",
             None,
-            &["spec.subnets.default.vlan: 1002, by kubectl-edit"],
+            &["overwrote spec.subnets.default.vlan: 1002, by kubectl-edit", "concerns leaf-01, leaf-02"],
             true,
         ),
         outcome("vpc-05", "VPC", OutcomeKind::Created, "", None, &[], true),
         outcome("vpc-01", "VPC", OutcomeKind::Unchanged, "", None, &[], true),
     ];
+    page.shows_now = true;
+    page.outcomes[2].fields = vec![operation::outcomes::FieldLine {
+        path: "spec.subnets.default.vlan".into(),
+        live: Some("1002".into()),
+        desired: Some("1001".into()),
+        by: "kubectl-edit".into(),
+        when: Some(ago(180)),
+    }];
+    let switch = |name: &str, state, generations: &str, seconds| operation::outcomes::SwitchLine {
+        name: name.into(),
+        is_gateway: name.starts_with("gw"),
+        state: derive::switch_badge(state),
+        generations: generations.into(),
+        heartbeat: Some(ago(seconds)),
+    };
+    page.switches = vec![
+        switch("leaf-04", SwitchState::Stuck, "41 / 44", 9),
+        switch("leaf-03", SwitchState::Offline, "43 / 44", 1_900),
+        switch("spine-2", SwitchState::RebootRequired, "12 / 13", 5),
+        switch("spine-1", SwitchState::Rebooting, "12 / 13", 95),
+        switch("leaf-02", SwitchState::VersionSkew, "44 / 44", 4),
+        switch("leaf-01", SwitchState::Applied, "44 / 44", 4),
+        switch("gw-1", SwitchState::Applied, "7 / 7", 2),
+    ];
+    page.switches_summary = "2 of 7 have applied it".into();
     page.outcomes_summary = "2 failed, 58 verified".into();
     page.choices = vec![
         Choice { value: url::operation(312), label: "All 60".into(), selected: true },
@@ -158,6 +186,22 @@ pub fn operation_failed() -> operation::Page {
         Choice { value: url::operation(312), label: "Updated 1".into(), selected: false },
     ];
     page.pager = Pager::new(url::operation(312), vec![], 1, 60);
+    page
+}
+
+pub fn operation_dry() -> operation::Page {
+    let mut page = operation_failed();
+    page.is_dry = true;
+    page.state = OperationState::Succeeded.into();
+    (page.notices, page.removal, page.switches, page.shows_now) = (vec![], None, vec![], false);
+    page.sentence = "Nothing was written: 1 object would be created, 1 would be updated.".into();
+    page.outcomes = page.outcomes.split_off(2);
+    for (row, word) in page.outcomes.iter_mut().zip(["Would be updated", "Would be created", "Would stay as it is"]) {
+        row.outcome = badge(Tone::Waiting, Icon::Arrow, word);
+        row.verified = badge(Tone::Off, Icon::Hollow, "nothing written");
+        row.now = None;
+    }
+    page.outcomes_summary = "3, nothing was written".into();
     page
 }
 
@@ -185,6 +229,28 @@ pub fn activity() -> operations::Page {
         tabs: None,
         title: "Activity".into(),
         lead: "Every operation and every attempt, also those that were rejected".into(),
+        form: operations::filter::FilterForm {
+            action: url::activity(),
+            show: String::new(),
+            fabrics: vec![Choice { value: "7".into(), label: "lab-1".into(), selected: true }],
+            verbs: Verb::ALL
+                .iter()
+                .map(|verb| Choice { value: verb.as_str().into(), label: verb.title().into(), selected: false })
+                .collect(),
+            states: vec![],
+            codes: vec![],
+            actor: "alice".into(),
+            since: "2026-02-03T08:00".into(),
+            before: String::new(),
+        },
+        chips: Chips {
+            chips: vec![
+                Chip { name: "fabric", value: "lab-1".into(), without: url::activity() },
+                Chip { name: "by", value: "alice".into(), without: url::activity() },
+                Chip { name: "from", value: "2026-02-03 08:00 UTC".into(), without: url::activity() },
+            ],
+            clear: url::activity(),
+        },
         choices: vec![
             Choice { value: url::activity(), label: "Everything".into(), selected: true },
             Choice { value: url::activity(), label: "Rejected and failed".into(), selected: false },

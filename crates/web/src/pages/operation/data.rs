@@ -44,7 +44,7 @@ pub fn as_json(view: &View, fabric: &str, operation: &Operation) -> Value {
     let time = |at: Option<jiff::Timestamp>| at.map(machine);
     let phase = |phase: &PhaseProgress| {
         json!({ "phase": phase.phase, "title": phase.phase.title(), "state": phase.state, "done": phase.done, "total": phase.total,
-                "detail": phase.detail, "retries": phase.retries, "retry": phase.retry, "started_at": time(phase.started_at), "ended_at": time(phase.ended_at) })
+                "detail": phase.detail, "retries": phase.retries, "retry": phase.retry, "switches": phase.switches, "started_at": time(phase.started_at), "ended_at": time(phase.ended_at) })
     };
     let began = operation.started_at.unwrap_or(operation.queued_at);
     json!({

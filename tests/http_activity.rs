@@ -1,0 +1,61 @@
+//! The activity of a fabric under its filters: what was really done and refused is what each filter shows.
+
+use crate::world::{Fabric, NAMESPACES, world};
+use anyhow::{Context, Result, ensure};
+use std::collections::BTreeSet;
+use testkit::HttpUser;
+
+/// The rows of the activity under a filter, and the count that the page says.
+async fn rows(fabric: &mut Fabric, query: &str) -> Result<Vec<String>> {
+    let page = fabric.user.visit(&format!("/fabrics/{}/activity/{query}", fabric.id)).await?;
+    let rows = page.texts("[data-live=log] tbody tr");
+    let said = page.attribute("[data-count]", "data-count")?.context("a count")?;
+    ensure!(said == rows.len().to_string(), "{query}: it says {said} and shows {rows:#?}");
+    Ok(rows)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_and_refused_is_found_by_each_filter() -> Result<()> {
+    let mut fabric = Fabric::add().await?;
+    fabric.commit(&[("n.yaml", Some(NAMESPACES))]).await?;
+    let synced = fabric.press("sync_to_kubernetes").await?;
+    assert_eq!(synced["state"], "succeeded", "{synced}");
+    assert_eq!(fabric.press("test_connection").await?["state"], "succeeded");
+    world().await.git.in_repo(&fabric.name, &["update-ref", "-d", "refs/heads/main"]).await?;
+    let failed = fabric.press("sync_from_git").await?;
+    assert_eq!(failed["state"], "failed", "{failed}");
+    // Somebody without a session.
+    let mut stranger = HttpUser::new(world().await.console.url())?;
+    let path = format!("/fabrics/{}/sync/", fabric.id);
+    let refused = stranger.script("POST", &path, &[], Some("")).await?;
+    assert_eq!(refused.status, 401, "{}", refused.visible_text());
+
+    assert_eq!(rows(&mut fabric, "").await?.len(), 4);
+    let one = async |fabric: &mut Fabric, query: &str, words: &str| -> Result<()> {
+        let found = rows(fabric, query).await?;
+        ensure!(found.len() == 1 && found.iter().all(|row| row.contains(words)), "{query}: {found:#?}");
+        Ok(())
+    };
+    one(&mut fabric, "?verb=test_connection", "Test Connection").await?;
+    one(&mut fabric, "?state=failed", "Sync from Git").await?;
+    let code = failed["code"].as_str().context("its code")?.to_owned();
+    one(&mut fabric, &format!("?code={code}"), &code).await?;
+    one(&mut fabric, "?code=authentication_required", "Turned away").await?;
+    one(&mut fabric, "?actor=anonymous", "Turned away").await?;
+    one(&mut fabric, "?show=refused", "anonymous").await?;
+    let by_admin: BTreeSet<String> = rows(&mut fabric, "?actor=admin").await?.into_iter().collect();
+    assert_eq!(by_admin.len(), 3, "{by_admin:#?}");
+    assert!(rows(&mut fabric, "?since=2099-01-01").await?.is_empty());
+
+    // A chip leads to the same list without its filter.
+    let page = fabric.user.visit(&format!("/fabrics/{}/activity/?actor=admin&state=failed", fabric.id)).await?;
+    let off = page.attributes(".chip a.off", "href");
+    assert_eq!(off.len(), 2, "{off:?}");
+    let without = fabric.user.visit(&off[1]).await?;
+    assert_eq!(without.texts("[data-live=log] tbody tr").len(), 3, "the outcome was taken off");
+    for query in ["?verb=sing", "?state=happy", "?code=none", "?since=then"] {
+        let answer = fabric.user.script("GET", &format!("/fabrics/{}/activity/{query}", fabric.id), &[], None).await?;
+        assert_eq!(answer.status, 400, "{query}");
+    }
+    Ok(())
+}
