@@ -42,6 +42,7 @@ struct Counters {
     accepted: AtomicU64,
     open: AtomicU64,
     answered: AtomicU64,
+    resets: AtomicU64,
     /// The number of the last mode that the port was opened or closed for.
     obeyed: AtomicU64,
 }
@@ -96,6 +97,11 @@ impl ChaosProxy {
     /// How many connections are open now.
     pub fn open(&self) -> u64 {
         self.counters.open.load(Ordering::Relaxed)
+    }
+
+    /// How many connections were reset so far.
+    pub fn resets(&self) -> u64 {
+        self.counters.resets.load(Ordering::Relaxed)
     }
 
     /// How many bytes of answers were passed on.
@@ -250,6 +256,7 @@ async fn pump(
                 if allowed < count {
                     // No time to linger makes the close a reset.
                     let _ = client.set_zero_linger();
+                    counters.resets.fetch_add(1, Ordering::Relaxed);
                     return;
                 }
             }

@@ -8,6 +8,7 @@
 //! | [`HeldDatabase`] | an SQLite file that another program writes to |
 //! | [`ChaosProxy`] | a TCP proxy that delays, swallows, cuts and resets |
 //! | [`ApiFront`] | a door in front of the API server that fails single requests |
+//! | [`Gate`] | holds requests in such a door, or in the Git server, until the test has done something |
 //! | [`Hedgehog`] | the fabric controller, its webhooks and the agents, played beside the API server |
 //! | [`Console`] | the built `hedgerow` |
 //! | [`Browser`] | headless Chromium behind chromedriver |
@@ -26,6 +27,7 @@ mod console;
 mod control_plane;
 mod eventually;
 mod flux;
+mod gate;
 mod git_server;
 mod hedgehog;
 mod http_user;
@@ -48,6 +50,7 @@ pub use control_plane::{
 };
 pub use eventually::eventually;
 pub use flux::FluxApply;
+pub use gate::Gate;
 pub use git_server::{GitMode, GitServer};
 pub use hedgehog::{AGENT_SECRET, AgentMode, Hedgehog};
 pub use http_user::{Cookie, Form, HttpUser, Page};

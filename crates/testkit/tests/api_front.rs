@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::json;
-use testkit::{ApiFront, ControlPlane, KubeClient, Rule, kubectl};
+use testkit::{ApiFront, ControlPlane, Gate, KubeClient, Rule, kubectl, tls};
 
 const NAMESPACES: &str = "/api/v1/namespaces";
 
@@ -62,4 +62,43 @@ async fn a_broken_off_answer_was_carried_out() -> Result<()> {
     assert!(client.request("POST", path, Some(&object)).await.is_err(), "half an answer was taken for one");
     assert!(cluster.client()?.get("ConfigMap", "done-all-the-same").await?.is_some());
     cluster.client()?.delete("ConfigMap", "done-all-the-same").await
+}
+
+#[tokio::test]
+async fn a_held_request_waits_and_then_meets_the_rules_of_that_moment() -> Result<()> {
+    let cluster = ControlPlane::pool().await?;
+    let (front, client) = front(&cluster).await?;
+    let gate = Gate::default();
+    front.add(Rule::on("GET", NAMESPACES).without("limit=").hold(&gate));
+    let meanwhile = async {
+        let came = gate.arrived(Duration::from_secs(10)).await?;
+        assert_eq!(came, format!("GET {NAMESPACES}"));
+        assert_eq!(client.request("GET", "/api/v1/namespaces?limit=1", None).await?.status, 200, "it is not held");
+        assert_eq!(front.acted(), 0, "to be held is not counted");
+        front.add(Rule::on("GET", NAMESPACES).unauthorized().times(1));
+        gate.open();
+        anyhow::Ok(())
+    };
+    let (held, done) = tokio::join!(client.request("GET", NAMESPACES, None), meanwhile);
+    done?;
+    assert_eq!((held?.status, front.acted()), (401, 1));
+    assert_eq!(client.request("GET", NAMESPACES, None).await?.status, 200, "an open gate holds nobody");
+    let nobody = Gate::default().arrived(Duration::from_millis(50)).await.unwrap_err();
+    assert!(nobody.to_string().contains("no request came"), "{nobody}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn another_certificate_is_met_by_the_next_connection() -> Result<()> {
+    let cluster = ControlPlane::pool().await?;
+    let (front, before) = front(&cluster).await?;
+    assert_eq!(before.request("GET", NAMESPACES, None).await?.status, 200);
+    front.set_identity(&tls::Authority::new("a stranger")?.server(&["127.0.0.1"])?)?;
+    let token = Some(cluster.admin_token());
+    let after = KubeClient::new(&front.url(), cluster.ca_certificate(), token)?;
+    assert!(after.request("GET", NAMESPACES, None).await.is_err(), "a stranger was trusted");
+    assert_eq!(before.request("GET", NAMESPACES, None).await?.status, 200, "what stands, stands");
+    front.set_identity(&cluster.serving_certificate()?)?;
+    assert_eq!(after.request("GET", NAMESPACES, None).await?.status, 200);
+    Ok(())
 }

@@ -103,5 +103,6 @@ async fn resets_in_the_middle_of_an_answer() -> Result<()> {
     let end = tokio::time::timeout(Duration::from_secs(5), connection.read_to_end(&mut heard)).await?;
     assert_eq!(end.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
     assert!(heard.len() <= 4, "{heard:?}");
+    assert_eq!(proxy.resets(), 1);
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use testkit::{Folder, GitMode, GitServer};
+use testkit::{Folder, Gate, GitMode, GitServer};
 
 /// Runs git as a user's machine would, without any settings of its own, and without blocking the test.
 async fn git(home: &Folder, environment: &[(&str, String)], args: &[&str]) -> Result<Output> {
@@ -97,6 +97,28 @@ async fn a_server_that_never_answers_hangs_its_client() -> Result<()> {
     assert!(git_error(&home, &[], &["ls-remote", &url]).await?.contains("503"));
     server.set_mode(GitMode::Serve);
     git_ok(&home, &[], &["ls-remote", &url]).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_held_request_meets_what_the_server_does_when_it_is_let_in() -> Result<()> {
+    let (server, home) = server().await?;
+    let (url, gate) = (server.url("desired"), Gate::default());
+    server.hold(Some(&gate));
+    let meanwhile = async {
+        let came = gate.arrived(Duration::from_secs(10)).await?;
+        assert!(came.starts_with("GET ") && came.contains("git-upload-pack"), "{came}");
+        server.set_mode(GitMode::Fail(503));
+        gate.open();
+        anyhow::Ok(())
+    };
+    let args = ["ls-remote", url.as_str()];
+    let (refused, done) = tokio::join!(git_error(&home, &[], &args), meanwhile);
+    done?;
+    assert!(refused?.contains("503"));
+    server.set_mode(GitMode::Serve);
+    server.hold(None);
+    git_ok(&home, &[], &args).await?;
     Ok(())
 }
 

@@ -44,3 +44,16 @@ async fn sessions_can_be_cut() -> Result<()> {
     assert!(slept.unwrap_err().to_string().contains("terminating connection"));
     Ok(())
 }
+
+#[tokio::test]
+async fn a_stopped_server_refuses_and_comes_back_with_its_data() -> Result<()> {
+    let mut server = Postgres::start().await?;
+    let url = server.database().await?;
+    server.sql(&url, "CREATE TABLE kept (n integer); INSERT INTO kept VALUES (7)").await?;
+    server.stop().await?;
+    let refused = server.sql(&url, "SELECT 1").await.unwrap_err().to_string();
+    assert!(refused.contains("refused"), "{refused}");
+    server.resume().await?;
+    assert_eq!(server.sql(&url, "SELECT n FROM kept").await?, "7");
+    Ok(())
+}

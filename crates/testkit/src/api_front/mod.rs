@@ -6,6 +6,7 @@
 
 mod rule;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
@@ -19,6 +20,7 @@ pub use rule::Rule;
 use rule::{Deed, status_object};
 
 use crate::control_plane::ControlPlane;
+use crate::tls::Identity;
 use crate::tls_server::TlsServer;
 
 /// A request that came in, and how it was answered.
@@ -37,6 +39,7 @@ struct Shared {
     http: reqwest::Client,
     rules: Mutex<Vec<Rule>>,
     calls: Mutex<Vec<ApiCall>>,
+    acted: AtomicU64,
 }
 
 impl Shared {
@@ -67,7 +70,8 @@ impl ApiFront {
             .build()
             .context("make an HTTP client")?;
         let upstream = control_plane.url();
-        let shared = Arc::new(Shared { upstream, http, rules: Mutex::default(), calls: Mutex::default() });
+        let (rules, calls, acted) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
+        let shared = Arc::new(Shared { upstream, http, rules, calls, acted });
         let router = axum::Router::new().fallback(serve).with_state(shared.clone());
         let server = TlsServer::start(&identity, router).await?;
         Ok(Self { shared, server })
@@ -76,6 +80,21 @@ impl ApiFront {
     /// The address, for a kubeconfig: `control_plane.kubeconfig(&front.url(), token)`.
     pub fn url(&self) -> String {
         format!("https://{}", self.server.address())
+    }
+
+    /// Host and port, as a proxy in front of it needs them.
+    pub fn address(&self) -> String {
+        self.server.address()
+    }
+
+    /// Shows this certificate to whoever connects from now on; connections that stand stay as they are.
+    pub fn set_identity(&self, identity: &Identity) -> Result<()> {
+        self.server.set_identity(identity)
+    }
+
+    /// How many requests a rule acted on so far; to be held is not counted.
+    pub fn acted(&self) -> u64 {
+        self.shared.acted.load(Ordering::Relaxed)
     }
 
     /// Adds a rule; of several that fit a request, the first added acts.
@@ -108,9 +127,18 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         calls.push(ApiCall { method: method.clone(), path: path.clone(), status: 0 });
         calls.len() - 1
     };
-    let deed = shared.rules().iter_mut().find_map(|rule| rule.act(&method, &path));
+    let deed = loop {
+        let deed = shared.rules().iter_mut().find_map(|rule| rule.act(&method, &path));
+        match deed {
+            Some(Deed::Hold(gate)) => gate.pass(format!("{method} {path}")).await,
+            deed => break deed,
+        }
+    };
+    if deed.is_some() {
+        shared.acted.fetch_add(1, Ordering::Relaxed);
+    }
     let response = match deed {
-        None => forward(&shared, request, &path, None).await,
+        None | Some(Deed::Hold(_)) => forward(&shared, request, &path, None).await,
         Some(Deed::Hang) => std::future::pending().await,
         Some(Deed::Delay(time)) => {
             tokio::time::sleep(time).await;
@@ -141,7 +169,8 @@ async fn forward(shared: &Shared, request: Request, path: &str, first: Option<us
     let answer = match ask.await {
         Ok(answer) => answer,
         Err(error) => {
-            let body = status_object(502, "BadGateway", &format!("the API front: {error:#}"));
+            tracing::debug!("the API front: {error:#}");
+            let body = status_object(502, "BadGateway", "the server behind this door broke the request off");
             return (StatusCode::BAD_GATEWAY, HeaderMap::new(), body).into_response();
         }
     };

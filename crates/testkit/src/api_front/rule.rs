@@ -5,11 +5,14 @@ use std::time::Duration;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 
+use crate::gate::Gate;
+
 /// Which requests are touched, and how.
 #[derive(Debug, Clone)]
 pub struct Rule {
     method: String,
     part: String,
+    not: Option<String>,
     spare: usize,
     left: Option<usize>,
     deed: Deed,
@@ -20,6 +23,7 @@ pub(super) enum Deed {
     Answer(StatusCode, HeaderMap, String),
     Delay(Duration),
     Hang,
+    Hold(Gate),
     BreakOff(usize),
 }
 
@@ -28,11 +32,18 @@ impl Rule {
     /// 500.
     pub fn on(method: &str, part: &str) -> Self {
         let (method, part) = (method.to_owned(), part.to_owned());
-        Self { method, part, spare: 0, left: None, deed: Deed::Hang }.answer(
+        Self { method, part, not: None, spare: 0, left: None, deed: Deed::Hang }.answer(
             500,
             "InternalError",
             "ordered by the test",
         )
+    }
+
+    /// Leaves alone what contains this.
+    #[must_use]
+    pub fn without(mut self, part: &str) -> Self {
+        self.not = Some(part.to_owned());
+        self
     }
 
     /// Lets this many fitting requests pass before it acts.
@@ -106,6 +117,14 @@ impl Rule {
         self
     }
 
+    /// Holds every request that fits until the gate opens. Then the other rules have their turn, also those that were
+    /// added meanwhile.
+    #[must_use]
+    pub fn hold(mut self, gate: &Gate) -> Self {
+        self.deed = Deed::Hold(gate.clone());
+        self
+    }
+
     /// Carries the request out, and breaks the answer off after so many bytes of its body: the server did it, and the
     /// client does not know.
     #[must_use]
@@ -116,8 +135,11 @@ impl Rule {
 
     /// What to do with a request, if this rule's turn has come.
     pub(super) fn act(&mut self, method: &str, path: &str) -> Option<Deed> {
-        let fits = (self.method == "*" || self.method.eq_ignore_ascii_case(method)) && path.contains(&self.part);
-        if !fits || self.left == Some(0) {
+        let fits = (self.method == "*" || self.method.eq_ignore_ascii_case(method))
+            && path.contains(&self.part)
+            && !self.not.as_ref().is_some_and(|not| path.contains(not));
+        let is_over = matches!(&self.deed, Deed::Hold(gate) if gate.is_open());
+        if !fits || is_over || self.left == Some(0) {
             return None;
         }
         if self.spare > 0 {

@@ -45,6 +45,10 @@ impl Drop for Listener {
 
 async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     shared.requests.fetch_add(1, Ordering::Relaxed);
+    let gate = shared.switches().gate.clone();
+    if let Some(gate) = gate {
+        gate.pass(format!("{} {}", request.method(), request.uri())).await;
+    }
     let mode = shared.switches().mode;
     match mode {
         GitMode::Serve => {}

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, Result, ensure};
 use tokio::sync::OnceCell;
 
+use crate::gate::Gate;
 use crate::machine::{program, servers};
 use crate::process::{Folder, run};
 
@@ -39,6 +40,7 @@ struct Switches {
     refuse_push: Option<String>,
     /// Commits of a colleague, one before each of the next pushes: repository, and what fast-import reads.
     races: VecDeque<(String, String)>,
+    gate: Option<Gate>,
 }
 
 struct Shared {
@@ -213,6 +215,12 @@ impl GitServer {
     /// Serves, hangs or fails from now on.
     pub fn set_mode(&self, mode: GitMode) {
         self.shared.switches().mode = mode;
+    }
+
+    /// Holds every HTTP request in front of this gate from now on, before it is served as the server then serves; `None`
+    /// takes the gate away.
+    pub fn hold(&self, gate: Option<&Gate>) {
+        self.shared.switches().gate = gate.cloned();
     }
 
     /// How many HTTP requests and SSH connections came in.
