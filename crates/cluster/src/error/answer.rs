@@ -21,6 +21,16 @@ struct Status {
     message: String,
     reason: String,
     details: Details,
+    status: String,
+    code: u16,
+}
+
+impl Status {
+    /// kube-apiserver's own word about its time limit is a Status that does not call itself one.
+    fn is_one(&self, answered: StatusCode) -> bool {
+        let nameless = self.kind.is_empty() && self.status == "Failure" && self.code == answered.as_u16();
+        self.kind == "Status" || nameless
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -40,7 +50,7 @@ struct Cause {
 
 /// Turns an answer that is no success into an error.
 pub(crate) fn refusal(operation: &str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-    let parsed: Option<Status> = serde_json::from_slice(body).ok().filter(|s: &Status| s.kind == "Status");
+    let parsed: Option<Status> = serde_json::from_slice(body).ok().filter(|s: &Status| s.is_one(status));
     let header_wait = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse::<u64>().ok());
     let error = match &parsed {
         Some(said) => from_status(operation, status, said),

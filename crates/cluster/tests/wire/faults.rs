@@ -119,6 +119,18 @@ async fn refusals_are_told_apart() {
 }
 
 #[tokio::test]
+async fn the_servers_own_time_limit_is_no_gateway_before_it() {
+    // As kube-apiserver writes it: without kind, and without a content type.
+    let body = r#"{"metadata":{},"status":"Failure","message":"Timeout: request did not complete within the allotted timeout","reason":"Timeout","details":{},"code":504}"#;
+    let server = Server::start(move |_| async move { text(504, "text/plain; charset=utf-8", body) }).await;
+    let error = failure(&server.cluster()).await;
+    assert_eq!((error.kind, error.code()), (ErrorKind::Timeout, Code::KubernetesTimeout));
+    assert_eq!(error.message, "Timeout: request did not complete within the allotted timeout");
+    let server = Server::start(move |_| async move { text(504, "text/html", "<html></html>") }).await;
+    assert!(failure(&server.cluster()).await.message.contains("gateway"), "another's word is another's");
+}
+
+#[tokio::test]
 async fn other_peoples_pages_are_no_kubernetes_api() {
     let login = "<html><head><title>Sign in</title></head></html>";
     let server = Server::start(move |_| async move { text(200, "text/html", login) }).await;
