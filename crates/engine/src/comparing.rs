@@ -82,6 +82,18 @@ impl Compared {
         self.findings.all.iter().filter(|f| f.severity == Severity::Error).count()
     }
 
+    /// Why nothing is known of an object: its kind could not be read. `None` when it was.
+    pub fn unread(&self, key: &ObjectKey) -> Option<(Code, String)> {
+        if self.observation.has_read(&key.group, &key.kind) {
+            return None;
+        }
+        let of_kind = self.problems.iter().find(|p| p.group == key.group && p.kind == key.kind);
+        // What hides kinds is about the cluster as a whole.
+        let problem = of_kind.or_else(|| self.problems.iter().find(|p| p.kind.is_empty()));
+        let silent = || (Code::KubernetesUnavailable, format!("The kind {} was not read.", key.kind));
+        Some(problem.map_or_else(silent, |p| (p.code, p.message.clone())))
+    }
+
     /// What was found, in one sentence.
     pub fn sentence(&self) -> String {
         let differ = self.differing.len() + self.blocked.len();

@@ -58,6 +58,9 @@ impl Place<'_> {
             proved += 1;
         }
         for key in written.iter().filter(|key| !is_live(key)) {
+            if self.is_unread(&compared, key, "Written, but it could not be read back") {
+                continue;
+            }
             let fields = fields_of(&compared, key);
             run.amend(key, |o| {
                 o.outcome = OutcomeKind::NotVerified;
@@ -67,6 +70,9 @@ impl Place<'_> {
         }
         // What was equal before the run and is not any more is no success either.
         for o in run.outcomes().iter().filter(|o| o.outcome == OutcomeKind::Unchanged && !is_live(&o.key)) {
+            if self.is_unread(&compared, &o.key, "Equal when the run began; it could not be read again") {
+                continue;
+            }
             run.amend(&o.key, |o| {
                 o.verified = false;
                 o.outcome = OutcomeKind::NotVerified;
@@ -85,6 +91,19 @@ impl Place<'_> {
         };
         run.close(Phase::Verify, state, sentence);
         Ok(Some(compared))
+    }
+
+    /// Whether an object's kind could not be read again. Then nothing is known of the object, least of all that it is
+    /// something else: its outcome says what kept it from being read.
+    fn is_unread(&self, compared: &Compared, key: &ObjectKey, words: &str) -> bool {
+        let Some((code, why)) = compared.unread(key) else { return false };
+        self.run.amend(key, |o| {
+            o.verified = false;
+            o.outcome = OutcomeKind::NotVerified;
+            o.code = Some(code);
+            o.message = format!("{words}: {why}");
+        });
+        true
     }
 
     /// Whether an object is live as this run wants it: with what it left to the cluster taken from there.
@@ -112,7 +131,7 @@ impl Place<'_> {
                     o.code = Some(Code::NotVerified);
                     o.message = "It was deleted, and somebody made one of that name again.".to_owned();
                 });
-            } else if compared.observation.has_read(&key.group, &key.kind) {
+            } else if !self.is_unread(compared, key, "Deleted, but whether it is gone could not be read") {
                 let now = run.now();
                 run.amend(key, |o| (o.verified, o.at) = (true, now));
                 gone.push(key.clone());
