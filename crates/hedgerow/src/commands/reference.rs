@@ -65,7 +65,9 @@ fn index() -> String {
         "\n- [Settings](settings.md): every setting, its variable, default and meaning\n\
          - [Command line](cli.md): every command and flag\n\
          - [Codes](codes.md): everything that can go wrong, its HTTP status, and what to do\n\
-         - [Routes](routes.md): every address, and what it needs\n",
+         - [Routes](routes.md): every address, and what it needs\n\
+         - [Faults](faults.md): what a user sees when something breaks in the middle of a sync; written by the test that\n  \
+         breaks it\n",
     );
     page
 }
