@@ -2,6 +2,7 @@
 
 pub mod choice;
 pub mod page;
+mod plan;
 pub mod play;
 pub mod stage;
 mod strike;

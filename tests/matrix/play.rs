@@ -1,7 +1,8 @@
 //! One cell, played: what the user does, what breaks meanwhile, and everything that must hold afterwards.
 
 use super::choice::Case;
-use super::stage::{DEADLINE, LEASE, Plan, Stage, told};
+use super::plan::Plan;
+use super::stage::{DEADLINE, LEASE, Stage, told};
 use super::strike::{Ambush, strike};
 use super::table::{Names, victim};
 use super::words::{Fault, Moment};

@@ -2,6 +2,7 @@
 //! one fabric that is in sync. Between console and API server stand a proxy that breaks connections and a door that
 //! holds and fails requests; a proxy stands before the Git server, too.
 
+use super::plan::Plan;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,76 +37,6 @@ pub enum Database {
     Sqlite,
     /// A PostgreSQL server of the stage's own.
     Postgres,
-}
-
-/// What a cell has to write: a server's description changes, a VPC comes, and an attachment of it.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    number: u16,
-}
-
-impl Plan {
-    /// The VPC's name.
-    pub fn vpc(&self) -> String {
-        format!("vpc-new-{}", self.number)
-    }
-
-    /// The attachment's name.
-    pub fn attachment(&self) -> String {
-        format!("{}--server-02", self.vpc())
-    }
-
-    /// The objects by kind and name, in the order in which they are written.
-    pub fn objects(&self) -> [(&'static str, String); 3] {
-        [("Server", "server-01".to_owned()), ("VPC", self.vpc()), ("VPCAttachment", self.attachment())]
-    }
-
-    fn vlan(&self) -> u16 {
-        1100 + self.number % 800
-    }
-
-    fn description(&self) -> String {
-        format!("moved {} times", self.number)
-    }
-
-    /// The VPC, as Git holds it or with another VLAN.
-    pub fn vpc_object(&self, other_vlan: Option<u16>) -> Value {
-        let octet = 10 + self.number % 200;
-        json!({
-            "apiVersion": "vpc.githedgehog.com/v1beta1", "kind": "VPC",
-            "metadata": {"name": self.vpc(), "namespace": "default"},
-            "spec": {"ipv4Namespace": "default", "vlanNamespace": "default", "subnets": {"default": {
-                "subnet": format!("10.0.{octet}.0/24"), "gateway": format!("10.0.{octet}.1"),
-                "vlan": other_vlan.unwrap_or_else(|| self.vlan()),
-            }}},
-        })
-    }
-
-    fn files(&self) -> Result<Vec<(&'static str, String)>> {
-        let server = |name: &str, description: &str| {
-            format!(
-                "apiVersion: wiring.githedgehog.com/v1beta1\nkind: Server\nmetadata:\n  name: {name}\nspec:\n  \
-                 description: {description}\n"
-            )
-        };
-        let spares = ["spare-01", "spare-02", "spare-03"].map(|name| server(name, "not wired yet"));
-        let first = [server("server-01", &self.description()), server("server-02", "on the switch of rack 2")];
-        let attachment = format!(
-            "apiVersion: vpc.githedgehog.com/v1beta1\nkind: VPCAttachment\nmetadata:\n  name: {}\nspec:\n  subnet: \
-             {}/default\n  connection: server-02--unbundled--leaf-03\n",
-            self.attachment(),
-            self.vpc()
-        );
-        Ok(vec![
-            ("namespaces.yaml", include_str!("../fabric/namespaces.yaml").to_owned()),
-            ("wiring/switches.yaml", include_str!("../fabric/switches.yaml").to_owned()),
-            ("wiring/servers.yaml", [&first[..], &spares[..]].concat().join("---\n")),
-            ("wiring/connections.yaml", include_str!("../fabric/connections.yaml").to_owned()),
-            ("wiring/gateways.yaml", include_str!("../fabric/gateways.yaml").to_owned()),
-            ("vpcs.yaml", include_str!("../fabric/vpcs.yaml").to_owned()),
-            ("new.yaml", format!("{}---\n{attachment}", serde_saphyr::to_string(&self.vpc_object(None))?)),
-        ])
-    }
 }
 
 /// The stage. Fields are dropped from the top: the console first, the cluster last.
@@ -214,7 +145,7 @@ impl Stage {
             fabric,
             number: 0,
         };
-        let plan = stage.commit(Plan { number: 0 }).await?;
+        let plan = stage.commit(Plan::new(0)).await?;
         let operation = stage.press_and_wait("sync_to_kubernetes").await?;
         ensure!(operation["state"] == "succeeded", "the first sync ended {}", told(&operation));
         stage.until_in_sync().await?;
@@ -230,9 +161,9 @@ impl Stage {
     /// Brings the stage to where a cell begins: the cluster lacks what Git holds newly, the console knows it, and all
     /// else is equal.
     pub async fn prepare(&mut self) -> Result<Plan> {
-        let old = Plan { number: self.number };
+        let old = Plan::new(self.number);
         self.number += 1;
-        let plan = Plan { number: self.number };
+        let plan = Plan::new(self.number);
         // What the last cell brought goes, so that the lists stay as long as they are.
         for (kind, name) in [("VPCAttachment", old.attachment()), ("VPC", old.vpc())] {
             eventually(PATIENCE, &format!("{kind} {name} is deleted"), || async {
@@ -260,7 +191,7 @@ impl Stage {
     async fn commit(&self, plan: Plan) -> Result<Plan> {
         let files = plan.files()?;
         let files: Vec<(&str, Option<&str>)> = files.iter().map(|(path, text)| (*path, Some(text.as_str()))).collect();
-        self.git.commit(REPOSITORY, "main", &files, &format!("Change {}", plan.number)).await?;
+        self.git.commit(REPOSITORY, "main", &files, &format!("Change {}", plan.number())).await?;
         Ok(plan)
     }
 
@@ -371,13 +302,8 @@ impl Stage {
     pub async fn differences(&self, plan: &Plan) -> Result<BTreeSet<&'static str>> {
         let mut differ = BTreeSet::new();
         for (kind, name) in plan.objects() {
-            let equal = match (self.client.get(kind, &name).await?, kind) {
-                (None, _) => false,
-                (Some(live), "Server") => live["spec"]["description"] == plan.description(),
-                (Some(live), "VPC") => live["spec"]["subnets"]["default"]["vlan"] == plan.vlan(),
-                (Some(live), _) => live["spec"]["subnet"] == format!("{}/default", plan.vpc()),
-            };
-            if !equal {
+            let live = self.client.get(kind, &name).await?;
+            if !live.is_some_and(|live| plan.is_equal(kind, &live)) {
                 differ.insert(kind);
             }
         }

@@ -1,6 +1,7 @@
 //! How a moment is met, how a fault is made, and how it is taken away again.
 
-use super::stage::{PAGE, Plan, Stage};
+use super::plan::Plan;
+use super::stage::{PAGE, Stage};
 use super::table::victim;
 use super::words::{Fault, Moment};
 use anyhow::{Context, Result, ensure};
