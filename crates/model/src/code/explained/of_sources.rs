@@ -100,3 +100,37 @@ pub(super) const INVALID: Explained = Explained {
     seen: "Each error with its file, line and column. Objects of other files are still compared and written.",
     steps: &["Correct the files that are named and commit.", "Press Sync from Git."],
 };
+
+pub(super) const PUSH_REFUSED: Explained = Explained {
+    title: "The remote does not take the push",
+    happened: "Objects of the cluster were to be committed to the source, and the remote refused the push to its branch.",
+    causes: &[
+        "The branch is protected: commits come there by a merge only.",
+        "The source's token or key may read, but not write.",
+        "A hook of the server refused the commit; its words stand in the message.",
+    ],
+    seen: "Nothing changed in the branch. Where the remote took another branch instead, that branch is named.",
+    steps: &[
+        "If a branch is named, merge it into the fabric's branch, then press Sync from Git.",
+        "Otherwise enter credentials in Settings that may push, or let this account push; then adopt again.",
+    ],
+};
+
+pub(super) const MOVED: Explained = Explained {
+    title: "Others commit at the same time",
+    happened: "The remote's branch moved between reading and pushing, more often than it was tried again.",
+    causes: &["Somebody, or another program, commits to the same branch without a pause."],
+    seen: "Nothing was pushed and nothing of others was overwritten.",
+    steps: &["Try again when the others are done."],
+};
+
+pub(super) const NOT_ADOPTABLE: Explained = Explained {
+    title: "The object is not kept in Git",
+    happened: "An object was chosen for adopting that people do not author, or that is not extra any more.",
+    causes: &[
+        "Hedgehog's controller makes and owns objects of this kind.",
+        "It was deleted in the cluster, or committed by somebody else, since the page was shown.",
+    ],
+    seen: "The reason beside the object. The other objects were adopted.",
+    steps: &["Leave it out of the choice."],
+};
