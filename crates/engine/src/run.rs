@@ -312,7 +312,9 @@ impl Run {
 
     /// Changes an outcome that was said before.
     pub fn amend(&self, key: &ObjectKey, change: impl FnOnce(&mut ObjectOutcome)) {
+        self.place.moves();
         let mut progress = self.lock();
+        progress.sent.remove(key);
         if let Some(outcome) = progress.outcomes.get_mut(key) {
             change(outcome);
             progress.dirty.insert(key.clone());
