@@ -223,7 +223,8 @@ async fn what_kubectl_changes_between_comparison_and_write_is_never_overwritten_
 
     // The first writes wait at the door while somebody with kubectl changes every object.
     site.door.take_calls();
-    site.door.add(Rule::on("PUT", "/vpcs/").times(4).delay(Duration::from_secs(8)));
+    let (door, open) = tokio::sync::watch::channel(false);
+    site.door.add(Rule::on("PUT", "/vpcs/").times(4).until(open));
     let patches: Vec<Value> = numbers
         .iter()
         .map(|n| {
@@ -245,6 +246,7 @@ async fn what_kubectl_changes_between_comparison_and_write_is_never_overwritten_
     .await?;
     let args = ["apply", "--server-side", "--force-conflicts", "--field-manager=night-shift", "-f", "-"];
     let done = site.plane.kubectl_output(&args, Some(&list)).await?;
+    door.send_replace(true);
     ensure!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let operation = crate::world::ended(&mut site.user, &location).await?;
     let (operation, outcomes) = site.outcomes_of(operation).await?;

@@ -12,11 +12,10 @@ use model::{Code, ObjectKey};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// What one look at an object says is to be done.
+/// The write that one look at an object asks for.
 enum Step {
     Create(Value),
     Replace(Value),
-    Settled(ObjectOutcome),
 }
 
 /// What a second look at an object says.
@@ -75,13 +74,15 @@ impl Writer<'_> {
         let overwrote = overwritten(d.state, &d.diffs);
         let (mut rounds, mut retries, mut attempts) = (0, 0, 0);
         loop {
-            let step = self.decide(d, live.as_deref(), attempts);
+            let step = match self.decide(d, live.as_deref(), attempts) {
+                Ok(step) => step,
+                Err(outcome) => return *outcome,
+            };
             if let Err(outcome) = self.may_send(key, attempts) {
                 return *outcome;
             }
             attempts += 1;
             let (written, kind_of_outcome) = match &step {
-                Step::Settled(outcome) => return outcome.clone(),
                 Step::Create(object) => (self.cluster.create(kind, object, dry_run).await, OutcomeKind::Created),
                 Step::Replace(object) => (self.cluster.replace(kind, object, dry_run).await, OutcomeKind::Updated),
             };
@@ -211,23 +212,19 @@ impl Writer<'_> {
         with(outcome, |detail| detail.fields = kept(changes))
     }
 
-    fn decide(&self, d: &Differing, live: Option<&Value>, attempts: u32) -> Step {
+    /// The write that is to be done, or the outcome of an object that is not to be written.
+    fn decide(&self, d: &Differing, live: Option<&Value>, attempts: u32) -> Result<Step, Box<ObjectOutcome>> {
         let key = &d.manifest.key;
         let object = desired_for_write(&d.wanted(live), live, d.base.as_ref());
-        let Some(live) = live else { return Step::Create(object) };
+        let Some(live) = live else { return Ok(Step::Create(object)) };
         let lost = removed_link_addresses(&object, live);
         if !lost.is_empty() && !self.rules.allow_address_removal {
             let paths = lost.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             let message = format!("The write would take away addresses that the live object has ({paths}).");
-            return Step::Settled(self.refusal(
-                key,
-                OutcomeKind::NotAttempted,
-                Code::AddressRemoval,
-                message,
-                attempts,
-            ));
+            let kind = OutcomeKind::NotAttempted;
+            return Err(Box::new(self.refusal(key, kind, Code::AddressRemoval, message, attempts)));
         }
-        Step::Replace(object)
+        Ok(Step::Replace(object))
     }
 
     /// After a conflict: what is there now, and does it still leave us free to write?

@@ -487,29 +487,35 @@ fn a_subnet_that_changes_or_goes_names_everyone_who_uses_it() {
         json!({"spec": {"peering": {"red": expose, "blue": {}}}}),
     ));
     let users = "VPCAttachment red-1, VPCPeering red--blue, ExternalPeering red--edge, GatewayPeering red--gw";
-    let warned = |live: &[(ObjectKey, Value)], patch: Value| -> Vec<(String, String)> {
-        let findings = run(&with("red", &json!({"spec": {"subnets": patch}})), live);
+    let warned = |patch: Value| -> Vec<(String, String)> {
+        let findings = run(&with("red", &json!({"spec": {"subnets": patch}})), &live);
         let of_users = |f: &Finding| ["disruptive_edit", "subnet_in_use"].contains(&f.rule.as_str());
         findings.into_iter().filter(of_users).map(|f| (f.rule, f.message)).collect()
     };
     for (patch, rule) in
         [(json!({"default": {"vlan": 111}}), "disruptive_edit"), (json!({"default": null}), "subnet_in_use")]
     {
-        let said = warned(&live, patch);
+        let said = warned(patch);
         assert_eq!(said.iter().map(|(rule, _)| rule.as_str()).collect::<Vec<_>>(), [rule]);
         assert!(said[0].1.contains(users), "{}", said[0].1);
     }
-    let host_bgp = json!({"default": {"hostBGP": true}});
-    live.iter_mut().find(|(key, _)| key.name == "red").unwrap().1["spec"]["subnets"]["default"]["hostBGP"] =
-        true.into();
-    let before = warned(&live, host_bgp);
-    assert_eq!(before, [], "it stays");
-    let said = warned(&live, json!({}));
-    assert!(said.iter().any(|(rule, message)| rule == "disruptive_edit" && message.contains("hostBGP")), "{said:?}");
-    live.iter_mut().find(|(key, _)| key.name == "red").unwrap().1["spec"]["subnets"]["default"]["hostBGP"] =
-        false.into();
-    assert_eq!(warned(&live, json!({"more": {"vlan": 112}})), [], "nobody uses it");
-    assert_eq!(warned(&live, json!({"default": {"dhcp": {"enable": false}}})), [], "what is used did not change");
+    assert_eq!(warned(json!({"more": {"vlan": 112}})), [], "nobody uses it");
+    assert_eq!(warned(json!({"default": {"dhcp": {"enable": false}}})), [], "what is used did not change");
+}
+
+#[test]
+fn host_bgp_that_goes_away_under_an_attachment_is_said() {
+    let mut live: Vec<(ObjectKey, Value)> =
+        with("red", &json!({})).into_iter().map(|m| (m.key.clone(), m.object.as_ref().clone())).collect();
+    let red = live.iter_mut().find(|(key, _)| key.name == "red").unwrap();
+    red.1["spec"]["subnets"]["default"]["hostBGP"] = true.into();
+    let said = |patch: &Value| -> Vec<String> {
+        let found = run(&with("red", patch), &live);
+        found.into_iter().filter(|f| f.rule == "disruptive_edit").map(|f| f.message).collect()
+    };
+    let gone = said(&json!({}));
+    assert!(gone.len() == 1 && gone[0].contains("hostBGP changes while VPCAttachment red-1"), "{gone:?}");
+    assert_eq!(said(&json!({"spec": {"subnets": {"default": {"hostBGP": true}}}})), [""; 0], "it stays");
 }
 
 #[test]

@@ -144,6 +144,11 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
             tokio::time::sleep(time).await;
             forward(&shared, request, &path, None).await
         }
+        Some(Deed::Until(mut open)) => {
+            // Whoever held it back is gone when nobody can say so any more.
+            let _ = open.wait_for(|open| *open).await;
+            forward(&shared, request, &path, None).await
+        }
         Some(Deed::BreakOff(bytes)) => forward(&shared, request, &path, Some(bytes)).await,
         Some(Deed::Answer(status, headers, body)) => (status, headers, body).into_response(),
     };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::gate::Gate;
 
@@ -22,6 +23,7 @@ pub struct Rule {
 pub(super) enum Deed {
     Answer(StatusCode, HeaderMap, String),
     Delay(Duration),
+    Until(watch::Receiver<bool>),
     Hang,
     Hold(Gate),
     BreakOff(usize),
@@ -100,6 +102,13 @@ impl Rule {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         self.deed = Deed::Answer(status, headers, body.to_owned());
+        self
+    }
+
+    /// Holds the request back until this says true, then passes it on.
+    #[must_use]
+    pub fn until(mut self, open: watch::Receiver<bool>) -> Self {
+        self.deed = Deed::Until(open);
         self
     }
 
