@@ -191,7 +191,7 @@ async fn background_recorded(shared: &Arc<Shared>, fabric: &Fabric) -> Result<Co
     if let Err(e) = &result {
         comparing::failed(shared, fabric.id, None, Trigger::Schedule, observed_at, e).await?;
     }
-    result.map(drop)
+    result
 }
 
 async fn background_inner(

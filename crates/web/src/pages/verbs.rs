@@ -72,7 +72,6 @@ async fn run(state: &AppState, view: &View, on: &OfFabric, fields: &Fields, verb
     let options = options(fields)?;
     may_adopt(view, fabric.id, verb, fields, &options).await?;
     let user = &view.login.user;
-    let options = options(fields)?;
     let here = view.from == origin::From::Here;
     let request = Request {
         fabric_id: fabric.id,
