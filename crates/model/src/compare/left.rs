@@ -16,7 +16,7 @@ pub fn with_left_parts(desired: &Value, live: &Value, parts: &[Path]) -> Value {
     let mut object = desired.clone();
     for part in parts {
         let there = look(live, part.segments());
-        // The same key may be spelt in two ways; what is left is spelt as in the cluster.
+        // The same key may be spelt in two ways; it must not stand twice.
         if let Some((spelt, _)) = look(&object, part.segments()) {
             spelt.remove(&mut object);
         }
@@ -33,12 +33,17 @@ fn look<'v>(object: &'v Value, path: &[Segment]) -> Option<(Path, &'v Value)> {
     for segment in path {
         let Segment::Key(key) = segment else { return None };
         let map = value.as_object()?;
-        let same = |other: &&String| canonical_mac(key).is_some_and(|mac| canonical_mac(other) == Some(mac));
-        let found = map.get_key_value(key).map(|(key, _)| key).or_else(|| map.keys().find(same))?;
+        let found = spelling(map, key)?;
         value = map.get(found)?;
         spelt.push(found.as_str());
     }
     Some((spelt, value))
+}
+
+/// How a map spells a key, if it has it.
+fn spelling<'m>(map: &'m Map<String, Value>, key: &str) -> Option<&'m String> {
+    let same = |other: &&String| canonical_mac(key).is_some_and(|mac| canonical_mac(other) == Some(mac));
+    map.get_key_value(key).map(|(key, _)| key).or_else(|| map.keys().find(same))
 }
 
 fn put(object: &mut Value, path: &[Segment], value: Value) {
@@ -47,10 +52,11 @@ fn put(object: &mut Value, path: &[Segment], value: Value) {
         *object = Value::Object(Map::new());
     }
     let Some(map) = object.as_object_mut() else { return };
+    let key = spelling(map, key).unwrap_or(key).clone();
     if rest.is_empty() {
-        map.insert(key.clone(), value);
+        map.insert(key, value);
     } else {
-        put(map.entry(key.clone()).or_insert_with(|| Value::Object(Map::new())), rest, value);
+        put(map.entry(key).or_insert_with(|| Value::Object(Map::new())), rest, value);
     }
 }
 
@@ -89,6 +95,8 @@ mod tests {
     fn keys_that_are_spelt_in_two_ways_are_one() {
         let desired = json!({"spec": {"static": {"AA-BB-CC-00-11-22": {"ip": "10.0.0.5"}}}});
         let live = json!({"spec": {"static": {"aa:bb:cc:00:11:22": {"ip": "10.0.0.6"}}}});
-        assert_eq!(left(&desired, &live, "spec.static[\"AA-BB-CC-00-11-22\"].ip"), live);
+        let as_in_git = json!({"spec": {"static": {"AA-BB-CC-00-11-22": {"ip": "10.0.0.6"}}}});
+        assert_eq!(left(&desired, &live, "spec.static[\"AA-BB-CC-00-11-22\"].ip"), as_in_git);
+        assert_eq!(left(&desired, &live, "spec.static[\"AA-BB-CC-00-11-22\"]"), live);
     }
 }
