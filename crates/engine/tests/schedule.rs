@@ -24,7 +24,8 @@ fn kubeconfig(port: u16) -> String {
 
 async fn add(store: &Store, name: &str, kubeconfig: &str) -> i64 {
     let id = store.fabrics().reserve_id().await.unwrap();
-    let spec = FabricSpec { name: name.into(), cluster: Cluster::Kubeconfig, ..FabricSpec::default() };
+    let spec =
+        FabricSpec { name: name.into(), cluster: Cluster::Kubeconfig, verify_tls: false, ..FabricSpec::default() };
     let sealed = Some(Sealed(kubeconfig.as_bytes().to_vec()));
     let secrets = FabricSecrets { kubeconfig: sealed, ..FabricSecrets::default() };
     store.fabrics().create(&Scope::System, NewFabric { id, spec, secrets }, jiff::Timestamp::now()).await.unwrap();

@@ -59,7 +59,7 @@ pub fn fabric_form() -> fabric_form::Page {
 /// One window that is in use, one that is wrong, one to fill.
 fn automatic_fields() -> fabric_form::AutomaticFields {
     use field::{Field, FieldKind::*};
-    let kinds = &[("none", "None"), ("allow", "Allow automatic syncs"), ("deny", "Deny automatic syncs")];
+    let kinds = &[("none", "None"), ("allow", "Allow"), ("deny", "Deny")];
     let names = [
         ["window_kind_1", "window_schedule_1", "window_minutes_1", "window_time_zone_1"],
         ["window_kind_2", "window_schedule_2", "window_minutes_2", "window_time_zone_2"],

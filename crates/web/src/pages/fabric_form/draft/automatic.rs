@@ -196,8 +196,8 @@ impl Draft {
             WindowFields {
                 kind: field(FieldKind::Select, row.kind, &window.kind).options(&[
                     (NONE, "None"),
-                    ("allow", "Allow automatic syncs"),
-                    ("deny", "Deny automatic syncs"),
+                    ("allow", "Allow"),
+                    ("deny", "Deny"),
                 ]),
                 schedule: labelled(FieldKind::Text, row.schedule, "Begins", &window.schedule)
                     .placeholder("0 22 * * 1-5"),
