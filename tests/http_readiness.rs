@@ -29,8 +29,10 @@ async fn readyz_names_the_key_the_data_folder_and_git() -> Result<()> {
     };
     let git = find("git")?;
     symlink(&git, programs.join("git"))?;
-    // By which the console is started as another user.
-    symlink(find("setpriv")?, programs.join("setpriv"))?;
+    // By which the console is started, as another user where this is root.
+    for name in ["sh", "setpriv"] {
+        symlink(find(name)?, programs.join(name))?;
+    }
     let env = vec![("PATH".to_owned(), programs.path().display().to_string())];
     // Root may write wherever modes forbid it.
     let console = Console::start(ConsoleOptions { env, user: nobodys_number(), ..ConsoleOptions::default() }).await?;
