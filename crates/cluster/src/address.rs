@@ -45,6 +45,15 @@ pub(crate) fn spoken(kind: &KindInfo, namespace: &str, name: &str) -> String {
     }
 }
 
+/// How a collection is named in operations and messages: `VPC in default`.
+pub(crate) fn spoken_collection(kind: &KindInfo, namespace: &str) -> String {
+    if kind.namespaced && !namespace.is_empty() {
+        format!("{} in {namespace}", kind.gvk.kind)
+    } else {
+        kind.gvk.kind.clone()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,9 @@ use tokio::time::Instant;
 /// The largest answer that is read into memory: a page of 500 agents stays below it.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 /// Above this, JSON is decoded on a blocking thread, so that other fabrics' calls are not held up.
-const DECODE_INLINE: usize = 512 * 1024;
+pub(crate) const DECODE_INLINE: usize = 512 * 1024;
+/// The largest refusal that is read of an answer that was to last.
+const LARGEST_REFUSAL: usize = 64 * 1024;
 /// How often a 429 is waited out, and how often a cut read is repeated.
 const MOST_PAUSES: u32 = 6;
 const MOST_CUTS: u32 = 2;
@@ -122,6 +124,32 @@ impl Answer {
     }
 }
 
+/// The call as HTTP.
+fn request(call: &Call) -> Result<Request<Body>, Error> {
+    let mut request = Request::builder()
+        .method(call.method.clone())
+        .uri(&call.target)
+        .header(ACCEPT, call.accept)
+        .header(USER_AGENT, concat!("hedgerow/", env!("CARGO_PKG_VERSION")));
+    if call.body.is_some() {
+        request = request.header(CONTENT_TYPE, JSON);
+    }
+    let body = call.body.clone().map_or_else(Body::empty, Body::from);
+    request.body(body).map_err(|e| {
+        let message = format!("The address of the object is no valid address: {e}.");
+        Error::new(ErrorKind::Rejected, &call.operation, message)
+    })
+}
+
+/// A pause of the gate that is longer than the call may take.
+fn asked_to_wait(call: &Call, rest: Duration) -> Error {
+    let message = format!("The server asked to wait {} s more (429).", rest.as_secs().max(1));
+    Error::new(ErrorKind::TooMany, &call.operation, message).with(|e| {
+        e.status = Some(429);
+        e.retry_after = Some(rest);
+    })
+}
+
 /// How far a call got; for the message when its time is up.
 #[derive(Clone, Copy)]
 enum Stage {
@@ -139,11 +167,7 @@ impl Cluster {
         let (mut pauses, mut cuts) = (0, 0);
         loop {
             if let Err(rest) = inner.gate.wait(deadline).await {
-                let message = format!("The server asked to wait {} s more (429).", rest.as_secs().max(1));
-                return Err(Error::new(ErrorKind::TooMany, &call.operation, message).with(|e| {
-                    e.status = Some(429);
-                    e.retry_after = Some(rest);
-                }));
+                return Err(asked_to_wait(call, rest));
             }
             let error = match self.exchange(call, deadline).await {
                 Ok(answer) => return Ok(answer),
@@ -196,22 +220,7 @@ impl Cluster {
 
     async fn exchange_unlimited(&self, call: &Call, stage: &mut Stage, start: Instant) -> Result<Answer, Error> {
         let server = &self.inner.server;
-        let mut request = Request::builder()
-            .method(call.method.clone())
-            .uri(&call.target)
-            .header(ACCEPT, call.accept)
-            .header(USER_AGENT, concat!("hedgerow/", env!("CARGO_PKG_VERSION")));
-        if call.body.is_some() {
-            request = request.header(CONTENT_TYPE, JSON);
-        }
-        let body = call.body.clone().map_or_else(Body::empty, Body::from);
-        let request = request.body(body).map_err(|e| {
-            Error::new(
-                ErrorKind::Rejected,
-                &call.operation,
-                format!("The address of the object is no valid address: {e}."),
-            )
-        })?;
+        let request = request(call)?;
         *stage = Stage::Sent;
         let lost = |error: Error| {
             let unknown = call.writes && matches!(error.kind, ErrorKind::ConnectionCut | ErrorKind::Timeout);
@@ -242,6 +251,38 @@ impl Cluster {
         }
         let (status, version) = (parts.status, parts.version);
         Ok(Answer { status, version, headers: parts.headers, body, took: start.elapsed() })
+    }
+
+    /// Opens an answer that lasts: its body is the caller's, without a limit. It takes no slot of the gate, because slots
+    /// are for what ends, but it keeps to the pauses; the answer has to begin within the limit of a call.
+    pub(crate) async fn open(&self, call: &Call) -> Result<Body, Error> {
+        let inner = &*self.inner;
+        let deadline = Instant::now() + inner.limits.request;
+        if let Err(rest) = inner.gate.wait(deadline).await {
+            return Err(asked_to_wait(call, rest));
+        }
+        let opening = async {
+            let response = inner
+                .client
+                .send(request(call)?)
+                .await
+                .map_err(|e| transport_fault(&call.operation, &inner.server, &e))?;
+            let (parts, body) = response.into_parts();
+            if parts.status.is_success() {
+                return Ok(body);
+            }
+            let said = http_body_util::Limited::new(body, LARGEST_REFUSAL).collect().await;
+            let said = said.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+            Err(refusal(&call.operation, parts.status, &parts.headers, &said))
+        };
+        let opened = tokio::time::timeout_at(deadline, opening).await;
+        let opened = opened.unwrap_or_else(|_| Err(self.timed_out(call, Stage::Sent)));
+        if let Err(e) = &opened
+            && e.kind == ErrorKind::TooMany
+        {
+            inner.gate.pause(e.retry_after.unwrap_or(Duration::from_secs(1)));
+        }
+        opened
     }
 
     fn timed_out(&self, call: &Call, stage: Stage) -> Error {

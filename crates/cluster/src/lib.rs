@@ -1,4 +1,4 @@
-//! One Kubernetes API: connect, discover, list, get, create, replace, delete, access review, connection test.
+//! One Kubernetes API: connect, discover, list, watch, get, create, replace, delete, access review, connection test.
 //!
 //! The only room that knows kube and HTTP to a cluster. It reports what happened in the words of [`model::Code`]; it
 //! decides nothing: what to write, in which order and what a refusal means for a sync is the engine's business.
@@ -32,8 +32,10 @@ mod identity;
 mod kinds;
 mod list;
 mod object;
+mod received;
 mod review;
 mod transport;
+mod watch;
 
 pub use access::{Access, ConfigError, Credentials, check_client_certificate};
 pub use account::service_account_manifest;
@@ -41,9 +43,11 @@ pub use connection::{FoundKind, Missing, Outcome, TestReport};
 pub use error::{Conflict, Error, ErrorKind, Failure, TlsReason};
 pub use identity::{Identity, ServerVersion};
 pub use kinds::{Column, KindInfo, Kinds, Problem, ProblemKind};
-pub use list::Listed;
+pub use list::{Listed, ListedAsReceived};
 pub use object::Written;
+pub use received::Received;
 pub use review::{Review, Verb};
+pub use watch::{Watch, WatchEvent, WatchLimits};
 
 use gate::Gate;
 use jiff::Timestamp;

@@ -2,9 +2,12 @@
 
 use crate::call::Call;
 use crate::kinds::KindInfo;
+use crate::received::{Received, receive_all};
 use crate::{Cluster, Error, ErrorKind, address, allow};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// How often a list starts again when its position expired (410).
 const MOST_RESTARTS: u32 = 3;
@@ -20,13 +23,30 @@ pub struct Listed {
     pub resource_version: String,
 }
 
+/// Every object of a kind, as it was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedAsReceived {
+    /// The objects; of kinds that carry secrets only the allowed fields.
+    pub objects: Vec<Received>,
+    /// The moment of the list, from which a watch can go on.
+    pub resource_version: String,
+}
+
+/// One page, its items decoded as far as the caller wants them.
 #[derive(Deserialize)]
-struct Page {
+struct Page<T> {
     #[serde(default)]
     kind: String,
     #[serde(default)]
     metadata: PageMeta,
-    items: Option<Vec<Value>>,
+    items: Option<Vec<T>>,
+}
+
+/// Where the pages go, one after the other; a list that starts again starts with none.
+trait Gathering<T> {
+    fn begin(&mut self);
+    /// Takes a page, and says how many objects there are by now.
+    async fn take(&mut self, items: Vec<T>) -> Result<usize, Error>;
 }
 
 #[derive(Deserialize, Default)]
@@ -37,22 +57,45 @@ struct PageMeta {
     remaining_item_count: Option<u64>,
 }
 
+/// What a list tells while it goes on: the objects read so far and, where the server tells, how many there are.
+type Progress<'a> = &'a (dyn Fn(usize, Option<u64>) + Sync);
+
 impl Cluster {
     /// Lists a kind in a namespace (`""`: in all). `progress` gets the objects read so far and, where the server tells,
     /// how many there are; it falls back to 0 when the list has to start again.
-    pub async fn list(
+    pub async fn list(&self, kind: &KindInfo, namespace: &str, progress: Progress<'_>) -> Result<Listed, Error> {
+        let mut parsed = Parsed { kind, api_version: kind.gvk.api_version(), objects: Vec::new() };
+        let resource_version = self.gather::<Value>(kind, namespace, &mut parsed, progress).await?;
+        Ok(Listed { objects: parsed.objects, resource_version })
+    }
+
+    /// The same without looking into the objects further than their identity: for whoever keeps many of them.
+    pub async fn list_as_received(
         &self,
         kind: &KindInfo,
         namespace: &str,
-        progress: &(dyn Fn(usize, Option<u64>) + Sync),
-    ) -> Result<Listed, Error> {
+        progress: Progress<'_>,
+    ) -> Result<ListedAsReceived, Error> {
+        let mut kept = Kept { kind, objects: Vec::new() };
+        let resource_version = self.gather::<Box<RawValue>>(kind, namespace, &mut kept, progress).await?;
+        Ok(ListedAsReceived { objects: kept.objects, resource_version })
+    }
+
+    async fn gather<T: DeserializeOwned + Send + 'static>(
+        &self,
+        kind: &KindInfo,
+        namespace: &str,
+        to: &mut impl Gathering<T>,
+        progress: Progress<'_>,
+    ) -> Result<String, Error> {
         let mut page = self.inner.limits.page.max(1);
         if kind.carries_secrets() {
             page = page.min(HEAVY_PAGE);
         }
         let mut restarts = 0;
         loop {
-            match self.list_once(kind, namespace, &mut page, progress).await {
+            to.begin();
+            match self.gather_once(kind, namespace, &mut page, to, progress).await {
                 Err(e) if e.kind == ErrorKind::Gone && restarts < MOST_RESTARTS => {
                     restarts += 1;
                     // A list that outlives its snapshot is too slow for its page size; fewer, larger pages are faster.
@@ -64,18 +107,16 @@ impl Cluster {
         }
     }
 
-    async fn list_once(
+    async fn gather_once<T: DeserializeOwned + Send + 'static>(
         &self,
         kind: &KindInfo,
         namespace: &str,
         page: &mut u32,
-        progress: &(dyn Fn(usize, Option<u64>) + Sync),
-    ) -> Result<Listed, Error> {
-        let whose = if kind.namespaced && !namespace.is_empty() { format!(" in {namespace}") } else { String::new() };
-        let operation = format!("list {}{whose}", kind.gvk.kind);
+        to: &mut impl Gathering<T>,
+        progress: Progress<'_>,
+    ) -> Result<String, Error> {
+        let operation = format!("list {}", address::spoken_collection(kind, namespace));
         let path = address::collection(kind, namespace);
-        let (api_version, kind_name) = (kind.gvk.api_version(), kind.gvk.kind.as_str());
-        let mut objects = Vec::new();
         let mut position = String::new();
         progress(0, None);
         loop {
@@ -83,7 +124,7 @@ impl Cluster {
             if !position.is_empty() {
                 target = format!("{target}&continue={}", address::escape(&position));
             }
-            let read: Page = match self.fetch(&Call::get(&operation, target)).await {
+            let read: Page<T> = match self.fetch(&Call::get(&operation, target)).await {
                 Err(e) if e.kind == ErrorKind::TooLarge && *page > 1 => {
                     *page = (*page / 4).max(1);
                     tracing::warn!(operation, server = %self.inner.server, page, "a page was too large, asking for smaller ones");
@@ -98,22 +139,57 @@ impl Cluster {
                     "The answer is not a list of Kubernetes objects.",
                 ));
             };
-            objects.reserve(items.len());
-            for mut item in items {
-                name_kind(&mut item, &api_version, kind_name);
-                objects.push(allow::keep_allowed(kind, item));
-            }
-            progress(objects.len(), read.metadata.remaining_item_count.map(|rest| objects.len() as u64 + rest));
+            let there = to.take(items).await?;
+            progress(there, read.metadata.remaining_item_count.map(|rest| there as u64 + rest));
             if read.metadata.r#continue.is_empty() {
-                return Ok(Listed { objects, resource_version: read.metadata.resource_version });
+                return Ok(read.metadata.resource_version);
             }
             position = read.metadata.r#continue;
         }
     }
 }
 
+/// Gathers objects as values.
+struct Parsed<'a> {
+    kind: &'a KindInfo,
+    api_version: String,
+    objects: Vec<Value>,
+}
+
+impl Gathering<Value> for Parsed<'_> {
+    fn begin(&mut self) {
+        self.objects.clear();
+    }
+
+    async fn take(&mut self, items: Vec<Value>) -> Result<usize, Error> {
+        self.objects.reserve(items.len());
+        for mut item in items {
+            name_kind(&mut item, &self.api_version, &self.kind.gvk.kind);
+            self.objects.push(allow::keep_allowed(self.kind, item));
+        }
+        Ok(self.objects.len())
+    }
+}
+
+/// Gathers objects as they were received.
+struct Kept<'a> {
+    kind: &'a KindInfo,
+    objects: Vec<Received>,
+}
+
+impl Gathering<Box<RawValue>> for Kept<'_> {
+    fn begin(&mut self) {
+        self.objects.clear();
+    }
+
+    async fn take(&mut self, items: Vec<Box<RawValue>>) -> Result<usize, Error> {
+        self.objects.extend(receive_all(self.kind, items).await?);
+        Ok(self.objects.len())
+    }
+}
+
 /// Items of a list may leave out what the list itself says.
-fn name_kind(item: &mut Value, api_version: &str, kind: &str) {
+pub(crate) fn name_kind(item: &mut Value, api_version: &str, kind: &str) {
     if let Value::Object(map) = item {
         map.entry("apiVersion").or_insert_with(|| api_version.into());
         map.entry("kind").or_insert_with(|| kind.into());

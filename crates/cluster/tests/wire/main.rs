@@ -5,3 +5,4 @@ mod faults;
 mod lists;
 mod reports;
 mod support;
+mod watches;

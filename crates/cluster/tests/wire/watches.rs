@@ -1,0 +1,212 @@
+//! Watches of a server that misbehaves: silence, refusals, streams that hold something else.
+
+use crate::support::{Answer, Server, half, json, page, status, text, vpc_kind};
+use cluster::{ErrorKind, KindInfo, Watch, WatchEvent, WatchLimits};
+use serde_json::{Value, json};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+fn limits() -> WatchLimits {
+    WatchLimits {
+        silence: Duration::from_millis(300),
+        first_pause: Duration::from_millis(5),
+        longest_pause: Duration::from_millis(50),
+        ..WatchLimits::default()
+    }
+}
+
+fn watch(server: &Server, from: Option<&str>) -> Watch {
+    server.cluster().watch(&vpc_kind(), "default", from.map(str::to_owned), limits())
+}
+
+/// A whole stream, which ends at once.
+fn stream(lines: &[Value]) -> Answer {
+    text(200, "application/json", lines.iter().map(|line| format!("{line}\n")).collect::<String>())
+}
+
+fn event(kind: &str, name: &str, version: &str) -> Value {
+    json!({"type": kind, "object": {"kind": "VPC", "apiVersion": "vpc.githedgehog.com/v1beta1",
+        "metadata": {"name": name, "namespace": "default", "resourceVersion": version}}})
+}
+
+fn version(query: &str) -> String {
+    query.split('&').find_map(|part| part.strip_prefix("resourceVersion=")).unwrap_or("none").to_owned()
+}
+
+#[tokio::test]
+async fn it_resumes_from_the_last_version_that_was_told() {
+    let from = std::sync::Arc::new(Mutex::new(Vec::new()));
+    let seen = from.clone();
+    let server = Server::start(move |request| {
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        assert!(query.contains("watch=true&allowWatchBookmarks=true"), "{query}");
+        let seconds = query.split("timeoutSeconds=").nth(1).and_then(|rest| rest.parse::<u64>().ok()).unwrap();
+        assert!((240..=480).contains(&seconds), "{query}");
+        let turn = {
+            let mut seen = seen.lock().unwrap();
+            seen.push(version(&query));
+            seen.len()
+        };
+        async move {
+            match turn {
+                1 => stream(&[event("ADDED", "a", "43"), event("MODIFIED", "a", "44")]),
+                2 => stream(&[json!({"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": "50"}}})]),
+                _ => half("", None),
+            }
+        }
+    })
+    .await;
+    let mut watch = watch(&server, Some("42"));
+    let mut told = Vec::new();
+    for _ in 0..6 {
+        told.push(match watch.next().await.unwrap() {
+            WatchEvent::Opened => "opened".to_owned(),
+            WatchEvent::Applied(object) => format!("{}@{}", object.name, object.resource_version),
+            WatchEvent::Bookmark { resource_version } => format!("bookmark {resource_version}"),
+            other => panic!("{other:?}"),
+        });
+    }
+    assert_eq!(told, ["opened", "a@43", "a@44", "opened", "bookmark 50", "opened"]);
+    assert_eq!(*from.lock().unwrap(), ["42", "44", "50"]);
+}
+
+#[tokio::test]
+async fn a_stream_without_a_word_counts_as_dead() {
+    let server = Server::start(|_| async { half("", None) }).await;
+    let mut watch = watch(&server, Some("42"));
+    assert_eq!(watch.next().await.unwrap(), WatchEvent::Opened);
+    let error = watch.next().await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::ConnectionCut, "{error}");
+    assert!(error.message.contains("No event and no bookmark for 0.3 s"), "{error}");
+    assert_eq!(watch.next().await.unwrap(), WatchEvent::Opened, "and the next one is opened");
+}
+
+#[tokio::test]
+async fn a_forgotten_version_is_listed_anew_whichever_way_it_is_said() {
+    for as_event in [false, true] {
+        let turns = AtomicUsize::new(0);
+        let server = Server::start(move |request| {
+            let is_watch = request.uri().query().unwrap_or_default().contains("watch=true");
+            let turn = if is_watch { turns.fetch_add(1, Ordering::SeqCst) } else { 9 };
+            async move {
+                let gone = json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version: 1 (9)"});
+                match (turn, as_event) {
+                    (9, _) => page(&["a"], "", None),
+                    (0, true) => stream(&[json!({"type": "ERROR", "object": gone})]),
+                    (0, false) => status(410, "Expired", "too old resource version"),
+                    _ => half("", None),
+                }
+            }
+        })
+        .await;
+        let mut watch = watch(&server, Some("1"));
+        let mut first = watch.next().await.unwrap();
+        if as_event {
+            assert_eq!(first, WatchEvent::Opened);
+            first = watch.next().await.unwrap();
+        }
+        let WatchEvent::Listed(listed) = first else { panic!("{first:?}") };
+        assert_eq!((listed.objects.len(), listed.resource_version.as_str()), (1, "42"));
+        assert_eq!(watch.next().await.unwrap(), WatchEvent::Opened);
+    }
+}
+
+#[tokio::test]
+async fn refusals_are_told_and_a_version_that_is_always_refused_is_given_up() {
+    // A server that was restored from a backup: it never reached that version.
+    let server = Server::start(|request| {
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        async move {
+            match query.contains("watch=true") {
+                true if version(&query) == "99" => {
+                    status(504, "Timeout", "Too large resource version: 99, current: 42")
+                }
+                true => half("", None),
+                false => page(&["a"], "", None),
+            }
+        }
+    })
+    .await;
+    let mut watch = watch(&server, Some("99"));
+    let mut refusals = 0;
+    let listed = loop {
+        match watch.next().await {
+            Err(error) => {
+                assert_eq!((error.kind, error.status), (ErrorKind::Timeout, Some(504)), "{error}");
+                refusals += 1;
+                assert!(refusals < 20, "it never gives up");
+            }
+            Ok(event) => break event,
+        }
+    };
+    assert!(matches!(listed, WatchEvent::Listed(_)), "{listed:?}");
+    assert_eq!(watch.next().await.unwrap(), WatchEvent::Opened);
+}
+
+#[tokio::test]
+async fn what_is_no_event_is_an_error_and_nothing_is_made_of_it() {
+    let strange = [
+        text(200, "text/html", "<!doctype html><title>Login</title>\n"),
+        stream(&[json!({"type": "ADDED", "object": {"metadata": {}}})]),
+        stream(&[json!({"type": "CHANGED", "object": {"metadata": {"name": "a"}}})]),
+        stream(&[json!({"type": "BOOKMARK", "object": {}})]),
+        text(200, "application/json", "{\"type\":\n"),
+    ];
+    let answers = Mutex::new(Vec::from(strange));
+    let count = answers.lock().unwrap().len();
+    let server = Server::start(move |_| {
+        let answer = answers.lock().unwrap().pop();
+        async move { answer.unwrap_or_else(|| half("", None)) }
+    })
+    .await;
+    let mut watch = watch(&server, Some("42"));
+    for _ in 0..count {
+        assert_eq!(watch.next().await.unwrap(), WatchEvent::Opened);
+        let error = watch.next().await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Protocol, "{error}");
+    }
+    assert_eq!(watch.next().await.unwrap(), WatchEvent::Opened);
+}
+
+#[tokio::test]
+async fn unauthorized_and_forbidden_are_told_with_their_kind() {
+    let server = Server::start(|request| {
+        let is_vpc = request.uri().path().contains("vpcs");
+        async move {
+            match is_vpc {
+                true => status(401, "Unauthorized", "Unauthorized"),
+                false => status(403, "Forbidden", "externals is forbidden: User \"x\" cannot watch resource"),
+            }
+        }
+    })
+    .await;
+    assert_eq!(watch(&server, Some("1")).next().await.unwrap_err().kind, ErrorKind::Unauthorized);
+    let externals = KindInfo::bare("vpc.githedgehog.com", "v1beta1", "External", "externals", true);
+    let mut forbidden = server.cluster().watch(&externals, "default", Some("1".into()), limits());
+    assert_eq!(forbidden.next().await.unwrap_err().kind, ErrorKind::Forbidden);
+}
+
+#[tokio::test]
+async fn of_agents_only_the_allowed_fields_arrive_by_watch_too() {
+    let agent = json!({"metadata": {"name": "leaf-1", "resourceVersion": "7", "annotations": {"x": "$5$hash"}},
+        "spec": {"role": "server-leaf", "users": [{"name": "admin", "password": "$5$hash"}]}, "status": {"lastAppliedGen": 7}});
+    let list = json!({"kind": "AgentList", "metadata": {"resourceVersion": "5"}, "items": [agent.clone()]});
+    let server = Server::start(move |request| {
+        let is_watch = request.uri().query().unwrap_or_default().contains("watch=true");
+        let answer = if is_watch {
+            stream(&[json!({"type": "MODIFIED", "object": agent}), json!({"type": "DELETED", "object": agent})])
+        } else {
+            json(200, &list)
+        };
+        async move { answer }
+    })
+    .await;
+    let agents = KindInfo::bare("agent.githedgehog.com", "v1beta1", "Agent", "agents", true);
+    let mut watch = server.cluster().watch(&agents, "default", None, limits());
+    for _ in 0..4 {
+        let event = format!("{:?}", watch.next().await.unwrap());
+        assert!(!event.contains("hash"), "{event}");
+        assert!(event.contains("server-leaf") || event == "Opened", "{event}");
+    }
+}
