@@ -8,6 +8,7 @@
 //! finds where a field stands, `collect.rs` finds what stands twice.
 
 mod collect;
+mod compact;
 mod identify;
 mod place;
 mod split;

@@ -5,6 +5,7 @@ use crate::operation::words;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 words! {
     /// What an agent runs on.
@@ -82,8 +83,9 @@ pub struct AgentView {
     pub(super) namespace: String,
     /// Its identity in the cluster; empty when it does not say.
     uid: String,
-    /// The specs by kind and name, for [`super::holdings`]; they are not for storing.
-    pub(super) held: Map<String, Value>,
+    /// The specs by kind and name, for [`super::holdings`]; they are not for storing. Shared by the copies of a view, and
+    /// by the views of an Agent whose spec has not changed: they are the largest thing that is kept of a fabric.
+    pub(super) held: Arc<Map<String, Value>>,
 }
 
 /// Which Agent, in which state of its spec: while this is equal, it holds the same.
@@ -166,7 +168,7 @@ impl AgentView {
         let held = wanted.filter_map(|key| Some((key.to_owned(), object.get("spec")?.get(key)?.clone()))).collect();
         let namespace = metadata.get("namespace").and_then(Value::as_str).unwrap_or("default").to_owned();
         let uid = metadata.get("uid").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Some(Self { summary, namespace, uid, held })
+        Some(Self { summary, namespace, uid, held: Arc::new(held) })
     }
 
     /// What the specs that it holds cannot change without; heartbeats leave it as it is. `None` when the Agent does not
@@ -180,6 +182,20 @@ impl AgentView {
             uid: self.uid.clone(),
             generation,
         })
+    }
+
+    /// This view with the specs of an earlier one, when both are of one spec: then nothing is kept twice.
+    #[must_use]
+    pub fn sharing(mut self, earlier: &Self) -> Self {
+        if self.held_version().is_some_and(|version| earlier.held_version() == Some(version)) {
+            self.held = earlier.held.clone();
+        }
+        self
+    }
+
+    /// Whether both views keep one and the same copy of their specs.
+    pub fn shares_specs_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.held, &other.held)
     }
 
     /// The specs of one kind by name, under their key in the Agent's spec.
