@@ -18,7 +18,7 @@ pub(crate) use judge::was_applied;
 pub(crate) use memory::Memories;
 pub(crate) use rollout::state_of;
 pub(crate) use tally::Tally;
-pub(crate) use verdicts::Settled;
+pub(crate) use verdicts::{Depth, Settled};
 
 use crate::blocking::compute;
 use crate::findings::Findings;
@@ -31,7 +31,9 @@ use model::operation::Trigger;
 use model::{Code, ObjectKey};
 use serde_json::Value;
 use source::Desired;
+use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
 use store::comparisons::CommitInfo;
@@ -126,6 +128,32 @@ pub(crate) struct Input<'a> {
 /// Compares and stores. Comparisons of one fabric are made one after the other, without a word over the network
 /// between; one whose evidence is older than what is stored already serves its caller, but does not replace it.
 pub(crate) async fn compare(shared: &Arc<Shared>, input: Input<'_>) -> Result<Compared, Error> {
+    let found = compare_to(shared, input, Depth::Everything, Storing::Always).await?;
+    found.compared.ok_or_else(|| Error::new(Code::Internal, "A comparison was not stored."))
+}
+
+/// Compares, and stores only what the newest comparison does not say already.
+pub(crate) async fn compare_news(shared: &Arc<Shared>, input: Input<'_>, depth: Depth) -> Result<News, Error> {
+    compare_to(shared, input, depth, Storing::News).await
+}
+
+/// What a comparison has found that was not known.
+pub(crate) struct News {
+    /// What was found; `None` when all of it is known.
+    pub compared: Option<Compared>,
+    /// The stored comparison that says what was found.
+    pub says_it: Option<i64>,
+    /// Whether the rules and the agents still have to be asked about the whole.
+    pub owes_the_whole: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Storing {
+    Always,
+    News,
+}
+
+async fn compare_to(shared: &Arc<Shared>, input: Input<'_>, depth: Depth, storing: Storing) -> Result<News, Error> {
     let (fabric_id, observation) = (input.fabric.id, input.observation);
     let memory_of_fabric = shared.memories.of(fabric_id);
     let mut slot = memory_of_fabric.lock().await;
@@ -137,19 +165,28 @@ pub(crate) async fn compare(shared: &Arc<Shared>, input: Input<'_>) -> Result<Co
     let stale = memory.newest.is_some_and(|newest| newest > observation.observed_at);
     let of_source = memory.checked.findings(shared, input.fabric, input.desired, &observation.kinds).await?;
     let (desired, live) = (input.desired.clone(), observation.clone());
-    let prepared = compute("Comparing", move || verdicts::prepare(memory, desired, live, of_source)).await?;
-    let findings = prepared.findings.clone();
+    let prepared = compute("Comparing", move || verdicts::prepare(memory, desired, live, of_source, depth)).await?;
+    let (findings, owes_the_whole) = (prepared.findings.clone(), prepared.owes_the_whole);
     let prepared_at = Instant::now();
     let bases = bases(shared, fabric_id, &prepared.bases_needed).await?;
     let verdicts = compute("Comparing", move || verdicts::judge_all(prepared, bases)).await?;
     let judged_at = Instant::now();
     let verdicts::Verdicts { mut memory, mut delta, found, settled } = verdicts;
 
-    delta.agents = observation.agents.as_ref().map(|agents| rollout::rows(agents, observation.observed_at));
     let mut problems = observation.problems.clone();
     problems.extend(input.problems.iter().cloned());
     problems.extend(missing_kinds(&input));
     let new = record(shared, &input, &settled.tally, &findings, &problems);
+    let digest = digest(&new);
+    let says_the_same = memory.last.is_some_and(|(_, last)| last == digest);
+    if storing == Storing::News && (stale || delta.upserts.is_empty() && delta.deletes.is_empty() && says_the_same) {
+        let says_it = memory.last.map(|(id, _)| id).filter(|_| !stale);
+        if !stale {
+            *slot = memory;
+        }
+        return Ok(News { compared: None, says_it, owes_the_whole });
+    }
+    delta.agents = observation.agents.as_ref().map(|agents| rollout::rows(agents, observation.observed_at));
     if stale {
         // A newer reading is stored already. This one's verdicts serve its caller; the rows stay the newer ones.
         delta = ObjectDelta::default();
@@ -159,20 +196,41 @@ pub(crate) async fn compare(shared: &Arc<Shared>, input: Input<'_>) -> Result<Co
         fabric = fabric_id,
         rows = delta.upserts.len() + delta.deletes.len(),
         stale,
+        whole = !owes_the_whole,
         prepared_ms = (prepared_at - began).as_millis() as u64,
         judged_ms = (judged_at - prepared_at).as_millis() as u64,
         stored_ms = judged_at.elapsed().as_millis() as u64,
         "compared"
     );
-    let comparison = Comparison { id, comparison: new };
+    let comparison = Comparison { id, comparison: new, confirmed_until: None };
     if !stale {
-        memory.stored(id, observation.observed_at);
+        memory.stored(id, observation.observed_at, digest);
         *slot = memory;
+    }
+    if storing == Storing::Always {
+        shared.watching.compared(fabric_id, input.desired, &input.problems);
     }
     shared.events.send(fabric_id, Event::Compared { comparison_id: id });
     let verdicts::Found { differing, blocked } = found;
     let observation = observation.clone();
-    Ok(Compared { comparison, differing, settled, blocked, findings, problems, observation })
+    let compared = Compared { comparison, differing, settled, blocked, findings, problems, observation };
+    Ok(News { compared: Some(compared), says_it: (!stale).then_some(id), owes_the_whole })
+}
+
+/// The agents as the store keeps them.
+pub(crate) use rollout::rows as agent_rows;
+
+/// A digest of what a comparison's row says, but for its times and what it was part of.
+fn digest(new: &NewComparison) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let texts = [&new.problems, &new.counts, &new.kinds].map(Value::to_string);
+    let findings =
+        new.findings.iter().map(|f| (f.severity as u8, &f.rule, &f.path, &f.message, &f.object, &f.location));
+    let commit = new.commit.as_ref().map(|commit| &commit.id);
+    (texts, commit, new.result.as_str(), new.code.map(Code::as_str), &new.message, new.findings_total)
+        .hash(&mut hasher);
+    findings.for_each(|finding| finding.hash(&mut hasher));
+    hasher.finish()
 }
 
 /// The row of a comparison.
@@ -208,7 +266,7 @@ fn record(
         findings: findings.all.iter().take(FINDINGS_KEPT).cloned().collect(),
         findings_total: findings.all.len() as u64,
         release: None,
-        duration_ms: millis(observation.observed_at, now),
+        duration_ms: millis(observation.began_at, now),
         kinds: crate::read_kinds::of(observation),
     }
 }
@@ -265,6 +323,7 @@ pub(crate) async fn failed(
         kinds: Value::Array(Vec::new()),
     };
     shared.store.comparisons().save(&new, &ObjectDelta::default()).await?;
+    shared.watching.failed(fabric_id);
     shared.events.send(fabric_id, Event::Changed);
     Ok(())
 }

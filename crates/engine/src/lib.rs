@@ -1,5 +1,5 @@
-//! The engine: the four verbs, the operations that carry them, what happens by itself, and the one answer to "how does
-//! this fabric stand?".
+//! The engine: the four verbs, the operations that carry them, what happens by itself, the watches, and the one answer
+//! to "how does this fabric stand?".
 //!
 //! Pages and scripts ask through [`Engine`]. An operation is a row in the store from its first moment to its last;
 //! whoever asked may go away. The engine never holds a database transaction across a network call.
@@ -32,6 +32,7 @@ mod selecting;
 mod server_view;
 mod settings;
 mod verbs;
+mod watching;
 
 pub use adopting::{Adoption, Left, NewFile};
 pub use error::Error;
@@ -123,6 +124,7 @@ pub(crate) struct Shared {
     places: places::Places,
     notes: noting::Notes,
     metering: metering::Metering,
+    watching: watching::Watching,
     cancelled_by: Mutex<HashMap<i64, String>>,
     wake: Notify,
     stopping: CancellationToken,
@@ -178,6 +180,7 @@ impl Engine {
             schedule: schedule::Schedule::default(),
             notes: noting::Notes::default(),
             metering: metering::Metering::default(),
+            watching: watching::Watching::default(),
             cancelled_by: Mutex::default(),
             wake: Notify::new(),
             stopping: CancellationToken::new(),
@@ -337,6 +340,7 @@ impl Engine {
     /// A fabric's settings changed: its clients are made anew, and it is compared at once.
     pub async fn fabric_saved(&self, fabric_id: i64) {
         self.shared.connections.forget(fabric_id);
+        self.shared.watching.forget(fabric_id);
         self.shared.schedule.now(fabric_id);
         self.shared.events.send(fabric_id, Event::Changed);
     }
@@ -368,6 +372,7 @@ impl Engine {
     /// A fabric was deleted: its repository goes too.
     pub async fn fabric_deleted(&self, fabric_id: i64) {
         self.shared.connections.forget(fabric_id);
+        self.shared.watching.forget(fabric_id);
         self.shared.schedule.forget(fabric_id);
         self.shared.places.forget(fabric_id);
         self.shared.memories.forget(fabric_id);

@@ -3,6 +3,10 @@
 //! One kind that cannot be read is a named problem, never "zero objects"; credentials that the cluster refuses, or a
 //! cluster that does not answer at all, fail the whole reading.
 
+mod live;
+
+pub(crate) use live::{Live, LiveObjects, keyed};
+
 use crate::Error;
 use crate::retrying::Retrying;
 use cluster::{Cluster, KindInfo, Kinds};
@@ -12,7 +16,6 @@ use jiff::Timestamp;
 use model::rollout::AgentView;
 use model::{Code, ObjectKey, kind};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,18 +36,23 @@ pub struct Problem {
 /// What was read.
 #[derive(Debug)]
 pub(crate) struct Observation {
-    /// When reading began: what is older than this may have been missed, so this is the age of the evidence.
+    /// When the work on it began.
+    pub began_at: Timestamp,
+    /// What happened up to this moment is in it, so this is the age of the evidence: when lists began to be read, or the
+    /// oldest proof that watches have.
     pub observed_at: Timestamp,
     /// The kinds that the cluster serves.
     pub kinds: Arc<Kinds>,
     /// Every live object that users may author.
-    pub live: HashMap<ObjectKey, Arc<Value>>,
+    pub live: LiveObjects,
     /// Which kinds were read completely, as (group, kind).
     pub read: BTreeSet<(String, String)>,
     /// What could not be read.
     pub problems: Vec<Problem>,
     /// What agents report; `None` when they could not be read.
     pub agents: Option<Vec<AgentView>>,
+    /// The version up to which each kind was read, as (group, kind).
+    pub versions: HashMap<(String, String), String>,
 }
 
 impl Observation {
@@ -62,35 +70,46 @@ pub(crate) fn is_agent(k: &KindInfo) -> bool {
     )
 }
 
+/// Whether a comparison reads objects of this kind.
+pub(crate) fn is_read(k: &KindInfo) -> bool {
+    kind::is_user_authored(&k.gvk) || is_agent(k)
+}
+
 /// What the list of one kind held.
 enum Held {
     Agents(Vec<AgentView>),
-    Objects(Vec<(ObjectKey, Arc<Value>)>),
+    Objects(Vec<(Arc<ObjectKey>, Arc<Live>)>),
 }
 
-impl Held {
-    fn of(k: &KindInfo, listed: Vec<Value>) -> Self {
-        if is_agent(k) {
-            return Self::Agents(listed.iter().filter_map(AgentView::from_value).collect());
-        }
-        let keyed = listed.into_iter().filter_map(|object| Some((ObjectKey::of(&object)?, Arc::new(object))));
-        Self::Objects(keyed.collect())
-    }
-}
-
-/// Lists one kind.
+/// Lists a kind; with the version of the list.
 async fn list(
     cluster: &Cluster,
     k: &KindInfo,
     namespace: &str,
     retrying: Retrying<'_>,
-) -> Result<cluster::Listed, cluster::Error> {
+) -> Result<(Held, String), cluster::Error> {
     let what = format!("list {}", k.gvk.kind);
-    retrying.call(&what, || cluster.list(k, namespace, &|_, _| {})).await
+    if is_agent(k) {
+        let listed = retrying.call(&what, || cluster.list(k, namespace, &|_, _| {})).await?;
+        let agents = listed.objects.iter().filter_map(AgentView::from_value).collect();
+        return Ok((Held::Agents(agents), listed.resource_version));
+    }
+    let listed = retrying.call(&what, || cluster.list_as_received(k, namespace, &|_, _| {})).await?;
+    let objects = listed.objects.into_iter().map(|object| keyed(&k.gvk.group, &k.gvk.kind, object)).collect();
+    Ok((Held::Objects(objects), listed.resource_version))
+}
+
+impl Held {
+    fn len(&self) -> usize {
+        match self {
+            Self::Agents(agents) => agents.len(),
+            Self::Objects(objects) => objects.len(),
+        }
+    }
 }
 
 /// The reading of one kind.
-type Reading<'a> = BoxFuture<'a, (&'a KindInfo, Result<Held, cluster::Error>)>;
+type Reading<'a> = BoxFuture<'a, (&'a KindInfo, Result<(Held, String), cluster::Error>)>;
 
 /// Reads every user-authored kind and the agents, several kinds at once. `progress` is told how many kinds are done,
 /// out of how many, and how many objects were read. A kind that is tried again keeps the others as they are.
@@ -102,7 +121,7 @@ pub(crate) async fn observe(
     progress: &(dyn Fn(u64, u64, u64) + Sync),
     retrying: Retrying<'_>,
 ) -> Result<Observation, Error> {
-    let wanted: Vec<&KindInfo> = kinds.kinds.iter().filter(|k| kind::is_user_authored(&k.gvk) || is_agent(k)).collect();
+    let wanted: Vec<&KindInfo> = kinds.kinds.iter().filter(|k| is_read(k)).collect();
     let hidden = kinds.problems.iter().filter(|p| p.hides_kinds);
     let mut problems: Vec<Problem> = hidden
         .map(|p| Problem {
@@ -119,12 +138,11 @@ pub(crate) async fn observe(
         let (done, objects) = (&done, &objects);
         async move {
             let listed = list(cluster, k, namespace, retrying).await;
-            if let Ok(listed) = &listed {
-                objects.fetch_add(listed.objects.len() as u64, Ordering::Relaxed);
+            if let Ok((held, _)) = &listed {
+                objects.fetch_add(held.len() as u64, Ordering::Relaxed);
             }
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, total, objects.load(Ordering::Relaxed));
-            // Here, because other kinds are still waited for.
-            (k, listed.map(|listed| Held::of(k, listed.objects)))
+            (k, listed)
         }
         .boxed()
     };
@@ -132,22 +150,27 @@ pub(crate) async fn observe(
     let answers: Vec<_> = stream::iter(lists).buffer_unordered(cluster.limits().concurrency.max(1)).collect().await;
 
     let mut found = Observation {
+        began_at: observed_at,
         observed_at,
         kinds: kinds.clone(),
-        live: HashMap::new(),
+        live: LiveObjects::default(),
         read: BTreeSet::new(),
         problems: Vec::new(),
         agents: Some(Vec::new()),
+        versions: HashMap::new(),
     };
     for (k, listed) in answers {
+        let id = || (k.gvk.group.clone(), k.gvk.kind.clone());
         match listed {
-            Ok(Held::Agents(read)) => {
+            Ok((Held::Agents(read), version)) => {
+                found.versions.insert(id(), version);
                 if let Some(agents) = &mut found.agents {
                     agents.extend(read);
                 }
             }
-            Ok(Held::Objects(read)) => {
-                found.read.insert((k.gvk.group.clone(), k.gvk.kind.clone()));
+            Ok((Held::Objects(read), version)) => {
+                found.versions.insert(id(), version);
+                found.read.insert(id());
                 found.live.extend(read);
             }
             Err(e) if e.code() == Code::KubernetesUnauthorized => return Err(e.into()),
@@ -190,8 +213,9 @@ pub(crate) async fn observe_agents(
 ) -> Option<Vec<AgentView>> {
     let mut agents = Vec::new();
     for k in kinds.kinds.iter().filter(|k| is_agent(k)) {
-        let listed = list(cluster, k, namespace, retrying).await.ok()?;
-        agents.extend(listed.objects.iter().filter_map(AgentView::from_value));
+        if let (Held::Agents(listed), _) = list(cluster, k, namespace, retrying).await.ok()? {
+            agents.extend(listed);
+        }
     }
     Some(agents)
 }

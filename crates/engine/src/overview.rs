@@ -68,7 +68,7 @@ pub struct Overview {
     pub last_git_success: Option<Timestamp>,
     /// When the connection was last tested.
     pub last_connection_check: Option<Timestamp>,
-    /// When the newest comparison began to read the cluster.
+    /// When the newest comparison began to read the cluster, or up to when watches have shown that it holds.
     pub last_comparison: Option<Timestamp>,
     /// What the last connection test said.
     pub connection: Option<ConnectionCheck>,
@@ -139,7 +139,7 @@ impl Engine {
             last_attempt: latest.as_ref().map(attempt),
             last_comparison: latest_ok.as_ref().map(|c| ComparisonFact {
                 commit: c.commit.as_ref().map(|commit| commit.id.clone()).unwrap_or_default(),
-                at: c.observed_at,
+                at: c.evidence_at(),
                 counts: tally_of(c).totals,
             }),
             current_commit: head.as_ref().map(|c| c.id.clone()),
@@ -188,7 +188,7 @@ impl Engine {
             last_success: success(Verb::SyncToKubernetes),
             last_git_success: success(Verb::SyncFromGit),
             last_connection_check: test.and_then(|o| o.ended_at),
-            last_comparison: latest.as_ref().map(|c| c.observed_at),
+            last_comparison: latest.as_ref().map(Comparison::evidence_at),
             connection: test
                 .map(|o| ConnectionCheck { ok: o.state == OperationState::Succeeded, message: o.message.clone() }),
             queued: operations.queued().cloned().collect(),

@@ -5,9 +5,9 @@ use crate::observing::Observation;
 use crate::pruning::Pruning;
 use crate::selecting::Part;
 use crate::{Error, blocking::compute};
-use model::Code;
 use model::manifest::{Finding, Manifest, Severity};
 use model::sync_options::SyncOptions;
+use model::{Code, ObjectKey};
 use serde_json::Value;
 use source::Desired;
 use std::collections::{BTreeSet, HashSet};
@@ -58,7 +58,7 @@ pub(crate) async fn check(
             .collect();
         let of_source = compared.findings.of_source().to_vec();
         let of_rules = compute("Checking what this run would leave", move || {
-            rules_of_part(&desired, &observation, &changed, &beside, &gone)
+            rules_of_part(&desired, &observation, &observation.live.parsed(), &changed, &beside, &gone)
         });
         [of_source, of_rules.await?].concat()
     };
@@ -89,13 +89,13 @@ pub(crate) async fn check(
     Ok(Checked { stop, sentence, warnings })
 }
 
-fn is_blocked(part: &Part, key: &model::ObjectKey) -> bool {
+fn is_blocked(part: &Part, key: &ObjectKey) -> bool {
     part.blocked.iter().any(|(blocked, _)| blocked == key)
 }
 
 /// The findings of the rules that Hedgehog itself does not check.
-pub(crate) fn rules(desired: &Desired, observation: &Observation) -> Vec<Finding> {
-    rules_of_part(desired, observation, &[], &HashSet::new(), &HashSet::new())
+pub(crate) fn rules(desired: &Desired, observation: &Observation, live: &[(&ObjectKey, Value)]) -> Vec<Finding> {
+    rules_of_part(desired, observation, live, &[], &HashSet::new(), &HashSet::new())
 }
 
 /// The same for what a run is about: `changed` manifests instead of those of the source, without what is `beside`, and
@@ -103,18 +103,14 @@ pub(crate) fn rules(desired: &Desired, observation: &Observation) -> Vec<Finding
 fn rules_of_part(
     desired: &Desired,
     observation: &Observation,
+    live: &[(&ObjectKey, Value)],
     changed: &[Manifest],
-    beside: &HashSet<model::ObjectKey>,
-    gone: &HashSet<model::ObjectKey>,
+    beside: &HashSet<ObjectKey>,
+    gone: &HashSet<ObjectKey>,
 ) -> Vec<Finding> {
     let part = desired.manifests.iter().filter(|m| !beside.contains(&m.key));
     let manifests: Vec<&Manifest> = part.map(|m| changed.iter().find(|c| c.key == m.key).unwrap_or(m)).collect();
-    let live: Vec<(_, &Value)> = observation
-        .live
-        .iter()
-        .filter(|(key, _)| !gone.contains(*key))
-        .map(|(key, live)| (key, live.as_ref()))
-        .collect();
+    let live: Vec<_> = live.iter().filter(|(key, _)| !gone.contains(*key)).map(|(key, live)| (*key, live)).collect();
     let kinds = desired.manifests.iter().map(|m| (m.key.group.as_str(), m.key.kind.as_str()));
     let referred = model::kind::KNOWN.iter().map(|k| (k.group, k.kind));
     let unread: BTreeSet<_> = kinds.chain(referred).filter(|(g, k)| !observation.has_read(g, k)).collect();

@@ -141,10 +141,11 @@ pub(crate) async fn of_run(
     let writes: HashMap<&ObjectKey, &Value> =
         part.differing.iter().map(|d| (&d.manifest.key, d.manifest.object.as_ref())).collect();
     let live = &compared.observation.live;
+    let parsed = live.parsed();
     let (mut extras, mut others) = (Vec::new(), Vec::new());
-    for (key, object) in live {
-        let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
-        let owner = owner(key, uid, model::prune::was_applied(object), &adopted);
+    for (key, object) in &parsed {
+        let (key, uid) = (*key, object.pointer("/metadata/uid").and_then(Value::as_str));
+        let owner = owner(key, uid, live.get(key).is_some_and(|live| live.was_applied()), &adopted);
         if !source.contains(key) && (managed.contains(key) || owner.is_some()) {
             let has_error = !compared.findings.about(key).is_empty();
             extras.push(Extra { key, live: object, owner, has_error });
@@ -171,7 +172,7 @@ pub(crate) async fn of_run(
         let Some(live) = live.get(&deletion.key) else { continue };
         let going = Going {
             key: deletion.key.clone(),
-            live: live.clone(),
+            live: live.value(),
             unseen: unseen.why(run, &deletion.key).await?,
             is_guarded: !deletion.guarded_by.is_empty(),
         };

@@ -75,7 +75,7 @@ pub(crate) fn narrow(
     Ok(Part {
         is_all: options.selects_all(),
         differing,
-        equal: compared.settled.equal.iter().filter(|key| is_in(key)).cloned().collect(),
+        equal: compared.settled.equal.iter().filter(|key| is_in(key)).map(|key| (**key).clone()).collect(),
         blocked: compared.blocked.iter().filter(|(key, _)| is_in(key)).cloned().collect(),
         left,
         beside,
@@ -141,7 +141,7 @@ fn left_parts(
         let Some(manifest) = source.get(key) else {
             return Err(refuse("the source does not name this object.".to_owned()));
         };
-        let Some(live) = compared.observation.live.get(key) else {
+        let Some(live) = compared.observation.live.get(key).map(|live| live.value()) else {
             return Err(refuse("the object is not in the cluster, so no field of it can be left as it is.".to_owned()));
         };
         let path: Path = text.parse().map_err(|e: model::path::BadPath| refuse(format!("{e}.")))?;
@@ -153,7 +153,7 @@ fn left_parts(
         }
         let part = left_part(&path);
         let is_known = part.get(&manifest.object).is_some()
-            || part.get(live).is_some()
+            || part.get(&live).is_some()
             || compared.differing.iter().any(|d| d.manifest.key == *key && d.diffs.iter().any(|f| f.path == written));
         if !is_known {
             return Err(refuse("the object has no such field, neither in the source nor in the cluster.".to_owned()));

@@ -19,6 +19,8 @@ pub struct Settings {
     pub parallel_comparisons: usize,
     /// Automatic syncs at once; what a person asks for does not count and does not wait.
     pub parallel_syncs: usize,
+    /// Whether clusters are watched, so that a change is compared at once. Otherwise only the background comparison tells.
+    pub watch: bool,
     /// Age at which evidence is too old to be called true.
     pub freshness: Duration,
     /// How long an operation's lease holds without a heartbeat.
@@ -47,6 +49,7 @@ impl Settings {
             compare_interval: Duration::from_secs(60),
             parallel_comparisons: 8,
             parallel_syncs: 4,
+            watch: true,
             freshness: Duration::from_secs(180),
             lease: Duration::from_secs(15),
             parallel: 64,

@@ -70,9 +70,12 @@ impl Bed {
         repository.commit(&[change], &author, "A VPC", None).await.unwrap();
         let unseal: engine::Unseal =
             Arc::new(|_, _, sealed| Ok(SecretString::from(String::from_utf8(sealed.0.clone()).unwrap())));
-        // The background comparison would count among the readings.
-        let settings =
-            Settings { compare_interval: Duration::from_secs(24 * 3600), ..Settings::new(folder.path().into()) };
+        // The background comparison and the watches would count among the readings.
+        let settings = Settings {
+            compare_interval: Duration::from_secs(24 * 3600),
+            watch: false,
+            ..Settings::new(folder.path().into())
+        };
         let engine = Engine::start(store.clone(), unseal, settings, Arc::new(jiff::Timestamp::now)).await.unwrap();
         let bed = Self { engine, store, id, front, plane, _folder: folder };
         testkit::eventually(Duration::from_secs(60), "the first comparison", async || {

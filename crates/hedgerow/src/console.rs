@@ -175,6 +175,7 @@ fn engine_settings(settings: &Settings, folder: &Path) -> engine::Settings {
         parallel_comparisons: settings.schedule_parallel_comparisons,
         parallel_syncs: settings.schedule_parallel_syncs,
         freshness: settings.compare_freshness,
+        watch: settings.compare_watch,
         lease: settings.operation_lease,
         parallel: settings.operation_parallel,
         retries: settings.operation_retries,

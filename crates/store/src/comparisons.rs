@@ -107,6 +107,15 @@ pub struct Comparison {
     pub id: i64,
     /// What was stored.
     pub comparison: NewComparison,
+    /// Up to when what it found is known to hold: watches have shown that nothing changed. `None` when nobody looked.
+    pub confirmed_until: Option<Timestamp>,
+}
+
+impl Comparison {
+    /// How new the evidence is: when the cluster was read, or up to when it is known not to have changed since.
+    pub fn evidence_at(&self) -> Timestamp {
+        self.confirmed_until.map_or(self.observed_at, |until| until.max(self.observed_at))
+    }
 }
 
 impl std::ops::Deref for Comparison {
@@ -158,6 +167,7 @@ fn comparison(row: &AnyRow) -> Result<Comparison> {
             duration_ms: row.unsigned("duration_ms")?,
             kinds: row.json("kinds")?,
         },
+        confirmed_until: row.time_or_null("confirmed_until")?,
     })
 }
 
@@ -202,6 +212,15 @@ impl<'a> Comparisons<'a> {
         }
         commit(tx, INSERT.doing).await?;
         Ok(id)
+    }
+
+    /// Notes that what the newest comparison found is known to hold up to a moment. `false` when another one is the
+    /// newest by now, when it was not whole, when the settings changed after it, or when more is noted already.
+    pub async fn still_holds(&self, fabric_id: i64, id: i64, until: Timestamp) -> Result<bool> {
+        let mut tx = self.0.writer(STILL_HOLDS.doing).await?;
+        let rows = STILL_HOLDS.run(&mut tx, args![fabric_id, id, until]).await?;
+        commit(tx, STILL_HOLDS.doing).await?;
+        Ok(rows > 0)
     }
 
     /// A comparison by id.

@@ -35,6 +35,7 @@ history! {
     7 "0007_policies.sql" "policies of fabrics, details of outcomes, adopted objects";
     8 "0008_leases.sql" "leases of operations";
     9 "0009_schedule.sql" "slots of automatic syncs, what self-heal put right";
+    10 "0010_watching.sql" "up to when a comparison is known to hold";
     11 "0011_activity.sql" "indices of the activity";
 }
 

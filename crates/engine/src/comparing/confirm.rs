@@ -5,7 +5,7 @@
 use super::Compared;
 use super::judge::resource_version;
 use crate::Shared;
-use crate::observing::Observation;
+use crate::observing::{Live, Observation};
 use cluster::Cluster;
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
@@ -37,7 +37,7 @@ pub(crate) struct Confirmation {
 impl Confirmation {
     pub(super) fn new(
         desired: Arc<Value>,
-        live: Option<&Arc<Value>>,
+        live: Option<&Arc<Live>>,
         equal: Option<bool>,
         diffs: Vec<FieldDiff>,
     ) -> Self {
@@ -45,7 +45,7 @@ impl Confirmation {
     }
 
     /// Whether it is about this very pair.
-    pub fn is_of(&self, manifest: Option<&Manifest>, live: Option<&Arc<Value>>) -> bool {
+    pub fn is_of(&self, manifest: Option<&Manifest>, live: Option<&Arc<Live>>) -> bool {
         manifest.is_some_and(|m| Arc::ptr_eq(&m.object, &self.desired))
             && self.live_rv.as_deref() == resource_version(live)
     }
@@ -54,7 +54,7 @@ impl Confirmation {
 struct Question {
     key: ObjectKey,
     desired: Arc<Value>,
-    live: Option<Arc<Value>>,
+    live: Option<Arc<Live>>,
     base: Option<Value>,
     is_equal: bool,
 }
@@ -109,18 +109,18 @@ pub(crate) async fn confirm(
 }
 
 fn questions(memory: &super::memory::Memory, compared: &Compared, asking: Asking) -> Vec<Question> {
-    let unanswered = |key: &ObjectKey, manifest: &Manifest, live: Option<&Arc<Value>>| {
+    let unanswered = |key: &ObjectKey, manifest: &Manifest, live: Option<&Arc<Live>>| {
         !memory.confirmations.get(key).is_some_and(|c| c.is_of(Some(manifest), live))
     };
     let mut questions: Vec<Question> = compared
         .differing
         .iter()
-        .filter(|d| unanswered(&d.manifest.key, &d.manifest, d.live.as_ref()))
+        .filter(|d| unanswered(&d.manifest.key, &d.manifest, compared.observation.live.get(&d.manifest.key)))
         .take(DIFFERING)
         .map(|d| Question {
             key: d.manifest.key.clone(),
             desired: d.manifest.object.clone(),
-            live: d.live.clone(),
+            live: compared.observation.live.get(&d.manifest.key).cloned(),
             base: d.base.clone(),
             is_equal: false,
         })
@@ -133,7 +133,7 @@ fn questions(memory: &super::memory::Memory, compared: &Compared, asking: Asking
             .get(key)
             .is_some_and(|c| Arc::ptr_eq(&c.desired, desired) && c.live_rv.as_deref() == resource_version(Some(live)));
         (!answered).then(|| Question {
-            key: key.clone(),
+            key: (**key).clone(),
             desired: desired.clone(),
             live: Some(live.clone()),
             base: None,
@@ -147,13 +147,14 @@ fn questions(memory: &super::memory::Memory, compared: &Compared, asking: Asking
 /// One question. `None` when there is no answer that says anything about the object.
 async fn ask(cluster: &Cluster, observation: &Observation, q: &Question) -> Option<(ObjectKey, Confirmation, bool)> {
     let kind = observation.kinds.find(&q.key.group, &q.key.kind)?;
-    let object = desired_for_write(&q.desired, q.live.as_deref(), q.base.as_ref());
+    let live = q.live.as_ref().map(|live| live.value());
+    let object = desired_for_write(&q.desired, live.as_deref(), q.base.as_ref());
     let answer = match &q.live {
         Some(_) => cluster.replace(kind, &object, true).await,
         None => cluster.create(kind, &object, true).await,
     };
     let (equal, diffs) = match answer {
-        Ok(written) => match &q.live {
+        Ok(written) => match &live {
             Some(live) => {
                 let (state, diffs) = compare_object(Some(&written.object), Some(live), None);
                 (Some(state == ObjectState::Equal), diffs)

@@ -2,11 +2,14 @@
 
 use super::confirm::Confirmation;
 use super::memory::Remembered;
+use crate::observing::Live;
 use model::compare::{FieldDiff, ObjectState, compare_object};
 use model::manifest::{Finding, Manifest, Severity};
 use model::rollout::Holding;
 use model::{Gvk, ObjectKey, kind};
 use serde_json::Value;
+use std::cell::OnceCell;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use store::{BaseChange, ObjectRow};
 
@@ -30,7 +33,7 @@ pub(crate) fn was_applied(digest: &str) -> bool {
 pub(super) struct Case<'a> {
     pub key: &'a ObjectKey,
     pub manifest: Option<&'a Manifest>,
-    pub live: Option<&'a Arc<Value>>,
+    pub live: Option<&'a Arc<Live>>,
     /// The form that was last verified live, when it is needed and is not the live one itself.
     pub base: Option<Value>,
     pub findings: &'a [Finding],
@@ -46,7 +49,7 @@ pub(super) struct Case<'a> {
 impl Case<'_> {
     /// Whether only the cluster has it, and Hedgerow put it there.
     pub fn is_applied_extra(&self) -> bool {
-        self.manifest.is_none() && self.live.is_some_and(|live| model::prune::was_applied(live))
+        self.manifest.is_none() && self.live.is_some_and(|live| live.was_applied())
     }
 }
 
@@ -55,12 +58,14 @@ pub(super) struct Judged {
     pub remembered: Remembered,
     pub base: Option<Value>,
     pub diffs: Vec<FieldDiff>,
+    /// The live object, as far as it had to be looked into.
+    pub live: Option<Arc<Value>>,
     /// The new row; `None` when the stored one says the same already.
     pub row: Option<ObjectRow>,
 }
 
-pub(super) fn resource_version(live: Option<&Arc<Value>>) -> Option<&str> {
-    live?.get("metadata")?.get("resourceVersion")?.as_str()
+pub(super) fn resource_version(live: Option<&Arc<Live>>) -> Option<&str> {
+    live?.version()
 }
 
 /// Judges one object; `None` when it exists nowhere any more.
@@ -75,11 +80,13 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
     let same =
         case.known.filter(|k| k.is_same(case.manifest, case.live) && !unjudged && k.state != ObjectState::Unknown);
     let mut base = case.base.clone();
+    let parsed = OnceCell::new();
+    let live = || case.live.map(|live| parsed.get_or_init(|| live.value()));
     let stood = same.filter(|k| matches!(k.state, ObjectState::Equal | ObjectState::Extra));
     if let Some(known) = stood {
         state = known.state;
     } else if !unjudged {
-        (state, diffs) = compare_object(desired.map(AsRef::as_ref), case.live.map(AsRef::as_ref), base.as_ref());
+        (state, diffs) = compare_object(desired.map(AsRef::as_ref), live().map(AsRef::as_ref), base.as_ref());
     }
     // The server knows its release's defaults and webhooks; where it has spoken of this very pair, its word counts.
     let mut confirmed = None;
@@ -109,14 +116,14 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
     let moved = case.known.is_none_or(|k| k.live_rv != live_rv);
     let remembered = Remembered {
         desired: desired.cloned(),
-        place: case.manifest.map(|m| (m.location.file.clone(), m.location.line)),
+        place: case.manifest.map(place),
         state,
         managed: case.managed,
         has_base: verified || case.known.is_some_and(|k| k.has_base),
         findings: case.findings.to_vec(),
         holdings: match case.holdings {
             Some(holdings) => holdings.to_vec(),
-            None => case.known.map(|k| k.holdings.clone()).unwrap_or_default(),
+            None => kept(case.known, moved),
         },
         changed_in: if moved { None } else { case.known.and_then(|k| k.changed_in) },
         live_rv,
@@ -124,9 +131,9 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
         judged_here: true,
     };
     if case.known.is_some_and(|k| k.says_the_same(&remembered)) {
-        return Some(Judged { remembered, base, diffs, row: None });
+        return Some(Judged { remembered, base, diffs, live: parsed.into_inner(), row: None });
     }
-    let live = case.live.map(|live| Arc::new(without_noise(live)));
+    let shown = live().map(|live| Arc::new(without_noise(live)));
     // The base is what Git said when it was last verified live: only that tells which label Git has dropped since.
     let base_change = match (desired, verified) {
         (Some(desired), true) => {
@@ -137,24 +144,24 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
     };
     let row = ObjectRow {
         key: case.key.clone(),
-        version: version(case),
+        version: version(case, live()),
         rank: kind::rank(&case.key.group, &case.key.kind),
         state,
         managed: case.managed,
         confirmed,
         desired: desired.cloned(),
-        live,
+        live: shown,
         base: base_change,
         diffs: diffs.clone(),
         findings: case.findings.to_vec(),
         location: case.manifest.map(|m| m.location.clone()),
         live_rv: remembered.live_rv.clone(),
-        live_uid: case.live.and_then(|l| Some(l.get("metadata")?.get("uid")?.as_str()?.to_owned())),
+        live_uid: live().and_then(|l| Some(l.get("metadata")?.get("uid")?.as_str()?.to_owned())),
         live_changed: moved,
         holdings: serde_json::to_value(&remembered.holdings).unwrap_or_default(),
         digest: digest(remembered.has_base, case.is_applied_extra()),
     };
-    Some(Judged { remembered, base, diffs, row: Some(row) })
+    Some(Judged { remembered, base, diffs, live: parsed.into_inner(), row: Some(row) })
 }
 
 fn digest(has_base: bool, is_applied_extra: bool) -> String {
@@ -166,9 +173,25 @@ fn digest(has_base: bool, is_applied_extra: bool) -> String {
     }
 }
 
-fn version(case: &Case<'_>) -> String {
+/// A digest of where a manifest stands.
+pub(super) fn place(manifest: &Manifest) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&manifest.location.file, manifest.location.line).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The holdings as they were last found. Of an object that has changed since nobody knows who holds it as it is now.
+fn kept(known: Option<&Remembered>, moved: bool) -> Vec<Holding> {
+    let mut holdings = known.map(|k| k.holdings.clone()).unwrap_or_default();
+    if moved {
+        holdings.iter_mut().for_each(|holding| holding.holds = !holding.wanted);
+    }
+    holdings
+}
+
+fn version(case: &Case<'_>, live: Option<&Arc<Value>>) -> String {
     let gvk = case.manifest.map(|m| m.gvk.clone()).or_else(|| {
-        let live = case.live?;
+        let live = live?;
         Some(Gvk::parse(live.get("apiVersion")?.as_str()?, live.get("kind")?.as_str()?))
     });
     gvk.map(|g| g.version).unwrap_or_default()

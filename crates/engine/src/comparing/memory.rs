@@ -4,7 +4,7 @@ use super::confirm::Confirmation;
 use super::judge::{has_base, resource_version};
 use super::verdicts::Settled;
 use crate::findings::{Checked, Findings};
-use crate::observing::Observation;
+use crate::observing::{Live, Observation};
 use crate::{Error, Shared};
 use model::ObjectKey;
 use model::compare::ObjectState;
@@ -19,7 +19,8 @@ use std::sync::{Arc, PoisonError};
 #[derive(Clone)]
 pub(super) struct Remembered {
     pub desired: Option<Arc<Value>>,
-    pub place: Option<(String, u32)>,
+    /// Where Git names it, as a digest: it is only asked whether it is another place now.
+    pub place: Option<u64>,
     pub live_rv: Option<String>,
     pub state: ObjectState,
     pub managed: bool,
@@ -36,7 +37,7 @@ pub(super) struct Remembered {
 
 impl Remembered {
     /// Whether both sides are the very ones that were judged.
-    pub fn is_same(&self, manifest: Option<&Manifest>, live: Option<&Arc<Value>>) -> bool {
+    pub fn is_same(&self, manifest: Option<&Manifest>, live: Option<&Arc<Live>>) -> bool {
         let same_desired = match (&self.desired, manifest) {
             (None, None) => true,
             (Some(then), Some(now)) => Arc::ptr_eq(then, &now.object),
@@ -45,9 +46,14 @@ impl Remembered {
         self.judged_here && same_desired && self.live_rv.as_deref() == resource_version(live)
     }
 
+    /// Whether it is as it should be, or is left as it is.
+    pub fn is_settled(&self) -> bool {
+        matches!(self.state, ObjectState::Equal | ObjectState::Extra)
+    }
+
     /// Whether its base is needed to judge it again.
-    pub fn needs_base(&self, manifest: Option<&Manifest>, live: Option<&Arc<Value>>) -> bool {
-        let stands = matches!(self.state, ObjectState::Equal | ObjectState::Extra) && self.is_same(manifest, live);
+    pub fn needs_base(&self, manifest: Option<&Manifest>, live: Option<&Arc<Live>>) -> bool {
+        let stands = self.is_settled() && self.is_same(manifest, live);
         self.has_base && !stands
     }
 
@@ -79,6 +85,8 @@ pub(super) struct Seen {
     live: usize,
     /// What the agents held; `None` when they could not be read, or do not say enough.
     agents: Option<Vec<HeldVersion>>,
+    /// Whether objects were judged without asking the rules and the agents about the whole again. That is owed.
+    owes_the_whole: bool,
     /// What the findings of the source and of the schemas were, from which `findings` were put together.
     of_source: Arc<Vec<Finding>>,
     findings: Arc<Findings>,
@@ -99,13 +107,15 @@ pub(super) struct Unchanged {
 #[derive(Default)]
 pub(super) struct Memory {
     loaded: bool,
-    pub objects: HashMap<ObjectKey, Remembered>,
+    pub objects: HashMap<Arc<ObjectKey>, Remembered>,
     /// What the source is found to be wrong with.
     pub checked: Checked,
     /// What the server said of objects, each for one pair of desired and live.
     pub confirmations: HashMap<ObjectKey, Confirmation>,
     /// Of these, the ones that came after the objects were last judged.
     unheard: HashSet<ObjectKey>,
+    /// The comparison that was stored last, with a digest of what its row says.
+    pub last: Option<(i64, u64)>,
     /// When the reading began that is stored.
     pub newest: Option<jiff::Timestamp>,
     /// What the objects were last judged by.
@@ -132,7 +142,7 @@ impl Memory {
                 confirmed: brief.confirmed,
                 judged_here: false,
             };
-            self.objects.insert(brief.key, remembered);
+            self.objects.insert(Arc::new(brief.key), remembered);
         }
         self.newest = shared.store.comparisons().latest_ok(fabric.id).await?.map(|c| c.observed_at);
         self.loaded = true;
@@ -146,7 +156,8 @@ impl Memory {
         observation: &Observation,
         of_source: &Arc<Vec<Finding>>,
     ) -> Unchanged {
-        let seen = self.seen.as_ref().filter(|s| Arc::ptr_eq(&s.desired, desired) && self.saw_the_same(s, observation));
+        let holds = |s: &&Seen| !s.owes_the_whole && Arc::ptr_eq(&s.desired, desired);
+        let seen = self.seen.as_ref().filter(holds).filter(|s| self.saw_the_same(s, observation));
         let Some(seen) = seen else { return Unchanged { findings: None, rules: None, holdings: false } };
         let agents = observation.agents.as_deref().and_then(held_versions);
         Unchanged {
@@ -156,11 +167,40 @@ impl Memory {
         }
     }
 
+    /// The findings by which only what changed can be judged: those of the last comparison, when it was of the same
+    /// source, schemas and kinds.
+    pub fn findings_for_changes(
+        &self,
+        desired: &Arc<Desired>,
+        observation: &Observation,
+        of_source: &Arc<Vec<Finding>>,
+    ) -> Option<Arc<Findings>> {
+        let is_of = |s: &&Seen| {
+            Arc::ptr_eq(&s.desired, desired) && Arc::ptr_eq(&s.of_source, of_source) && s.read == observation.read
+        };
+        self.seen.as_ref().filter(is_of).map(|seen| seen.findings.clone())
+    }
+
+    /// The objects that are in another version than they were judged in, that are new, or that are gone.
+    pub fn changed(&self, observation: &Observation) -> Vec<Arc<ObjectKey>> {
+        let is_new = |key: &ObjectKey, live: &Arc<Live>| {
+            let version = resource_version(Some(live));
+            version.is_none() || self.objects.get(key).is_none_or(|known| known.live_rv.as_deref() != version)
+        };
+        let new = observation.live.iter().filter(|(key, live)| is_new(key, live)).map(|(key, _)| key);
+        let gone = self.objects.iter().filter(|(key, known)| {
+            known.live_rv.is_some()
+                && !observation.live.contains_key(key)
+                && observation.has_read(&key.group, &key.kind)
+        });
+        new.chain(gone.map(|(key, _)| key)).cloned().collect()
+    }
+
     /// Whether the cluster is as it was: the same kinds were read, and each holds the same objects in the same versions.
     fn saw_the_same(&self, seen: &Seen, observation: &Observation) -> bool {
-        let as_remembered = |(key, live): (&ObjectKey, &Arc<Value>)| {
+        let as_remembered = |(key, live): (&Arc<ObjectKey>, &Arc<Live>)| {
             let version = resource_version(Some(live));
-            version.is_some() && self.objects.get(key).is_some_and(|known| known.live_rv.as_deref() == version)
+            version.is_some() && self.objects.get(&**key).is_some_and(|known| known.live_rv.as_deref() == version)
         };
         seen.read == observation.read
             && seen.live == observation.live.len()
@@ -175,6 +215,7 @@ impl Memory {
         of_source: Arc<Vec<Finding>>,
         findings: Arc<Findings>,
         settled: Arc<Settled>,
+        owes_the_whole: bool,
     ) {
         self.unheard.clear();
         self.seen = Some(Seen {
@@ -182,6 +223,7 @@ impl Memory {
             read: observation.read.clone(),
             live: observation.live.len(),
             agents: observation.agents.as_deref().and_then(held_versions),
+            owes_the_whole,
             of_source,
             findings,
             settled,
@@ -195,10 +237,19 @@ impl Memory {
 
     /// The objects to look at when nothing has changed that verdicts depend on: those that are not as they should be,
     /// because their differences are wanted, and those that the server has spoken of since.
-    pub fn attention(&self) -> Vec<ObjectKey> {
-        let settled = |state: ObjectState| matches!(state, ObjectState::Equal | ObjectState::Extra);
-        let open = self.objects.iter().filter(|(key, known)| !settled(known.state) || self.is_unheard(key));
+    pub fn attention(&self) -> Vec<Arc<ObjectKey>> {
+        let open = self.objects.iter().filter(|(key, known)| !known.is_settled() || self.is_unheard(key));
         open.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// The objects that the server has spoken of since they were judged.
+    pub fn unheard(&self) -> impl Iterator<Item = Arc<ObjectKey>> {
+        self.unheard.iter().filter_map(|key| self.objects.get_key_value(key)).map(|(key, _)| key.clone())
+    }
+
+    /// The key of an object as it is shared here.
+    pub fn key(&self, key: &ObjectKey) -> Option<&Arc<ObjectKey>> {
+        self.objects.get_key_value(key).map(|(key, _)| key)
     }
 
     fn is_unheard(&self, key: &ObjectKey) -> bool {
@@ -211,9 +262,27 @@ impl Memory {
         self.confirmations.insert(key, confirmation);
     }
 
-    /// The comparison was stored under this id.
-    pub fn stored(&mut self, id: i64, observed_at: jiff::Timestamp) {
+    /// An object as it was judged now.
+    pub fn judged(&mut self, key: &ObjectKey, observation: &Observation, judged: Remembered) {
+        match self.objects.get_mut(key) {
+            Some(known) => *known = judged,
+            None => {
+                let shared = observation.live.key(key).cloned().unwrap_or_else(|| Arc::new(key.clone()));
+                self.objects.insert(shared, judged);
+            }
+        }
+    }
+
+    /// Forgets an object, and whether it was known.
+    pub fn remove(&mut self, key: &ObjectKey) -> bool {
+        self.confirmations.remove(key);
+        self.objects.remove(key).is_some()
+    }
+
+    /// The comparison was stored under this id; `digest` is of all that its row says.
+    pub fn stored(&mut self, id: i64, observed_at: jiff::Timestamp, digest: u64) {
         self.newest = Some(observed_at);
+        self.last = Some((id, digest));
         for object in self.objects.values_mut() {
             object.changed_in.get_or_insert(id);
         }

@@ -59,7 +59,7 @@ impl Groups {
 }
 
 /// Agents as the store keeps them.
-pub(super) fn rows(agents: &[AgentView], at: Timestamp) -> Vec<AgentRow> {
+pub(crate) fn rows(agents: &[AgentView], at: Timestamp) -> Vec<AgentRow> {
     agents
         .iter()
         .map(|agent| AgentRow {
@@ -91,8 +91,8 @@ const KEPT: usize = 200;
 impl Compared {
     /// Which agents hold which objects, as they were read together.
     pub fn holdings(&self) -> BTreeMap<ObjectKey, Vec<Holding>> {
-        let live = self.observation.live.iter().map(|(key, live)| (key, live.as_ref()));
-        holdings(live, self.observation.agents.as_deref().unwrap_or_default())
+        let live = self.observation.live.parsed();
+        holdings(live.iter().map(|(key, live)| (*key, live)), self.observation.agents.as_deref().unwrap_or_default())
     }
 
     /// Looks at the agents: how far are they with what was written, and with what was deleted? Of that it is known whom it
@@ -106,7 +106,8 @@ impl Compared {
     ) -> Seen {
         let mut summaries: Vec<AgentSummary> = agents.iter().map(|a| a.summary.clone()).collect();
         expect_versions(&mut summaries);
-        let all = holdings(self.observation.live.iter().map(|(key, live)| (key, live.as_ref())), agents);
+        let live = self.observation.live.parsed();
+        let all = holdings(live.iter().map(|(key, live)| (*key, live)), agents);
         let mut states: States = BTreeMap::new();
         let gone: Vec<Vec<Holding>> = deleted.iter().map(|(key, before)| gone(before, all.get(key))).collect();
         for holdings in written.iter().filter_map(|key| all.get(key)).chain(&gone) {

@@ -7,6 +7,7 @@ use model::compare::ObjectState;
 use model::status::Counts;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// What a comparison found, as its row keeps it: in all, by kind, and how far the switches are.
 #[derive(Default, Serialize, Deserialize)]
@@ -18,7 +19,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Counts all objects of a fabric.
-    pub(super) fn of(objects: &HashMap<ObjectKey, Remembered>) -> Self {
+    pub(super) fn of(objects: &HashMap<Arc<ObjectKey>, Remembered>) -> Self {
         let mut totals = Counts::default();
         let mut by_kind: HashMap<(&str, &str), BTreeMap<ObjectState, u64>> = HashMap::new();
         for (key, judged) in objects {

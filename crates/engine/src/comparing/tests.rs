@@ -3,8 +3,8 @@
 
 use super::confirm::Confirmation;
 use super::memory::Memory;
-use super::verdicts::{Verdicts, judge_all, prepare};
-use crate::observing::{Observation, Problem};
+use super::verdicts::{Depth, Verdicts, judge_all, prepare};
+use crate::observing::{Live, Observation, Problem};
 use cluster::{KindInfo, Kinds};
 use jiff::Timestamp;
 use model::compare::ObjectState;
@@ -103,24 +103,30 @@ impl World {
             message: "may not be read".into(),
         };
         Arc::new(Observation {
+            began_at: Timestamp::UNIX_EPOCH,
             observed_at: Timestamp::UNIX_EPOCH,
             kinds: self.kinds.clone(),
-            live: live.map(|(key, object)| (key.clone(), Arc::new(object.as_ref().clone()))).collect(),
+            live: live.map(|(key, object)| (Arc::new(key.clone()), Arc::new(Live::from(object.as_ref())))).collect(),
             read: kinds.filter(|(group, kind)| is_read(group, kind)).collect(),
             problems: self.unread.iter().map(problem).collect(),
             agents: self.agents.clone(),
+            versions: HashMap::new(),
         })
     }
 
     fn compare(&mut self) -> Compared {
+        self.compare_to(Depth::Everything)
+    }
+
+    fn compare_to(&mut self, depth: Depth) -> Compared {
         let memory = std::mem::take(&mut self.memory);
-        let prepared = prepare(memory, self.desired.clone(), self.observe(), self.of_source.clone());
+        let prepared = prepare(memory, self.desired.clone(), self.observe(), self.of_source.clone(), depth);
         let findings = prepared.findings.clone();
         let bases_needed = prepared.bases_needed.clone();
         let verdicts = judge_all(prepared, HashMap::new());
         let Verdicts { memory, delta, found, settled } = verdicts;
         self.memory = memory;
-        self.memory.stored(1, Timestamp::UNIX_EPOCH);
+        self.memory.stored(1, Timestamp::UNIX_EPOCH, 0);
         let mut written: Vec<String> = delta.upserts.iter().map(|row| row.key.name.clone()).collect();
         written.sort();
         let removed = delta.deletes.iter().map(|key| key.name.clone()).collect();
@@ -133,6 +139,18 @@ impl World {
         let tally = serde_json::to_value(&settled.tally).unwrap();
         Compared { findings, bases_needed, written, removed, blocked, differing, settled, tally }
     }
+}
+
+/// One agent, which holds the VLAN namespace like this.
+fn agent(generation: i64, heartbeat: &str, vlans: Value) -> Option<Vec<AgentView>> {
+    let object = json!({"kind": "Agent",
+        "metadata": {"name": "leaf-1", "namespace": "default", "uid": "1", "generation": generation},
+        "spec": {"vlanNamespaces": {"default": vlans}}, "status": {"lastHeartbeat": heartbeat}});
+    Some(vec![AgentView::from_value(&object).unwrap()])
+}
+
+fn ranges(to: i64) -> Value {
+    json!({"ranges": [{"from": 100, "to": to}]})
 }
 
 struct Compared {
@@ -283,13 +301,6 @@ fn other_findings_of_source_or_schemas_are_judged_where_they_differ() {
 
 #[test]
 fn who_holds_what_is_looked_at_again_when_an_agent_holds_something_else() {
-    let agent = |generation: i64, heartbeat: &str, vlans: Value| {
-        let object = json!({"kind": "Agent",
-            "metadata": {"name": "leaf-1", "namespace": "default", "uid": "1", "generation": generation},
-            "spec": {"vlanNamespaces": {"default": vlans}}, "status": {"lastHeartbeat": heartbeat}});
-        Some(vec![AgentView::from_value(&object).unwrap()])
-    };
-    let ranges = |to: i64| json!({"ranges": [{"from": 100, "to": to}]});
     let mut world = World::settled();
     world.agents = agent(1, "2026-01-01T00:00:00Z", ranges(199));
     assert_eq!(world.compare().written, ["default", "default"], "a switch runs both namespaces now");
@@ -313,7 +324,8 @@ fn who_holds_what_is_looked_at_again_when_an_agent_holds_something_else() {
 fn the_servers_word_is_written_once_and_stays() {
     let mut world = World::settled();
     let (red, manifest) = (key("VPC", "red"), world.desired.manifests.iter().find(|m| m.key.name == "red").unwrap());
-    let says = |equal| Confirmation::new(manifest.object.clone(), world.live.get(&red), Some(equal), Vec::new());
+    let live = Arc::new(Live::from(world.live[&red].as_ref()));
+    let says = |equal| Confirmation::new(manifest.object.clone(), Some(&live), Some(equal), Vec::new());
     let (agrees, disagrees) = (says(true), says(false));
     world.memory.hear(red.clone(), agrees);
     assert_eq!(world.compare().written, ["red"], "that it is confirmed is news");
@@ -335,7 +347,8 @@ fn the_servers_word_against_a_difference_stays_a_disagreement() {
     world.write(object);
     assert_eq!(world.compare().states(), "1 undelivered, 3 equal");
     let manifest = world.desired.manifests.iter().find(|m| m.key.name == "red").unwrap();
-    let word = Confirmation::new(manifest.object.clone(), world.live.get(&red), Some(true), Vec::new());
+    let live = Arc::new(Live::from(world.live[&red].as_ref()));
+    let word = Confirmation::new(manifest.object.clone(), Some(&live), Some(true), Vec::new());
     world.memory.hear(red.clone(), word);
     assert_eq!(world.compare().states(), "4 equal");
     assert_eq!(world.memory.objects[&red].confirmed, Some(false));
@@ -345,4 +358,63 @@ fn the_servers_word_against_a_difference_stays_a_disagreement() {
     world.desired = commit('b', manifests);
     assert_eq!(world.compare().written, ["red"], "it stands on another line");
     assert_eq!(world.memory.objects[&red].confirmed, Some(false));
+}
+
+/// A change that is judged at once, before the rules and the agents are asked about the whole again.
+#[test]
+fn a_change_is_judged_at_once_and_the_whole_is_owed() {
+    let mut world = World::settled();
+    let mut vlans = world.live[&key("VLANNamespace", "default")].as_ref().clone();
+    world.agents = agent(1, "2026-01-01T00:00:15Z", vlans["spec"].clone());
+    world.compare();
+    let holds = |world: &World| world.memory.objects[&key("VLANNamespace", "default")].holdings[0].holds;
+    assert!(holds(&world), "the control: the switch holds it");
+
+    vlans["spec"] = ranges(150);
+    world.write(vlans);
+    world.live.remove(&key("VPC", "blue"));
+    let at_once = world.compare_to(Depth::Changes);
+    assert_eq!(at_once.written, ["blue", "default"]);
+    assert_eq!(at_once.states(), "2 equal, 2 undelivered");
+    assert!(!holds(&world), "nobody is known to hold what changed a moment ago");
+    assert!(at_once.rules().is_empty(), "the rules were not asked yet");
+
+    // Another look at changes finds none; the next whole one asks about everything.
+    assert!(world.compare_to(Depth::Changes).written.is_empty());
+    let whole = world.compare();
+    assert!(!Arc::ptr_eq(&at_once.findings, &whole.findings), "the rules were asked");
+    let again = world.compare();
+    assert!(Arc::ptr_eq(&whole.findings, &again.findings), "nothing is owed any more");
+}
+
+#[test]
+fn what_somebody_made_and_deleted_in_the_cluster_comes_and_goes_at_once() {
+    let mut world = World::settled();
+    let mut extra = world.live[&key("VPC", "red")].as_ref().clone();
+    extra["metadata"]["name"] = "green".into();
+    world.write(extra);
+    assert_eq!(world.compare_to(Depth::Changes).states(), "1 extra, 4 equal");
+    world.live.remove(&key("VPC", "green"));
+    let gone = world.compare_to(Depth::Changes);
+    assert_eq!((gone.states().as_str(), gone.removed), ("4 equal", vec!["green".to_owned()]));
+}
+
+#[test]
+fn a_difference_that_is_known_is_no_news() {
+    let mut world = World::settled();
+    let mut red = world.live[&key("VPC", "red")].as_ref().clone();
+    red["spec"]["mode"] = "l3vni".into();
+    world.write(red);
+    assert_eq!(world.compare_to(Depth::News).differing, ["red: spec.mode"]);
+    for depth in [Depth::News, Depth::Changes] {
+        let again = world.compare_to(depth);
+        assert!(again.nothing() && again.differing.is_empty(), "{:?}", again.differing);
+        assert_eq!(again.states(), "1 undelivered, 3 equal");
+    }
+    // Something else changes: the rules look at the whole, and what is known is still no news.
+    let mut blue = world.live[&key("VPC", "blue")].as_ref().clone();
+    blue["spec"]["mode"] = "l3vni".into();
+    world.write(blue);
+    assert_eq!(world.compare_to(Depth::News).differing, ["blue: spec.mode"]);
+    assert_eq!(world.compare().differing, ["blue: spec.mode", "red: spec.mode"], "who wants everything gets it");
 }

@@ -3,7 +3,7 @@
 //!
 //! What did not change since it was judged is passed over: neither judged again nor written again.
 
-use super::judge::{Case, Judged, judge};
+use super::judge::{Case, Judged, judge, place};
 use super::memory::{Memory, Remembered};
 use super::tally::Tally;
 use super::{Blocked, Differing, no_such_kind};
@@ -15,6 +15,7 @@ use model::rollout::{Holding, holdings};
 use model::{Code, ObjectKey};
 use serde_json::Value;
 use source::Desired;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use store::ObjectDelta;
@@ -28,12 +29,28 @@ pub(super) struct Prepared {
     /// The objects whose base has to be read.
     pub bases_needed: Vec<ObjectKey>,
     /// The objects to look at; `None` for all of them.
-    attention: Option<Vec<ObjectKey>>,
+    attention: Option<Vec<Arc<ObjectKey>>>,
     of_source: Arc<Vec<Finding>>,
     /// Whether the findings are those that the remembered objects were judged by.
     same_findings: bool,
     /// Which agents hold what; `None` when that is as remembered, or not to be known because no agent could be read.
     holdings: Option<BTreeMap<ObjectKey, Vec<Holding>>>,
+    /// Whether nothing changed that the remembered verdicts depend on.
+    nothing_changed: bool,
+    /// Whether the rules and the agents were not asked about the whole, although something changed.
+    pub owes_the_whole: bool,
+}
+
+/// What is wanted of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Everything: each difference is told, also those that are known.
+    Everything,
+    /// What is new, when rules and agents have been asked about the whole.
+    News,
+    /// What is new, by what rules and agents said of the whole a moment ago: every object that changed is judged, by the
+    /// findings of then, and counts as held by nobody.
+    Changes,
 }
 
 /// Finds out what is wrong, who holds what, and which bases are needed.
@@ -42,41 +59,127 @@ pub(super) fn prepare(
     desired: Arc<Desired>,
     observation: Arc<Observation>,
     of_source: Arc<Vec<Finding>>,
+    depth: Depth,
 ) -> Prepared {
     let unchanged = memory.unchanged(&desired, &observation, &of_source);
     let same_findings = unchanged.findings.is_some();
-    let findings = unchanged.findings.unwrap_or_else(|| {
+    // Of agents that could not be read, what was known stays.
+    let holdings_stand = unchanged.holdings || observation.agents.is_none();
+    let nothing_changed = same_findings && holdings_stand;
+    let put_off = (depth == Depth::Changes && !nothing_changed)
+        .then(|| memory.findings_for_changes(&desired, &observation, &of_source))
+        .flatten();
+    let owes_the_whole = put_off.is_some();
+    // Parsed at most once, for the rules and for the agents.
+    let parsed = OnceCell::new();
+    let live = || parsed.get_or_init(|| observation.live.parsed()).as_slice();
+    let findings = put_off.or(unchanged.findings).unwrap_or_else(|| {
         let findings = match unchanged.rules {
             Some(before) => Findings::new(&of_source, before.of_rules()),
-            None => Findings::new(&of_source, &crate::preflight::rules(&desired, &observation)),
+            None => Findings::new(&of_source, &crate::preflight::rules(&desired, &observation, live())),
         };
         Arc::new(findings)
     });
-    let agents = observation.agents.as_ref().filter(|_| !unchanged.holdings);
-    let holdings = agents.map(|agents| holdings(observation.live.iter().map(|(k, v)| (k, v.as_ref())), agents));
-    let attention = (same_findings && holdings.is_none()).then(|| memory.attention());
-    let bases_needed = bases_needed(&memory, &desired, &observation, attention.as_deref());
-    Prepared { memory, desired, observation, findings, bases_needed, attention, of_source, same_findings, holdings }
+    let agents = observation.agents.as_ref().filter(|_| !unchanged.holdings && !owes_the_whole);
+    let holdings = agents.map(|agents| holdings(live().iter().map(|(k, v)| (*k, v)), agents));
+    drop(parsed);
+    let mut prepared = Prepared {
+        memory,
+        desired,
+        observation,
+        findings,
+        bases_needed: Vec::new(),
+        attention: None,
+        of_source,
+        same_findings: same_findings || owes_the_whole,
+        holdings,
+        nothing_changed,
+        owes_the_whole,
+    };
+    prepared.attention = prepared.attention_for(depth);
+    prepared.bases_needed = prepared.bases_needed();
+    prepared
 }
 
-fn bases_needed(
-    memory: &Memory,
-    desired: &Desired,
-    observation: &Observation,
-    attention: Option<&[ObjectKey]>,
-) -> Vec<ObjectKey> {
-    if attention.is_some_and(<[_]>::is_empty) {
-        return Vec::new();
+impl Prepared {
+    /// The objects to look at; `None` for all of them.
+    fn attention_for(&self, depth: Depth) -> Option<Vec<Arc<ObjectKey>>> {
+        let memory = &self.memory;
+        let mut attention: Vec<Arc<ObjectKey>> = match depth {
+            Depth::Everything if self.nothing_changed => return Some(memory.attention()),
+            Depth::Everything => return None,
+            _ if self.nothing_changed => return Some(memory.unheard().collect()),
+            _ if self.owes_the_whole => memory.changed(&self.observation),
+            _ => self.unsettled(),
+        };
+        attention.extend(memory.unheard());
+        attention.sort_unstable();
+        attention.dedup();
+        Some(attention)
     }
-    let manifests = by_key(desired);
-    let needed = |key: &ObjectKey, known: &Remembered| {
-        known.needs_base(manifests.get(key).copied(), observation.live.get(key))
-            // Of a kind that was not read nothing is judged.
-            && observation.has_read(&key.group, &key.kind)
-    };
-    match attention {
-        Some(keys) => keys.iter().filter(|k| memory.objects.get(k).is_some_and(|o| needed(k, o))).cloned().collect(),
-        None => memory.objects.iter().filter(|(key, known)| needed(key, known)).map(|(key, _)| key.clone()).collect(),
+
+    /// The objects whose remembered verdict does not stand.
+    fn unsettled(&self) -> Vec<Arc<ObjectKey>> {
+        let (memory, observation) = (&self.memory, &self.observation);
+        let manifests = by_key(&self.desired);
+        let mut kinds = Kinds::new(&self.desired, observation);
+        let desired = self.desired.manifests.iter().map(|m| &m.key);
+        let keys = desired.chain(observation.live.keys().map(|key| &**key)).chain(self.findings.objects());
+        let keys: HashSet<&ObjectKey> = keys.chain(memory.objects.keys().map(|key| &**key)).collect();
+        let mut unsettled = Vec::new();
+        for key in keys {
+            let case = self.case(key, kinds.of(key), &manifests, None);
+            if !case.known.is_some_and(|known| stands(known, &case, self.same_findings)) {
+                let shared = memory.key(key).or_else(|| observation.live.key(key));
+                unsettled.push(shared.cloned().unwrap_or_else(|| Arc::new(key.clone())));
+            }
+        }
+        unsettled
+    }
+
+    fn case<'a>(
+        &'a self,
+        key: &'a ObjectKey,
+        kind: KindFacts,
+        manifests: &HashMap<&ObjectKey, &'a Manifest>,
+        base: Option<Value>,
+    ) -> Case<'a> {
+        let mut case = Case {
+            key,
+            manifest: manifests.get(key).copied(),
+            live: self.observation.live.get(key),
+            base,
+            findings: self.findings.about(key),
+            holdings: self.holdings.as_ref().map(|h| h.get(key).map_or(&[][..], Vec::as_slice)),
+            known: self.memory.objects.get(key),
+            confirmation: self.memory.confirmations.get(key),
+            managed: kind.managed,
+            readable: kind.readable,
+        };
+        // What Hedgerow once delivered is the fabric's, also when the source has nothing of its kind any more.
+        case.managed |= case.is_applied_extra();
+        case
+    }
+
+    fn bases_needed(&self) -> Vec<ObjectKey> {
+        let (memory, observation) = (&self.memory, &self.observation);
+        if self.attention.as_ref().is_some_and(Vec::is_empty) {
+            return Vec::new();
+        }
+        let manifests = by_key(&self.desired);
+        let needed = |key: &ObjectKey, known: &Remembered| {
+            known.needs_base(manifests.get(key).copied(), observation.live.get(key))
+                // Of a kind that was not read nothing is judged.
+                && observation.has_read(&key.group, &key.kind)
+        };
+        let all = memory.objects.iter().map(|(key, known)| (&**key, known));
+        match &self.attention {
+            Some(keys) => {
+                let known = keys.iter().filter_map(|key| Some((&**key, memory.objects.get(key)?)));
+                known.filter(|(key, known)| needed(key, known)).map(|(key, _)| key.clone()).collect()
+            }
+            None => all.filter(|(key, known)| needed(key, known)).map(|(key, _)| key.clone()).collect(),
+        }
     }
 }
 
@@ -90,69 +193,60 @@ pub(super) struct Verdicts {
 }
 
 /// Judges every object that is desired, live, or was known before.
-pub(super) fn judge_all(prepared: Prepared, mut bases: HashMap<ObjectKey, Value>) -> Verdicts {
-    let Prepared { mut memory, desired, observation, findings, attention, of_source, same_findings, holdings, .. } =
-        prepared;
-    if attention.as_ref().is_some_and(Vec::is_empty)
-        && let Some(settled) = memory.settled()
+pub(super) fn judge_all(mut prepared: Prepared, mut bases: HashMap<ObjectKey, Value>) -> Verdicts {
+    if prepared.nothing_changed
+        && prepared.attention.as_ref().is_some_and(Vec::is_empty)
+        && let Some(settled) = prepared.memory.settled()
     {
-        return Verdicts { memory, delta: ObjectDelta::default(), found: Found::default(), settled };
+        let (delta, found) = (ObjectDelta::default(), Found::default());
+        return Verdicts { memory: prepared.memory, delta, found, settled };
     }
+    let (desired, observation, findings) =
+        (prepared.desired.clone(), prepared.observation.clone(), prepared.findings.clone());
     let manifests = by_key(&desired);
     let mut kinds = Kinds::new(&desired, &observation);
     let mut keys: Vec<&ObjectKey> = Vec::new();
     let (mut kept, mut gone) = (Vec::new(), Vec::new());
+    let attention = prepared.attention.take();
     if let Some(attention) = &attention {
-        keys.extend(attention);
+        keys.extend(attention.iter().map(|key| &**key));
     } else {
         keys.extend(desired.manifests.iter().map(|m| &m.key));
-        keys.extend(observation.live.keys().filter(|key| !manifests.contains_key(*key)));
+        keys.extend(observation.live.keys().map(|key| &**key).filter(|key| !manifests.contains_key(*key)));
         let both = |key: &ObjectKey| manifests.contains_key(key) || observation.live.contains_key(key);
         keys.extend(findings.objects().filter(|key| !both(key)));
-        (kept, gone) = no_longer_seen(&memory, &observation, |key| both(key) || !findings.about(key).is_empty());
+        let seen = |key: &ObjectKey| both(key) || !findings.about(key).is_empty();
+        (kept, gone) = no_longer_seen(&prepared.memory, &observation, seen);
     }
-    keys.extend(&kept);
+    keys.extend(kept.iter().map(|key| &**key));
 
     let (mut delta, mut found) = (ObjectDelta::default(), Found::default());
     for key in keys {
-        let kind = kinds.of(key);
-        let mut case = Case {
-            key,
-            manifest: manifests.get(key).copied(),
-            live: observation.live.get(key),
-            base: bases.remove(key),
-            findings: findings.about(key),
-            holdings: holdings.as_ref().map(|h| h.get(key).map_or(&[][..], Vec::as_slice)),
-            known: memory.objects.get(key),
-            confirmation: memory.confirmations.get(key),
-            managed: kind.managed,
-            readable: kind.readable,
-        };
-        // What Hedgerow once delivered is the fabric's, also when the source has nothing of its kind any more.
-        case.managed |= case.is_applied_extra();
-        if case.known.is_some_and(|known| stands(known, &case, same_findings)) {
+        let case = prepared.case(key, kinds.of(key), &manifests, bases.remove(key));
+        // Only verdicts without differences are passed over: of the others the differences are wanted.
+        if case.known.is_some_and(|known| known.is_settled() && stands(known, &case, prepared.same_findings)) {
             continue;
         }
         let Some(judged) = judge(&case) else {
-            if memory.objects.remove(key).is_some() {
+            if prepared.memory.remove(key) {
                 delta.deletes.push(key.clone());
             }
             continue;
         };
         found.sort_in(&case, &judged, &observation);
         delta.upserts.extend(judged.row);
-        memory.objects.insert(key.clone(), judged.remembered);
+        prepared.memory.judged(key, &observation, judged.remembered);
     }
     for key in gone {
-        memory.objects.remove(&key);
-        memory.confirmations.remove(&key);
-        delta.deletes.push(key);
+        prepared.memory.remove(&key);
+        delta.deletes.push((*key).clone());
     }
     found.in_order();
-    let is_as_before = attention.is_some() && delta.upserts.is_empty() && delta.deletes.is_empty();
+    let Prepared { mut memory, of_source, owes_the_whole, nothing_changed, .. } = prepared;
+    let is_as_before = nothing_changed && delta.upserts.is_empty() && delta.deletes.is_empty();
     let settled = memory.settled().filter(|_| is_as_before);
     let settled = settled.unwrap_or_else(|| Arc::new(Settled::of(&memory, &findings)));
-    memory.judged_by(desired.clone(), &observation, of_source, findings.clone(), settled.clone());
+    memory.judged_by(desired.clone(), &observation, of_source, findings, settled.clone(), owes_the_whole);
     Verdicts { memory, delta, found, settled }
 }
 
@@ -166,8 +260,8 @@ fn no_longer_seen(
     memory: &Memory,
     observation: &Observation,
     is_seen: impl Fn(&ObjectKey) -> bool,
-) -> (Vec<ObjectKey>, Vec<ObjectKey>) {
-    let unread = |k: &ObjectKey| {
+) -> (Vec<Arc<ObjectKey>>, Vec<Arc<ObjectKey>>) {
+    let unread = |k: &Arc<ObjectKey>| {
         let kinds = &observation.kinds;
         !observation.has_read(&k.group, &k.kind)
             && (kinds.find(&k.group, &k.kind).is_some() || kinds.may_be_incomplete())
@@ -175,16 +269,13 @@ fn no_longer_seen(
     memory.objects.keys().filter(|key| !is_seen(key)).cloned().partition(unread)
 }
 
-/// Whether the remembered verdict is the one that judging would give. Only verdicts without differences are passed
-/// over: of the others the differences are wanted.
+/// Whether the remembered verdict is the one that judging would give.
 fn stands(known: &Remembered, case: &Case<'_>, same_findings: bool) -> bool {
-    let place = case.manifest.map(|m| (m.location.file.as_str(), m.location.line));
     let spoken = case.confirmation.filter(|c| c.is_of(case.manifest, case.live)).and_then(|c| c.equal);
-    matches!(known.state, ObjectState::Equal | ObjectState::Extra)
-        && case.readable
+    case.readable
         && known.is_same(case.manifest, case.live)
         && known.managed == case.managed
-        && known.place.as_ref().map(|(file, line)| (file.as_str(), *line)) == place
+        && known.place == case.manifest.map(place)
         && (same_findings || known.findings == case.findings)
         && case.holdings.is_none_or(|holdings| known.holdings == holdings)
         && known.confirmed.is_some() == spoken.is_some()
@@ -225,7 +316,7 @@ impl<'a> Kinds<'a> {
 /// What is as it should be, or is left as it is; and all numbers.
 pub(crate) struct Settled {
     /// Objects that are equal, in no order.
-    pub equal: Vec<ObjectKey>,
+    pub equal: Vec<Arc<ObjectKey>>,
     /// Objects that stand only in the cluster, of kinds that the fabric manages, in identity order.
     pub extra: Vec<ObjectKey>,
     pub tally: Tally,
@@ -235,7 +326,7 @@ impl Settled {
     fn of(memory: &Memory, findings: &Findings) -> Self {
         let in_state = |state: ObjectState| memory.objects.iter().filter(move |(_, known)| known.state == state);
         let mut extra: Vec<ObjectKey> =
-            in_state(ObjectState::Extra).filter(|(_, known)| known.managed).map(|(key, _)| key.clone()).collect();
+            in_state(ObjectState::Extra).filter(|(_, known)| known.managed).map(|(key, _)| (**key).clone()).collect();
         extra.sort_unstable();
         let mut tally = Tally::of(&memory.objects);
         let broken = findings.all.iter().filter(|f| f.severity == Severity::Error && f.object.is_none()).count();
@@ -272,7 +363,7 @@ impl Found {
             }
             state => self.differing.extend(case.manifest.map(|manifest| Differing {
                 manifest: manifest.clone(),
-                live: case.live.cloned(),
+                live: judged.live.clone().or_else(|| case.live.map(|live| live.value())),
                 base: judged.base.clone(),
                 state,
                 diffs: judged.diffs.clone(),

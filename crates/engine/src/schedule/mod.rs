@@ -127,6 +127,7 @@ async fn looking(shared: Arc<Shared>) {
 
 async fn look(shared: &Arc<Shared>) -> Result<(), Error> {
     let fabrics = shared.store.fabrics().list(&Scope::System, &FabricFilter::default(), Page::all()).await?.rows;
+    shared.watching.reconcile(shared, &fabrics);
     for id in begin(shared, &fabrics) {
         let shared = shared.clone();
         shared.clone().tasks.spawn(async move { compare(&shared, id).await });

@@ -22,4 +22,4 @@ pub(crate) fn run(run: &Run) -> BoxFuture<'_, Result<Finished, Error>> {
     }
 }
 
-pub(crate) use steps::background;
+pub(crate) use steps::{background, check_identity, prune};

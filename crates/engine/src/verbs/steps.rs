@@ -132,6 +132,7 @@ pub(crate) async fn observe(
             Some(p) => run.close(phase, PhaseState::Partial, format!("{detail}; {}", p.message)),
         }
     }
+    run.shared.watching.fold(fabric, &observation);
     Ok(Arc::new(observation))
 }
 
@@ -215,9 +216,16 @@ async fn background_inner(
     // Nothing is tried again here: the next comparison comes by itself.
     check_identity(shared, fabric, &cluster, Retrying::NEVER).await?;
     let kinds = shared.kinds(fabric, &cluster, false, Retrying::NEVER).await?;
-    let namespace = &fabric.namespace;
-    let observation = observing::observe(&cluster, kinds, namespace, observed_at, &|_, _, _| {}, Retrying::NEVER);
-    let observation = Arc::new(observation.await?);
+    let observation = match shared.watching.current(shared, fabric, &kinds) {
+        Some(known) => known,
+        None => {
+            let (namespace, quietly) = (&fabric.namespace, &|_, _, _| {});
+            let read = observing::observe(&cluster, kinds, namespace, observed_at, quietly, Retrying::NEVER).await?;
+            shared.watching.fold(fabric, &read);
+            read
+        }
+    };
+    let observation = Arc::new(observation);
     let input = Input {
         fabric,
         operation_id: None,
@@ -230,11 +238,16 @@ async fn background_inner(
     if comparing::confirm(shared, &cluster, &compared, fabric.id, Asking::EqualToo).await {
         compared = comparing::compare(shared, input).await?;
     }
-    let (comparisons, operations) = (shared.store.comparisons(), shared.store.operations());
     if compared.comparison.id % 50 == 0 {
-        comparisons.prune(fabric.id, COMPARISONS_KEPT).await?;
-        let before = observed_at.checked_sub(OPERATIONS_KEPT).unwrap_or(observed_at);
-        operations.prune(fabric.id, before).await?;
+        prune(shared, fabric.id).await?;
     }
     Ok(compared)
+}
+
+/// Deletes what a fabric has left behind: old comparisons, and what it did by itself long ago.
+pub(crate) async fn prune(shared: &Shared, fabric_id: i64) -> Result<(), Error> {
+    let now = shared.now();
+    shared.store.comparisons().prune(fabric_id, COMPARISONS_KEPT).await?;
+    shared.store.operations().prune(fabric_id, now.checked_sub(OPERATIONS_KEPT).unwrap_or(now)).await?;
+    Ok(())
 }

@@ -167,10 +167,10 @@ fn switches(known: &Known) -> HashMap<ObjectKey, Vec<String>> {
     else {
         return found;
     };
-    let live = &known.compared.observation.live;
+    let live = known.compared.observation.live.parsed();
     let wanted: HashMap<&ObjectKey, &Value> =
         part.differing.iter().map(|d| (&d.manifest.key, d.manifest.object.as_ref())).collect();
-    let stays = live.iter().map(|(key, object)| (key, object.as_ref())).filter(|(key, _)| !wanted.contains_key(key));
+    let stays = live.iter().map(|(key, object)| (*key, object)).filter(|(key, _)| !wanted.contains_key(key));
     let after = holdings(stays.chain(wanted.iter().map(|(key, object)| (*key, *object))), agents);
     let keys = part.differing.iter().map(|d| &d.manifest.key);
     for key in keys.chain(known.pruning.plan.deletions.iter().map(|d| &d.key)) {

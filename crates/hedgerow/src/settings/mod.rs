@@ -135,6 +135,8 @@ settings! {
         compare_interval: Duration = "compare.interval", "60s";
         /// Evidence that is older than this no longer says anything: the fabric is shown as unknown. Must be longer than `compare.interval`.
         compare_freshness: Duration = "compare.freshness", "180s";
+        /// Watch every cluster, so that a change there is compared at once. Without it changes are found by the background comparison only.
+        compare_watch: bool = "compare.watch", "true";
     }
     "Schedule" {
         /// Most background comparisons that work at once. One that waits for its cluster for longer than two seconds does not count; fabrics whose cluster did not answer the last time have a lane of their own, twice as wide.

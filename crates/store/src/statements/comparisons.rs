@@ -4,7 +4,7 @@ macro_rules! comparison {
     () => {
         "SELECT id, fabric_id, operation_id, trigger_kind, commit_id, commit_time, commit_subject, commit_author, \
          observed_at, finished_at, result, code, message, problems, counts, findings, findings_total, \
-         cluster_release, duration_ms, kinds FROM comparisons"
+         cluster_release, duration_ms, kinds, confirmed_until FROM comparisons"
     };
 }
 
@@ -20,6 +20,13 @@ super::statements! {
         " commit_author, observed_at, finished_at, result, code, message, problems, counts, findings, findings_total,",
         " cluster_release, duration_ms, kinds) VALUES",
         " ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) RETURNING id"
+    );
+    /// Only of the newest comparison, only when it was whole and of the present settings, and only forward.
+    STILL_HOLDS("note that a comparison still holds") = (
+        "UPDATE comparisons SET confirmed_until = $3 WHERE id = $2 AND fabric_id = $1 AND result = 'ok'",
+        " AND observed_at < $3 AND (confirmed_until IS NULL OR confirmed_until < $3)",
+        " AND id = (SELECT max(id) FROM comparisons WHERE fabric_id = $1)",
+        " AND observed_at > (SELECT updated_at FROM fabrics WHERE id = $1)"
     );
     GET("read a comparison") = (comparison!(), " WHERE id = $1");
     LATEST("read the last comparison") = (comparison!(), " WHERE fabric_id = $1 ORDER BY id DESC LIMIT 1");

@@ -63,7 +63,7 @@ both_engines! {
         let mut new = comparison(lab.id, 10, ComparisonResult::Partial);
         new.operation_id = Some(operation.id);
         let id = save(&bed, &new).await;
-        assert_eq!(bed.comparisons().get(id).await.unwrap(), Comparison { id, comparison: new });
+        assert_eq!(bed.comparisons().get(id).await.unwrap(), Comparison { id, comparison: new, confirmed_until: None });
 
         let mut bare = comparison(lab.id, 20, ComparisonResult::Failed);
         (bare.commit, bare.release, bare.findings, bare.findings_total) = (None, None, vec![], 0);
@@ -72,6 +72,36 @@ both_engines! {
         assert!(matches!(bed.comparisons().get(999).await, Err(Error::NotFound("comparison"))));
         let nowhere = bed.comparisons().save(&comparison(999, 0, ComparisonResult::Ok), &ObjectDelta::default()).await;
         assert!(matches!(nowhere, Err(Error::Dangling(_))), "{nowhere:?}");
+    }
+
+    async fn evidence_moves_only_forward_and_only_of_the_newest_whole_comparison(bed) {
+        use ComparisonResult::{Failed, Ok};
+        let lab = fabric(&bed, "lab").await;
+        let saved = |second| jiff::Timestamp::from_second(lab.updated_at.as_second() + second).unwrap();
+        let mut new = comparison(lab.id, 0, Ok);
+        new.observed_at = saved(10);
+        let first = save(&bed, &new).await;
+        let comparisons = bed.comparisons();
+        assert_eq!(comparisons.get(first).await.unwrap().evidence_at(), saved(10));
+        assert!(comparisons.still_holds(lab.id, first, saved(20)).await.unwrap());
+        assert!(!comparisons.still_holds(lab.id, first, saved(15)).await.unwrap(), "not back");
+        assert!(!comparisons.still_holds(lab.id + 1, first, saved(30)).await.unwrap(), "of another fabric");
+        let read = comparisons.get(first).await.unwrap();
+        assert_eq!((read.confirmed_until, read.evidence_at()), (Some(saved(20)), saved(20)));
+        assert_eq!(*read, new, "nothing else has changed");
+
+        let second = save(&bed, &new).await;
+        assert!(!comparisons.still_holds(lab.id, first, saved(40)).await.unwrap(), "there is a newer one");
+        assert!(comparisons.still_holds(lab.id, second, saved(40)).await.unwrap());
+        (new.result, new.code) = (Failed, Some(model::Code::KubernetesUnavailable));
+        let failed = save(&bed, &new).await;
+        for id in [second, failed] {
+            assert!(!comparisons.still_holds(lab.id, id, saved(50)).await.unwrap(), "the newest one failed");
+        }
+        (new.result, new.code, new.observed_at) = (Ok, None, saved(60));
+        let before = save(&bed, &new).await;
+        bed.fabrics().set_sync_enabled(&Scope::System, lab.id, false, saved(61)).await.unwrap();
+        assert!(!comparisons.still_holds(lab.id, before, saved(70)).await.unwrap(), "the settings are others now");
     }
 
     async fn the_last_and_the_last_complete_one(bed) {

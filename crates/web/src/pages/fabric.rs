@@ -320,14 +320,14 @@ fn facts(view: &View, fabric: &Fabric, overview: &Overview) -> Vec<Fact> {
         Cluster::Endpoint { server, .. } => server.clone(),
     };
     let mut facts = vec![
-        at("Last comparison", overview.comparison.as_ref().map(|comparison| comparison.observed_at)),
+        at("Last comparison", overview.comparison.as_ref().map(store::Comparison::evidence_at)),
         at("Last sync, any outcome", overview.last_attempt),
         at("Last sync that was verified", overview.last_success),
         at("Last fetch from Git on request", overview.last_git_success),
         at("Last connection check", overview.last_connection_check),
     ];
     // One that could not read the cluster proves nothing about it: it stands apart.
-    if overview.last_comparison > overview.comparison.as_ref().map(|comparison| comparison.observed_at) {
+    if overview.last_comparison > overview.comparison.as_ref().map(store::Comparison::evidence_at) {
         facts.insert(1, at("Last one tried, without result", overview.last_comparison));
     }
     if let Some(commit) = commit {

@@ -231,7 +231,7 @@ fn facts(view: &View, overview: &engine::Overview, detail: &ObjectDetail) -> Vec
         if let Some(commit) = comparison.commit.as_ref().filter(|_| brief.location.is_some()) {
             facts.push(Fact::new("Commit", format!("{} {}", short(&commit.id), commit.subject)));
         }
-        facts.push(Fact::at("Compared", Some(view.when(comparison.observed_at)), "never"));
+        facts.push(Fact::at("Compared", Some(view.when(comparison.evidence_at())), "never"));
     }
     facts.push(Fact::new(
         "Verified live before",

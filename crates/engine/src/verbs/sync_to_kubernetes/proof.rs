@@ -108,12 +108,13 @@ impl Place<'_> {
 
     /// Whether an object is live as this run wants it: with what it left to the cluster taken from there.
     fn read_back<'a>(&self, known: &'a Known, compared: &'a Compared) -> impl Fn(&ObjectKey) -> bool + use<'a> {
-        let equal: HashSet<&ObjectKey> = compared.settled.equal.iter().collect();
+        let equal: HashSet<&ObjectKey> = compared.settled.equal.iter().map(|key| &**key).collect();
         let left: HashMap<&ObjectKey, &Differing> =
             known.part.differing.iter().filter(|d| !d.left.is_empty()).map(|d| (&d.manifest.key, d)).collect();
         move |key| {
             let as_left = |d: &&Differing| {
-                let live = compared.observation.live.get(key).map(AsRef::as_ref);
+                let live = compared.observation.live.get(key).map(|live| live.value());
+                let live = live.as_deref();
                 compare_object(Some(&d.wanted(live)), live, d.base.as_ref()).0 == ObjectState::Equal
             };
             equal.contains(key) || left.get(key).is_some_and(as_left)
