@@ -83,6 +83,16 @@ impl Bare {
         Ok(())
     }
 
+    /// Changes one object by a merge patch, and gives the answer.
+    pub async fn patch(&self, object: &Value, patch: &Value) -> Result<Value> {
+        let text = |at: &str| object.pointer(at).and_then(Value::as_str).unwrap_or_default();
+        let path = self.collections.get(text("/kind")).with_context(|| format!("no kind {}", text("/kind")))?;
+        let url = format!("{}{path}/{}", self.server, text("/metadata/name"));
+        let request = self.http.patch(&url).bearer_auth(&self.token).body(patch.to_string());
+        let response = request.header("content-type", "application/merge-patch+json").send().await?;
+        Ok(serde_json::from_slice(&response.error_for_status()?.bytes().await?)?)
+    }
+
     /// Lists every kind that a comparison reads, page by page and decoded, so many calls at once; gives the time that
     /// it took and the objects.
     pub async fn list(&self, at_once: usize) -> Result<(Duration, Vec<Value>)> {

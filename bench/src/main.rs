@@ -8,12 +8,14 @@ mod objects;
 mod report;
 mod rounds;
 mod subject;
+mod watch;
 
 use anyhow::{Context, Result};
 use bare::Bare;
 use clap::Parser;
 use report::Report;
 use std::path::PathBuf;
+use std::time::Duration;
 use testkit::ControlPlane;
 
 /// Measures the engine beside the bare loops and kubectl, and prints ratios.
@@ -34,6 +36,15 @@ struct Options {
     /// `kubectl diff` is asked about each so-many-th object, and its time multiplied; 0 leaves it out
     #[arg(long, default_value_t = 10)]
     diff_each: usize,
+    /// Objects that are watched while some change each second; 0 leaves that out
+    #[arg(long, default_value_t = 0)]
+    watch: usize,
+    /// Of the watched objects one in so many changes each second
+    #[arg(long, default_value_t = 100)]
+    one_in: usize,
+    /// For how many minutes they change
+    #[arg(long, default_value_t = 10.0)]
+    minutes: f64,
     /// Also writes everything that was measured to this file
     #[arg(long)]
     json: Option<PathBuf>,
@@ -67,6 +78,7 @@ async fn main() -> Result<()> {
         )],
         rows: Vec::new(),
         breakdowns: Vec::new(),
+        watched: None,
     };
     if options.apply > 0 {
         let (rows, breakdowns) = rounds::syncs(&mut plane, &bare, &options).await?;
@@ -77,6 +89,11 @@ async fn main() -> Result<()> {
         let (rows, breakdowns) = rounds::comparisons(&mut plane, &bare, &options, &mut report.setting).await?;
         report.rows.extend(rows);
         report.breakdowns.extend(breakdowns);
+    }
+    if options.watch > 0 {
+        let time = Duration::from_secs_f64(options.minutes * 60.0);
+        let wanted = watch::Options { objects: options.watch, one_in: options.one_in.max(1), time };
+        report.watched = Some(watch::watch(&mut plane, &bare, &wanted).await?);
     }
     report.setting.push(format!("load after {}", load()));
     println!("{}", report.text());

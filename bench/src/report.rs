@@ -142,17 +142,29 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Where the time goes.
     pub breakdowns: Vec<Breakdown>,
+    /// What watching takes, when that was measured.
+    pub watched: Option<crate::watch::Watched>,
 }
 
 impl Report {
     /// The report as text.
     pub fn text(&self) -> String {
+        let mut text = self.setting.join("\n") + "\n\n";
+        if !self.rows.is_empty() {
+            self.table(&mut text);
+        }
+        if let Some(watched) = &self.watched {
+            text.push_str(&watched.text());
+        }
+        text
+    }
+
+    fn table(&self, text: &mut String) {
         let heading = ["ours", "min / median / max", "beside", "min / median / max", "ratio", "budget"];
         let mut table = vec![heading.map(str::to_owned)];
         table.extend(self.rows.iter().map(Row::cells));
         let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..heading.len()).map(width).collect();
-        let mut text = self.setting.join("\n") + "\n\n";
         for row in &table {
             let line: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
             text.push_str(line.join("  ").trim_end());
@@ -167,7 +179,6 @@ impl Report {
             }
             text.push('\n');
         }
-        text
     }
 }
 

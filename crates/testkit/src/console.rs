@@ -290,8 +290,11 @@ pub fn built_program() -> Result<PathBuf> {
         Some(program) => program,
         None => {
             let me = std::env::current_exe().context("find this test")?;
-            // target/debug/deps/this-test
-            me.parent().and_then(Path::parent).context("a test without folder")?.join("hedgerow")
+            // target/debug/deps/this-test, or target/measured/bench
+            let folder = me.parent().context("a test without folder")?;
+            let beside = folder.join("hedgerow");
+            let above = folder.parent().context("a test without folder")?.join("hedgerow");
+            if beside.is_file() { beside } else { above }
         }
     };
     let how = "`cargo build --workspace --bin hedgerow` builds it, and `cargo xtask test` does that first";
