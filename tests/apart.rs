@@ -48,6 +48,7 @@ impl Apart {
         let mut env: Vec<(String, String)> = [
             ("HEDGEROW_OPERATION_LEASE", "60s"),
             ("HEDGEROW_COMPARE_INTERVAL", "170s"),
+            ("HEDGEROW_COMPARE_WATCH", "false"),
             ("HEDGEROW_ROLLOUT_WAIT", "3s"),
         ]
         .iter()

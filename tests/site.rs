@@ -61,9 +61,14 @@ impl Site {
         git.create_repo(REPOSITORY).await?;
         git.commit(REPOSITORY, "main", &[("README.md", Some("Manifests."))], "Begin").await?;
 
-        // Of its own accord it compares rarely, so that what a page says comes from what the journey did.
-        let mut env: BTreeMap<&str, &str> =
-            [("HEDGEROW_COMPARE_INTERVAL", "170s"), ("HEDGEROW_ROLLOUT_WAIT", "30s")].into();
+        // Of its own accord it compares rarely and watches nothing, so that what a page says comes from what the journey
+        // did.
+        let mut env: BTreeMap<&str, &str> = [
+            ("HEDGEROW_COMPARE_INTERVAL", "170s"),
+            ("HEDGEROW_COMPARE_WATCH", "false"),
+            ("HEDGEROW_ROLLOUT_WAIT", "30s"),
+        ]
+        .into();
         env.extend(settings.iter().copied());
         let env = env.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let console = Console::start(ConsoleOptions { env, ..ConsoleOptions::default() }).await?;

@@ -42,7 +42,12 @@ impl World {
         git.add_user("hedgerow", "git-token-1");
         git.require_auth(true);
         let console = Console::start(ConsoleOptions {
-            env: vec![("HEDGEROW_COMPARE_INTERVAL".into(), "170s".into())],
+            // Of its own accord it compares rarely and watches nothing, so that what a page says comes from what the
+            // journey did. `kube_watch` and `browser_drift` are about what comes by itself.
+            env: vec![
+                ("HEDGEROW_COMPARE_INTERVAL".into(), "170s".into()),
+                ("HEDGEROW_COMPARE_WATCH".into(), "false".into()),
+            ],
             ..ConsoleOptions::default()
         })
         .await?;
