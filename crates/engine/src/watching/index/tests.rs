@@ -119,8 +119,10 @@ fn the_evidence_is_as_old_as_the_kind_that_was_silent_longest() {
     assert_eq!(index.observation(at(60)).observed_at, at(1));
     index.apply(&agents(), WatchEvent::Bookmark { resource_version: "12".into() }, at(40));
     assert_eq!((index.proof(), index.proof_of_agents()), (at(40), at(40)));
-    index.apply(&id(), WatchEvent::Opened, at(60));
-    index.ended(&id());
+    for id in [id(), agents()] {
+        index.apply(&id, WatchEvent::Opened, at(60));
+        index.ended(&id);
+    }
     assert_eq!(index.proof(), at(40), "that a stream opens or ends proves nothing");
     // An older clock moves nothing back.
     index.apply(&agents(), WatchEvent::Bookmark { resource_version: "13".into() }, at(30));
