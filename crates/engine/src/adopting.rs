@@ -72,10 +72,10 @@ impl Ground {
 
     /// What would become of these objects. `live` gives the object as it is in the cluster, or why there is none; `plural`
     /// the plural of a kind.
-    pub fn adopt<'k, 'v>(
+    pub fn adopt<'k>(
         &mut self,
         keys: impl IntoIterator<Item = &'k ObjectKey>,
-        live: impl Fn(&ObjectKey) -> Result<&'v Value, Left>,
+        live: impl Fn(&ObjectKey) -> Result<Arc<Value>, Left>,
         plural: impl Fn(&ObjectKey) -> String,
     ) -> Vec<Adoption> {
         let manifests: HashMap<&ObjectKey, &Manifest> =
@@ -95,7 +95,7 @@ impl Ground {
             // Of kinds that are not people's, nothing was read.
             adopt::check_kind(&key.group, &key.kind).map_err(refused)?;
             let live = live(key)?;
-            let manifest = adopt::manifest(live).map_err(refused)?;
+            let manifest = adopt::manifest(&live).map_err(refused)?;
             let place = places.choose(key, &plural(key));
             let uid = live["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
             Ok(NewFile { path: place.path, instead_of: place.instead_of, text: adopt::text(&manifest), uid })
@@ -148,14 +148,14 @@ pub(crate) async fn preview(
         }
         None => Ground::unread(fabric),
     };
-    let mut live: HashMap<&ObjectKey, Value> = HashMap::new();
+    let mut live: HashMap<&ObjectKey, Arc<Value>> = HashMap::new();
     for key in keys {
         match shared.store.objects().get(fabric.id, key).await {
-            Ok(detail) => live.extend(detail.live.map(|object| (key, object))),
+            Ok(detail) => live.extend(detail.live.map(|object| (key, Arc::new(object)))),
             Err(store::Error::NotFound(_)) => {}
             Err(e) => return Err(e.into()),
         }
     }
     let plural = |key: &ObjectKey| plural_of(key, crate::read_kinds::plural(kinds, &key.group, &key.kind));
-    Ok(ground.adopt(keys, |key| live.get(key).ok_or_else(gone), plural))
+    Ok(ground.adopt(keys, |key| live.get(key).cloned().ok_or_else(gone), plural))
 }

@@ -219,7 +219,8 @@ mod tests {
     /// given up after a minute; of the others each takes a second. Gives the times at which each began.
     fn run(turns: &mut Turns, hanging: i64, start: Instant, seconds: u64) -> HashMap<i64, Vec<u64>> {
         let ids: Vec<i64> = (1..=200).collect();
-        let (mut ends, mut began): (Vec<(u64, i64)>, HashMap<i64, Vec<u64>>) = (Vec::new(), HashMap::new());
+        let mut ends: Vec<(u64, i64)> = Vec::new();
+        let mut began: HashMap<i64, Vec<u64>> = HashMap::new();
         for second in 0..seconds {
             let now = start + Duration::from_secs(second);
             ends.retain(|(at, id)| {

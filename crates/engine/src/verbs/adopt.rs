@@ -101,7 +101,7 @@ async fn commit(
         adopting::plural_of(key, served)
     };
     let live = |key: &ObjectKey| match observation.live.get(key) {
-        Some(object) => Ok(object.as_ref()),
+        Some(object) => Ok(object.value()),
         None => Err(unread(key, observation).unwrap_or_else(adopting::gone)),
     };
     let mut round = 1;
@@ -231,7 +231,7 @@ async fn verified(
         }
     };
     result["comparison"] = json!(compared.comparison.id);
-    let equal: HashSet<&ObjectKey> = compared.settled.equal.iter().collect();
+    let equal: HashSet<&ObjectKey> = compared.settled.equal.iter().map(AsRef::as_ref).collect();
     let mut first = None;
     for Chosen { key, .. } in chosen {
         if equal.contains(key) {

@@ -24,7 +24,7 @@ const OPERATIONS_KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 pub(crate) async fn fabric(run: &Run) -> Result<Fabric, Error> {
     let fabrics = run.shared.store.fabrics();
     let read = || fabrics.get(&store::Scope::System, run.operation.fabric_id).map_err(Error::from);
-    let first = crate::run::phases_of(run.operation.verb, &run.options()).first().copied().unwrap_or(Phase::Connect);
+    let first = crate::run::phases_of(run.operation.verb, run.options()).first().copied().unwrap_or(Phase::Connect);
     Retrying::within(run, first).call("read the fabric", read).await
 }
 

@@ -308,6 +308,9 @@ impl Watcher {
             }
             return;
         };
+        if let Err(e) = crate::schedule::automatic::compared(&self.shared, &self.fabric, &compared).await {
+            tracing::warn!(fabric = self.fabric.id, error = %e, "what the policy says could not be done; it is tried again");
+        }
         let at = (now + QUIET).max(self.confirmed_at + CONFIRM_EACH);
         self.to_confirm = (!compared.differing.is_empty()).then_some((at, compared));
         self.stored += 1;

@@ -13,7 +13,7 @@ both_engines! {
         let waiting = bed.operations().enqueue(new, t(0)).await.unwrap().operation;
         let token_hash = TokenHash([7; 32]);
         let session = NewSession {
-            token_hash: token_hash.clone(),
+            token_hash,
             user_id: anna.id,
             idle_expires_at: t(100),
             absolute_expires_at: t(1000),
