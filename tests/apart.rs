@@ -217,8 +217,8 @@ impl Behind {
 pub async fn running_phase(user: &mut HttpUser, location: &str) -> Result<(String, Value)> {
     let operation = operation(user, location).await?;
     let phases = operation["phases"].as_array().into_iter().flatten();
-    let running = phases.filter(|phase| phase["state"] == "running").filter_map(|phase| phase["phase"].as_str());
-    let running = running.last().unwrap_or_default().to_owned();
+    let mut running = phases.rev().filter(|phase| phase["state"] == "running");
+    let running = running.find_map(|phase| phase["phase"].as_str()).unwrap_or_default().to_owned();
     Ok((running, operation))
 }
 

@@ -18,7 +18,6 @@ const NOTE: &str = "
     note();";
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "who runs it wants to see the lag")]
 async fn drift_made_by_kubectl_reaches_an_open_page() -> Result<()> {
     let mut site = watching().await?;
     site.commit(&fabric_files()).await?;

@@ -153,11 +153,11 @@ pub(crate) async fn of_run(
             others.push((key, writes.get(key).copied().unwrap_or(object)));
         }
     }
-    others.extend(writes.iter().filter(|(key, _)| !live.contains_key(**key)).map(|(key, object)| (*key, *object)));
+    others.extend(writes.iter().filter(|(key, _)| !live.contains_key(key)).map(|(key, object)| (*key, *object)));
     let plan = model::prune::plan(&Input {
         extras,
         others,
-        desired_and_live: source.iter().filter(|key| live.contains_key(**key)).count() as u64,
+        desired_and_live: source.iter().filter(|key| live.contains_key(key)).count() as u64,
         desired: desired.manifests.len() as u64,
         limit_percent: fabric.policy.prune_limit_percent,
         options: run.options(),

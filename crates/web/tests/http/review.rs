@@ -203,7 +203,7 @@ async fn the_one_sentence_names_who_changed_what_and_leads_to_it() {
     for page in [path.clone(), "/".to_owned()] {
         let page = browser.open(&page).await;
         assert!(page.text().contains("VPC vpc-01 was changed in the cluster by kubectl-edit"), "{}", page.text());
-        assert!(page.body.contains(&format!("objects/VPC.vpc.githedgehog.com/default/vpc-01/\">VPC vpc-01</a>")));
+        assert!(page.body.contains("objects/VPC.vpc.githedgehog.com/default/vpc-01/\">VPC vpc-01</a>"));
     }
     let list = browser.open(&format!("{path}objects/?state=modified")).await;
     assert!(list.text().contains("changed by kubectl-edit"), "{}", list.text());
