@@ -1,6 +1,6 @@
 //! What a fabric does by itself, and what it never does: the words of its policy, and what may be said with them. When
 //! something is due is worked out from these and from what happened before, without a clock of its own: the hours in
-//! [`window`], the automatic syncs in [`automatic`], the limit against fighting another writer in [`heal`].
+//! `window`, the automatic syncs in `automatic`, the limit against fighting another writer in `heal`.
 
 mod automatic;
 mod heal;
