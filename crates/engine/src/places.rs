@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// An operation that makes no progress for this long stands still.
-const STILL: Duration = Duration::from_secs(3);
+const STILL: Duration = Duration::from_secs(2);
 
 /// The places of one process.
 pub(crate) struct Places {
