@@ -70,8 +70,9 @@ async fn a_kind_nobody_has_heard_of_is_read_and_written() {
         "apiVersion": "novelty.githedgehog.com/v3alpha7", "kind": "Gizmo",
         "metadata": {"name": "g"}, "spec": {"colour": "red"},
     });
-    let made = cluster.create(kind, &gizmo, false).await.unwrap().object;
-    assert_eq!(cluster.list(kind, "default", &|_, _| ()).await.unwrap().objects, std::slice::from_ref(&made));
+    let written = cluster.create(kind, &gizmo, false).await.unwrap().object;
+    let made = cluster.list(kind, "default", &|_, _| ()).await.unwrap().objects.remove(0);
+    assert_eq!((&made["metadata"], &made["spec"]["colour"]), (&written["metadata"], &json!("red")));
     let mut wrong = made.clone();
     wrong["spec"]["colour"] = json!("green");
     let error = cluster.replace(kind, &wrong, false).await.unwrap_err();
@@ -173,10 +174,12 @@ async fn of_an_agent_only_the_allowed_fields_leave_the_room() {
     let cluster = connect(&plane.kubeconfig_admin());
     let kinds = cluster.discover().await.unwrap();
     let kind = kinds.find("agent.githedgehog.com", "Agent").unwrap();
+    let asked = cluster.create(kind, &agent, true).await.unwrap().object;
     let made = cluster.create(kind, &agent, false).await.unwrap().object;
+    assert!(!made.to_string().contains("s3cr3t"), "{made}");
     let read = cluster.get(kind, "default", "leaf-1").await.unwrap().unwrap();
     let listed = cluster.list(kind, "default", &|_, _| ()).await.unwrap().objects.remove(0);
-    for object in [made, read, listed] {
+    for object in [asked, read, listed] {
         assert_eq!(object["spec"]["role"], "server-leaf");
         assert!(!object.to_string().contains("s3cr3t"), "{object}");
     }

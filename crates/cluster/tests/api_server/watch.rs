@@ -125,7 +125,8 @@ async fn conformance(kubeconfig: &str) {
     }
     assert_eq!(next(&mut watch).await, WatchEvent::Opened);
 
-    let made = cluster.create(&kind, &server("four", "first"), false).await.unwrap().object;
+    cluster.create(&kind, &server("four", "first"), false).await.unwrap();
+    let made = cluster.get(&kind, "default", "four").await.unwrap().unwrap();
     let WatchEvent::Applied(seen) = next(&mut watch).await else { panic!("it was created") };
     assert_eq!(serde_json::from_str::<Value>(&seen.json).unwrap(), made);
     assert_eq!(made["metadata"]["resourceVersion"], seen.resource_version.as_str());
