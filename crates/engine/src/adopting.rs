@@ -79,7 +79,7 @@ impl Ground {
         plural: impl Fn(&ObjectKey) -> String,
     ) -> Vec<Adoption> {
         let manifests: HashMap<&ObjectKey, &Manifest> =
-            self.desired.iter().flat_map(|desired| &desired.manifests).map(|m| (&m.key, m)).collect();
+            self.desired.iter().flat_map(|desired| &desired.manifests).map(|m| (&m.key, &**m)).collect();
         let mut places = std::mem::take(&mut self.places);
         let mut one = |key: &ObjectKey| {
             if let Some(manifest) = manifests.get(key) {

@@ -46,6 +46,8 @@ const FINDINGS_KEPT: usize = 500;
 #[derive(Clone)]
 pub(crate) struct Differing {
     pub manifest: Manifest,
+    /// The manifest's object, parsed.
+    pub desired: Arc<Value>,
     pub live: Option<Arc<Value>>,
     pub base: Option<Value>,
     pub state: ObjectState,

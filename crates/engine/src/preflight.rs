@@ -7,7 +7,7 @@ use crate::selecting::Part;
 use crate::{Error, blocking::compute};
 use model::manifest::{Finding, Manifest, Severity};
 use model::sync_options::SyncOptions;
-use model::{Code, ObjectKey};
+use model::{Body, Code, ObjectKey};
 use serde_json::Value;
 use source::Desired;
 use std::collections::{BTreeSet, HashSet};
@@ -54,7 +54,7 @@ pub(crate) async fn check(
             .differing
             .iter()
             .filter(|d| !d.left.is_empty())
-            .map(|d| Manifest { object: d.wanted(d.live.as_deref()), ..d.manifest.clone() })
+            .map(|d| Manifest { object: Body::from(&*d.wanted(d.live.as_deref())), ..d.manifest.clone() })
             .collect();
         let of_source = compared.findings.of_source().to_vec();
         let of_rules = compute("Checking what this run would leave", move || {
@@ -109,7 +109,7 @@ fn rules_of_part(
     gone: &HashSet<ObjectKey>,
 ) -> Vec<Finding> {
     let part = desired.manifests.iter().filter(|m| !beside.contains(&m.key));
-    let manifests: Vec<&Manifest> = part.map(|m| changed.iter().find(|c| c.key == m.key).unwrap_or(m)).collect();
+    let manifests: Vec<&Manifest> = part.map(|m| changed.iter().find(|c| c.key == m.key).unwrap_or(&**m)).collect();
     let live: Vec<_> = live.iter().filter(|(key, _)| !gone.contains(*key)).map(|(key, live)| (*key, live)).collect();
     let kinds = desired.manifests.iter().map(|m| (m.key.group.as_str(), m.key.kind.as_str()));
     let referred = model::kind::KNOWN.iter().map(|k| (k.group, k.kind));

@@ -138,8 +138,7 @@ pub(crate) async fn of_run(
     let adopted = adopted_uids(run.shared.store.adopted().list(fabric.id).await?);
     let source: HashSet<&ObjectKey> = desired.manifests.iter().map(|m| &m.key).collect();
     let managed: HashSet<&ObjectKey> = compared.settled.extra.iter().collect();
-    let writes: HashMap<&ObjectKey, &Value> =
-        part.differing.iter().map(|d| (&d.manifest.key, d.manifest.object.as_ref())).collect();
+    let writes: HashMap<&ObjectKey, &Value> = part.differing.iter().map(|d| (&d.manifest.key, &*d.desired)).collect();
     let live = &compared.observation.live;
     let parsed = live.parsed();
     let (mut extras, mut others) = (Vec::new(), Vec::new());

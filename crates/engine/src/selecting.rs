@@ -41,7 +41,7 @@ pub(crate) fn narrow(
     kinds: &Kinds,
     options: &SyncOptions,
 ) -> Result<Part, Error> {
-    let source: HashMap<&ObjectKey, _> = desired.manifests.iter().map(|m| (&m.key, m)).collect();
+    let source: HashMap<&ObjectKey, _> = desired.manifests.iter().map(|m| (&m.key, &**m)).collect();
     let known = Known { compared, source: source.keys().copied().collect(), kinds };
     known.check(options)?;
     let left_parts = left_parts(compared, &source, options)?;
@@ -152,7 +152,7 @@ fn left_parts(
             return Err(refuse("only fields of spec, labels, annotations and finalizers can be left.".to_owned()));
         }
         let part = left_part(&path);
-        let is_known = part.get(&manifest.object).is_some()
+        let is_known = part.get(&manifest.object.value()).is_some()
             || part.get(&live).is_some()
             || compared.differing.iter().any(|d| d.manifest.key == *key && d.diffs.iter().any(|f| f.path == written));
         if !is_known {
@@ -171,9 +171,9 @@ impl Differing {
     pub fn wanted(&self, live: Option<&serde_json::Value>) -> Arc<serde_json::Value> {
         match live {
             Some(live) if !self.left.is_empty() => {
-                Arc::new(model::compare::with_left_parts(&self.manifest.object, live, &self.left))
+                Arc::new(model::compare::with_left_parts(&self.desired, live, &self.left))
             }
-            _ => self.manifest.object.clone(),
+            _ => self.desired.clone(),
         }
     }
 

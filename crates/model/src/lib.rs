@@ -4,6 +4,7 @@
 //! write, deriving the one status, reading the rollout from agents. Every other room uses these words.
 
 pub mod adopt;
+pub mod body;
 pub mod code;
 pub mod compare;
 pub mod kind;
@@ -22,5 +23,6 @@ pub mod schema;
 pub mod status;
 pub mod sync_options;
 
+pub use body::Body;
 pub use code::Code;
 pub use object::{Gvk, ObjectKey};

@@ -8,7 +8,6 @@
 //! finds where a field stands, `collect.rs` finds what stands twice.
 
 mod collect;
-mod compact;
 mod identify;
 mod place;
 mod split;
@@ -16,10 +15,10 @@ mod yaml;
 
 pub use collect::collect;
 
+use crate::body::Body;
 use crate::object::{Gvk, ObjectKey};
 use crate::path::Path;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
@@ -80,7 +79,7 @@ pub struct Manifest {
     /// Identity; the fabric's namespace is filled in when the manifest names none.
     pub key: ObjectKey,
     /// The object as JSON, namespace filled in, otherwise as written.
-    pub object: Arc<Value>,
+    pub object: Body,
     /// Where the document starts.
     pub location: Location,
 }
@@ -107,8 +106,8 @@ impl Default for Limits {
 /// What one file, or a whole tree, holds.
 #[derive(Debug, Clone, Default)]
 pub struct Parsed {
-    /// The objects, in order of appearance.
-    pub manifests: Vec<Manifest>,
+    /// The objects, in order of appearance; shared by all that is read of the same file.
+    pub manifests: Vec<Arc<Manifest>>,
     /// What is wrong, in order of appearance.
     pub findings: Vec<Finding>,
 }

@@ -62,7 +62,7 @@ impl Schema {
     /// What is wrong with a manifest by this schema, each finding at the manifest's place;
     /// [`crate::manifest::locate`] gives the line of its path.
     pub fn check(&self, manifest: &Manifest) -> Vec<Finding> {
-        self.check_object(&manifest.object).into_iter().map(|finding| finding.of(manifest)).collect()
+        self.check_object(&manifest.object.value()).into_iter().map(|finding| finding.of(manifest)).collect()
     }
 
     /// What is wrong with an object by this schema.

@@ -6,12 +6,11 @@
 //! second time under another file name when it ingested twice; such copies are one object here.
 
 use crate::tree::{Entry, Kind};
-use model::ObjectKey;
 use model::manifest::{Finding, Location, Parsed, Severity};
+use model::{Body, ObjectKey};
 use serde_json::Value;
 use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 /// Annotations that HNP added to what it ingested.
 const HNP_ANNOTATIONS: &str = "hnp.githedgehog.com/";
@@ -147,7 +146,7 @@ pub(crate) fn finding(severity: Severity, rule: &str, path: &str, message: &str)
 /// In HNP's layout: takes out copies of an object that say the same as an earlier one, with a finding each. Copies that
 /// differ stay, and are a duplicate for everybody to see. Files come with `managed/` first.
 pub(crate) fn drop_copies(files: &mut [(String, Parsed)]) -> Vec<Finding> {
-    let mut seen: HashMap<ObjectKey, (Arc<Value>, Location)> = HashMap::new();
+    let mut seen: HashMap<ObjectKey, (Body, Location)> = HashMap::new();
     let mut findings = Vec::new();
     for (_, parsed) in files {
         parsed.manifests.retain(|manifest| match seen.get(&manifest.key) {
@@ -176,12 +175,11 @@ pub(crate) fn drop_copies(files: &mut [(String, Parsed)]) -> Vec<Finding> {
 }
 
 /// Whether two objects are equal but for HNP's own annotations.
-fn same(a: &Value, b: &Value) -> bool {
-    a == b || without_notes(a) == without_notes(b)
+fn same(a: &Body, b: &Body) -> bool {
+    a == b || without_notes(a.value()) == without_notes(b.value())
 }
 
-fn without_notes(object: &Value) -> Value {
-    let mut object = object.clone();
+fn without_notes(mut object: Value) -> Value {
     let metadata = object.get_mut("metadata").and_then(Value::as_object_mut);
     if let Some(metadata) = metadata
         && let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut)

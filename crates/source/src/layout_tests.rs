@@ -77,7 +77,7 @@ fn manifest(file: &str, object: Value) -> (String, Parsed) {
     let key = ObjectKey::of(&object).unwrap();
     let location = Location { file: file.into(), line: 1, column: 1, document: 1 };
     let gvk = Gvk::new("vpc.githedgehog.com", "v1beta1", "VPC");
-    let manifest = Manifest { gvk, key, object: Arc::new(object), location };
+    let manifest = std::sync::Arc::new(Manifest { gvk, key, object: model::Body::from(&object), location });
     (file.into(), Parsed { manifests: vec![manifest], findings: Vec::new() })
 }
 

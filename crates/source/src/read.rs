@@ -26,7 +26,7 @@ pub struct Desired {
     /// The commit.
     pub commit: Commit,
     /// The objects, in the order of their files.
-    pub manifests: Vec<Manifest>,
+    pub manifests: Vec<Arc<Manifest>>,
     /// What is wrong or left out, in the order of the files.
     pub findings: Vec<Finding>,
     /// How many manifest files were read.

@@ -4,14 +4,13 @@
 use crate::row::{Columns, to_json};
 use crate::sql::{Arg, Sql, args, like};
 use crate::statements::objects as st;
-use crate::{Direction, Listed, Page, Result, Store, commit};
+use crate::{Direction, Listed, Page, Result, Store};
 use model::compare::{FieldDiff, ObjectState};
 use model::manifest::{Finding, Location, Severity};
-use model::{Gvk, ObjectKey};
+use model::{Body, Gvk, ObjectKey};
 use serde_json::Value;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
-use std::sync::Arc;
 
 /// What becomes of the base, the form that was last verified live.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,7 +19,7 @@ pub enum BaseChange {
     #[default]
     Keep,
     /// It is this from now on.
-    Set(Arc<Value>),
+    Set(Body),
     /// There is none any more.
     Clear,
 }
@@ -41,9 +40,9 @@ pub struct ObjectRow {
     /// Whether the server confirmed the verdict (`true`) or disagreed with the normaliser (`false`).
     pub confirmed: Option<bool>,
     /// The object as it stands in the source.
-    pub desired: Option<Arc<Value>>,
+    pub desired: Option<Body>,
     /// The object as it was read from the cluster.
-    pub live: Option<Arc<Value>>,
+    pub live: Option<Body>,
     /// What becomes of the base.
     pub base: BaseChange,
     /// The fields that differ.
@@ -274,7 +273,7 @@ fn detail(row: &AnyRow) -> Result<ObjectDetail> {
 
 impl ObjectRow {
     fn args(&self, fabric_id: i64, comparison_id: i64) -> Result<Vec<Arg>> {
-        let body = |what, value: &Option<Arc<Value>>| value.as_deref().map(|v| to_json(what, v)).transpose();
+        let body = |body: &Option<Body>| body.as_ref().map(|body| body.text().to_owned());
         let place = self.location.as_ref();
         let mut args = args![
             fabric_id,
@@ -302,12 +301,12 @@ impl ObjectRow {
             to_json("holdings", &self.holdings)?,
             to_json("diffs", &self.diffs)?,
             to_json("findings", &self.findings)?,
-            body("desired", &self.desired)?,
-            body("live", &self.live)?
+            body(&self.desired),
+            body(&self.live)
         ];
         match &self.base {
             BaseChange::Keep => {}
-            BaseChange::Set(base) => args.push(Arg::from(to_json("base", &**base)?)),
+            BaseChange::Set(base) => args.push(Arg::from(base.text())),
             BaseChange::Clear => args.push(Arg::Text(None)),
         }
         Ok(args)
@@ -474,26 +473,6 @@ impl<'a> Objects<'a> {
         let mut conn = self.0.reader(st::HOLDINGS.doing).await?;
         let rows = st::HOLDINGS.all(&mut conn, args![fabric_id]).await?;
         rows.iter().map(|row| Ok((row.word("object_key")?, row.json("holdings")?))).collect()
-    }
-
-    /// Stores what was verified live, as a sync finds it out; `None` forgets it. Objects that have no row are passed
-    /// over; gives how many had one.
-    pub async fn set_base(&self, fabric_id: i64, bases: &[(ObjectKey, Option<Arc<Value>>)]) -> Result<u64> {
-        let mut tx = self.0.writer(st::PUT).await?;
-        let mut changed = 0;
-        for chunk in bases.chunks(CHUNK) {
-            let mut sql = Sql::bulk(&tx, st::PUT, st::SET_BASE);
-            sql.rows(chunk, |(key, base)| {
-                Ok(args![key.to_string(), base.as_deref().map(|b| to_json("base", b)).transpose()?])
-            })?;
-            sql.push(st::SET_BASE_END).bind(fabric_id);
-            if chunk.len() < CHUNK {
-                sql.once();
-            }
-            changed += sql.run(&mut tx).await?;
-        }
-        commit(tx, st::PUT).await?;
-        Ok(changed)
     }
 }
 

@@ -11,7 +11,7 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
 use model::compare::{FieldDiff, ObjectState, compare_object, desired_for_write};
 use model::manifest::Manifest;
-use model::{Code, ObjectKey};
+use model::{Body, Code, ObjectKey};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// What the server said of one pair of desired and live.
 #[derive(Clone)]
 pub(crate) struct Confirmation {
-    desired: Arc<Value>,
+    desired: Body,
     live_rv: Option<String>,
     /// Whether a write would change nothing; `None` when it refused.
     pub equal: Option<bool>,
@@ -35,25 +35,19 @@ pub(crate) struct Confirmation {
 }
 
 impl Confirmation {
-    pub(super) fn new(
-        desired: Arc<Value>,
-        live: Option<&Arc<Live>>,
-        equal: Option<bool>,
-        diffs: Vec<FieldDiff>,
-    ) -> Self {
+    pub(super) fn new(desired: Body, live: Option<&Arc<Live>>, equal: Option<bool>, diffs: Vec<FieldDiff>) -> Self {
         Self { desired, live_rv: resource_version(live).map(str::to_owned), equal, diffs }
     }
 
     /// Whether it is about this very pair.
     pub fn is_of(&self, manifest: Option<&Manifest>, live: Option<&Arc<Live>>) -> bool {
-        manifest.is_some_and(|m| Arc::ptr_eq(&m.object, &self.desired))
-            && self.live_rv.as_deref() == resource_version(live)
+        manifest.is_some_and(|m| m.object.is(&self.desired)) && self.live_rv.as_deref() == resource_version(live)
     }
 }
 
 struct Question {
     key: ObjectKey,
-    desired: Arc<Value>,
+    desired: Body,
     live: Option<Arc<Live>>,
     base: Option<Value>,
     is_equal: bool,
@@ -131,7 +125,7 @@ fn questions(memory: &super::memory::Memory, compared: &Compared, asking: Asking
         let answered = memory
             .confirmations
             .get(key)
-            .is_some_and(|c| Arc::ptr_eq(&c.desired, desired) && c.live_rv.as_deref() == resource_version(Some(live)));
+            .is_some_and(|c| c.desired.is(desired) && c.live_rv.as_deref() == resource_version(Some(live)));
         (!answered).then(|| Question {
             key: (**key).clone(),
             desired: desired.clone(),
@@ -148,7 +142,7 @@ fn questions(memory: &super::memory::Memory, compared: &Compared, asking: Asking
 async fn ask(cluster: &Cluster, observation: &Observation, q: &Question) -> Option<(ObjectKey, Confirmation, bool)> {
     let kind = observation.kinds.find(&q.key.group, &q.key.kind)?;
     let live = q.live.as_ref().map(|live| live.value());
-    let object = desired_for_write(&q.desired, live.as_deref(), q.base.as_ref());
+    let object = desired_for_write(&q.desired.value(), live.as_deref(), q.base.as_ref());
     let answer = match &q.live {
         Some(_) => cluster.replace(kind, &object, true).await,
         None => cluster.create(kind, &object, true).await,

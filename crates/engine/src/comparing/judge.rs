@@ -6,7 +6,7 @@ use crate::observing::Live;
 use model::compare::{FieldDiff, ObjectState, compare_object};
 use model::manifest::{Finding, Manifest, Severity};
 use model::rollout::Holding;
-use model::{Gvk, ObjectKey, kind};
+use model::{Body, Gvk, ObjectKey, kind};
 use serde_json::Value;
 use std::cell::OnceCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -58,6 +58,8 @@ pub(super) struct Judged {
     pub remembered: Remembered,
     pub base: Option<Value>,
     pub diffs: Vec<FieldDiff>,
+    /// The desired object, as far as it had to be looked into.
+    pub desired: Option<Arc<Value>>,
     /// The live object, as far as it had to be looked into.
     pub live: Option<Arc<Value>>,
     /// The new row; `None` when the stored one says the same already.
@@ -80,13 +82,15 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
     let same =
         case.known.filter(|k| k.is_same(case.manifest, case.live) && !unjudged && k.state != ObjectState::Unknown);
     let mut base = case.base.clone();
+    let wanted = OnceCell::new();
+    let wants = || desired.map(|desired| wanted.get_or_init(|| Arc::new(desired.value())));
     let parsed = OnceCell::new();
     let live = || case.live.map(|live| parsed.get_or_init(|| live.value()));
     let stood = same.filter(|k| matches!(k.state, ObjectState::Equal | ObjectState::Extra));
     if let Some(known) = stood {
         state = known.state;
     } else if !unjudged {
-        (state, diffs) = compare_object(desired.map(AsRef::as_ref), live().map(AsRef::as_ref), base.as_ref());
+        (state, diffs) = compare_object(wants().map(AsRef::as_ref), live().map(AsRef::as_ref), base.as_ref());
     }
     // The server knows its release's defaults and webhooks; where it has spoken of this very pair, its word counts.
     let mut confirmed = None;
@@ -131,9 +135,16 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
         judged_here: true,
     };
     if case.known.is_some_and(|k| k.says_the_same(&remembered)) {
-        return Some(Judged { remembered, base, diffs, live: parsed.into_inner(), row: None });
+        return Some(Judged {
+            remembered,
+            base,
+            diffs,
+            desired: wanted.into_inner(),
+            live: parsed.into_inner(),
+            row: None,
+        });
     }
-    let shown = live().map(|live| Arc::new(without_noise(live)));
+    let shown = live().map(|live| Body::from(&without_noise(live)));
     // The base is what Git said when it was last verified live: only that tells which label Git has dropped since.
     let base_change = match (desired, verified) {
         (Some(desired), true) => {
@@ -161,7 +172,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
         holdings: serde_json::to_value(&remembered.holdings).unwrap_or_default(),
         digest: digest(remembered.has_base, case.is_applied_extra()),
     };
-    Some(Judged { remembered, base, diffs, live: parsed.into_inner(), row: Some(row) })
+    Some(Judged { remembered, base, diffs, desired: wanted.into_inner(), live: parsed.into_inner(), row: Some(row) })
 }
 
 fn digest(has_base: bool, is_applied_extra: bool) -> String {

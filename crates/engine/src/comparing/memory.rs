@@ -6,11 +6,10 @@ use super::verdicts::Settled;
 use crate::findings::{Checked, Findings};
 use crate::observing::{Live, Observation};
 use crate::{Error, Shared};
-use model::ObjectKey;
 use model::compare::ObjectState;
 use model::manifest::{Finding, Manifest};
 use model::rollout::{AgentView, HeldVersion, Holding};
-use serde_json::Value;
+use model::{Body, ObjectKey};
 use source::Desired;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
@@ -18,7 +17,7 @@ use std::sync::{Arc, PoisonError};
 /// One object as it was last judged.
 #[derive(Clone)]
 pub(super) struct Remembered {
-    pub desired: Option<Arc<Value>>,
+    pub desired: Option<Body>,
     /// Where Git names it, as a digest: it is only asked whether it is another place now.
     pub place: Option<u64>,
     pub live_rv: Option<String>,
@@ -40,7 +39,7 @@ impl Remembered {
     pub fn is_same(&self, manifest: Option<&Manifest>, live: Option<&Arc<Live>>) -> bool {
         let same_desired = match (&self.desired, manifest) {
             (None, None) => true,
-            (Some(then), Some(now)) => Arc::ptr_eq(then, &now.object),
+            (Some(then), Some(now)) => then.is(&now.object),
             _ => false,
         };
         self.judged_here && same_desired && self.live_rv.as_deref() == resource_version(live)
@@ -61,7 +60,7 @@ impl Remembered {
     pub fn says_the_same(&self, new: &Remembered) -> bool {
         let same_desired = match (&self.desired, &new.desired) {
             (None, None) => true,
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (Some(a), Some(b)) => a.is(b),
             _ => false,
         };
         self.judged_here

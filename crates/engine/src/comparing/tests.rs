@@ -29,13 +29,13 @@ const FABRIC: &str = "
 {apiVersion: vpc.githedgehog.com/v1beta1, kind: VPC, metadata: {name: blue}, spec: {ipv4Namespace: default, vlanNamespace: default, subnets: {default: {subnet: 10.0.2.0/24, vlan: 102}}}}
 ";
 
-fn parse(text: &str) -> Vec<Manifest> {
+fn parse(text: &str) -> Vec<Arc<Manifest>> {
     let parsed = parse_file("fabric.yaml", text.as_bytes(), "default", &Limits::default());
     assert!(parsed.findings.is_empty(), "{:?}", parsed.findings);
     parsed.manifests
 }
 
-fn commit(id: char, manifests: Vec<Manifest>) -> Arc<Desired> {
+fn commit(id: char, manifests: Vec<Arc<Manifest>>) -> Arc<Desired> {
     let commit = Commit {
         id: id.to_string().repeat(40),
         time: Timestamp::UNIX_EPOCH,
@@ -78,7 +78,7 @@ impl World {
             writes: 0,
         };
         for manifest in &desired.manifests {
-            world.write(manifest.object.as_ref().clone());
+            world.write(manifest.object.value());
         }
         assert_eq!(world.compare().states(), "4 equal");
         world
@@ -216,7 +216,7 @@ fn a_new_commit_is_judged_where_it_differs() {
     let mut world = World::settled();
     let mut manifests = world.desired.manifests.clone();
     let blue = manifests.iter_mut().find(|m| m.key.name == "blue").unwrap();
-    Arc::make_mut(&mut blue.object)["spec"]["subnets"]["default"]["vlan"] = 101.into();
+    Arc::make_mut(blue).object.edit(|object| object["spec"]["subnets"]["default"]["vlan"] = 101.into());
     world.desired = commit('b', manifests);
     let compared = world.compare();
     // The rules look at the new commit: red and blue now claim one VLAN.
@@ -354,7 +354,7 @@ fn the_servers_word_against_a_difference_stays_a_disagreement() {
     assert_eq!(world.memory.objects[&red].confirmed, Some(false));
     // Another look, for another reason, does not make an agreement of it.
     let mut manifests = world.desired.manifests.clone();
-    manifests.iter_mut().find(|m| m.key.name == "red").unwrap().location.line += 1;
+    Arc::make_mut(manifests.iter_mut().find(|m| m.key.name == "red").unwrap()).location.line += 1;
     world.desired = commit('b', manifests);
     assert_eq!(world.compare().written, ["red"], "it stands on another line");
     assert_eq!(world.memory.objects[&red].confirmed, Some(false));

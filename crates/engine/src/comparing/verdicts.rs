@@ -251,7 +251,7 @@ pub(super) fn judge_all(mut prepared: Prepared, mut bases: HashMap<ObjectKey, Va
 }
 
 fn by_key(desired: &Desired) -> HashMap<&ObjectKey, &Manifest> {
-    desired.manifests.iter().map(|m| (&m.key, m)).collect()
+    desired.manifests.iter().map(|m| (&m.key, &**m)).collect()
 }
 
 /// What is remembered and stands nowhere any more. Of a kind that could not be read now it stays, as unknown (the
@@ -363,6 +363,7 @@ impl Found {
             }
             state => self.differing.extend(case.manifest.map(|manifest| Differing {
                 manifest: manifest.clone(),
+                desired: judged.desired.clone().unwrap_or_else(|| Arc::new(manifest.object.value())),
                 live: judged.live.clone().or_else(|| case.live.map(|live| live.value())),
                 base: judged.base.clone(),
                 state,

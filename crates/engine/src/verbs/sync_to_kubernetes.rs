@@ -168,8 +168,7 @@ fn switches(known: &Known) -> HashMap<ObjectKey, Vec<String>> {
         return found;
     };
     let live = known.compared.observation.live.parsed();
-    let wanted: HashMap<&ObjectKey, &Value> =
-        part.differing.iter().map(|d| (&d.manifest.key, d.manifest.object.as_ref())).collect();
+    let wanted: HashMap<&ObjectKey, &Value> = part.differing.iter().map(|d| (&d.manifest.key, &*d.desired)).collect();
     let stays = live.iter().map(|(key, object)| (*key, object)).filter(|(key, _)| !wanted.contains_key(key));
     let after = holdings(stays.chain(wanted.iter().map(|(key, object)| (*key, *object))), agents);
     let keys = part.differing.iter().map(|d| &d.manifest.key);
@@ -244,8 +243,7 @@ fn plan(differing: &[Differing]) -> Plan {
             findings: Vec::new(),
         })
         .collect();
-    let objects: HashMap<&ObjectKey, &Value> =
-        differing.iter().map(|d| (&d.manifest.key, d.manifest.object.as_ref())).collect();
+    let objects: HashMap<&ObjectKey, &Value> = differing.iter().map(|d| (&d.manifest.key, &*d.desired)).collect();
     let desired = |key: &ObjectKey| objects.get(key).copied();
     model::plan::plan(&verdicts, desired)
 }
@@ -272,7 +270,7 @@ fn freeing(known: &Known, plan: &Plan) -> (HashMap<ObjectKey, Vec<ObjectKey>>, H
     let by_key: HashMap<&ObjectKey, &Differing> = differing().map(|d| (&d.manifest.key, d)).collect();
     let mut open: Vec<ObjectKey> = first.iter().cloned().collect();
     while let Some(key) = open.pop() {
-        let needed = by_key.get(&key).map(|d| references(&key, &d.manifest.object)).unwrap_or_default();
+        let needed = by_key.get(&key).map(|d| references(&key, &d.desired)).unwrap_or_default();
         for write in plan.writes().filter(|write| needed.iter().any(|r| r.is_to(&write.key))) {
             if first.insert(write.key.clone()) {
                 open.push(write.key.clone());

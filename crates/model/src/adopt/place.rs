@@ -4,6 +4,7 @@
 use crate::ObjectKey;
 use crate::manifest::Manifest;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// The file of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub struct Places {
 impl Places {
     /// Looks at a source: `folder` holds the manifests (empty for the root), `files` are the paths of everything in the
     /// repository, `manifests` what was read of it.
-    pub fn new(folder: &str, files: &[String], manifests: &[Manifest]) -> Self {
+    pub fn new(folder: &str, files: &[String], manifests: &[Arc<Manifest>]) -> Self {
         let managed = join(folder, "managed/");
         Self {
             folder: folder.to_owned(),
@@ -81,7 +82,7 @@ impl Places {
 }
 
 /// Where all objects of a kind stand in one folder, each alone in its file: that folder, and the files' ending.
-fn habits(manifests: &[Manifest]) -> BTreeMap<(String, String), (String, &'static str)> {
+fn habits(manifests: &[Arc<Manifest>]) -> BTreeMap<(String, String), (String, &'static str)> {
     let mut in_file: HashMap<&str, usize> = HashMap::new();
     for manifest in manifests {
         *in_file.entry(&manifest.location.file).or_default() += 1;

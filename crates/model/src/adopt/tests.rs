@@ -6,6 +6,7 @@ use crate::compare::{ObjectState, compare_object};
 use crate::manifest::{Limits, parse_file};
 use proptest::prelude::*;
 use serde_json::json;
+use std::sync::Arc;
 
 fn live(api_version: &str, kind: &str, spec: &Value) -> Value {
     json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a", "namespace": "default", "uid": "u",
@@ -20,7 +21,7 @@ fn adopted(live: &Value) -> Value {
     let text = text(&manifest);
     let parsed = parse_file("a.yaml", text.as_bytes(), "default", &Limits::default());
     assert_eq!(parsed.findings, [], "{text}");
-    assert_eq!(*parsed.manifests[0].object, manifest, "{text}");
+    assert_eq!(parsed.manifests[0].object.value(), manifest, "{text}");
     assert_eq!(Some(&parsed.manifests[0].key), ObjectKey::of(live).as_ref(), "{text}");
     assert_eq!(super::manifest(&manifest).unwrap(), manifest, "adopting it again changes nothing");
     manifest
@@ -155,7 +156,7 @@ fn what_is_not_peoples_is_refused_with_its_reason() {
     assert_eq!(manifest(&json!({"kind": "VPC"})), Err(NotAdoptable::NoIdentity));
 }
 
-fn source(files: &[(&str, &[(&str, &str)])]) -> Vec<crate::manifest::Manifest> {
+fn source(files: &[(&str, &[(&str, &str)])]) -> Vec<Arc<crate::manifest::Manifest>> {
     let object = |(kind, name): &(&str, &str)| {
         let group = kind::KNOWN.iter().find(|k| k.kind == *kind).unwrap().group;
         let version = kind::served_version(group).unwrap();
@@ -204,6 +205,6 @@ proptest! {
             "spec": {"words": words, "lines": lines, "number": number, "nested": {lines.clone(): [words.clone()]}}});
         let written = text(&object);
         let parsed = parse_file("a.yaml", written.as_bytes(), "b", &Limits::default());
-        prop_assert_eq!(&*parsed.manifests[0].object, &object, "{}", written);
+        prop_assert_eq!(&parsed.manifests[0].object.value(), &object, "{}", written);
     }
 }

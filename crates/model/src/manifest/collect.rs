@@ -3,13 +3,14 @@
 use super::{Finding, Location, Manifest, Parsed};
 use crate::object::ObjectKey;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Everything that a source holds, in the order given. An object that stands twice is an error at both places, each
 /// naming the other; the first is kept, blocked, so that its identity is known.
 pub fn collect(files: impl IntoIterator<Item = (String, Parsed)>) -> Parsed {
     let mut all = Parsed::default();
     let mut first: HashMap<ObjectKey, usize> = HashMap::new();
-    let mut again: Vec<Manifest> = Vec::new();
+    let mut again: Vec<Arc<Manifest>> = Vec::new();
     for (_, parsed) in files {
         all.findings.extend(parsed.findings);
         for manifest in parsed.manifests {

@@ -3,6 +3,7 @@
 use super::place::{Node, Place};
 use super::split::Document;
 use super::{Finding, Limits, Location, Manifest, Parsed};
+use crate::body::Body;
 use crate::kind::{self, Author};
 use crate::object::{Gvk, ObjectKey};
 use crate::path::Path;
@@ -93,7 +94,7 @@ impl Reader<'_, '_> {
         findings.extend(version_mistake(&gvk, &name));
         findings.extend(self.text_maps(&map, &location));
         findings.extend(server_fields(&map));
-        let manifest = Manifest { gvk, key, object: Arc::new(super::compact::compact(Value::Object(map))), location };
+        let manifest = Manifest { gvk, key, object: Body::from(&Value::Object(map)), location };
         for finding in findings {
             let finding = match finding.path.clone() {
                 Some(path) if finding.location.is_none() => finding.located(self.place(&path, &manifest.location)),
@@ -101,7 +102,7 @@ impl Reader<'_, '_> {
             };
             self.parsed.findings.push(finding.of(&manifest));
         }
-        self.parsed.manifests.push(manifest);
+        self.parsed.manifests.push(Arc::new(manifest));
     }
 
     fn take_list(&mut self, mut map: Map<String, Value>, location: Location, depth: u8) {

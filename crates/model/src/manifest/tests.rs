@@ -32,7 +32,7 @@ fn documents_lists_and_namespaces_are_read() {
         parsed.manifests.iter().map(|m| (m.location.line, m.location.column, m.location.document)).collect();
     assert_eq!(places, [(3, 1, 1), (11, 3, 2), (14, 5, 2)]);
     assert_eq!(parsed.manifests[0].key.to_string(), "VPC.vpc.githedgehog.com/default/v1");
-    assert_eq!(parsed.manifests[0].object["metadata"]["namespace"], "default");
+    assert_eq!(parsed.manifests[0].object.value()["metadata"]["namespace"], "default");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn scalars_are_read_as_kubernetes_tools_read_them() {
     assert_eq!(parsed.findings, []);
     let wanted = serde_json::json!({"a": true, "b": false, "c": 493, "d": "65101:3001", "e": "10.0.0.0/24", "f": "1:30",
         "g": null, "h": "yes", "i": 16, "1": "one", "j": {"k": 1}, "l": {"k": 1, "m": 2}, "n": "2026-01-01"});
-    assert_eq!(parsed.manifests[0].object["spec"], wanted);
+    assert_eq!(parsed.manifests[0].object.value()["spec"], wanted);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::manifest::{Limits, Severity, parse_file};
 use serde_json::json;
+use std::sync::Arc;
 
 /// Two spines' worth of nothing: one leaf pair, two servers, two VPCs, an external and a gateway, all sound.
 const FABRIC: &str = r#"
@@ -63,11 +64,11 @@ fn profile() -> (ObjectKey, Value) {
 }
 
 /// The fabric with the object of that name changed by a merge patch; a new name adds an object.
-fn with(name: &str, patch: &Value) -> Vec<Manifest> {
+fn with(name: &str, patch: &Value) -> Vec<Arc<Manifest>> {
     let mut manifests = parse_file("fabric.yaml", FABRIC.as_bytes(), "default", &Limits::default()).manifests;
     assert_eq!(manifests.len(), 21);
     if let Some(manifest) = manifests.iter_mut().find(|m| m.key.name == name) {
-        merge(std::sync::Arc::make_mut(&mut manifest.object), patch);
+        Arc::make_mut(manifest).object.edit(|object| merge(object, patch));
     } else {
         let mut object = patch.clone();
         merge(&mut object, &json!({"metadata": {"name": name}}));
@@ -92,9 +93,9 @@ fn merge(into: &mut Value, patch: &Value) {
     }
 }
 
-fn run(desired: &[Manifest], live: &[(ObjectKey, Value)]) -> Vec<Finding> {
+fn run(desired: &[Arc<Manifest>], live: &[(ObjectKey, Value)]) -> Vec<Finding> {
     let live: Vec<_> = live.iter().map(|(key, value)| (key, value)).collect();
-    check(&desired.iter().collect::<Vec<_>>(), &live, &[])
+    check(&desired.iter().map(AsRef::as_ref).collect::<Vec<_>>(), &live, &[])
 }
 
 /// Findings about one object, as `E rule path` or `W rule path`.
@@ -464,7 +465,7 @@ fn gateways() {
 #[test]
 fn what_is_live_as_git_wants_it_is_not_blocked_by_a_newcomer() {
     let live: Vec<(ObjectKey, Value)> =
-        with("red", &json!({})).into_iter().map(|m| (m.key.clone(), m.object.as_ref().clone())).collect();
+        with("red", &json!({})).into_iter().map(|m| (m.key.clone(), m.object.value())).collect();
     let findings = run(
         &with(
             "green",
@@ -480,7 +481,7 @@ fn what_is_live_as_git_wants_it_is_not_blocked_by_a_newcomer() {
 #[test]
 fn a_subnet_that_changes_or_goes_names_everyone_who_uses_it() {
     let mut live: Vec<(ObjectKey, Value)> =
-        with("red", &json!({})).into_iter().map(|m| (m.key.clone(), m.object.as_ref().clone())).collect();
+        with("red", &json!({})).into_iter().map(|m| (m.key.clone(), m.object.value())).collect();
     let expose = json!({"expose": [{"ips": [{"vpcSubnet": "default"}, {"vpcSubnet": "default"}]}]});
     live.push((
         ObjectKey::new(GATEWAY, "GatewayPeering", "default", "red--gw"),
@@ -506,7 +507,7 @@ fn a_subnet_that_changes_or_goes_names_everyone_who_uses_it() {
 #[test]
 fn host_bgp_that_goes_away_under_an_attachment_is_said() {
     let mut live: Vec<(ObjectKey, Value)> =
-        with("red", &json!({})).into_iter().map(|m| (m.key.clone(), m.object.as_ref().clone())).collect();
+        with("red", &json!({})).into_iter().map(|m| (m.key.clone(), m.object.value())).collect();
     let red = live.iter_mut().find(|(key, _)| key.name == "red").unwrap();
     red.1["spec"]["subnets"]["default"]["hostBGP"] = true.into();
     let said = |patch: &Value| -> Vec<String> {
@@ -521,7 +522,7 @@ fn host_bgp_that_goes_away_under_an_attachment_is_said() {
 #[test]
 fn a_breakout_that_changes_under_a_connection_is_said() {
     let live: Vec<(ObjectKey, Value)> =
-        with("red", &json!({})).into_iter().map(|m| (m.key.clone(), m.object.as_ref().clone())).collect();
+        with("red", &json!({})).into_iter().map(|m| (m.key.clone(), m.object.value())).collect();
     let said = |patch: &Value| -> Vec<(String, String)> {
         let found = run(&with("leaf-1", &json!({"spec": {"portBreakouts": patch}})), &live);
         found.into_iter().filter(|f| f.rule == "disruptive_edit").map(|f| (f.path.unwrap(), f.message)).collect()
@@ -537,7 +538,8 @@ fn a_breakout_that_changes_under_a_connection_is_said() {
 #[test]
 fn what_is_beside_a_run_is_said_and_is_no_mistake() {
     let manifests = with("red", &json!({}));
-    let (part, beside): (Vec<&Manifest>, Vec<&Manifest>) = manifests.iter().partition(|m| m.key.name == "red-1");
+    let (part, beside): (Vec<&Manifest>, Vec<&Manifest>) =
+        manifests.iter().map(AsRef::as_ref).partition(|m: &&Manifest| m.key.name == "red-1");
     let beside: Vec<&ObjectKey> = beside.iter().map(|m| &m.key).collect();
     let said: Vec<_> = check_part(&part, &[], &[], &beside).into_iter().map(|f| (f.severity, f.rule, f.path)).collect();
     let of = |path: &str| (Severity::Warning, "not_selected".to_owned(), Some(path.to_owned()));
@@ -552,7 +554,7 @@ fn references_to_kinds_that_were_not_read_are_not_judged() {
         &json!({"apiVersion": "vpc.githedgehog.com/v1beta1", "kind": "VPCAttachment",
         "spec": {"subnet": "red/more", "connection": "elsewhere"}}),
     );
-    let refs: Vec<&Manifest> = manifests.iter().collect();
+    let refs: Vec<&Manifest> = manifests.iter().map(AsRef::as_ref).collect();
     assert_eq!(check(&refs, &[], &[]).len(), 1);
     assert_eq!(check(&refs, &[], &[(WIRING, "Connection")]), []);
 }

@@ -34,7 +34,7 @@ impl Object<'_> {
     /// Whether it is live as Git wants it.
     fn is_settled(&self) -> bool {
         match (self.manifest, self.live) {
-            (Some(manifest), Some(live)) => is_equal(&manifest.object, live, None),
+            (Some(manifest), Some(live)) => is_equal(&manifest.object.value(), live, None),
             _ => false,
         }
     }
@@ -71,12 +71,11 @@ impl<'a> World<'a> {
         for manifest in desired {
             let key = &manifest.key;
             let live = world.get((&key.group, &key.kind), &key.name).and_then(|object| object.live);
-            let value = match live {
-                Some(live) if !ignored(&manifest.object, live).is_empty() => {
-                    Cow::Owned(desired_for_write(&manifest.object, Some(live), None))
-                }
-                _ => Cow::Borrowed(manifest.object.as_ref()),
-            };
+            let wanted = manifest.object.value();
+            let value = Cow::Owned(match live {
+                Some(live) if !ignored(&wanted, live).is_empty() => desired_for_write(&wanted, Some(live), None),
+                _ => wanted,
+            });
             world.insert(Object {
                 group: &key.group,
                 kind: &key.kind,

@@ -8,8 +8,9 @@ use model::manifest::{Finding, Limits, Manifest, Severity, parse_file};
 use model::preflight::{check, is_discarded};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-fn manifest(object: &Value) -> Manifest {
+fn manifest(object: &Value) -> Arc<Manifest> {
     let parsed = parse_file("a.yaml", object.to_string().as_bytes(), "default", &Limits::default());
     parsed.manifests.into_iter().next().unwrap_or_else(|| panic!("{object}: {:?}", parsed.findings))
 }
@@ -21,9 +22,9 @@ fn live() -> Option<Vec<(ObjectKey, Value)>> {
     Some(all.map(|object| (ObjectKey::of(&object).unwrap(), object)).collect())
 }
 
-fn run(desired: &[Manifest], live: &[(ObjectKey, Value)]) -> Vec<Finding> {
+fn run(desired: &[Arc<Manifest>], live: &[(ObjectKey, Value)]) -> Vec<Finding> {
     let live: Vec<_> = live.iter().map(|(key, value)| (key, value)).collect();
-    check(&desired.iter().collect::<Vec<_>>(), &live, &[])
+    check(&desired.iter().map(AsRef::as_ref).collect::<Vec<_>>(), &live, &[])
 }
 
 fn errors(findings: &[Finding]) -> Vec<String> {
@@ -34,7 +35,7 @@ fn errors(findings: &[Finding]) -> Vec<String> {
 #[test]
 fn what_was_accepted_has_no_error() {
     let Some(live) = live() else { return };
-    let desired: Vec<Manifest> = pairs().unwrap().iter().map(|(applied, _)| manifest(applied)).collect();
+    let desired: Vec<Arc<Manifest>> = pairs().unwrap().iter().map(|(applied, _)| manifest(applied)).collect();
     let profiles: Vec<_> = live.iter().filter(|(key, _)| key.kind == "SwitchProfile").cloned().collect();
     for live in [&live[..], &profiles, &[]] {
         let findings = run(&desired, live);
@@ -64,7 +65,7 @@ const DOUBTFUL: [(&str, &str); 6] = [
 fn verdicts_are_foreseen() {
     let Some(live) = live() else { return };
     let schemas = schemas("crds").unwrap();
-    let base: Vec<Manifest> = pairs().unwrap().iter().map(|(applied, _)| manifest(applied)).collect();
+    let base: Vec<Arc<Manifest>> = pairs().unwrap().iter().map(|(applied, _)| manifest(applied)).collect();
     let mut foreseen = 0;
     for verdict in lines("verdicts.jsonl").unwrap() {
         let (case, object) = (verdict["case"].as_str().unwrap(), &verdict["object"]);
@@ -99,7 +100,7 @@ fn verdicts_are_foreseen() {
 #[test]
 fn wiring_that_was_not_hydrated_is_said_and_blocked() {
     let Some(files) = samples::read("githedgehog+lab-ci") else { return };
-    let desired: Vec<Manifest> = files.into_iter().flat_map(|(_, parsed)| parsed.manifests).collect();
+    let desired: Vec<Arc<Manifest>> = files.into_iter().flat_map(|(_, parsed)| parsed.manifests).collect();
     let findings = run(&desired, &[]);
     let mut by_kind: BTreeMap<&str, usize> = BTreeMap::new();
     for finding in findings.iter().filter(|f| f.rule == "unhydrated") {

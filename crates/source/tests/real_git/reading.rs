@@ -197,14 +197,14 @@ async fn lesson_19_reading_again_changes_nothing_and_parses_nothing() {
     changed[7].2 = new.as_bytes();
     source.there.commit(&changed);
     let second = source.read().await;
-    let same = |n: usize| Arc::ptr_eq(&first.manifests[n].object, &second.manifests[n].object);
+    let same = |n: usize| first.manifests[n].object.is(&second.manifests[n].object);
     assert_eq!((0..300).filter(|n| !same(*n)).collect::<Vec<_>>(), [7]);
 
     // A commit that touches nothing: another commit, the same values.
     source.there.commit(&changed);
     let third = source.read().await;
     assert_ne!(second.commit.id, third.commit.id);
-    assert!(Arc::ptr_eq(&second.manifests[7].object, &third.manifests[7].object));
+    assert!(second.manifests[7].object.is(&third.manifests[7].object));
 }
 
 #[tokio::test]

@@ -34,9 +34,6 @@ pub(crate) const INSERT_WITH_BASE: &str = concat!("INSERT INTO objects (", put_c
 pub(crate) const UPSERT_WITH_BASE: &str = concat!(on_conflict!(), ", base = excluded.base");
 /// Followed by a list.
 pub(crate) const DELETE: &str = "DELETE FROM objects WHERE fabric_id = $1 AND object_key IN ";
-/// Followed by rows of values; both engines name the columns of a bare VALUES like this.
-pub(crate) const SET_BASE: &str = "UPDATE objects SET base = v.column2 FROM (VALUES ";
-pub(crate) const SET_BASE_END: &str = ") AS v WHERE objects.object_key = v.column1 AND objects.fabric_id = ";
 
 pub(crate) const LIST: &str = "list objects";
 /// Followed by conditions, an order and a page: which objects, found in an index alone.

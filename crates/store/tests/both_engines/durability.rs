@@ -56,7 +56,6 @@ both_engines! {
                 store.fabrics().get(&Scope::All, lab.id).await?;
                 let delta = ObjectDelta { upserts: (0..30).map(row).collect(), ..ObjectDelta::default() };
                 store.comparisons().save(&comparison(lab.id, i, ComparisonResult::Ok), &delta).await?;
-                store.objects().set_base(lab.id, &[(row(1).key, None)]).await?;
                 store.objects().list(lab.id, &Default::default(), Page::default()).await?;
                 store.users().count().await
             });

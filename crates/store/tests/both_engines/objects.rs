@@ -2,11 +2,10 @@
 
 use crate::bed::{both_engines, fabric, t};
 use crate::comparisons::comparison;
-use model::ObjectKey;
 use model::compare::{FieldDiff, ObjectState, Side};
 use model::manifest::{Finding, Location, Severity};
-use serde_json::{Value, json};
-use std::sync::Arc;
+use model::{Body, ObjectKey};
+use serde_json::json;
 use store::objects::{KindCount, ObjectFilter, ObjectSort, StateCount};
 use store::*;
 
@@ -23,7 +22,7 @@ fn kind_of(i: usize) -> String {
 }
 
 pub fn row(i: usize) -> ObjectRow {
-    let body = Arc::new(json!({"kind": key(i).kind, "metadata": {"name": key(i).name}, "spec": {"vlan": i}}));
+    let body = Body::from(&json!({"kind": key(i).kind, "metadata": {"name": key(i).name}, "spec": {"vlan": i}}));
     ObjectRow {
         key: key(i),
         version: "v1beta1".into(),
@@ -79,7 +78,7 @@ both_engines! {
             state: ObjectState::Conflict,
             managed: false,
             confirmed: Some(false),
-            base: BaseChange::Set(Arc::new(json!({"spec": {"vlan": 1.5, "name": "é\u{1F980}"}}))),
+            base: BaseChange::Set(Body::from(&json!({"spec": {"vlan": 1.5, "name": "é\u{1F980}"}}))),
             diffs: vec![diff()],
             findings: vec![finding(Severity::Warning), finding(Severity::Error)],
             holdings: json!({"leaf-1": 4}),
@@ -94,7 +93,7 @@ both_engines! {
         assert_eq!((stored.brief.location.clone(), stored.brief.rank), (full.location, 30));
         assert_eq!((stored.brief.live_rv.clone(), stored.brief.live_uid.clone()), (full.live_rv, full.live_uid));
         assert_eq!(stored.brief.gvk().api_version(), "vpc.githedgehog.com/v1beta1");
-        assert_eq!((stored.desired, stored.live), (full.desired.as_deref().cloned(), full.live.as_deref().cloned()));
+        assert_eq!((stored.desired, stored.live), (full.desired.map(|b| b.value()), full.live.map(|b| b.value())));
         assert_eq!((stored.diffs, stored.findings, stored.holdings), (full.diffs, full.findings, full.holdings));
         assert_eq!(stored.base, Some(json!({"spec": {"vlan": 1.5, "name": "é\u{1F980}"}})));
 
@@ -107,8 +106,8 @@ both_engines! {
 
     async fn only_what_is_given_changes(bed) {
         let (lab, prod) = (fabric(&bed, "lab").await, fabric(&bed, "prod").await);
-        let base = Arc::new(json!({"b": 1}));
-        let with_base = |i| ObjectRow { base: BaseChange::Set(base.clone()), ..row(i) };
+        let base = json!({"b": 1});
+        let with_base = |i| ObjectRow { base: BaseChange::Set(Body::from(&base)), ..row(i) };
         let first = save(&bed, lab.id, (0..3).map(with_base).collect(), vec![]).await;
         save(&bed, prod.id, vec![row(0)], vec![]).await;
 
@@ -118,7 +117,7 @@ both_engines! {
         let get = async |i| bed.objects().get(lab.id, &key(i)).await;
         let kept = get(0).await.unwrap();
         assert_eq!((kept.brief.changed_in, kept.brief.state, kept.brief.digest.as_str()), (first, ObjectState::Undelivered, "new"));
-        assert_eq!(kept.base.as_ref(), Some(&*base), "a base stays until it is set or cleared");
+        assert_eq!(kept.base.as_ref(), Some(&base), "a base stays until it is set or cleared");
         let moved = get(1).await.unwrap();
         assert_eq!((moved.brief.changed_in, moved.base), (second, None));
         assert!(matches!(get(2).await, Err(Error::NotFound(_))));
@@ -127,18 +126,14 @@ both_engines! {
 
     async fn bases_are_set_in_bulk(bed) {
         let lab = fabric(&bed, "lab").await;
+        let with_base = |i: usize| ObjectRow { base: BaseChange::Set(Body::from(&json!({"vlan": i}))), ..row(i) };
         save(&bed, lab.id, (0..450).map(row).collect(), vec![]).await;
         assert_eq!(bed.objects().bases(lab.id).await.unwrap(), []);
-        let value = |i: usize| Arc::new(json!({"vlan": i}));
-        let mut bases: Vec<(ObjectKey, Option<Arc<Value>>)> = (0..450).map(|i| (key(i), Some(value(i)))).collect();
-        bases.push((key(9999), Some(value(1))));
-        assert_eq!(bed.objects().set_base(lab.id, &bases).await.unwrap(), 450);
-        assert_eq!(bed.objects().set_base(lab.id, &[(key(3), None)]).await.unwrap(), 1);
+        save(&bed, lab.id, (0..450).map(with_base).collect(), vec![]).await;
+        save(&bed, lab.id, vec![ObjectRow { base: BaseChange::Clear, ..row(3) }], vec![]).await;
         let stored = bed.objects().bases(lab.id).await.unwrap();
         assert_eq!(stored.len(), 449);
         assert!(stored.contains(&(key(4), json!({"vlan": 4}))));
-        let other = fabric(&bed, "prod").await;
-        assert_eq!(bed.objects().set_base(other.id, &bases).await.unwrap(), 0);
     }
 
     async fn lesson_26_lists_filter_sort_and_page(bed) {

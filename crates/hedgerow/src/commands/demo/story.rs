@@ -65,7 +65,7 @@ fn deleted(cluster: &Cluster) -> anyhow::Result<Value> {
         files.flat_map(|file| parse_file(file.path, file.text.as_bytes(), "default", &Limits::default()).manifests);
     let found = manifests.into_iter().find(|manifest| manifest.key.kind == kind && manifest.key.name == name);
     let found = found.with_context(|| format!("the demo has no {kind} {name}"))?;
-    Ok((*found.object).clone())
+    Ok(found.object.value())
 }
 
 /// Waits until the simulated switches run what their cluster holds, so that the first page does not show them at work.
