@@ -186,7 +186,7 @@ async fn compare(shared: &Arc<Shared>, fabric_id: i64) {
 }
 
 /// Whether a failure means that nobody answered, or that the answer took the time of many.
-fn is_silent(code: Code) -> bool {
+pub(crate) fn is_silent(code: Code) -> bool {
     matches!(
         code,
         Code::ConnectionFailed

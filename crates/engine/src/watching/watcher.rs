@@ -11,6 +11,7 @@ use crate::{Event, Shared};
 use cluster::{ErrorKind, Watch, WatchEvent, WatchLimits};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream, SelectAll};
+use model::Code;
 use model::operation::Trigger;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -254,7 +255,11 @@ impl Watcher {
             Err(e) => {
                 tracing::debug!(fabric = self.fabric.id, error = %e, "the watched cluster did not prove who it is");
                 self.rest_until = Instant::now() + AGAIN;
-                self.shared.schedule.now(self.fabric.id);
+                // Whoever does not answer is asked again, and its streams go on where they were: that is no reason to
+                // list everything. An answer that is no proof is for a comparison to say.
+                if !crate::schedule::is_silent(e.code) && e.code != Code::StoreUnavailable {
+                    self.shared.schedule.now(self.fabric.id);
+                }
             }
         }
         !self.identity_due
