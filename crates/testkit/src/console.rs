@@ -149,6 +149,16 @@ impl Console {
         }
     }
 
+    /// Lets it do nothing from now on, as a machine that is put to sleep; its connections stay.
+    pub fn freeze(&self) -> Result<()> {
+        self.process.as_ref().context("the console does not run")?.send("STOP")
+    }
+
+    /// Lets it go on after [`Self::freeze`].
+    pub fn thaw(&self) -> Result<()> {
+        self.process.as_ref().context("the console does not run")?.send("CONT")
+    }
+
     /// Lets no file of its grow beyond this many bytes, as a full disk would; `None` takes that back. A new start has no
     /// such limit.
     pub async fn limit_files(&self, bytes: Option<u64>) -> Result<()> {

@@ -51,7 +51,7 @@ pub use control_plane::{
 pub use eventually::eventually;
 pub use flux::FluxApply;
 pub use gate::Gate;
-pub use git_server::{GitMode, GitServer};
+pub use git_server::{GitMode, GitServer, PushHeld};
 pub use hedgehog::{AGENT_SECRET, AgentMode, Hedgehog};
 pub use http_user::{Cookie, Form, HttpUser, Page};
 pub use machine::{shared_folder, workspace};

@@ -13,7 +13,7 @@ use base64::Engine;
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
 
-use super::{GitMode, Shared, set_environment};
+use super::{GitMode, PushHeld, Shared, set_environment};
 use crate::machine::servers;
 
 const MOST_BYTES: usize = 256 << 20;
@@ -76,10 +76,20 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
             return (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response();
         }
     }
-    backend(&shared, request, user.as_deref()).await.unwrap_or_else(|error| {
+    let held = shared.switches().push_gate.clone();
+    let held = held.filter(|_| request.method() == Method::POST && pushes(&request));
+    let what = format!("{} {}", request.method(), request.uri());
+    if let Some((PushHeld::Unseen, gate)) = &held {
+        gate.pass(what.clone()).await;
+    }
+    let response = backend(&shared, request, user.as_deref()).await.unwrap_or_else(|error| {
         tracing::error!("git http-backend: {error:#}");
         (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}")).into_response()
-    })
+    });
+    if let Some((PushHeld::Unanswered, gate)) = &held {
+        gate.pass(what).await;
+    }
+    response
 }
 
 /// Whether a request is a part of a push.

@@ -30,6 +30,15 @@ pub enum GitMode {
     Fail(u16),
 }
 
+/// Where a push is held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PushHeld {
+    /// Before the server has looked at it.
+    Unseen,
+    /// When the server has taken it, and has not said so.
+    Unanswered,
+}
+
 #[derive(Default)]
 struct Switches {
     mode: GitMode,
@@ -41,6 +50,7 @@ struct Switches {
     /// Commits of a colleague, one before each of the next pushes: repository, and what fast-import reads.
     races: VecDeque<(String, String)>,
     gate: Option<Gate>,
+    push_gate: Option<(PushHeld, Gate)>,
 }
 
 struct Shared {
@@ -221,6 +231,12 @@ impl GitServer {
     /// takes the gate away.
     pub fn hold(&self, gate: Option<&Gate>) {
         self.shared.switches().gate = gate.cloned();
+    }
+
+    /// Holds each push over HTTP there, at this gate, from now on; `None` takes the gate away. What its client gives up
+    /// meanwhile goes no further.
+    pub fn hold_push(&self, held: Option<(PushHeld, &Gate)>) {
+        self.shared.switches().push_gate = held.map(|(held, gate)| (held, gate.clone()));
     }
 
     /// How many HTTP requests and SSH connections came in.
