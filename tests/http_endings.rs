@@ -2,10 +2,10 @@
 //! with what had been done until then, and without leaving a child process behind.
 
 use crate::apart::{Apart, Behind, Database, Hold, SOON, end_of, holds, operation, running_phase};
-use crate::world::token;
+use crate::world::{NAMESPACES, token};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use testkit::{HttpUser, Rule, eventually};
+use testkit::{GitMode, GitServer, HttpUser, Rule, eventually};
 
 /// All that can be held, and a write that waits for its retry.
 fn all_holds() -> Vec<Hold> {
@@ -229,6 +229,56 @@ async fn lesson_14_a_key_gives_the_same_operation_for_every_verb_also_after_a_re
     let count = "SELECT count(*) FROM operations WHERE trigger_kind = 'button'";
     assert_eq!(apart.sql(count).await?, "5", "four verbs and the one that was cancelled");
     Ok(())
+}
+
+/// How long an operation took from the press to its end, in milliseconds.
+async fn took(apart: &Apart, operation: &Value) -> Result<i64> {
+    let id = operation["id"].as_i64().context("its number")?;
+    let sql = format!("SELECT (ended_at - queued_at) / 1000 FROM operations WHERE id = {id}");
+    Ok(apart.sql(&sql).await?.parse()?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_git_that_a_killed_console_left_behind_is_ended_and_not_waited_for() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let fabric = apart.fabric().await?;
+    let git = GitServer::start().await?;
+    git.create_repo("own").await?;
+    git.commit("own", "main", &[("namespaces.yaml", Some(NAMESPACES))], "Begin").await?;
+    let form = apart.user.visit(&format!("/fabrics/{}/edit/", fabric.id)).await?;
+    let url = git.url("own");
+    let fields =
+        [("source_url", url.as_str()), ("credential_kind", "none"), ("source_username", ""), ("source_token", "")];
+    let saved = apart.user.submit(&form, "form.form", &fields).await?;
+    ensure!(saved.status == 303, "{}", saved.visible_text());
+    let fetched = fabric.press(&mut apart.user, "sync_from_git").await?;
+    ensure!(fetched["state"] == "succeeded", "the precondition: {fetched}");
+    let before = took(&apart, &fetched).await?;
+
+    git.set_mode(GitMode::NeverAnswer);
+    fabric.begin(&mut apart.user, "sync_from_git").await?;
+    eventually(SOON, "git asks its server", || {
+        let there = children(&apart, &fabric);
+        async move { if there.len() > 1 { Ok(()) } else { Err(format!("{there:?}")) } }
+    })
+    .await?;
+    apart.console.kill9();
+    let orphans = children(&apart, &fabric);
+    ensure!(!orphans.is_empty(), "the control: a killed console leaves its git behind");
+    git.set_mode(GitMode::Serve);
+    apart.console.resume().await?;
+    let done = fabric.press(&mut apart.user, "sync_from_git").await?;
+    ensure!(done["state"] == "succeeded", "{done}");
+    // The same as before the kill, with three seconds more for a machine that has just started a console.
+    let after = took(&apart, &done).await?;
+    ensure!(after <= 2 * before + 3000, "it took {after} ms, and {before} ms before");
+    let log = apart.console.log();
+    ensure!(log.contains("ended a git that a killed Hedgerow had left behind"), "{log}");
+    eventually(SOON, "the orphans are gone", || {
+        let left: Vec<u32> = children(&apart, &fabric).into_iter().filter(|id| orphans.contains(id)).collect();
+        async move { if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) } }
+    })
+    .await
 }
 
 async fn running(user: &mut HttpUser, location: &str) -> Result<()> {
