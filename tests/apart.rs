@@ -95,16 +95,17 @@ impl Apart {
         let (name, own) = Fabric::place().await?;
         let account = world.plane.token_user(&name, &Access::writer()).await?;
         let front = ApiFront::start(&world.plane).await?;
+        let cable = ChaosProxy::start(&front.address()).await?;
         let git = ChaosProxy::start(&world.git.address()).await?;
         let url = format!("http://{}/{name}.git", git.address());
-        let server = front.url();
+        let server = format!("https://{}", cable.address());
         let mut fields: Vec<(&str, &str)> = own.iter().map(|(field, value)| (*field, value.as_str())).collect();
         let others = endpoint(&server, &account.token, world.plane.ca_certificate());
         for (field, value) in others.into_iter().chain([("source_url", url.as_str())]) {
             fields.retain(|(known, _)| *known != field);
             fields.push((field, value));
         }
-        let mut fabric = Behind { id: 0, name: name.clone(), front, git };
+        let mut fabric = Behind { id: 0, name: name.clone(), front, cable, git };
         fabric.commit("").await?;
         fabric.id = add_fabric(&mut self.user, &fields).await?;
         eventually(SOON, "it was compared", || async {
@@ -125,6 +126,8 @@ pub struct Behind {
     pub name: String,
     /// The door to the API server.
     pub front: ApiFront,
+    /// The cable between the console and that door.
+    pub cable: ChaosProxy,
     /// The way to the Git server.
     pub git: ChaosProxy,
 }
@@ -136,6 +139,18 @@ impl Behind {
         let vpcs = format!("{words}{}", vpcs.join("---\n"));
         let files = [("namespaces.yaml", Some(NAMESPACES)), ("vpcs.yaml", Some(vpcs.as_str()))];
         world().await.git.commit(&self.name, "main", &files, "VPCs").await.map(drop)
+    }
+
+    /// Its VPCs are in the cluster, by another's hand: a sync of the console's own would be followed by comparisons.
+    pub async fn has_vpcs(&self) -> Result<()> {
+        let client = world().await.plane.client()?;
+        for n in 1..=VPCS {
+            let text = vpc(&format!("vpc-0{n}"), n, 1000 + u16::from(n));
+            let mut object: Value = serde_saphyr::from_str(&text)?;
+            object["metadata"]["namespace"] = self.name.as_str().into();
+            client.create(&object).await?;
+        }
+        Ok(())
     }
 
     /// Its JSON.
@@ -167,8 +182,10 @@ impl Behind {
     pub fn heal(&self) {
         self.front.clear();
         // What is open and hangs is of no use to anybody any more.
-        self.git.set(Chaos::Cut);
-        self.git.set(Chaos::Pass);
+        for way in [&self.git, &self.cable] {
+            way.set(Chaos::Cut);
+            way.set(Chaos::Pass);
+        }
     }
 
     /// A VPC as it is in the cluster.

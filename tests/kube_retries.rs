@@ -1,11 +1,11 @@
 //! What fails in a way that passes is tried again, with pauses, and the page says so while it happens; what does not pass
 //! is not. A refusal of a webhook and a missing right are both HTTP 403, and are told apart by what the server says.
 
-use crate::apart::{Apart, Behind, Database, SOON, end_of, operation};
+use crate::apart::{Apart, Behind, Database, SOON, VPCS, end_of, operation};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::time::{Duration, Instant};
-use testkit::{Chaos, Rule, eventually};
+use testkit::{Chaos, Gate, Rule, eventually};
 
 /// The phase of an operation.
 fn phase<'a>(operation: &'a Value, name: &str) -> &'a Value {
@@ -38,6 +38,91 @@ async fn what_passes_is_tried_again_in_its_place_and_counted() -> Result<()> {
     assert_eq!(calls(&fabric, "POST", "/ipv4namespaces?"), 3);
     let page = apart.user.visit(done["url"].as_str().context("its address")?).await?.visible_text();
     ensure!(page.contains("2 retries") && page.contains("1 retry"), "{page}");
+    Ok(())
+}
+
+/// One object a page, and a reading that does not wait for long.
+const PAGES: [(&str, &str); 2] = [("HEDGEROW_CLUSTER_PAGE_SIZE", "1"), ("HEDGEROW_CLUSTER_TIMEOUT", "5s")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_does_not_come_is_asked_for_again_and_not_those_before_it() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &PAGES).await?;
+    let fabric = apart.fabric().await?;
+    fabric.has_vpcs().await?;
+    // The first answer to the second page is a failure, the next one never comes.
+    let second = || Rule::on("GET", "/vpcs?limit=1&continue=").times(1);
+    for rule in [second().answer(503, "ServiceUnavailable", "starting"), second().hang()] {
+        fabric.front.clear();
+        fabric.front.take_calls();
+        fabric.front.add(rule);
+        let done = fabric.press(&mut apart.user, "sync_from_fabric").await?;
+        ensure!(done["state"] == "succeeded", "{done}");
+        ensure!(phase(&done, "observe")["retries"] == 1, "{done}");
+        let (pages, later) = (calls(&fabric, "GET", "/vpcs?limit=1"), calls(&fabric, "GET", "/vpcs?limit=1&continue="));
+        assert_eq!(
+            (pages - later, later),
+            (1, usize::from(VPCS)),
+            "the first page once, the second twice, the third once"
+        );
+    }
+    // A position that the server has forgotten meanwhile: the list begins anew, and everything is there.
+    fabric.front.clear();
+    fabric.front.take_calls();
+    fabric.front.add(Rule::on("GET", "/vpcs?limit=1&continue=").times(1).answer(503, "ServiceUnavailable", "starting"));
+    fabric.front.add(Rule::on("GET", "/vpcs?limit=1&continue=").times(1).expired());
+    let done = fabric.press(&mut apart.user, "sync_from_fabric").await?;
+    ensure!(done["state"] == "succeeded" && done["result"]["objects"] == u64::from(VPCS), "{done}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_is_lost_in_the_middle_of_a_list_ends_the_reading_and_not_the_deadline() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &PAGES).await?;
+    for (chaos, codes) in [
+        (Chaos::Blackhole, ["kubernetes_timeout", "connection_failed"]),
+        (Chaos::Cut, ["connection_failed", "kubernetes_unavailable"]),
+    ] {
+        let fabric = apart.fabric().await?;
+        fabric.has_vpcs().await?;
+        let gate = Gate::default();
+        fabric.front.add(Rule::on("GET", "/vpcs?limit=1&continue=").hold(&gate));
+        let location = fabric.begin(&mut apart.user, "sync_to_kubernetes").await?;
+        gate.arrived(SOON).await?;
+        fabric.front.take_calls();
+        fabric.cable.set(chaos);
+        gate.open();
+        let ended = end_of(&mut apart.user, &location).await?;
+        let code = ended["code"].as_str().unwrap_or_default();
+        ensure!(ended["state"] == "failed" && codes.contains(&code), "{chaos:?}: {ended}");
+        let said = ended["message"].as_str().unwrap_or_default();
+        ensure!(said.starts_with("list "), "it names what was read: {said}");
+        // It ends in the reading: nothing is compared, nothing written, and the time of a few tries is all that it took.
+        for (name, state) in [("observe", "failed"), ("apply", "skipped"), ("verify", "skipped")] {
+            ensure!(phase(&ended, name)["state"] == state, "{name}: {ended}");
+        }
+        let id = ended["id"].as_i64().context("its number")?;
+        let took = apart.sql(&format!("SELECT (ended_at - started_at) / 1000 FROM operations WHERE id = {id}")).await?;
+        ensure!(took.parse::<i64>()? < 40_000, "{chaos:?}: it took {took} ms");
+        let status = fabric.status(&mut apart.user).await?;
+        ensure!(status["sync_status"] == "error" && status["last_success"].is_null(), "{status}");
+        fabric.heal();
+        fabric.syncs(&mut apart.user).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_04_a_kind_whose_pages_alone_do_not_come_is_named_and_the_others_are_read() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &PAGES).await?;
+    let fabric = apart.fabric().await?;
+    fabric.has_vpcs().await?;
+    fabric.front.add(Rule::on("GET", "/vpcs?limit=1&continue=").hang());
+    let ended = fabric.press(&mut apart.user, "sync_from_fabric").await?;
+    ensure!(ended["state"] == "partial" && ended["object"] == "VPC", "{ended}");
+    let problems = ended["result"]["problems"].as_array().context("problems")?;
+    ensure!(problems.len() == 1 && problems[0]["code"] == "kubernetes_timeout", "{ended}");
+    fabric.heal();
+    fabric.syncs(&mut apart.user).await?;
     Ok(())
 }
 

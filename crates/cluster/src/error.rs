@@ -177,6 +177,15 @@ impl Error {
         self.0.kind.is_transient()
     }
 
+    /// Whether there was no answer at all: what is between here and the server failed, or the server is gone.
+    pub fn is_unanswered(&self) -> bool {
+        let of_the_way = matches!(
+            self.0.kind,
+            ErrorKind::Dns | ErrorKind::Unreachable | ErrorKind::Tls(_) | ErrorKind::Timeout | ErrorKind::ConnectionCut
+        );
+        of_the_way && self.0.status.is_none()
+    }
+
     /// The same where every Kubernetes API has an answer: what has none there is another server, or another path of it.
     pub(crate) fn without_api(self) -> Self {
         if self.0.kind != ErrorKind::NotFound {

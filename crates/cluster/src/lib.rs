@@ -43,7 +43,7 @@ pub use connection::{FoundKind, Missing, Outcome, TestReport};
 pub use error::{Conflict, Error, ErrorKind, Failure, TlsReason};
 pub use identity::{Identity, ServerVersion};
 pub use kinds::{Column, KindInfo, Kinds, Problem, ProblemKind};
-pub use list::{Listed, ListedAsReceived};
+pub use list::{Listed, ListedAsReceived, SoFar};
 pub use object::Written;
 pub use received::Received;
 pub use review::{Review, Verb};

@@ -1,4 +1,5 @@
-//! Lists, page by page: every object of a kind in a namespace, as of one moment, or an error.
+//! Lists, page by page: every object of a kind in a namespace, as of one moment, or an error. A page that did not come can
+//! be asked for again without those before it.
 
 use crate::call::Call;
 use crate::kinds::KindInfo;
@@ -30,6 +31,31 @@ pub struct ListedAsReceived {
     pub objects: Vec<Received>,
     /// The moment of the list, from which a watch can go on.
     pub resource_version: String,
+}
+
+/// What was read of a list so far. Handed in again after a failure, the list goes on with the page that did not come, as of
+/// the same moment; when the server has forgotten that moment, it begins anew.
+#[derive(Debug)]
+pub struct SoFar<T> {
+    objects: Vec<T>,
+    at: Position,
+}
+
+impl<T> Default for SoFar<T> {
+    fn default() -> Self {
+        Self { objects: Vec::new(), at: Position::default() }
+    }
+}
+
+/// Where a list stands.
+#[derive(Debug, Default)]
+struct Position {
+    /// What the server wants to hear for the next page; empty for the first.
+    r#continue: String,
+    /// Objects in a page; 0 until it is decided.
+    page: u32,
+    /// How often it has begun anew.
+    restarts: u32,
 }
 
 /// One page, its items decoded as far as the caller wants them.
@@ -64,42 +90,72 @@ impl Cluster {
     /// Lists a kind in a namespace (`""`: in all). `progress` gets the objects read so far and, where the server tells,
     /// how many there are; it falls back to 0 when the list has to start again.
     pub async fn list(&self, kind: &KindInfo, namespace: &str, progress: Progress<'_>) -> Result<Listed, Error> {
-        let mut parsed = Parsed { kind, api_version: kind.gvk.api_version(), objects: Vec::new() };
-        let resource_version = self.gather::<Value>(kind, namespace, &mut parsed, progress).await?;
-        Ok(Listed { objects: parsed.objects, resource_version })
+        self.list_on(kind, namespace, &mut SoFar::default(), progress).await
     }
 
-    /// The same without looking into the objects further than their identity: for whoever keeps many of them.
+    /// The same, going on from what was read before a failure.
+    pub async fn list_on(
+        &self,
+        kind: &KindInfo,
+        namespace: &str,
+        so_far: &mut SoFar<Value>,
+        progress: Progress<'_>,
+    ) -> Result<Listed, Error> {
+        let SoFar { objects, at } = so_far;
+        let mut parsed = Parsed { kind, api_version: kind.gvk.api_version(), objects };
+        let resource_version = self.gather::<Value>(kind, namespace, at, &mut parsed, progress).await?;
+        Ok(Listed { objects: std::mem::take(objects), resource_version })
+    }
+
+    /// Lists without looking into the objects further than their identity: for whoever keeps many of them.
     pub async fn list_as_received(
         &self,
         kind: &KindInfo,
         namespace: &str,
         progress: Progress<'_>,
     ) -> Result<ListedAsReceived, Error> {
-        let mut kept = Kept { kind, objects: Vec::new() };
-        let resource_version = self.gather::<Box<RawValue>>(kind, namespace, &mut kept, progress).await?;
-        Ok(ListedAsReceived { objects: kept.objects, resource_version })
+        self.list_as_received_on(kind, namespace, &mut SoFar::default(), progress).await
+    }
+
+    /// The same, going on from what was read before a failure.
+    pub async fn list_as_received_on(
+        &self,
+        kind: &KindInfo,
+        namespace: &str,
+        so_far: &mut SoFar<Received>,
+        progress: Progress<'_>,
+    ) -> Result<ListedAsReceived, Error> {
+        let SoFar { objects, at } = so_far;
+        let mut kept = Kept { kind, objects };
+        let resource_version = self.gather::<Box<RawValue>>(kind, namespace, at, &mut kept, progress).await?;
+        Ok(ListedAsReceived { objects: std::mem::take(objects), resource_version })
     }
 
     async fn gather<T: DeserializeOwned + Send + 'static>(
         &self,
         kind: &KindInfo,
         namespace: &str,
+        at: &mut Position,
         to: &mut impl Gathering<T>,
         progress: Progress<'_>,
     ) -> Result<String, Error> {
-        let mut page = self.inner.limits.page.max(1);
-        if kind.carries_secrets() {
-            page = page.min(HEAVY_PAGE);
+        if at.page == 0 {
+            at.page = self.inner.limits.page.max(1);
+            if kind.carries_secrets() {
+                at.page = at.page.min(HEAVY_PAGE);
+            }
         }
-        let mut restarts = 0;
         loop {
-            to.begin();
-            match self.gather_once(kind, namespace, &mut page, to, progress).await {
-                Err(e) if e.kind == ErrorKind::Gone && restarts < MOST_RESTARTS => {
-                    restarts += 1;
+            match self.gather_on(kind, namespace, at, to, progress).await {
+                Err(e) if e.kind == ErrorKind::Gone => {
+                    at.r#continue.clear();
+                    if at.restarts >= MOST_RESTARTS {
+                        return Err(e);
+                    }
+                    at.restarts += 1;
                     // A list that outlives its snapshot is too slow for its page size; fewer, larger pages are faster.
-                    page = page.saturating_mul(4);
+                    at.page = at.page.saturating_mul(4);
+                    let (restarts, page) = (at.restarts, at.page);
                     tracing::warn!(operation = %e.operation, server = %self.inner.server, restarts, page, "the list's position expired, starting again");
                 }
                 other => return other,
@@ -107,26 +163,29 @@ impl Cluster {
         }
     }
 
-    async fn gather_once<T: DeserializeOwned + Send + 'static>(
+    async fn gather_on<T: DeserializeOwned + Send + 'static>(
         &self,
         kind: &KindInfo,
         namespace: &str,
-        page: &mut u32,
+        at: &mut Position,
         to: &mut impl Gathering<T>,
         progress: Progress<'_>,
     ) -> Result<String, Error> {
         let operation = format!("list {}", address::spoken_collection(kind, namespace));
         let path = address::collection(kind, namespace);
-        let mut position = String::new();
-        progress(0, None);
+        if at.r#continue.is_empty() {
+            to.begin();
+            progress(0, None);
+        }
         loop {
-            let mut target = format!("{path}?limit={page}");
-            if !position.is_empty() {
-                target = format!("{target}&continue={}", address::escape(&position));
+            let mut target = format!("{path}?limit={}", at.page);
+            if !at.r#continue.is_empty() {
+                target = format!("{target}&continue={}", address::escape(&at.r#continue));
             }
             let read: Page<T> = match self.fetch(&Call::get(&operation, target)).await {
-                Err(e) if e.kind == ErrorKind::TooLarge && *page > 1 => {
-                    *page = (*page / 4).max(1);
+                Err(e) if e.kind == ErrorKind::TooLarge && at.page > 1 => {
+                    at.page = (at.page / 4).max(1);
+                    let page = at.page;
                     tracing::warn!(operation, server = %self.inner.server, page, "a page was too large, asking for smaller ones");
                     continue;
                 }
@@ -141,10 +200,10 @@ impl Cluster {
             };
             let there = to.take(items).await?;
             progress(there, read.metadata.remaining_item_count.map(|rest| there as u64 + rest));
-            if read.metadata.r#continue.is_empty() {
+            at.r#continue = read.metadata.r#continue;
+            if at.r#continue.is_empty() {
                 return Ok(read.metadata.resource_version);
             }
-            position = read.metadata.r#continue;
         }
     }
 }
@@ -153,7 +212,7 @@ impl Cluster {
 struct Parsed<'a> {
     kind: &'a KindInfo,
     api_version: String,
-    objects: Vec<Value>,
+    objects: &'a mut Vec<Value>,
 }
 
 impl Gathering<Value> for Parsed<'_> {
@@ -174,7 +233,7 @@ impl Gathering<Value> for Parsed<'_> {
 /// Gathers objects as they were received.
 struct Kept<'a> {
     kind: &'a KindInfo,
-    objects: Vec<Received>,
+    objects: &'a mut Vec<Received>,
 }
 
 impl Gathering<Box<RawValue>> for Kept<'_> {

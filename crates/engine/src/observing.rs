@@ -1,7 +1,7 @@
 //! Reading a cluster: every object of every kind that the fabric may keep in Git, and what the agents say.
 //!
 //! One kind that cannot be read is a named problem, never "zero objects"; credentials that the cluster refuses, or a
-//! cluster that does not answer at all, fail the whole reading.
+//! cluster that does not answer (any more), end the whole reading.
 
 mod live;
 
@@ -9,7 +9,7 @@ pub(crate) use live::{Live, LiveObjects, keyed};
 
 use crate::Error;
 use crate::retrying::Retrying;
-use cluster::{Cluster, KindInfo, Kinds};
+use cluster::{Cluster, KindInfo, Kinds, SoFar};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
@@ -19,6 +19,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// How long the cluster may take to say that it is there, after it did not answer a list.
+const STILL_THERE: Duration = Duration::from_secs(5);
 
 /// A kind that could not be read, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +86,7 @@ enum Held {
     Objects(Vec<(Arc<ObjectKey>, Arc<Live>)>),
 }
 
-/// Lists a kind; with the version of the list.
+/// Lists a kind; with the version of the list. A page that did not come is asked for again, not those before it.
 async fn list(
     cluster: &Cluster,
     k: &KindInfo,
@@ -90,11 +95,15 @@ async fn list(
 ) -> Result<(Held, String), cluster::Error> {
     let what = format!("list {}", k.gvk.kind);
     if is_agent(k) {
-        let listed = retrying.call(&what, || cluster.list(k, namespace, &|_, _| {})).await?;
+        let so_far = Mutex::new(SoFar::default());
+        let on = || async { cluster.list_on(k, namespace, &mut *so_far.lock().await, &|_, _| {}).await };
+        let listed = retrying.call(&what, on).await?;
         let agents = listed.objects.iter().filter_map(AgentView::from_value).collect();
         return Ok((Held::Agents(agents), listed.resource_version));
     }
-    let listed = retrying.call(&what, || cluster.list_as_received(k, namespace, &|_, _| {})).await?;
+    let so_far = Mutex::new(SoFar::default());
+    let on = || async { cluster.list_as_received_on(k, namespace, &mut *so_far.lock().await, &|_, _| {}).await };
+    let listed = retrying.call(&what, on).await?;
     let objects = listed.objects.into_iter().map(|object| keyed(&k.gvk.group, &k.gvk.kind, object)).collect();
     Ok((Held::Objects(objects), listed.resource_version))
 }
@@ -108,8 +117,25 @@ impl Held {
     }
 }
 
+/// What came of the list of one kind.
+struct Answer<'a> {
+    kind: &'a KindInfo,
+    listed: Result<(Held, String), cluster::Error>,
+    /// Whether nothing answers any more, whatever is asked.
+    is_lost: bool,
+}
+
 /// The reading of one kind.
-type Reading<'a> = BoxFuture<'a, (&'a KindInfo, Result<(Held, String), cluster::Error>)>;
+type Reading<'a> = BoxFuture<'a, Answer<'a>>;
+
+/// Whether a list failed because the cluster is out of reach: it had no answer, and the simplest question has none, either.
+async fn is_lost(cluster: &Cluster, failure: &cluster::Error) -> bool {
+    if !failure.is_unanswered() {
+        return false;
+    }
+    let asked = tokio::time::timeout(STILL_THERE, cluster.identity()).await;
+    asked.map_or(true, |answer| answer.is_err_and(|e| e.is_unanswered()))
+}
 
 /// Reads every user-authored kind and the agents, several kinds at once. `progress` is told how many kinds are done,
 /// out of how many, and how many objects were read. A kind that is tried again keeps the others as they are.
@@ -142,12 +168,16 @@ pub(crate) async fn observe(
                 objects.fetch_add(held.len() as u64, Ordering::Relaxed);
             }
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, total, objects.load(Ordering::Relaxed));
-            (k, listed)
+            let is_lost = match &listed {
+                Err(e) => is_lost(cluster, e).await,
+                Ok(_) => false,
+            };
+            Answer { kind: k, listed, is_lost }
         }
         .boxed()
     };
     let lists: Vec<Reading<'_>> = wanted.into_iter().map(read).collect();
-    let answers: Vec<_> = stream::iter(lists).buffer_unordered(cluster.limits().concurrency.max(1)).collect().await;
+    let mut lists = stream::iter(lists).buffer_unordered(cluster.limits().concurrency.max(1));
 
     let mut found = Observation {
         began_at: observed_at,
@@ -159,7 +189,7 @@ pub(crate) async fn observe(
         agents: Some(Vec::new()),
         versions: HashMap::new(),
     };
-    for (k, listed) in answers {
+    while let Some(Answer { kind: k, listed, is_lost }) = lists.next().await {
         let id = || (k.gvk.group.clone(), k.gvk.kind.clone());
         match listed {
             Ok((Held::Agents(read), version)) => {
@@ -173,7 +203,8 @@ pub(crate) async fn observe(
                 found.read.insert(id());
                 found.live.extend(read);
             }
-            Err(e) if e.code() == Code::KubernetesUnauthorized => return Err(e.into()),
+            // The other kinds would fail as this one did, each after its time.
+            Err(e) if is_lost || e.code() == Code::KubernetesUnauthorized => return Err(e.into()),
             Err(e) => {
                 if is_agent(k) {
                     found.agents = None;
