@@ -227,6 +227,10 @@ impl Engine {
             store::Disposition::SameKey => Disposition::SameKey,
         };
         let id = enqueued.operation.id;
+        if request.actor_user_id.is_some() && shared.places.is_silent(fabric.id) {
+            // Somebody believes that it answers again. A comparison finds out sooner than a turn among the silent ones.
+            shared.schedule.now(fabric.id);
+        }
         shared.events.send(fabric.id, Event::Operation { id });
         shared.wake.notify_one();
         Ok(Requested { operation: enqueued.operation, disposition })
@@ -341,6 +345,7 @@ impl Engine {
     pub async fn fabric_saved(&self, fabric_id: i64) {
         self.shared.connections.forget(fabric_id);
         self.shared.watching.forget(fabric_id);
+        self.shared.places.forget(fabric_id);
         self.shared.schedule.now(fabric_id);
         self.shared.events.send(fabric_id, Event::Changed);
     }

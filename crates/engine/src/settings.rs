@@ -25,7 +25,7 @@ pub struct Settings {
     pub freshness: Duration,
     /// How long an operation's lease holds without a heartbeat.
     pub lease: Duration,
-    /// How many operations run at once; as many may stand still besides, because their servers do not answer.
+    /// How many operations run at once; twice as many may stand still besides, because their servers do not answer.
     pub parallel: usize,
     /// How often what fails in a way that passes is tried again in an operation.
     pub retries: u32,

@@ -166,15 +166,20 @@ async fn compare(shared: &Arc<Shared>, fabric_id: i64) {
         done = tokio::time::timeout(limit, verbs::background(shared, &fabric)) => match done {
             Ok(Ok(compared)) => {
                 turn.answered = true;
+                shared.places.note(fabric_id, None);
                 if let Err(e) = automatic::compared(shared, &fabric, &compared).await {
                     tracing::warn!(fabric = fabric_id, error = %e, "what the policy says could not be done; it is tried again");
                 }
             }
             // What came of it is stored, counted and noted there.
-            Ok(Err(e)) => turn.answered = !is_silent(e.code),
+            Ok(Err(e)) => {
+                turn.answered = !is_silent(e.code);
+                shared.places.note(fabric_id, Some(e.code));
+            }
             Err(_) => {
                 let message = format!("The comparison did not end within {} s.", limit.as_secs());
                 let error = Error::new(Code::KubernetesTimeout, message);
+                shared.places.note(fabric_id, Some(error.code));
                 shared.notes.compared(&fabric, Err(&error));
                 let (at, trigger) = (shared.now(), model::operation::Trigger::Schedule);
                 if let Err(e) = crate::comparing::failed(shared, fabric_id, None, trigger, at, &error).await {
