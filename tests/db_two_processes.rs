@@ -1,10 +1,11 @@
 //! Two processes on one PostgreSQL database under many syncs: never two that write to one fabric, every operation ends, and
 //! the clusters are as Git says.
 
-use crate::apart::{Apart, Behind, Database, SOON, VPCS};
+use crate::apart::{Apart, Behind, Database, SOON, VPCS, end_of};
 use crate::world::{vpc, world};
 use anyhow::{Context, Result, ensure};
-use testkit::{HttpUser, eventually};
+use serde_json::Value;
+use testkit::{ApiCall, Chaos, Gate, HttpUser, Rule, eventually};
 
 const ROUNDS: u16 = 4;
 
@@ -61,11 +62,114 @@ async fn lesson_14_two_processes_never_write_to_one_fabric_at_once() -> Result<(
         let of = |verb: &str| written.iter().filter(|(call, _)| call.starts_with(verb)).map(|(_, n)| n).sum::<usize>();
         ensure!(of("POST") == usize::from(VPCS) + 3, "each object was created once: {written:?}");
         ensure!(of("PUT") < usize::from(ROUNDS), "what was equal was not written again: {written:?}");
-        // Each process has a clone of its own, and says that it does not know before it has fetched.
-        let mut there = two.tab()?;
-        ensure!(fabric.press(&mut there, "sync_from_git").await?["state"] == "succeeded");
-        let two_says = fabric.status(&mut there).await?;
+        // Each process has a clone of its own, and this one has perhaps not fetched since. It says the same.
+        let two_says = fabric.status(&mut two.tab()?).await?;
         ensure!(two_says["sync_status"] == "in_sync", "{two_says}");
     }
+    Ok(())
+}
+
+/// What a fabric's JSON says that must not depend on who is asked; without the times, which go on.
+fn said(status: &Value) -> Value {
+    let stages = status["stages"].as_array().into_iter().flatten();
+    let stages: Vec<Value> =
+        stages.map(|stage| serde_json::json!([stage["name"], stage["state"], stage["done"]])).collect();
+    let names = ["sync_status", "current_commit", "counts", "last_success", "problems"];
+    let mut all: Vec<Value> = names.iter().map(|name| status[*name].clone()).collect();
+    all.extend([status["status"]["message"].clone(), stages.into()]);
+    all.into()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_11_what_a_page_says_does_not_depend_on_which_process_answers() -> Result<()> {
+    let mut one = Apart::start(Database::postgres().await?, &[]).await?;
+    let fabric = one.fabric().await?;
+    fabric.syncs(&mut one.user).await?;
+    let two = one.beside().await?;
+    let compared = format!("SELECT count(*) FROM comparisons WHERE fabric_id = {}", fabric.id);
+    let before: u32 = one.sql(&compared).await?.parse()?;
+    eventually(SOON, "the second process has fetched and compared once", || async {
+        let now: u32 = one.sql(&compared).await?.parse()?;
+        ensure!(now > before, "{now}");
+        Ok(())
+    })
+    .await?;
+    // From now on only the first one can fetch: the second one's clone stays behind.
+    let text = vpc("vpc-09", 9, 1509);
+    let commit = world().await.git.commit(&fabric.name, "main", &[("more.yaml", Some(&text))], "Change").await?;
+    fabric.syncs(&mut one.user).await?;
+    fabric.git.set(Chaos::Blackhole);
+    let (here, there) = (fabric.status(&mut one.tab()?).await?, fabric.status(&mut two.tab()?).await?);
+    ensure!(here["current_commit"] == commit.as_str(), "the precondition: {here}");
+    ensure!(said(&here) == said(&there), "one says {here}\ntwo says {there}");
+    let page = two.tab()?.visit(&format!("/fabrics/{}/", fabric.id)).await?.visible_text();
+    ensure!(page.contains("In sync") && page.contains(&commit[..7]), "{page}");
+    // So it is when the first one is dead, for whoever lives.
+    one.console.kill9();
+    let alone = fabric.status(&mut two.tab()?).await?;
+    ensure!(said(&alone) == said(&here), "it says {alone}");
+
+    // Who compares with the last fetch does not go back to the older one of its own clone.
+    fabric.heal();
+    let read = fabric.press(&mut two.tab()?, "sync_from_fabric").await?;
+    ensure!(read["state"] == "succeeded", "{read}");
+    let last = format!("SELECT commit_id FROM comparisons WHERE fabric_id = {} ORDER BY id DESC LIMIT 1", fabric.id);
+    assert_eq!(two.sql(&last).await?, commit);
+    ensure!(fabric.status(&mut two.tab()?).await?["sync_status"] == "in_sync");
+    Ok(())
+}
+
+/// How many objects the sync of [`lesson_13_a_process_that_slept_longer_than_its_lease_writes_nothing_more`] has to write.
+const MANY: u8 = 40;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_13_a_process_that_slept_longer_than_its_lease_writes_nothing_more() -> Result<()> {
+    let mut one = Apart::start(Database::postgres().await?, &[("HEDGEROW_OPERATION_LEASE", "8s")]).await?;
+    let fabric = one.fabric().await?;
+    let many: Vec<String> = (1..=MANY).map(|n| vpc(&format!("many-{n:02}"), 100 + n, 1500 + u16::from(n))).collect();
+    world().await.git.commit(&fabric.name, "main", &[("many.yaml", Some(&many.join("---\n")))], "Many").await?;
+    // The first writes of VPCs are under way and stand at the gate; all others are still to come.
+    let gate = Gate::default();
+    fabric.front.add(Rule::on("POST", "/vpcs?").hold(&gate));
+    let location = fabric.begin(&mut one.user, "sync_to_kubernetes").await?;
+    gate.arrived(SOON).await?;
+    let mut two = one.beside().await?;
+    one.console.freeze()?;
+    let ended = end_of(&mut two.user, &location).await?;
+    ensure!(ended["state"] == "interrupted", "the other one has taken it for dead: {ended}");
+    // What was sent before the end of the lease is carried out; its answers wait for the one that sleeps.
+    gate.open();
+    let in_hand = eventually(SOON, "what was under way is done", || async {
+        let calls = fabric.front.calls();
+        let posts = calls.iter().filter(|call| call.method == "POST" && call.path.contains("/vpcs?"));
+        let (done, open): (Vec<_>, Vec<_>) = posts.partition(|call| call.status != 0);
+        ensure!(open.is_empty() && !done.is_empty(), "{} wait", open.len());
+        Ok(done.len())
+    })
+    .await?;
+    ensure!(in_hand < usize::from(MANY), "the control: most was still to be written, {in_hand} were not");
+    let wrote = |calls: &[ApiCall]| {
+        let writes = calls.iter().filter(|call| call.method != "GET" && !call.path.contains("dryRun=All"));
+        writes
+            .map(|call| format!("{} {}", call.method, call.path))
+            .filter(|call| call.contains("githedgehog.com/"))
+            .count()
+    };
+    let before = wrote(&fabric.front.calls());
+    one.console.thaw()?;
+    eventually(SOON, "it has noticed", || async {
+        let id = ended["id"].as_i64().context("its number")?;
+        let log = one.console.log();
+        let words = ["its lease was lost", "has another end already"];
+        let of_it = |line: &str| words.iter().any(|words| line.contains(words)) && line.contains(&id.to_string());
+        let noticed = log.lines().any(of_it);
+        ensure!(noticed, "{log}");
+        Ok(())
+    })
+    .await?;
+    assert_eq!(wrote(&fabric.front.calls()), before, "not one write after the end of its lease");
+    // And the next run, wherever it runs, makes the rest.
+    fabric.syncs(&mut two.user).await?;
+    ensure!(fabric.live(&format!("many-{MANY}")).await?.is_some());
     Ok(())
 }

@@ -141,7 +141,7 @@ pub(crate) async fn preview(
     kinds: &Value,
 ) -> Result<Vec<Adoption>, Error> {
     let repository = shared.repository(fabric).await?;
-    let mut ground = match repository.head().await? {
+    let mut ground = match shared.last_fetched(fabric, &repository).await? {
         Some(commit) => {
             let desired = repository.read(&commit.id, &fabric.namespace, &shared.settings.source).await?;
             Ground::at(&repository, fabric, desired).await?

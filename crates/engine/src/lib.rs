@@ -31,6 +31,7 @@ mod schedule;
 mod selecting;
 mod server_view;
 mod settings;
+mod source_head;
 mod verbs;
 mod watching;
 
@@ -239,11 +240,9 @@ impl Engine {
     /// What makes two requests the same: verb, mode, and the commit that they would deliver. One that runs already
     /// counts as delivering its own commit; before it has fetched, whatever is newest.
     async fn fingerprint(&self, fabric: &store::Fabric, request: &Request, writer: Option<&Operation>) -> String {
-        let head = match self.shared.repository(fabric).await {
-            Ok(repository) => repository.head().await.ok().flatten().map(|c| c.id).unwrap_or_default(),
-            // A source that cannot be opened fails the operation, with its reason, in its own phase.
-            Err(_) => String::new(),
-        };
+        let latest = self.shared.store.comparisons().latest(fabric.id).await.ok().flatten();
+        // A source that cannot be opened fails the operation, with its reason, in its own phase.
+        let head = self.shared.source_head(fabric, latest.as_ref()).await.map(|head| head.id).unwrap_or_default();
         let options = serde_json::to_string(&request.options).unwrap_or_default();
         let of = |commit: &str| format!("{} {options} commit={commit}", request.verb);
         match writer {

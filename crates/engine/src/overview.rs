@@ -89,7 +89,7 @@ pub struct Overview {
     pub findings_total: u64,
     /// What could not be read.
     pub problems: Vec<Problem>,
-    /// The commit that the source is at, as far as it is known here.
+    /// The commit that the source is at, as far as any process knows.
     pub current_commit: Option<String>,
     /// What it does by itself, and what keeps it from that.
     pub automatic: Automation,
@@ -121,10 +121,8 @@ impl Engine {
             .filter_map(|row| Some((serde_json::from_value(row.summary).ok()?, row.observed_at)))
             .unzip();
         expect_versions(&mut only);
-        let head = match shared.repository(fabric).await {
-            Ok(repository) => repository.head().await.ok().flatten(),
-            Err(_) => None,
-        };
+        let of_commit = latest.as_ref().filter(|c| c.comparison.commit.is_some()).or(judged.as_ref());
+        let head = shared.source_head(fabric, of_commit).await;
         let running = operations.writer().cloned();
         let last_sync = operations
             .operations
@@ -150,7 +148,7 @@ impl Engine {
         let read_at = times.iter().copied().max();
         let findings = judged.as_ref().map(|c| c.findings.clone()).unwrap_or_default();
         let more = StageFacts {
-            committed_at: head.as_ref().map(|c| c.time),
+            committed_at: head.as_ref().and_then(|c| c.committed_at),
             source_error: latest.as_ref().and_then(source_error),
             refused: 0,
             refused_reason: findings.iter().find(|f| f.severity == Severity::Error).map(named),

@@ -49,6 +49,8 @@ pub struct Repository {
     pub(crate) cache: Mutex<Cache>,
     /// The branch's commit when it was last looked at.
     known_head: Mutex<Option<Commit>>,
+    /// A commit that was asked for, the branch's commit at that time, and whether the repository held it.
+    asked_for: Mutex<Option<(String, String, bool)>>,
 }
 
 impl std::fmt::Debug for Repository {
@@ -84,6 +86,7 @@ impl Repository {
             with_suffix: AtomicBool::new(false),
             cache: Mutex::default(),
             known_head: Mutex::default(),
+            asked_for: Mutex::default(),
         };
         repository.prepare().await?;
         Ok(repository)
@@ -225,6 +228,23 @@ impl Repository {
         let head = text.lines().find_map(|line| Commit::from_fields(&line.split('\0').collect::<Vec<_>>()));
         self.known_head.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&head);
         Ok(head)
+    }
+
+    /// Whether this repository holds a commit, on whichever branch; no network. Pages ask often, so git is started only
+    /// when the branch has moved since.
+    pub async fn has_commit(&self, id: &str) -> Result<bool, Error> {
+        let head = self.head().await?.map(|head| head.id).unwrap_or_default();
+        let known = self.asked_for.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, _, has)) = known.filter(|(asked, at, _)| asked == id && *at == head) {
+            return Ok(has);
+        }
+        let has = match history::show(&self.git, id).await {
+            Ok(_) => true,
+            Err(e) if e.code == Code::SourceRefNotFound => false,
+            Err(e) => return Err(e),
+        };
+        *self.asked_for.lock().unwrap_or_else(PoisonError::into_inner) = Some((id.to_owned(), head, has));
+        Ok(has)
     }
 
     /// The id in the branch's own file. Our git never packs references (`gc.packRefs`); when somebody else did, there is

@@ -87,10 +87,12 @@ pub(crate) async fn fetch(run: &Run, fabric: &Fabric) -> Result<Arc<Desired>, Er
     read(run, fabric, &commit.id).await
 }
 
-/// Reads the manifests of the commit that was fetched last; fetches when none was.
+/// Reads the manifests of the commit that was fetched last; fetches when none was, or when another process has compared a
+/// newer one.
 pub(crate) async fn last_fetched(run: &Run, fabric: &Fabric) -> Result<Arc<Desired>, Error> {
     let repository = run.shared.repository(fabric).await?;
-    match repository.head().await? {
+    let last = || run.shared.last_fetched(fabric, &repository);
+    match Retrying::within(run, Phase::FetchSource).call("look for the last fetch", last).await? {
         Some(commit) => {
             run.begin(Phase::FetchSource, "Reading the last fetched commit");
             read(run, fabric, &commit.id).await
@@ -206,7 +208,7 @@ async fn background_inner(
         Ok(commit) => (commit, Vec::new()),
         Err(e) => {
             let e = Error::from(e);
-            let Some(commit) = repository.head().await? else { return Err(e) };
+            let Some(commit) = shared.last_fetched(fabric, &repository).await? else { return Err(e) };
             let problem = Problem { group: String::new(), kind: String::new(), code: e.code, message: e.message };
             (commit, vec![problem])
         }
