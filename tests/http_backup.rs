@@ -45,7 +45,7 @@ async fn a_backup_made_during_writes_is_restored_and_syncs() -> Result<()> {
     let kubeconfig = world.plane.kubeconfig(&format!("https://{}", door.address()), world.plane.admin_token());
     let mut fields: Vec<(&str, &str)> = own.iter().map(|(field, value)| (*field, value.as_str())).collect();
     fields.retain(|(field, _)| *field != "kubeconfig");
-    fields.push(("kubeconfig", &kubeconfig));
+    fields.extend([("kubeconfig", kubeconfig.as_str()), ("self_heal", "on")]);
     let files = [("n.yaml", Some(NAMESPACES)), ("one.yaml", Some(&*vpc("vpc-01", 1, 1001)))];
     world.git.commit(&name, "main", &files, "Begin").await?;
     let id = add(&mut user, &fields).await?;
@@ -53,6 +53,11 @@ async fn a_backup_made_during_writes_is_restored_and_syncs() -> Result<()> {
     let fetched = press(&mut user, local, "sync_from_git").await;
     let synced = press(&mut user, id, "sync_to_kubernetes").await?;
     assert_eq!(synced["state"], "succeeded", "{synced}: the precondition; and {fetched:?}");
+
+    // Automatic syncs are held up for a reason, which is part of what must not be lost.
+    let form = user.visit(&format!("/fabrics/{id}/suspend/")).await?;
+    let suspended = user.submit(&form, "form.form", &[("reason", "cabling in rack 7")]).await?;
+    assert_eq!(suspended.status, 303, "{}", suspended.visible_text());
 
     // An operation that hangs in the cluster when the backup is made.
     door.set(Chaos::Blackhole);
@@ -152,6 +157,18 @@ async fn a_backup_made_during_writes_is_restored_and_syncs() -> Result<()> {
     let kept = open.fabrics().get(&store::Scope::System, local).await?;
     assert!(kept.description.starts_with("written "), "{}", kept.description);
     open.close().await;
+
+    // Whoever restores it does not find syncs that begin by themselves.
+    let path = format!("/fabrics/{id}/");
+    let status = user.script("GET", &path, &[("Accept", "application/json")], None).await?.json()?;
+    let automatic = &status["automatic"];
+    assert_eq!(
+        (&automatic["state"], &automatic["policy"]["self_heal"]),
+        (&"suspended".into(), &true.into()),
+        "{automatic}"
+    );
+    let said = user.visit(&path).await?.text("[data-live=notices]").unwrap_or_default();
+    assert!(said.contains("suspended") && said.contains(&admin) && said.contains("cabling in rack 7"), "{said}");
 
     // It works on: the stored credentials of cluster and repository open, and Git goes on from where it was.
     let two = vpc("vpc-02", 2, 1002);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::time::Duration;
 use store::operations::OperationFilter;
 use store::{Operation, Page as Rows, Scope};
-use testkit::{Chaos, ChaosProxy, Console, ConsoleOptions, HttpUser, Page, eventually};
+use testkit::{Chaos, ChaosProxy, Console, ConsoleOptions, HeldDatabase, HttpUser, Page, Postgres, eventually};
 
 /// How long anything may take on a busy machine.
 const SOON: Duration = Duration::from_secs(90);
@@ -29,6 +29,11 @@ pub struct Automatic {
 impl Automatic {
     /// A fabric with these values in its form besides those that lead to its cluster and its source.
     pub async fn start(fields: &[(&str, &str)]) -> Result<Self> {
+        Self::start_with(fields, &[]).await
+    }
+
+    /// The same on a console with these settings.
+    pub async fn start_with(fields: &[(&str, &str)], settings: &[(&str, &str)]) -> Result<Self> {
         let world = world().await;
         let (name, mut own) = world::Fabric::place().await?;
         let cable = ChaosProxy::start(&world.plane.address()).await?;
@@ -39,7 +44,8 @@ impl Automatic {
             ("HEDGEROW_SCHEDULE_SHORTEST_INTERVAL", "2s"),
             ("HEDGEROW_ROLLOUT_WAIT", "1s"),
         ];
-        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        // Of a name that stands twice the last value counts.
+        let env = env.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let console = Console::start(ConsoleOptions { env, ..ConsoleOptions::default() }).await?;
         let mut user = console.visitor()?;
         user.login(console.username()?, console.password()?).await?;
@@ -135,6 +141,8 @@ impl Automatic {
 }
 
 const BY_INTERVAL: (&str, &str) = ("sync_interval", "2 s");
+/// The time between two slots.
+const SLOT: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lesson_06_six_cycles_with_a_manual_sync_a_failure_and_a_restart_in_between() -> Result<()> {
@@ -168,6 +176,38 @@ async fn lesson_06_six_cycles_with_a_manual_sync_a_failure_and_a_restart_in_betw
     fabric.until_vlan("web", 1004).await?;
     fabric.until("everything is in sync", |status| status["sync_status"] == "in_sync").await?;
     Ok(())
+}
+
+/// Slots pass while nobody can read what the policy says, or note that one is settled.
+async fn outage_stops_nothing(mut fabric: Automatic, outage: impl AsyncFnOnce(&Console) -> Result<()>) -> Result<()> {
+    fabric.commit(&[("n.yaml", Some(NAMESPACES)), ("web.yaml", Some(&vpc("web", 1, 1001)))]).await?;
+    fabric.until_vlan("web", 1001).await?;
+    fabric.until("it is in sync", |status| status["sync_status"] == "in_sync").await?;
+    outage(&fabric.console).await?;
+    fabric.commit(&[("web.yaml", Some(&vpc("web", 1, 1002)))]).await?;
+    fabric.until_vlan("web", 1002).await?;
+    fabric.until("it is in sync by itself", |status| status["sync_status"] == "in_sync").await.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_06_a_database_that_was_away_for_some_slots_stops_no_schedule() -> Result<()> {
+    let fabric = Automatic::start(&[BY_INTERVAL]).await?;
+    outage_stops_nothing(fabric, async |console| {
+        let held = HeldDatabase::hold(&console.data_dir().join("hedgerow.db")).await?;
+        tokio::time::sleep(3 * SLOT).await;
+        drop(held);
+        Ok(())
+    })
+    .await?;
+    let mut server = Postgres::start().await?;
+    let url = server.database().await?;
+    let fabric = Automatic::start_with(&[BY_INTERVAL], &[("HEDGEROW_DATABASE_URL", &url)]).await?;
+    outage_stops_nothing(fabric, async |_| {
+        server.stop().await?;
+        tokio::time::sleep(3 * SLOT).await;
+        server.resume().await
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -52,6 +52,7 @@ mod http_silent_clusters;
 mod http_source_lessons;
 mod http_status_lessons;
 mod kube_adopt;
+mod kube_adopt_ends;
 mod kube_adopt_refused;
 mod kube_lessons;
 mod kube_prune;

@@ -2,10 +2,13 @@
 //! overwritten and whose it was; somebody who keeps changing it is named, and left alone for a growing time.
 
 use crate::http_schedule::Automatic;
-use crate::world::{NAMESPACES, vpc, world};
+use crate::world::{NAMESPACES, database, vpc, world};
 use anyhow::{Context, Result};
 use model::operation::Trigger;
 use serde_json::Value;
+use std::time::Duration;
+use store::Page;
+use testkit::eventually;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_changes_is_put_right_and_whose_it_was_stays_known() -> Result<()> {
@@ -35,6 +38,56 @@ async fn what_somebody_changes_is_put_right_and_whose_it_was_stays_known() -> Re
     // Deleted is changed, too.
     world().await.plane.kubectl(&["-n", &fabric.name, "delete", "vpc", "db"]).await?;
     fabric.until_vlan("db", 1002).await?;
+    Ok(())
+}
+
+/// Compared by itself only each 170 s: what is put right sooner, a watch has seen.
+const BY_WATCH: [(&str, &str); 2] = [("HEDGEROW_COMPARE_INTERVAL", "170s"), ("HEDGEROW_COMPARE_WATCH", "true")];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_watch_sees_is_put_right_within_seconds_and_a_fight_is_named() -> Result<()> {
+    let mut fabric = Automatic::start_with(&[("self_heal", "on")], &BY_WATCH).await?;
+    fabric.commit(&[("n.yaml", Some(NAMESPACES)), ("web.yaml", Some(&vpc("web", 1, 1001)))]).await?;
+    assert_eq!(crate::world::press(&mut fabric.user, fabric.id, "sync_to_kubernetes").await?["state"], "succeeded");
+    // After a sync the switches are followed by five comparisons; they are to be over.
+    let store = database(&fabric.console).await?;
+    eventually(Duration::from_secs(120), "the comparisons that follow a sync are over", || async {
+        let all = store.comparisons().list(fabric.id, Page::all()).await?.rows;
+        let of_sync = all.iter().filter_map(|c| c.comparison.operation_id.map(|_| c.id)).max().unwrap_or_default();
+        let after = all.iter().filter(|c| c.id > of_sync).count();
+        anyhow::ensure!(after >= 5, "{after} so far");
+        Ok(())
+    })
+    .await?;
+    store.close().await;
+    fabric.until("it is in sync", |status| status["sync_status"] == "in_sync").await?;
+    let before = jiff::Timestamp::now();
+    fabric.set_vlan("web", 1500).await?;
+    fabric.until_vlan("web", 1001).await?;
+    let syncs = fabric.syncs().await?;
+    let heal = syncs.last().context("there is an operation")?;
+    assert_eq!((heal.actor.as_str(), heal.trigger), ("system:self-heal", Trigger::SelfHeal));
+    let after = heal.queued_at.duration_since(before);
+    assert!(after < jiff::SignedDuration::from_secs(15), "it began {after:#} after the change began");
+    let path = format!("/operations/{}/", heal.id);
+    let said = fabric.user.visit(&path).await?.visible_text();
+    assert!(said.contains("system:self-heal") && said.contains("kubectl"), "it says whose change it overwrote: {said}");
+
+    // Somebody who does it again and again is left alone, and named.
+    for round in 1..4 {
+        fabric.set_vlan("web", 1500 + round).await?;
+        fabric.until_vlan("web", 1001).await?;
+    }
+    fabric.set_vlan("web", 1600).await?;
+    let fights =
+        |status: &Value| status["sync_status"] == "out_of_sync" && status["automatic"]["fights"][0]["times"] == 4;
+    fabric.until("the fight is named", fights).await?;
+    let said = fabric.page().await?.text("[data-live=notices]").unwrap_or_default();
+    assert!(
+        said.contains("kubectl") && said.contains("has set spec.subnets.default.vlan of VPC web 4 times in"),
+        "{said}"
+    );
+    assert_eq!(fabric.vlan("web").await?, Some(1600), "it is left as it is");
     Ok(())
 }
 
