@@ -70,6 +70,7 @@ async fn what_a_watch_sees_is_put_right_within_seconds_and_a_fight_is_named() ->
     let after = heal.queued_at.duration_since(before);
     assert!(after < jiff::SignedDuration::from_secs(15), "it began {after:#} after the change began");
     let path = format!("/operations/{}/", heal.id);
+    assert_eq!(crate::world::ended(&mut fabric.user, &path).await?["state"], "succeeded");
     let said = fabric.user.visit(&path).await?.visible_text();
     assert!(said.contains("system:self-heal") && said.contains("kubectl"), "it says whose change it overwrote: {said}");
 
