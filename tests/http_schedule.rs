@@ -152,8 +152,10 @@ async fn lesson_06_six_cycles_with_a_manual_sync_a_failure_and_a_restart_in_betw
     // 2: a new commit is delivered by the next interval.
     fabric.commit(&[("web.yaml", Some(&vpc("web", 1, 1002)))]).await?;
     fabric.until_vlan("web", 1002).await?;
-    // A manual sync stops nothing.
-    assert_eq!(world::press(&mut fabric.user, fabric.id, "sync_to_kubernetes").await?["state"], "succeeded");
+    // A manual sync stops nothing. It is one: with an automatic one under way, the press would get that back.
+    fabric.until("nothing is under way", |status| status["sync_status"] == "in_sync").await?;
+    let pressed = world::press(&mut fabric.user, fabric.id, "sync_to_kubernetes").await?;
+    assert_eq!((&pressed["state"], &pressed["actor"]), (&"succeeded".into(), &"admin".into()), "{pressed}");
     // 3: what was changed in the cluster is made equal again.
     fabric.set_vlan("web", 1999).await?;
     fabric.until_vlan("web", 1002).await?;

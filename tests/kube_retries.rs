@@ -42,7 +42,7 @@ async fn what_passes_is_tried_again_in_its_place_and_counted() -> Result<()> {
 }
 
 /// One object a page, and a reading that does not wait for long.
-const PAGES: [(&str, &str); 2] = [("HEDGEROW_CLUSTER_PAGE_SIZE", "1"), ("HEDGEROW_CLUSTER_TIMEOUT", "5s")];
+const PAGES: [(&str, &str); 2] = [("HEDGEROW_CLUSTER_PAGE_SIZE", "1"), ("HEDGEROW_CLUSTER_TIMEOUT", "10s")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_that_does_not_come_is_asked_for_again_and_not_those_before_it() -> Result<()> {
@@ -102,7 +102,7 @@ async fn a_cluster_that_is_lost_in_the_middle_of_a_list_ends_the_reading_and_not
         }
         let id = ended["id"].as_i64().context("its number")?;
         let took = apart.sql(&format!("SELECT (ended_at - started_at) / 1000 FROM operations WHERE id = {id}")).await?;
-        ensure!(took.parse::<i64>()? < 40_000, "{chaos:?}: it took {took} ms");
+        ensure!(took.parse::<i64>()? < 60_000, "{chaos:?}: it took {took} ms");
         let status = fabric.status(&mut apart.user).await?;
         ensure!(status["sync_status"] == "error" && status["last_success"].is_null(), "{status}");
         fabric.heal();
