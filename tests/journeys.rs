@@ -38,7 +38,6 @@ mod http_every_kind;
 mod http_fabric_lessons;
 mod http_logs;
 mod http_main_job;
-mod http_many_fabrics;
 mod http_metrics;
 mod http_page_lessons;
 mod http_permissions;
