@@ -109,6 +109,16 @@ pub struct Requested {
     pub disposition: Disposition,
 }
 
+/// How long the remote may take to say what its branch's newest commit is, when that is all somebody waits for.
+const NEWEST_WITHIN: Duration = Duration::from_secs(4);
+
+/// Whether a run has written all that it will: it reads again, or follows the switches.
+pub(crate) fn has_written(operation: &Operation) -> bool {
+    use model::operation::{Phase, PhaseState};
+    let began = |phase| operation.phases.iter().any(|p| p.phase == phase && p.state != PhaseState::Waiting);
+    began(Phase::Verify) || began(Phase::Rollout)
+}
+
 /// What the parts of the engine share.
 pub(crate) struct Shared {
     store: Store,
@@ -233,22 +243,32 @@ impl Engine {
     }
 
     /// What makes two requests the same: verb, mode, and the commit that they would deliver. One that runs already
-    /// counts as delivering its own commit; before it has fetched, whatever is newest.
+    /// counts as delivering its own commit; before it has fetched, whatever is newest. One that has written all that it
+    /// will counts no more: what changed since in Git or in the cluster, it does not deliver.
     async fn fingerprint(&self, fabric: &store::Fabric, request: &Request, writer: Option<&Operation>) -> String {
-        let head = match self.shared.repository(fabric).await {
+        let repository = self.shared.repository(fabric).await;
+        let head = match &repository {
             Ok(repository) => repository.head().await.ok().flatten().map(|c| c.id).unwrap_or_default(),
             // A source that cannot be opened fails the operation, with its reason, in its own phase.
             Err(_) => String::new(),
         };
         let options = serde_json::to_string(&request.options).unwrap_or_default();
         let of = |commit: &str| format!("{} {options} commit={commit}", request.verb);
-        match writer {
-            Some(w) if w.commit.as_ref().is_none_or(|commit| *commit == head) => {
-                let theirs = w.fingerprint.rsplit_once("commit=").map_or("", |(_, commit)| commit);
-                of(theirs)
-            }
-            _ => of(&head),
+        let Some(writer) = writer.filter(|w| w.commit.as_ref().is_none_or(|commit| *commit == head)) else {
+            return of(&head);
+        };
+        if has_written(writer) {
+            return format!("{} after={}", of(&head), writer.id);
         }
+        // The run has its commit, and the branch may have moved on since: only the remote can tell.
+        if let (Some(commit), Ok(repository)) = (&writer.commit, &repository)
+            && let Ok(Some(newest)) = repository.remote_head(NEWEST_WITHIN).await
+            && newest != *commit
+        {
+            return of(&newest);
+        }
+        let theirs = writer.fingerprint.rsplit_once("commit=").map_or("", |(_, commit)| commit);
+        of(theirs)
     }
 
     /// Ends an operation, whatever it is doing.
