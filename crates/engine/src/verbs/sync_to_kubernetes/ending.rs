@@ -174,7 +174,8 @@ fn end(
     done: usize,
 ) -> Finished {
     let bad = c.outcomes.iter().any(is_bad);
-    let (code, object) = if let Some((code, why)) = stopped {
+    // What stopped the run has kept nothing from being done when everything was read back as desired.
+    let (code, object) = if let Some((code, why)) = stopped.filter(|_| bad) {
         message = format!("{message} Stopped: {why}");
         (Some(code), None)
     } else if let Some(problem) = known.part.problems.first() {

@@ -68,6 +68,16 @@ impl Place<'_> {
                 o.message = format!("Accepted, but not live as desired when it was read again: {fields}");
             });
         }
+        // A write whose answer never came may have been carried out all the same: what is read tells.
+        for d in known.part.differing.iter().filter(|d| is_live(&d.manifest.key)) {
+            let (now, kind) = (run.now(), if d.live.is_none() { OutcomeKind::Created } else { OutcomeKind::Updated });
+            run.amend(&d.manifest.key, |o| {
+                if o.outcome == OutcomeKind::Failed && o.attempts > 0 {
+                    (o.verified, o.at, o.outcome, o.code) = (true, now, kind, None);
+                    o.message = format!("No answer to its write came ({}). Read back, it is as desired.", o.message);
+                }
+            });
+        }
         // What was equal before the run and is not any more is no success either.
         for o in run.outcomes().iter().filter(|o| o.outcome == OutcomeKind::Unchanged && !is_live(&o.key)) {
             if self.is_unread(&compared, &o.key, "Equal when the run began; it could not be read again") {
