@@ -272,7 +272,10 @@ async fn a_press_after_a_push_is_not_the_sync_of_the_commit_before() -> Result<(
     assert_eq!(second["disposition"], "queued", "{second}");
     // Who presses once more gets that one.
     let third = fabric.ask("sync/", &[]).await?.json()?;
-    assert_eq!((&third["disposition"], &third["operation"]["id"]), (&"already_running".into(), &second["operation"]["id"]));
+    assert_eq!(
+        (&third["disposition"], &third["operation"]["id"]),
+        (&"already_running".into(), &second["operation"]["id"])
+    );
     gate.open();
     assert_eq!(fabric.ended(&place).await?["state"], "succeeded");
     let next = second["operation"]["url"].as_str().context("an address")?.to_owned();

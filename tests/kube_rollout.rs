@@ -112,6 +112,18 @@ async fn a_switch_that_has_to_reboot_and_one_that_does_are_told_from_applied() -
     Ok(())
 }
 
+/// Every switch runs the fabric. Then there is more for all of them, and nothing that would bring it to them: a run waits
+/// for them until its limit.
+async fn more_for_every_switch(site: &mut Site) -> Result<()> {
+    site.commit(&fabric_files()).await?;
+    site.synced().await?;
+    site.hedgehog.set_controller(false);
+    let files = fabric_files();
+    let (path, before) = files.iter().find(|(path, _)| *path == "namespaces.yaml").context("the namespaces' file")?;
+    let more = before.context("its text")?.replace("  - 10.0.0.0/16\n", "  - 10.0.0.0/16\n  - 10.1.0.0/16\n");
+    site.write(path, &more).await.map(drop)
+}
+
 /// Asks for a sync as a script does, and gives the operation's address.
 async fn begin(site: &mut Site) -> Result<String> {
     let page = site.page().await?;
@@ -136,9 +148,7 @@ async fn follows(site: &mut Site, place: &str) -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sync_that_only_waits_for_switches_makes_way_for_the_next_one() -> Result<()> {
     let mut site = Site::start_with(&lab::kinds::crds(), &[("HEDGEROW_ROLLOUT_WAIT", "10m")]).await?;
-    site.commit(&fabric_files()).await?;
-    // Nothing reaches the switches, so that they would be waited for until the limit.
-    site.hedgehog.set_controller(false);
+    more_for_every_switch(&mut site).await?;
     let first = begin(&mut site).await?;
     follows(&mut site, &first).await?;
     // Somebody changes what it has written: a press now must not get it back.
@@ -161,8 +171,7 @@ async fn a_sync_that_only_waits_for_switches_makes_way_for_the_next_one() -> Res
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_live_by_the_deadline_ends_as_live_and_not_as_out_of_time() -> Result<()> {
     let mut site = Site::start_with(&lab::kinds::crds(), &[("HEDGEROW_ROLLOUT_WAIT", "10m")]).await?;
-    site.commit(&fabric_files()).await?;
-    site.hedgehog.set_controller(false);
+    more_for_every_switch(&mut site).await?;
     site.limit(Duration::from_secs(25)).await?;
     let began = std::time::Instant::now();
     let (operation, _) = site.sync().await?;

@@ -277,7 +277,11 @@ async fn what_a_verb_does_not_take_is_refused_and_nothing_is_written() {
         let path = format!("/fabrics/{}/{way}{query}", fabric.id);
         let answer = browser.call(&path, &token, fields).await;
         let said = answer.json();
-        assert_eq!((answer.status, &said["code"]), (StatusCode::BAD_REQUEST, &"invalid_input".into()), "{path} {fields:?}");
+        assert_eq!(
+            (answer.status, &said["code"]),
+            (StatusCode::BAD_REQUEST, &"invalid_input".into()),
+            "{path} {fields:?}"
+        );
         assert!(said["detail"].as_str().unwrap().contains(named), "{fields:?}: {said}");
     }
     let origin = format!("http://{}", crate::console::HOST);
@@ -287,13 +291,13 @@ async fn what_a_verb_does_not_take_is_refused_and_nothing_is_written() {
         ("origin", origin.as_str()),
         ("x-csrftoken", token.as_str()),
     ];
-    for body in [r#"{"object": []}"#, r#"{"kind": [], "dry_run": false}"#, r#"{"dry_run": "ja"}"#, r#"{"dry_run": 2}"#] {
+    for body in [r#"{"object": []}"#, r#"{"kind": [], "dry_run": false}"#, r#"{"dry_run": "ja"}"#, r#"{"dry_run": 2}"#]
+    {
         let answer = browser.send("POST", &sync, &headers, Some(body.to_owned())).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}: {}", answer.body);
     }
     let all = store::operations::OperationFilter::default();
-    let operations =
-        console.store.operations().list(&store::Scope::System, &all, store::Page::first(9)).await.unwrap();
+    let operations = console.store.operations().list(&store::Scope::System, &all, store::Page::first(9)).await.unwrap();
     assert_eq!(operations.total, 0, "no operation came of it: {:?}", operations.rows);
 
     // The control: what a Python script means by true is a dry run, and writes nothing.
