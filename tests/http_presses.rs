@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use store::attempts::AttemptFilter;
 use store::operations::OperationFilter;
 use store::{Attempt, Operation, Page, Scope};
-use testkit::{Access, ApiCall, ApiFront, Rule, eventually};
+use testkit::{Access, ApiCall, ApiFront, Gate, Rule, eventually};
 
 /// How many objects [`fabric_behind`] has in its source.
 const OBJECTS: usize = 5;
@@ -244,5 +244,43 @@ async fn lesson_42_sync_during_a_sync_from_fabric_syncs() -> Result<()> {
     let told = fabric.user.submit(&page, &format!("form[action='{reading}cancel/']"), &[]).await?;
     assert_eq!(told.status, 303, "{}", told.visible_text());
     assert_eq!(fabric.ended(&reading).await?["state"], "cancelled");
+    Ok(())
+}
+
+/// The run has its commit already when the branch moves on: to hand it out for the next press would deliver the old one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_press_after_a_push_is_not_the_sync_of_the_commit_before() -> Result<()> {
+    let front = ApiFront::start(&world().await.plane).await?;
+    let mut fabric = fabric_behind(&front, "press-after-push").await?;
+    let gate = Gate::default();
+    front.add(Rule::on("GET", "/vpcs?").hold(&gate));
+    let first = fabric.ask("sync/", &[]).await?.json()?;
+    let place = first["operation"]["url"].as_str().context("an address")?.to_owned();
+    let tab = tokio::sync::Mutex::new(same_cookies(&world().await.console, &fabric.user)?);
+    eventually(Duration::from_secs(30), "the run has read its commit", || async {
+        let operation = tab.lock().await.script("GET", &place, &[], None).await?.json()?;
+        ensure!(operation["commit"].is_string(), "{operation}");
+        Ok(())
+    })
+    .await?;
+    // The control: as long as nothing moved, a press is the same.
+    let same = fabric.ask("sync/", &[]).await?.json()?;
+    assert_eq!(same["disposition"], "already_running", "{same}");
+
+    let pushed = fabric.commit(&[("more.yaml", Some(&vpc("vpc-09", 9, 1009)))]).await?;
+    let second = fabric.ask("sync/", &[]).await?.json()?;
+    assert_eq!(second["disposition"], "queued", "{second}");
+    // Who presses once more gets that one.
+    let third = fabric.ask("sync/", &[]).await?.json()?;
+    assert_eq!(
+        (&third["disposition"], &third["operation"]["id"]),
+        (&"already_running".into(), &second["operation"]["id"])
+    );
+    gate.open();
+    assert_eq!(fabric.ended(&place).await?["state"], "succeeded");
+    let next = second["operation"]["url"].as_str().context("an address")?.to_owned();
+    let ended = fabric.ended(&next).await?;
+    assert_eq!((&ended["state"], &ended["commit"]), (&"succeeded".into(), &pushed.as_str().into()), "{ended}");
+    assert!(fabric.live("VPC", "vpc-09").await?.is_some(), "what was pushed before the press is in the cluster");
     Ok(())
 }

@@ -4,8 +4,8 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::time::Duration;
-use testkit::{Chaos, ChaosProxy, Console, ConsoleOptions, Folder, Postgres, eventually, nobodys_number};
+use std::time::{Duration, Instant};
+use testkit::{Chaos, ChaosProxy, Console, ConsoleOptions, Folder, HeldDatabase, Postgres, eventually, nobodys_number};
 
 /// Waits until the probe answers with this status and names just these.
 async fn says(console: &Console, status: u16, missing: &[&str]) -> Result<Value> {
@@ -93,5 +93,73 @@ async fn readyz_names_a_database_that_is_away_and_the_log_says_so_once() -> Resu
     let log = console.log();
     let said = log.matches("the database does not answer; work").count();
     assert_eq!((said, log.matches("the database answers again").count()), (1, 1), "{log}");
+    Ok(())
+}
+
+/// Asks for a connection test of a fabric as a script does, and gives status and code.
+async fn ask(console: &Console, fabric: i64) -> Result<(u16, Value)> {
+    let (mut admin, page) = (console.visitor()?, "/fabrics/add/");
+    admin.login(console.username()?, console.password()?).await?;
+    let csrf = crate::world::token(&admin.visit(page).await?)?;
+    let path = format!("/fabrics/{fabric}/test-connection/");
+    let answer = admin.script("POST", &path, &[("X-CSRFToken", &csrf)], Some("{}")).await?;
+    Ok((answer.status, answer.json()?["code"].clone()))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readyz_names_a_database_that_takes_no_writes_and_the_log_does_not_call_reads_an_answer() -> Result<()> {
+    let console = Console::start(ConsoleOptions::default()).await?;
+    says(&console, 200, &[]).await?;
+    let (mut admin, _) = console.login(console.username()?, console.password()?).await?;
+    let held = HeldDatabase::hold(&console.data_dir().join("hedgerow.db")).await?;
+    let said = says(&console, 503, &["database"]).await?;
+    assert!(said["checks"][0]["message"].as_str().is_some_and(|words| words.contains("did not answer")), "{said}");
+    eventually(Duration::from_secs(60), "the log says so", || async {
+        ensure!(console.log().contains("the database does not answer; work"), "{}", console.log());
+        Ok(())
+    })
+    .await?;
+    // Pages only read, so they are there; and nobody says that it is over.
+    let until = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < until {
+        assert_eq!(admin.visit("/fabrics/").await?.status, 200);
+    }
+    assert!(!console.log().contains("the database answers again"), "{}", console.log());
+    drop(held);
+    says(&console, 200, &[]).await?;
+    let form = admin.visit("/fabrics/add/").await?;
+    let fields = [("name", "one"), ("cluster_kind", "none"), ("branch", "main"), ("credential_kind", "none")];
+    assert_eq!(admin.submit(&form, "form.form", &fields).await?.status, 303, "the control: it is written again");
+    assert!(console.log().contains("the database answers again"), "{}", console.log());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_whose_file_is_removed_takes_nothing_that_would_be_lost() -> Result<()> {
+    let mut console = Console::start(ConsoleOptions::default()).await?;
+    let (mut admin, _) = console.login(console.username()?, console.password()?).await?;
+    let fields = [("name", "one"), ("cluster_kind", "none"), ("branch", "main"), ("credential_kind", "none")];
+    let id = crate::world::add_fabric(&mut admin, &fields).await?;
+    assert_eq!(ask(&console, id).await?.0, 202, "the control: a verb is taken");
+    let file = console.data_dir().join("hedgerow.db");
+    let away = console.data_dir().join("away.db");
+    fs::rename(&file, &away)?;
+    says(&console, 503, &["database"]).await?;
+    let csrf = crate::world::token(&admin.visit("/fabrics/add/").await?)?;
+    let path = format!("/fabrics/{id}/test-connection/");
+    let answer = admin.script("POST", &path, &[("X-CSRFToken", &csrf)], Some("{}")).await?;
+    let said = answer.json()?;
+    assert_eq!((answer.status, &said["code"]), (503, &"store_unavailable".into()), "{said}");
+    assert!(!said.to_string().contains("hedgerow.db"), "no path of the server: {said}");
+    // Another file in its place is not the one that is open either.
+    fs::write(&file, b"")?;
+    let answer = admin.script("POST", &path, &[("X-CSRFToken", &csrf)], Some("{}")).await?;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert!(console.log().contains("was removed while it was open"), "{}", console.log());
+    fs::rename(&away, &file)?;
+    says(&console, 200, &[]).await?;
+    let answer = admin.script("POST", &path, &[("X-CSRFToken", &csrf)], Some("{}")).await?;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    console.stop().await?;
     Ok(())
 }

@@ -235,3 +235,23 @@ async fn what_does_not_pass_is_asked_once() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_of_which_every_answer_is_lost_is_what_was_read_back() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let fabric = apart.fabric().await?;
+    fabric.syncs(&mut apart.user).await?;
+    let plane = &crate::world::world().await.plane;
+    plane.kubectl(&["--namespace", &fabric.name, "delete", "vpc", "vpc-01"]).await?;
+    // The server does it each time, and nobody learns of it.
+    fabric.front.add(Rule::on("POST", "/vpcs?").break_off(0));
+    let done = fabric.press(&mut apart.user, "sync_to_kubernetes").await?;
+    fabric.front.clear();
+    assert!(calls(&fabric, "POST", "/vpcs?") >= 4, "it was tried again");
+    let rows = done["outcomes"]["results"].as_array().context("the objects")?;
+    let row = rows.iter().find(|row| row["key"]["name"] == "vpc-01").context("the VPC")?;
+    ensure!(row["outcome"] == "created" && row["verified"] == true && row["code"].is_null(), "{row}");
+    ensure!(row["message"].as_str().is_some_and(|words| words.contains("No answer to its write came")), "{row}");
+    ensure!(done["state"] == "succeeded" && done["code"].is_null(), "everything is as desired: {done}");
+    Ok(())
+}

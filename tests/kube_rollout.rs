@@ -111,3 +111,76 @@ async fn a_switch_that_has_to_reboot_and_one_that_does_are_told_from_applied() -
     assert_eq!(applied(&status)["state"], "underway", "it comes back by itself: {}", applied(&status));
     Ok(())
 }
+
+/// Every switch runs the fabric. Then there is more for all of them, and nothing that would bring it to them: a run waits
+/// for them until its limit.
+async fn more_for_every_switch(site: &mut Site) -> Result<()> {
+    site.commit(&fabric_files()).await?;
+    site.synced().await?;
+    site.hedgehog.set_controller(false);
+    let files = fabric_files();
+    let (path, before) = files.iter().find(|(path, _)| *path == "namespaces.yaml").context("the namespaces' file")?;
+    let more = before.context("its text")?.replace("  - 10.0.0.0/16\n", "  - 10.0.0.0/16\n  - 10.1.0.0/16\n");
+    site.write(path, &more).await.map(drop)
+}
+
+/// Asks for a sync as a script does, and gives the operation's address.
+async fn begin(site: &mut Site) -> Result<String> {
+    let page = site.page().await?;
+    let path = format!("/fabrics/{}/sync/", site.id);
+    let csrf = crate::world::token(&page)?;
+    let answer = site.user.script("POST", &path, &[("X-CSRFToken", &csrf)], Some("{}")).await?.json()?;
+    Ok(answer["operation"]["url"].as_str().with_context(|| format!("no operation: {answer}"))?.to_owned())
+}
+
+/// Waits until an operation follows the switches, which is all that is left for it to do.
+async fn follows(site: &mut Site, place: &str) -> Result<()> {
+    let user = tokio::sync::Mutex::new(&mut site.user);
+    eventually(Duration::from_secs(30), "the switches are waited for", || async {
+        let operation = user.lock().await.script("GET", place, &[], None).await?.json()?;
+        let last = operation["phases"].as_array().and_then(|all| all.last()).context("the last phase")?;
+        ensure!(last["state"] == "running", "{operation}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sync_that_only_waits_for_switches_makes_way_for_the_next_one() -> Result<()> {
+    let mut site = Site::start_with(&lab::kinds::crds(), &[("HEDGEROW_ROLLOUT_WAIT", "10m")]).await?;
+    more_for_every_switch(&mut site).await?;
+    let first = begin(&mut site).await?;
+    follows(&mut site, &first).await?;
+    // Somebody changes what it has written: a press now must not get it back.
+    let kind = "IPv4Namespace";
+    let wanted = site.there(kind, "default").await?["spec"].clone();
+    site.client.patch(kind, "default", &json!({"spec": {"subnets": ["10.0.0.0/16", "10.9.0.0/16"]}})).await?;
+    let second = begin(&mut site).await?;
+    assert_ne!(second, first, "what has written everything is not the same as a new run");
+    let ended = crate::world::ended(&mut site.user, &first).await?;
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    assert!(text(&ended["message"]).contains("Another operation of this fabric waits"), "{ended}");
+    follows(&mut site, &second).await?;
+    assert_eq!(site.there(kind, "default").await?["spec"], wanted, "the press was a sync");
+    site.hedgehog.set_controller(true);
+    let ended = crate::world::ended(&mut site.user, &second).await?;
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_live_by_the_deadline_ends_as_live_and_not_as_out_of_time() -> Result<()> {
+    let mut site = Site::start_with(&lab::kinds::crds(), &[("HEDGEROW_ROLLOUT_WAIT", "10m")]).await?;
+    more_for_every_switch(&mut site).await?;
+    site.limit(Duration::from_secs(25)).await?;
+    let began = std::time::Instant::now();
+    let (operation, _) = site.sync().await?;
+    assert_eq!(operation["state"], "succeeded", "{operation}");
+    assert!(began.elapsed() > Duration::from_secs(15), "the switches were waited for");
+    let phase = operation["phases"].as_array().and_then(|all| all.last()).context("the last phase")?;
+    assert_eq!((&phase["phase"], &phase["state"]), (&json!("rollout"), &json!("partial")), "{phase}");
+    let status = site.status().await?;
+    assert_eq!(status["sync_status"], "in_sync", "{status}");
+    assert_ne!(applied(&status)["state"], "done", "{}", applied(&status));
+    Ok(())
+}

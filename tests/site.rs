@@ -156,22 +156,24 @@ impl Site {
 
     /// The fabric's policy lets a sync delete, up to this share of a hundred without a confirmation.
     pub async fn allow_prune(&self, limit_percent: u8) -> Result<()> {
+        self.change(|spec| {
+            spec.policy.prune = true;
+            spec.policy.prune_limit_percent = limit_percent;
+        })
+        .await
+    }
+
+    /// An operation of the fabric may take so long: shorter than its form allows, because the journey waits for it.
+    pub async fn limit(&self, deadline: Duration) -> Result<()> {
+        let seconds = u32::try_from(deadline.as_secs())?;
+        self.change(|spec| spec.deadline_seconds = seconds).await
+    }
+
+    async fn change(&self, change: impl FnOnce(&mut store::FabricSpec)) -> Result<()> {
         let store = world::database(&self.console).await?;
         let fabric = store.fabrics().get(&store::Scope::System, self.id).await?;
-        let policy = model::policy::Policy { prune: true, prune_limit_percent: limit_percent, ..fabric.policy };
-        let spec = store::FabricSpec {
-            name: fabric.name,
-            description: fabric.description,
-            cluster: fabric.cluster,
-            verify_tls: fabric.verify_tls,
-            namespace: fabric.namespace,
-            source: fabric.source,
-            branch: fabric.branch,
-            path: fabric.path,
-            sync_enabled: fabric.sync_enabled,
-            deadline_seconds: fabric.deadline_seconds,
-            policy,
-        };
+        let mut spec = fabric.spec();
+        change(&mut spec);
         let secrets = store::fabrics::SecretChanges::default();
         let now = jiff::Timestamp::now();
         store.fabrics().update(&store::Scope::System, self.id, fabric.version, &spec, &secrets, now).await?;

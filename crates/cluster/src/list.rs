@@ -3,7 +3,7 @@
 
 use crate::call::Call;
 use crate::kinds::KindInfo;
-use crate::received::{Received, receive_all};
+use crate::received::{Received, nameless, receive_all};
 use crate::{Cluster, Error, ErrorKind, address, allow};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -63,6 +63,8 @@ struct Position {
 struct Page<T> {
     #[serde(default)]
     kind: String,
+    #[serde(default, rename = "apiVersion")]
+    api_version: String,
     #[serde(default)]
     metadata: PageMeta,
     items: Option<Vec<T>>,
@@ -191,19 +193,27 @@ impl Cluster {
                 }
                 other => other?,
             };
+            let strange = |what: String| Err(Error::new(ErrorKind::Protocol, &operation, what));
             let (Some(items), true) = (read.items, read.kind.ends_with("List")) else {
-                return Err(Error::new(
-                    ErrorKind::Protocol,
-                    operation,
-                    "The answer is not a list of Kubernetes objects.",
-                ));
+                return strange("The answer is not a list of Kubernetes objects.".to_owned());
             };
+            // A proxy that answers one address with what it kept of another must not empty a kind.
+            if read.kind != format!("{}List", kind.gvk.kind) || read.api_version != kind.gvk.api_version() {
+                return strange(format!(
+                    "The answer is a list of something else ({} of {}); a proxy before the API server may mix answers up.",
+                    read.kind, read.api_version
+                ));
+            }
             let there = to.take(items).await?;
-            progress(there, read.metadata.remaining_item_count.map(|rest| there as u64 + rest));
-            at.r#continue = read.metadata.r#continue;
-            if at.r#continue.is_empty() {
+            progress(there, read.metadata.remaining_item_count.map(|rest| (there as u64).saturating_add(rest)));
+            let next = read.metadata.r#continue;
+            if next.is_empty() {
                 return Ok(read.metadata.resource_version);
             }
+            if next == at.r#continue {
+                return strange(format!("After {there} objects the list does not go on: the same page comes again."));
+            }
+            at.r#continue = next;
         }
     }
 }
@@ -223,6 +233,9 @@ impl Gathering<Value> for Parsed<'_> {
     async fn take(&mut self, items: Vec<Value>) -> Result<usize, Error> {
         self.objects.reserve(items.len());
         for mut item in items {
+            if item.pointer("/metadata/name").and_then(Value::as_str).is_none_or(str::is_empty) {
+                return Err(nameless(self.kind));
+            }
             name_kind(&mut item, &self.api_version, &self.kind.gvk.kind);
             self.objects.push(allow::keep_allowed(self.kind, item));
         }

@@ -65,18 +65,28 @@ pub(crate) fn receive(kind: &KindInfo, raw: Box<RawValue>) -> Option<Received> {
 }
 
 /// The same for a page of objects; a large one on a blocking thread, so that other fabrics' calls are not held up.
+///
+/// # Errors
+/// When something in it is no object: passed over, it would count as an object that is not there.
 pub(crate) async fn receive_all(kind: &KindInfo, items: Vec<Box<RawValue>>) -> Result<Vec<Received>, Error> {
-    let of =
-        |kind: &KindInfo, items: Vec<Box<RawValue>>| items.into_iter().filter_map(|raw| receive(kind, raw)).collect();
+    let of = |kind: &KindInfo, items: Vec<Box<RawValue>>| {
+        items.into_iter().map(|raw| receive(kind, raw).ok_or_else(|| nameless(kind))).collect()
+    };
     if items.iter().map(|raw| raw.get().len()).sum::<usize>() <= DECODE_INLINE {
-        return Ok(of(kind, items));
+        return of(kind, items);
     }
     // Without its schema, which is the largest part of what is known of a kind.
     let kind = KindInfo::bare(&kind.gvk.group, &kind.gvk.version, &kind.gvk.kind, &kind.plural, kind.namespaced);
     let operation = format!("read a page of {}", kind.gvk.kind);
     tokio::task::spawn_blocking(move || of(&kind, items))
         .await
-        .map_err(|e| Error::new(ErrorKind::Protocol, operation, format!("Decoding the answer failed: {e}.")))
+        .map_err(|e| Error::new(ErrorKind::Protocol, operation, format!("Decoding the answer failed: {e}.")))?
+}
+
+/// Of a list that holds something which is no object.
+pub(crate) fn nameless(kind: &KindInfo) -> Error {
+    let operation = format!("list {}", kind.gvk.kind);
+    Error::new(ErrorKind::Protocol, operation, "The list holds something that is no object with a name.")
 }
 
 #[cfg(test)]

@@ -57,6 +57,16 @@ impl Findings {
     }
 }
 
+/// How many errors there are, with the first of them and where it stands; nothing when there is none.
+pub(crate) fn errors_in_words(found: &[Finding]) -> String {
+    let mut errors = found.iter().filter(|f| f.severity == Severity::Error);
+    let Some(first) = errors.next().map(Finding::with_place) else { return String::new() };
+    match errors.count() {
+        0 => format!("1 error in the source: {first}"),
+        more => format!("{} errors in the source. First: {first}", more + 1),
+    }
+}
+
 /// Findings of one commit against one set of kinds: they cannot change while both stay the same.
 #[derive(Default)]
 pub(crate) struct Checked {

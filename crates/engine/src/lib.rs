@@ -5,7 +5,7 @@
 //! whoever asked may go away. The engine never holds a database transaction across a network call.
 
 mod adopting;
-mod affected;
+mod aging;
 mod applying;
 mod blocking;
 mod causes;
@@ -26,6 +26,7 @@ mod pruning;
 mod queue;
 mod read_kinds;
 mod retrying;
+mod reviewing;
 mod run;
 mod schedule;
 mod selecting;
@@ -42,6 +43,7 @@ pub use observing::Problem;
 pub use overview::{ConnectionCheck, Overview, SwitchRow};
 pub use pruning::PrunePlan;
 pub use read_kinds::columns;
+pub use reviewing::{Remark, Review, ReviewCounts};
 pub use schedule::{Automation, LastRun, Standoff};
 pub use server_view::ServerView;
 pub use settings::{Settings, source_dir};
@@ -110,6 +112,16 @@ pub struct Requested {
     pub disposition: Disposition,
 }
 
+/// How long the remote may take to say what its branch's newest commit is, when that is all somebody waits for.
+const NEWEST_WITHIN: Duration = Duration::from_secs(4);
+
+/// Whether a run has written all that it will: it reads again, or follows the switches.
+pub(crate) fn has_written(operation: &Operation) -> bool {
+    use model::operation::{Phase, PhaseState};
+    let began = |phase| operation.phases.iter().any(|p| p.phase == phase && p.state != PhaseState::Waiting);
+    began(Phase::Verify) || began(Phase::Rollout)
+}
+
 /// What the parts of the engine share.
 pub(crate) struct Shared {
     store: Store,
@@ -124,6 +136,7 @@ pub(crate) struct Shared {
     leases: leases::Watch,
     places: places::Places,
     notes: noting::Notes,
+    ages: aging::Ages,
     metering: metering::Metering,
     watching: watching::Watching,
     cancelled_by: Mutex<HashMap<i64, String>>,
@@ -180,6 +193,7 @@ impl Engine {
             events: events::Events::default(),
             schedule: schedule::Schedule::default(),
             notes: noting::Notes::default(),
+            ages: aging::Ages::default(),
             metering: metering::Metering::default(),
             watching: watching::Watching::default(),
             cancelled_by: Mutex::default(),
@@ -238,20 +252,29 @@ impl Engine {
     }
 
     /// What makes two requests the same: verb, mode, and the commit that they would deliver. One that runs already
-    /// counts as delivering its own commit; before it has fetched, whatever is newest.
+    /// counts as delivering its own commit; before it has fetched, whatever is newest. One that has written all that it
+    /// will counts no more: what changed since in Git or in the cluster, it does not deliver.
     async fn fingerprint(&self, fabric: &store::Fabric, request: &Request, writer: Option<&Operation>) -> String {
         let latest = self.shared.store.comparisons().latest(fabric.id).await.ok().flatten();
         // A source that cannot be opened fails the operation, with its reason, in its own phase.
         let head = self.shared.source_head(fabric, latest.as_ref()).await.map(|head| head.id).unwrap_or_default();
         let options = serde_json::to_string(&request.options).unwrap_or_default();
         let of = |commit: &str| format!("{} {options} commit={commit}", request.verb);
-        match writer {
-            Some(w) if w.commit.as_ref().is_none_or(|commit| *commit == head) => {
-                let theirs = w.fingerprint.rsplit_once("commit=").map_or("", |(_, commit)| commit);
-                of(theirs)
-            }
-            _ => of(&head),
+        let Some(writer) = writer.filter(|w| w.commit.as_ref().is_none_or(|commit| *commit == head)) else {
+            return of(&head);
+        };
+        if has_written(writer) {
+            return format!("{} after={}", of(&head), writer.id);
         }
+        // The run has its commit, and the branch may have moved on since: only the remote can tell.
+        if let (Some(commit), Ok(repository)) = (&writer.commit, self.shared.repository(fabric).await)
+            && let Ok(Some(newest)) = repository.remote_head(NEWEST_WITHIN).await
+            && newest != *commit
+        {
+            return of(&newest);
+        }
+        let theirs = writer.fingerprint.rsplit_once("commit=").map_or("", |(_, commit)| commit);
+        of(theirs)
     }
 
     /// Ends an operation, whatever it is doing.
@@ -381,6 +404,7 @@ impl Engine {
         self.shared.places.forget(fabric_id);
         self.shared.memories.forget(fabric_id);
         self.shared.notes.forget(fabric_id);
+        self.shared.ages.forget(fabric_id);
         let dir = self.shared.source_dir(fabric_id);
         if let Err(e) = tokio::fs::remove_dir_all(&dir).await
             && e.kind() != std::io::ErrorKind::NotFound

@@ -283,6 +283,47 @@ async fn a_position_that_the_server_has_forgotten_is_listed_anew_and_nothing_els
     bed.engine.stop().await;
 }
 
+/// An etcd that is restored from a backup goes on with the versions of then: what is known is ahead of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_was_restored_from_a_backup_is_read_anew() {
+    let often = |settings: &mut Settings| {
+        settings.compare_interval = Duration::from_secs(2);
+        settings.freshness = Duration::from_secs(60);
+    };
+    let mut bed = Bed::start(often).await;
+    let snapshot = bed.plane.snapshot().await.unwrap();
+    // The cluster lives on: many versions are given out, at the end everything is as Git has it.
+    for n in 0..40 {
+        bed.vlan(1002 + n % 2).await;
+    }
+    bed.until("the drift is seen", |o| o.sync_status == SyncState::OutOfSync).await;
+    bed.vlan(1001).await;
+    bed.until("in sync", |o| o.sync_status == SyncState::InSync).await;
+    bed.plane.restore(&snapshot).await.unwrap();
+    let restored = jiff::Timestamp::now();
+    bed.vlan(1002).await;
+    let green = |o: &Overview| o.sync_status == SyncState::InSync && o.status.evidence_at > Some(restored);
+    let told = async {
+        bed.until("the drift in the restored cluster is seen", |o| {
+            assert!(!green(o), "green, by evidence from after the restore: {:?}", o.status);
+            o.sync_status == SyncState::OutOfSync && o.status.evidence_at > Some(restored)
+        })
+        .await
+    };
+    told.await;
+    // It stays so: neither a list nor a watch brings back what is no more.
+    let until = std::time::Instant::now() + Duration::from_secs(15);
+    while std::time::Instant::now() < until {
+        let overview = bed.overview().await;
+        assert!(!green(&overview), "green again: {:?}", overview.status);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    bed.vlan(1001).await;
+    bed.until("in sync", |o| o.sync_status == SyncState::InSync).await;
+    bed.drift_is_seen(1003).await;
+    bed.engine.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watch_that_is_dropped_makes_the_status_unknown_and_never_green() {
     let bed = Bed::start(|settings| settings.freshness = Duration::from_secs(4)).await;

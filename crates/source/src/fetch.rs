@@ -140,6 +140,16 @@ impl Repository {
         self.peek(remote, address, deadline).await
     }
 
+    /// The id of the branch's newest commit at the remote; `None` when the branch is not there, or there is no remote.
+    /// Nothing is fetched.
+    pub async fn remote_head(&self, deadline: Duration) -> Result<Option<String>, Error> {
+        let Some((remote, address)) = self.remote() else { return Ok(None) };
+        let wanted = format!("refs/heads/{}", self.config.branch);
+        let deadline = Instant::now() + deadline;
+        let listed = self.branches(remote, address, std::slice::from_ref(&wanted), deadline).await?;
+        Ok(listed.into_iter().find(|(_, name)| *name == wanted).map(|(id, _)| id))
+    }
+
     /// Reads the newest commit and its folders, without the files, into a throw-away repository.
     async fn peek(&self, remote: &Remote, address: &Address, deadline: Instant) -> Result<Commit, Error> {
         let scratch = Scratch::new(&self.git.temporary).map_err(|e| Error::disk("Checking the repository", &e))?;

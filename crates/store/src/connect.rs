@@ -19,11 +19,41 @@ const PATIENCE_FILE: Duration = Duration::from_secs(15);
 /// Connections that read, on either engine.
 const READERS: u32 = 8;
 
-pub(crate) async fn connect(url: &str) -> Result<(Engine, AnyPool, AnyPool)> {
+/// The file of an SQLite database as it was opened: removed or replaced, it is still there for whoever holds it open,
+/// and for nobody else.
+#[derive(Debug)]
+pub(crate) struct OpenFile {
+    path: PathBuf,
+    is: (u64, u64),
+}
+
+impl OpenFile {
+    fn of(path: &Path) -> std::io::Result<Self> {
+        Ok(Self { path: path.to_owned(), is: identity(path)? })
+    }
+
+    /// Fails when the path leads to another file by now, or to none. The error names no path.
+    pub(crate) fn require(&self) -> std::io::Result<()> {
+        let gone = |why: &str| Err(std::io::Error::new(std::io::ErrorKind::NotFound, why));
+        match identity(&self.path) {
+            Ok(now) if now == self.is => Ok(()),
+            Ok(_) => gone("the database's file was replaced by another one while it was open"),
+            Err(_) => gone("the database's file was removed while it was open"),
+        }
+    }
+}
+
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let file = std::fs::metadata(path)?;
+    Ok((file.dev(), file.ino()))
+}
+
+pub(crate) async fn connect(url: &str) -> Result<(Engine, AnyPool, AnyPool, Option<OpenFile>)> {
     sqlx::any::install_default_drivers();
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         let pool = pool(READERS + 4, options(url)?, &[]).await?;
-        return Ok((Engine::Postgres, pool.clone(), pool));
+        return Ok((Engine::Postgres, pool.clone(), pool, None));
     }
     let path = sqlite_path(url)?;
     prepare_file(&path)?;
@@ -31,7 +61,8 @@ pub(crate) async fn connect(url: &str) -> Result<(Engine, AnyPool, AnyPool)> {
     // The writer comes first: it turns the file into a WAL database, which readers could not do.
     let write = pool(1, options.clone(), WRITER).await?;
     let read = pool(READERS, options, READER).await?;
-    Ok((Engine::Sqlite, read, write))
+    let file = OpenFile::of(&path).map_err(|e| Error::of(OPEN, sqlx::Error::Io(e)))?;
+    Ok((Engine::Sqlite, read, write, Some(file)))
 }
 
 /// `synchronous=FULL` for everything: what was acknowledged survives a power cut, also a password change or a revoked

@@ -1,12 +1,15 @@
-//! Whether the database answers, as far as the last statement of this process knows. When it stops, every page, every
+//! Whether the database answers, as far as the last statements of this process know. When it stops, every page, every
 //! tick of the queue and every comparison meets the same failure; the log says it once, and once when it is over.
+//!
+//! It is over when something was written: a file that another program holds, or whose disk is full, can be read all the
+//! time.
 
 use crate::Error;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// Looked at after each statement, so it is more than the lock below.
+/// Looked at after each write, so it is more than the lock below.
 static IS_DOWN: AtomicBool = AtomicBool::new(false);
 static SINCE: Mutex<Option<Instant>> = Mutex::new(None);
 
@@ -27,7 +30,7 @@ pub(crate) fn failed(error: &Error) {
     }
 }
 
-/// Notes a statement that was carried out.
+/// Notes that something was written.
 pub(crate) fn answered() {
     if !IS_DOWN.load(Ordering::Acquire) {
         return;

@@ -58,6 +58,7 @@ pub use users::{NewUser, User};
 
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Transaction};
+use std::sync::Arc;
 
 /// Which database this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,6 +84,8 @@ pub struct Store {
     engine: Engine,
     read: AnyPool,
     write: AnyPool,
+    /// SQLite's file as it was opened.
+    file: Option<Arc<connect::OpenFile>>,
 }
 
 macro_rules! nouns {
@@ -102,8 +105,8 @@ impl Store {
 
     /// Opens the database and leaves its schema as it is: for the command that shows or runs migrations.
     pub async fn open_unmigrated(url: &str) -> Result<Store> {
-        let (engine, read, write) = connect::connect(url).await?;
-        Ok(Store { engine, read, write })
+        let (engine, read, write, file) = connect::connect(url).await?;
+        Ok(Store { engine, read, write, file: file.map(Arc::new) })
     }
 
     /// Brings the schema up to date, under a lock: of several processes that start at once, one does it.
@@ -167,6 +170,10 @@ impl Store {
 
     /// A transaction to write in; dropped without [`commit`], it never happened.
     pub(crate) async fn writer(&self, doing: &'static str) -> Result<Transaction<'static, Any>> {
+        // What is written into a file that was removed is gone with the process, and nobody would be told.
+        if let Some(file) = &self.file {
+            file.require().map_err(|e| Error::of(doing, sqlx::Error::Io(e)))?;
+        }
         // IMMEDIATE: a transaction that begins by reading and then writes would otherwise fail as busy half-way.
         let begin = match self.engine {
             Engine::Sqlite => "BEGIN IMMEDIATE",
@@ -178,5 +185,5 @@ impl Store {
 
 /// Makes a transaction happen.
 pub(crate) async fn commit(tx: Transaction<'static, Any>, doing: &'static str) -> Result<()> {
-    tx.commit().await.map_err(|e| Error::of(doing, e))
+    tx.commit().await.inspect(|()| health::answered()).map_err(|e| Error::of(doing, e))
 }

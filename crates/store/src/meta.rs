@@ -3,7 +3,7 @@
 use crate::row::Columns;
 use crate::sql::args;
 use crate::statements::meta::*;
-use crate::{Result, Store, commit};
+use crate::{Engine, Error, Result, Store, commit};
 
 /// Key of the installation's id.
 pub const INSTALLATION_ID: &str = "installation_id";
@@ -48,9 +48,16 @@ impl<'a> Meta<'a> {
         self.get_or_set(INSTALLATION_ID, &uuid::Uuid::new_v4().to_string()).await
     }
 
-    /// Whether the database answers: for the health check.
+    /// Whether the database answers and takes writes: for the health check. Nothing is written.
     pub async fn ping(&self) -> Result<()> {
         let mut conn = self.0.reader(PING.doing).await?;
-        PING.one(&mut conn, "answer", vec![]).await.map(|_| ())
+        PING.one(&mut conn, "answer", vec![]).await?;
+        drop(conn);
+        // Begun, a transaction has what it needs in order to write; of a disk that is full it does not know.
+        let tx = self.0.writer(PING.doing).await?;
+        match self.0.engine() {
+            Engine::Sqlite => tx.rollback().await.map_err(|e| Error::of(PING.doing, e)),
+            Engine::Postgres => commit(tx, PING.doing).await,
+        }
     }
 }

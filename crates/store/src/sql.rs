@@ -1,7 +1,7 @@
 //! Running statements: arguments, the choice of the text for the engine, errors that name the statement, and the
 //! assembly of lists (filter, scope, order, page) from fragments that are all written in [`crate::statements`].
 
-use crate::{Engine, Error, Result, health};
+use crate::{Engine, Error, Result};
 use jiff::Timestamp;
 use sqlx::any::{AnyArguments, AnyQueryResult, AnyRow};
 use sqlx::{AnyConnection, Arguments, AssertSqlSafe};
@@ -85,11 +85,7 @@ impl Statement {
     pub(crate) async fn all(&self, conn: &mut AnyConnection, args: Vec<Arg>) -> Result<Vec<AnyRow>> {
         let args = arguments(self.doing, args)?;
         let text = self.text(engine_of(conn));
-        sqlx::query_with(text, args)
-            .fetch_all(conn)
-            .await
-            .inspect(|_| health::answered())
-            .map_err(|e| Error::of(self.doing, e))
+        sqlx::query_with(text, args).fetch_all(conn).await.map_err(|e| Error::of(self.doing, e))
     }
 
     pub(crate) async fn optional(&self, conn: &mut AnyConnection, args: Vec<Arg>) -> Result<Option<AnyRow>> {
@@ -108,7 +104,6 @@ impl Statement {
         let text = self.text(engine_of(conn));
         let done: AnyQueryResult =
             sqlx::query_with(text, args).execute(conn).await.map_err(|e| Error::of(self.doing, e))?;
-        health::answered();
         Ok(done.rows_affected())
     }
 }
@@ -225,7 +220,7 @@ impl Sql {
         let args = arguments(self.doing, self.args)?;
         // Every fragment is a constant of this crate, every value is bound.
         let query = sqlx::query_with(AssertSqlSafe(self.text), args).persistent(self.keep);
-        query.fetch_all(conn).await.inspect(|_| health::answered()).map_err(|e| Error::of(self.doing, e))
+        query.fetch_all(conn).await.map_err(|e| Error::of(self.doing, e))
     }
 
     pub(crate) async fn optional(self, conn: &mut AnyConnection) -> Result<Option<AnyRow>> {
@@ -236,7 +231,6 @@ impl Sql {
         let args = arguments(self.doing, self.args)?;
         let query = sqlx::query_with(AssertSqlSafe(self.text), args).persistent(self.keep);
         let done = query.execute(conn).await.map_err(|e| Error::of(self.doing, e))?;
-        health::answered();
         Ok(done.rows_affected())
     }
 

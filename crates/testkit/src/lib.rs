@@ -46,7 +46,7 @@ pub use chaos::{Chaos, ChaosProxy};
 pub use closed::{ClosedFolder, Entry, belongings, nobodys_number};
 pub use console::{Console, ConsoleOptions, built_program, hedgerow, sources_of};
 pub use control_plane::{
-    Access, Answer, Change, ControlPlane, KubeClient, Lease, RunningKubectl, TokenUser, kubectl, read_crds,
+    Access, Answer, Change, ControlPlane, KubeClient, Lease, RunningKubectl, Snapshot, TokenUser, kubectl, read_crds,
 };
 pub use eventually::eventually;
 pub use flux::FluxApply;

@@ -99,6 +99,12 @@ pub async fn record(
     {
         attempt.fabric_name = fabric.name;
     }
+    // A database that does not answer would not answer this either, and whoever tried has waited long enough.
+    if attempt.code == Some(Code::StoreUnavailable) {
+        let state = state.clone();
+        tokio::spawn(async move { write(&state, &attempt).await });
+        return;
+    }
     write(state, &attempt).await;
 }
 

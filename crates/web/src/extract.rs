@@ -2,6 +2,7 @@
 //! A handler cannot come by these in any other way.
 
 use crate::problem::Problem;
+use crate::view::bad;
 use auth::{Access, Granted};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -54,7 +55,12 @@ impl Fields {
         let Value::Object(map) = value else { return Err(bad("it is not an object")) };
         let mut fields = Vec::new();
         for (name, value) in map {
-            let values = if let Value::Array(values) = value { values } else { vec![value] };
+            let values = match value {
+                // A list of nothing is not the same as no list.
+                Value::Array(values) if values.is_empty() => vec![Value::String(String::new())],
+                Value::Array(values) => values,
+                value => vec![value],
+            };
             for value in values {
                 match value {
                     Value::Null => {}
@@ -77,9 +83,30 @@ impl Fields {
         self.get(name).unwrap_or_default().trim()
     }
 
-    /// Whether a box is ticked.
-    pub fn ticked(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| matches!(value, "on" | "true" | "1" | "yes"))
+    /// Whether a box is ticked. Without the field it is not.
+    ///
+    /// # Errors
+    /// What is neither a yes nor a no: a word that is not known must not turn a dry run into a run.
+    pub fn ticked(&self, name: &str) -> Result<bool, Problem> {
+        let mut said = None;
+        for value in self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.trim()) {
+            let yes = match value.to_ascii_lowercase().as_str() {
+                "on" | "true" | "1" | "yes" => true,
+                "" | "off" | "false" | "0" | "no" => false,
+                _ => return Err(bad(name, value).todo("Give true or false.")),
+            };
+            if said.is_some_and(|before| before != yes) {
+                let message = format!("The parameter {name} is given twice, once as true and once as false.");
+                return Err(Problem::new(Code::InvalidInput, message).todo("Give true or false, once."));
+            }
+            said = Some(yes);
+        }
+        Ok(said.unwrap_or(false))
+    }
+
+    /// Whether the field is there, whatever it holds.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, _)| key == name)
     }
 
     /// Every value of a field that may stand several times, without those that are empty.
@@ -149,16 +176,33 @@ mod tests {
         let json = Fields::of_json(br#"{"comparison":12,"confirm":true,"name":"a b&c","key":null}"#).unwrap();
         for fields in [&form, &json] {
             assert_eq!(fields.get("comparison"), Some("12"));
-            assert!(fields.ticked("confirm"));
+            assert!(fields.ticked("confirm").unwrap());
             assert_eq!(fields.text("name"), "a b&c");
             assert_eq!(fields.get("key"), None);
         }
         let several = Fields::of_json(br#"{"object":["a"," b "],"kind":[]}"#).unwrap();
         assert_eq!(several.every("object").collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(several.every("kind").next(), None);
+        assert!(several.has("kind") && !several.has("leave_object"), "a list of nothing is a list");
         assert!(Fields::of_json(br#"{"object":[["a"]]}"#).is_err());
         assert!(Fields::of_json(b"[1]").is_err());
         assert!(Fields::of_json(br#"{"a":{"b":1}}"#).is_err());
         assert!(Fields::of_json(b"{").is_err());
+    }
+
+    #[test]
+    fn a_tick_is_a_yes_or_a_no_and_nothing_is_guessed() {
+        let said = |form: &str| Fields::of_form(form.as_bytes()).ticked("dry_run").map_err(|problem| problem.code);
+        for yes in ["on", "true", "True", "TRUE", "1", "yes", "+true+"] {
+            assert_eq!(said(&format!("dry_run={yes}")), Ok(true), "{yes}");
+        }
+        for no in ["off", "false", "False", "0", "no", ""] {
+            assert_eq!(said(&format!("dry_run={no}")), Ok(false), "{no}");
+        }
+        assert_eq!(said("other=on"), Ok(false));
+        assert_eq!(said("dry_run=on&dry_run=1"), Ok(true));
+        for unclear in ["dry_run=maybe", "dry_run=t", "dry_run=2", "dry_run=All", "dry_run=on&dry_run=off"] {
+            assert_eq!(said(unclear), Err(Code::InvalidInput), "{unclear}");
+        }
     }
 }

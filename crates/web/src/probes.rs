@@ -81,7 +81,9 @@ async fn look(state: &AppState) -> Vec<Check> {
 async fn database(state: &AppState) -> Result<(), String> {
     match tokio::time::timeout(LIMIT, state.store.meta().ping()).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err("The database does not answer. Check the disk, or the PostgreSQL server.".to_owned()),
+        Ok(Err(_)) => Err("The database does not answer, or takes no writes. Check its file and the disk, or the \
+                           PostgreSQL server."
+            .to_owned()),
         Err(_) => Err(format!(
             "The database did not answer within {} s. Check the disk, or the PostgreSQL server.",
             LIMIT.as_secs()

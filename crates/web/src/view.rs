@@ -131,6 +131,11 @@ impl Query {
             .filter(|value| !value.is_empty())
     }
 
+    /// The names of all parameters.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The page of a list, from 1.
     pub fn page(&self) -> Result<u64, Problem> {
         match self.get("page") {

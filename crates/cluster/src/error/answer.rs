@@ -5,7 +5,7 @@
 //! calling webhook`. What is not a `Status` at all comes from a proxy, a login page or a wrong address.
 
 use super::{Conflict, Error, ErrorKind};
-use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, DATE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use std::time::Duration;
@@ -51,7 +51,7 @@ struct Cause {
 /// Turns an answer that is no success into an error.
 pub(crate) fn refusal(operation: &str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
     let parsed: Option<Status> = serde_json::from_slice(body).ok().filter(|s: &Status| s.is_one(status));
-    let header_wait = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse::<u64>().ok());
+    let header_wait = wait_of(headers);
     let error = match &parsed {
         Some(said) => from_status(operation, status, said),
         None => from_stranger(operation, status, headers, body),
@@ -61,6 +61,19 @@ pub(crate) fn refusal(operation: &str, status: StatusCode, headers: &HeaderMap, 
         let seconds = header_wait.or(parsed.map(|s| s.details.retry_after_seconds).filter(|s| *s > 0));
         e.retry_after = seconds.map(|s| Duration::from_secs(s).min(LONGEST_WAIT));
     })
+}
+
+/// What `Retry-After` asks for, in seconds: a number, or a date, which is counted from the date of the answer, so that it
+/// does not matter whose clock is wrong.
+fn wait_of(headers: &HeaderMap) -> Option<u64> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let said = text(RETRY_AFTER)?;
+    if let Ok(seconds) = said.parse() {
+        return Some(seconds);
+    }
+    let moment = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|at| at.timestamp());
+    let answered = text(DATE).and_then(moment).unwrap_or_else(jiff::Timestamp::now);
+    u64::try_from(moment(said)?.duration_since(answered).as_secs().max(0)).ok()
 }
 
 fn from_status(operation: &str, status: StatusCode, said: &Status) -> Error {

@@ -117,6 +117,15 @@ fn a_wait_is_read_from_the_header_or_from_the_status() {
     headers.insert(RETRY_AFTER, HeaderValue::from_static("99999999"));
     let error = refusal("list VPC", StatusCode::TOO_MANY_REQUESTS, &headers, b"");
     assert_eq!(error.retry_after, Some(Duration::from_secs(3600)), "nobody may stop us for months");
+    // The other form is a date; it is told from the date of the answer, wherever our own clock stands.
+    headers.insert(http::header::DATE, HeaderValue::from_static("Sun, 06 Nov 1994 08:49:30 GMT"));
+    for (date, seconds) in [("Sun, 06 Nov 1994 08:49:37 GMT", 7), ("Sun, 06 Nov 1994 08:00:00 GMT", 0)] {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(date));
+        let error = refusal("list VPC", StatusCode::TOO_MANY_REQUESTS, &headers, b"");
+        assert_eq!(error.retry_after, Some(Duration::from_secs(seconds)), "{date}");
+    }
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("soon"));
+    assert_eq!(refusal("list VPC", StatusCode::TOO_MANY_REQUESTS, &headers, b"").retry_after, None);
 }
 
 #[test]

@@ -65,6 +65,49 @@ async fn a_list_that_always_expires_ends() {
 }
 
 #[tokio::test]
+async fn a_list_whose_pages_do_not_move_on_ends() {
+    let server = Server::start(|_| async { page(&["a"], "the-same", Some(u64::MAX)) }).await;
+    let error = server.cluster().list(&vpc_kind(), "default", &|_, _| ()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Protocol, "{error}");
+    assert!(error.to_string().contains("does not go on"), "{error}");
+    assert_eq!(server.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_list_of_something_else_is_not_this_kind() {
+    for (kind, group) in [("ServerList", "wiring.githedgehog.com"), ("VPCList", "wiring.githedgehog.com")] {
+        let body = json!({"kind": kind, "apiVersion": format!("{group}/v1beta1"), "metadata": {}, "items": []});
+        let server = Server::start(move |_| {
+            let body = body.clone();
+            async move { crate::support::json(200, &body) }
+        })
+        .await;
+        let error = server.cluster().list(&vpc_kind(), "default", &|_, _| ()).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Protocol, "{kind} of {group} is no empty list of VPCs: {error}");
+        assert!(error.to_string().contains(kind), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_object_is_not_passed_over() {
+    for item in [json!(1), json!(null), json!({}), json!({"metadata": {"name": ""}})] {
+        let metadata = json!({"resourceVersion": "1"});
+        let items = json!([{"metadata": {"name": "a"}}, item]);
+        let body = json!({"kind": "VPCList", "apiVersion": "vpc.githedgehog.com/v1beta1", "metadata": metadata, "items": items});
+        let server = Server::start(move |_| {
+            let body = body.clone();
+            async move { crate::support::json(200, &body) }
+        })
+        .await;
+        let cluster = server.cluster();
+        let error = cluster.list(&vpc_kind(), "default", &|_, _| ()).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Protocol, "{items}: {error}");
+        let error = cluster.list_as_received(&vpc_kind(), "default", &|_, _| ()).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Protocol, "{items}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn one_bad_page_fails_the_list() {
     let server = Server::start(|request| {
         let first = position(&request).is_none();
@@ -105,7 +148,7 @@ async fn of_agents_only_the_allowed_fields_arrive() {
         "spec": {"role": "server-leaf", "users": [{"name": "admin", "password": "$5$hash"}]},
         "status": {"lastAppliedGen": 7},
     });
-    let list = json!({"kind": "AgentList", "metadata": {}, "items": [agent.clone()]});
+    let list = json!({"kind": "AgentList", "apiVersion": "agent.githedgehog.com/v1beta1", "metadata": {}, "items": [agent.clone()]});
     let server = Server::start(move |request| {
         let answer = if request.uri().path().ends_with("leaf-1") { agent.clone() } else { list.clone() };
         async move { crate::support::json(200, &answer) }

@@ -191,7 +191,7 @@ async fn unauthorized_and_forbidden_are_told_with_their_kind() {
 async fn of_agents_only_the_allowed_fields_arrive_by_watch_too() {
     let agent = json!({"metadata": {"name": "leaf-1", "resourceVersion": "7", "annotations": {"x": "$5$hash"}},
         "spec": {"role": "server-leaf", "users": [{"name": "admin", "password": "$5$hash"}]}, "status": {"lastAppliedGen": 7}});
-    let list = json!({"kind": "AgentList", "metadata": {"resourceVersion": "5"}, "items": [agent.clone()]});
+    let list = json!({"kind": "AgentList", "apiVersion": "agent.githedgehog.com/v1beta1", "metadata": {"resourceVersion": "5"}, "items": [agent.clone()]});
     let server = Server::start(move |request| {
         let is_watch = request.uri().query().unwrap_or_default().contains("watch=true");
         let answer = if is_watch {

@@ -186,7 +186,7 @@ pub(super) async fn begin_what_waits(shared: &Arc<Shared>) -> Result<(), Error> 
         }
         let Some((fabric_id, want)) = shared.schedule.lock().wants.next() else { return Ok(()) };
         // Somebody writes there already. What is left to do after it, the next comparison sees.
-        if open.iter().any(|o| o.fabric_id == fabric_id && o.writes) {
+        if open.iter().any(|o| o.fabric_id == fabric_id && o.writes && !crate::has_written(o)) {
             continue;
         }
         match begin(shared, fabric_id, &want).await {

@@ -134,7 +134,7 @@ pub(crate) async fn observe(
             Some(p) => run.close(phase, PhaseState::Partial, format!("{detail}; {}", p.message)),
         }
     }
-    run.shared.watching.fold(fabric, &observation);
+    run.shared.watching.fold(&run.shared, fabric, &observation);
     Ok(Arc::new(observation))
 }
 
@@ -223,7 +223,7 @@ async fn background_inner(
         None => {
             let (namespace, quietly) = (&fabric.namespace, &|_, _, _| {});
             let read = observing::observe(&cluster, kinds, namespace, observed_at, quietly, Retrying::NEVER).await?;
-            shared.watching.fold(fabric, &read);
+            shared.watching.fold(shared, fabric, &read);
             read
         }
     };

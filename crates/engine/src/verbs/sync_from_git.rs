@@ -3,6 +3,7 @@
 use super::steps;
 use crate::Error;
 use crate::comparing;
+use crate::findings::errors_in_words;
 use crate::run::{Finished, Run};
 use model::operation::{Phase, PhaseState};
 use serde_json::json;
@@ -39,7 +40,7 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
         }
     };
     if errors > 0 {
-        message = format!("{message} {errors} errors in the source.");
+        message = format!("{message} {}", errors_in_words(&desired.findings));
     }
     Ok(Finished { message, result, ..Finished::default() })
 }

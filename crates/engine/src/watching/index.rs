@@ -21,10 +21,20 @@ pub(super) type KindId = (String, String);
 struct Part {
     /// Up to which version.
     version: String,
+    /// When that version was heard of.
+    reached: Timestamp,
     /// The last moment at which the server proved that this is all: a list, an event, a bookmark.
     proof: Timestamp,
     /// Whether a stream is open.
     streams: bool,
+}
+
+/// A doubt that only lists of everything can settle.
+#[derive(Debug, Clone, Copy)]
+struct Doubt {
+    since: Timestamp,
+    /// What had been proved before.
+    proof: Timestamp,
 }
 
 /// What an event changed.
@@ -48,13 +58,16 @@ pub(super) struct Index {
     agents: Option<BTreeMap<(String, String), AgentView>>,
     parts: HashMap<KindId, Part>,
     problems: Vec<Problem>,
+    /// Set while it is doubted that versions only grow, because a list was behind what was known.
+    doubt: Option<Doubt>,
 }
 
 impl Index {
     /// Begins with what lists have read.
     pub fn new(read: &Observation) -> Self {
         let part = |(id, version): (&KindId, &String)| {
-            (id.clone(), Part { version: version.clone(), proof: read.observed_at, streams: false })
+            let (reached, proof) = (read.observed_at, read.observed_at);
+            (id.clone(), Part { version: version.clone(), reached, proof, streams: false })
         };
         Self {
             kinds: read.kinds.clone(),
@@ -62,7 +75,18 @@ impl Index {
             agents: read.agents.as_ref().map(|agents| agents.iter().map(|a| (agent_id(a), a.clone())).collect()),
             parts: read.versions.iter().map(part).collect(),
             problems: read.problems.clone(),
+            doubt: None,
         }
+    }
+
+    /// Whether the server has gone back: lists that began after a version was heard of do not reach it. So it is with a
+    /// cluster that was restored from a backup. What is known of it is of a past that is no more, and versions say
+    /// nothing about which of two forms is the newer one.
+    pub fn is_ahead_of(&self, read: &Observation) -> bool {
+        self.parts.iter().any(|(id, part)| {
+            let is_behind = |version| is_newer(&part.version, version) && !is_newer(version, &part.version);
+            part.reached < read.observed_at && read.versions.get(id).is_some_and(|version| is_behind(version))
+        })
     }
 
     /// Whether lists have read the same kinds. Otherwise watching begins anew.
@@ -83,9 +107,11 @@ impl Index {
             part.proof = part.proof.max(read.observed_at);
             if is_newer(version, &part.version) {
                 part.version.clone_from(version);
+                part.reached = read.observed_at;
                 newer.insert(id);
             }
         }
+        self.doubt = self.doubt.filter(|doubt| doubt.since > read.observed_at);
         let is_newer = |group: &str, kind: &str| newer.iter().any(|(g, k)| g == group && k == kind);
         self.live.retain(|key| !is_newer(&key.group, &key.kind) || read.live.contains_key(key));
         for (key, live) in read.live.iter().filter(|(key, _)| is_newer(&key.group, &key.kind)) {
@@ -115,15 +141,24 @@ impl Index {
                 part.proof = part.proof.max(now);
                 if is_newer(&resource_version, &part.version) {
                     part.version = resource_version;
+                    part.reached = now;
                 }
                 Change::Nothing
             }
-            WatchEvent::Listed(listed) => {
+            WatchEvent::Listed(listed) if listed.resource_version == part.version => {
                 part.proof = part.proof.max(now);
-                if is_newer(&listed.resource_version, &part.version) {
-                    part.version.clone_from(&listed.resource_version);
-                    return self.replace(id, listed);
-                }
+                Change::Nothing
+            }
+            WatchEvent::Listed(listed) if is_newer(&listed.resource_version, &part.version) => {
+                part.proof = part.proof.max(now);
+                part.version.clone_from(&listed.resource_version);
+                part.reached = now;
+                self.replace(id, listed)
+            }
+            // Other lists may have come in between. Or the server has gone back: only lists of everything can tell.
+            WatchEvent::Listed(_) => {
+                let proof = self.proof();
+                self.doubt.get_or_insert(Doubt { since: now, proof });
                 Change::Nothing
             }
             WatchEvent::Applied(object) | WatchEvent::Deleted(object)
@@ -134,11 +169,13 @@ impl Index {
             }
             WatchEvent::Applied(object) => {
                 part.proof = part.proof.max(now);
+                part.reached = now;
                 part.version.clone_from(&object.resource_version);
                 self.put(id, object)
             }
             WatchEvent::Deleted(object) => {
                 part.proof = part.proof.max(now);
+                part.reached = now;
                 part.version.clone_from(&object.resource_version);
                 let was_there = match &mut self.agents {
                     Some(agents) if is_of_agents(&id.1) => agents.remove(&(id.1.clone(), object.name)).is_some(),
@@ -190,9 +227,10 @@ impl Index {
         Change::Content
     }
 
-    /// How old the evidence is: the oldest proof over all kinds.
+    /// How old the evidence is: the oldest proof over all kinds, none of it from after a doubt.
     pub fn proof(&self) -> Timestamp {
-        self.parts.values().map(|part| part.proof).min().unwrap_or(Timestamp::UNIX_EPOCH)
+        let proofs = self.parts.values().map(|part| part.proof).chain(self.doubt.map(|doubt| doubt.proof));
+        proofs.min().unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     /// The same over the agents only.
@@ -203,7 +241,12 @@ impl Index {
 
     /// Whether every kind was read and has an open stream.
     pub fn is_whole(&self) -> bool {
-        self.problems.is_empty() && self.parts.values().all(|part| part.streams)
+        self.problems.is_empty() && self.doubt.is_none() && self.parts.values().all(|part| part.streams)
+    }
+
+    /// Whether lists are needed to know which of two versions is the newer one.
+    pub fn is_doubted(&self) -> bool {
+        self.doubt.is_some()
     }
 
     /// The kinds that the cluster served when it was listed.

@@ -111,11 +111,12 @@ impl Watching {
     }
 
     /// Takes in what lists have read.
-    pub fn fold(&self, fabric: &Fabric, read: &Observation) {
+    pub fn fold(&self, shared: &Shared, fabric: &Fabric, read: &Observation) {
         let Some(watched) = self.of(fabric.id).filter(|watched| watched.version == fabric.version) else { return };
         let mut state = watched.lock();
+        let went_back = state.index.as_ref().is_some_and(|index| index.is_ahead_of(read));
         match &mut state.index {
-            Some(index) if index.is_of(read) => index.fold(read),
+            Some(index) if index.is_of(read) && !went_back => index.fold(read),
             _ => {
                 state.index = Some(Index::new(read));
                 state.beginnings += 1;
@@ -123,6 +124,14 @@ impl Watching {
         }
         state.listed_at = Some(Instant::now());
         drop(state);
+        if went_back {
+            tracing::warn!(
+                fabric = fabric.id,
+                "the cluster's versions went back, as after a restore from a backup; everything is read anew"
+            );
+            // What was judged by its version may have another form under the same version now.
+            shared.memories.forget(fabric.id);
+        }
         watched.news.notify_one();
     }
 

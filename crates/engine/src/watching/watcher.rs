@@ -71,6 +71,8 @@ struct Watcher {
     beat_at: Instant,
     /// Whether some stream broke that is not open again.
     interrupted: bool,
+    /// Whether lists were asked for, because the watches alone cannot tell what is newer.
+    doubted: bool,
     /// Whether another cluster may answer than before.
     identity_due: bool,
     stored: u32,
@@ -99,6 +101,7 @@ pub(super) async fn run(shared: Arc<Shared>, fabric: Fabric, watched: Arc<Watche
         beat,
         beat_at: now + beat,
         interrupted: false,
+        doubted: false,
         identity_due: false,
         stored: 0,
     };
@@ -201,7 +204,12 @@ impl Watcher {
             Ok(event) => {
                 let change = index.apply(&id, event, now);
                 let is_back = self.interrupted && index.is_whole();
+                let is_doubted = index.is_doubted();
                 drop(state);
+                if is_doubted && !self.doubted {
+                    self.shared.schedule.now(self.fabric.id);
+                }
+                self.doubted = is_doubted;
                 match change {
                     Change::Content => self.touch(),
                     Change::Report if self.agents < Change::Report => self.beat_at = Instant::now() + REPORT,

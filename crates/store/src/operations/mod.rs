@@ -192,6 +192,12 @@ impl<'a> Operations<'a> {
         st::RUNNING.all(&mut conn, args![fabric_id]).await?.iter().map(operation).collect()
     }
 
+    /// Whether an operation waits that would write to a fabric.
+    pub async fn is_writer_queued(&self, fabric_id: i64) -> Result<bool> {
+        let mut conn = self.0.reader(st::QUEUED_WRITER.doing).await?;
+        Ok(st::QUEUED_WRITER.optional(&mut conn, args![fabric_id]).await?.is_some())
+    }
+
     /// The last operation of a verb that was asked for, whatever became of it. A dry run counts for nothing here.
     pub async fn last(&self, fabric_id: i64, verb: Verb) -> Result<Option<Operation>> {
         self.newest(st::LAST_OF_VERB, fabric_id, verb).await

@@ -103,6 +103,9 @@ super::statements! {
         "INSERT INTO operation_keys (fabric_id, key, operation_id, created_at) VALUES ($1, $2, $3, $4)"
     );
     PURGE_KEYS("forget old keys") = ("DELETE FROM operation_keys WHERE created_at < $1");
+    QUEUED_WRITER("look for an operation that waits to write") = (
+        "SELECT id FROM operations WHERE fabric_id = $1 AND state = 'queued' AND writes = 1 LIMIT 1"
+    );
     SAME_REQUEST("look for the same operation") = (
         "SELECT ", columns!(), " FROM operations WHERE fabric_id = $1 AND state IN ('queued', 'running')",
         " AND verb = $2 AND fingerprint = $3 AND cancel_requested_at IS NULL ORDER BY id DESC LIMIT 1"

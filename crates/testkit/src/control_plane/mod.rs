@@ -11,6 +11,7 @@ mod pool;
 mod reset;
 mod running;
 mod settings;
+mod snapshot;
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -23,6 +24,7 @@ pub use client::{Answer, Change, KubeClient};
 pub use crds::read_crds;
 pub use pool::Lease;
 pub use running::RunningKubectl;
+pub use snapshot::Snapshot;
 
 use crate::machine::{free_port, secret};
 use crate::process::{Folder, Process};
@@ -41,7 +43,7 @@ pub struct ControlPlane {
     api_server_program: PathBuf,
     // Dropped in this order: the API server before the database under it, the folder last.
     api_server: Option<Process>,
-    _etcd: Process,
+    etcd: Option<Process>,
     folder: Folder,
 }
 
@@ -63,7 +65,7 @@ impl ControlPlane {
             kubectl: programs.join("kubectl"),
             api_server_program: programs.join("kube-apiserver"),
             api_server: None,
-            _etcd: etcd,
+            etcd: Some(etcd),
             folder,
         };
         let mut attempt = 0;

@@ -61,7 +61,7 @@ async fn again(
     OfFabric(fabric): OfFabric,
     fields: Fields,
 ) -> Result<Response, Problem> {
-    let said = if fields.ticked("read_again") { Some(read_again(&state, &view, &fabric).await?) } else { None };
+    let said = if fields.ticked("read_again")? { Some(read_again(&state, &view, &fabric).await?) } else { None };
     review(&state, &view, &fabric, &fields, said).await
 }
 

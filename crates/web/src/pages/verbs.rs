@@ -39,6 +39,22 @@ const LONGEST_WAIT: u64 = 50;
 const PREDECESSORS_WAIT: u64 = 25;
 /// The field by which a form says that it is about chosen objects, so that none is not all.
 pub const SELECTION: &str = "selection";
+/// What every verb takes.
+const FOR_ALL: [&str; 3] = ["csrfmiddlewaretoken", "idempotency_key", "comparison"];
+/// What a sync takes besides.
+const FOR_SYNC: [&str; 9] = [
+    "dry_run",
+    "object",
+    "kind",
+    "leave_object",
+    "leave_field",
+    "prune",
+    "prune_confirmation",
+    "allow_address_removal",
+    SELECTION,
+];
+/// What reading the cluster takes besides.
+const FOR_ADOPTING: [&str; 2] = ["adopt", "adopting"];
 
 async fn test_connection(
     state: State<AppState>,
@@ -68,9 +84,11 @@ async fn sync(state: State<AppState>, view: View, on: OfFabric, fields: Fields) 
 
 async fn run(state: &AppState, view: &View, on: &OfFabric, fields: &Fields, verb: Verb) -> Result<Response, Problem> {
     let OfFabric(fabric) = on;
+    takes(view, fields, verb)?;
     let wait = wait(view, verb)?;
     let options = options(fields)?;
     may_adopt(view, fabric.id, verb, fields, &options).await?;
+    let asked_for = options.clone();
     let user = &view.login.user;
     let here = view.from == origin::From::Here;
     let request = Request {
@@ -88,6 +106,16 @@ async fn run(state: &AppState, view: &View, on: &OfFabric, fields: &Fields, verb
     };
     let requested = state.engine.request(request).await?;
     let (operation, disposition) = (requested.operation, requested.disposition);
+    let got: SyncOptions = serde_json::from_value(operation.options.clone()).unwrap_or_default();
+    if disposition == Disposition::SameKey && got != asked_for {
+        let message = format!(
+            "This Idempotency-Key was used for operation {}, which was asked for something else. Nothing was done.",
+            operation.id
+        );
+        return Err(Problem::new(Code::InvalidInput, message)
+            .status(StatusCode::UNPROCESSABLE_ENTITY)
+            .todo("Send a request that is another one with a key of its own."));
+    }
     let told = Told { operation_id: Some(operation.id), message: words(disposition).to_owned() };
     let answer = if view.asked() == Asked::Navigation {
         Ok(Redirect::to(&url::operation(operation.id)).into_response())
@@ -145,6 +173,43 @@ fn words(disposition: Disposition) -> &'static str {
     }
 }
 
+/// Refuses what the verb does not take. What is misspelt, or meant for another verb, would otherwise turn a dry run or a
+/// run of a part into a run of everything.
+fn takes(view: &View, fields: &Fields, verb: Verb) -> Result<(), Problem> {
+    let own: &[&str] = match verb {
+        Verb::SyncToKubernetes => &FOR_SYNC,
+        Verb::SyncFromFabric => &FOR_ADOPTING,
+        Verb::TestConnection | Verb::SyncFromGit => &[],
+    };
+    let refuse = |what: &str, name: &str, takes: &str| {
+        let name: String = name.chars().take(60).collect();
+        let message = format!("{} does not know the {what} “{name}”. Nothing was done.", verb.title());
+        Err(Problem::new(Code::InvalidInput, message).todo(format!("Correct its name or leave it out. {takes}")))
+    };
+    let query = view.query();
+    if let Some(name) = query.names().find(|name| *name != "wait") {
+        return refuse("parameter", name, "The address takes wait; everything else stands in the form or in the JSON.");
+    }
+    let known = |name: &str| FOR_ALL.contains(&name) || own.contains(&name);
+    if let Some((name, _)) = fields.all().iter().find(|(name, _)| !known(name)) {
+        let taken = FOR_ALL[1..].iter().chain(own).copied().collect::<Vec<_>>().join(", ");
+        return refuse("field", name, &format!("It takes {taken}."));
+    }
+    // A list of nothing is a selection of nothing, and never one of everything.
+    for chosen in [&["object", "kind"][..], &["adopt"]] {
+        let is_given = chosen.iter().any(|name| fields.has(name));
+        if is_given && chosen.iter().flat_map(|name| fields.every(name)).next().is_none() {
+            return Err(nothing_chosen());
+        }
+    }
+    Ok(())
+}
+
+fn nothing_chosen() -> Problem {
+    Problem::new(Code::InvalidInput, "No object is chosen, so nothing was done.")
+        .todo("Go back and tick at least one object.")
+}
+
 /// How long to wait for the result.
 fn wait(view: &View, verb: Verb) -> Result<Option<Duration>, Problem> {
     if let Some(text) = view.query().get("wait") {
@@ -185,8 +250,7 @@ pub fn options(fields: &Fields) -> Result<SyncOptions, Problem> {
     }
     // A form of chosen objects with no tick left must not turn into a run of everything.
     if !fields.text(SELECTION).is_empty() && fields.every("object").chain(fields.every("kind")).next().is_none() {
-        return Err(Problem::new(Code::InvalidInput, "No object is chosen, so nothing was done.")
-            .todo("Go back and tick at least one object."));
+        return Err(nothing_chosen());
     }
     let leave_fields = fields.every("leave_field").map(|text| {
         let (object, path) = text.split_once('#').ok_or_else(|| bad("leave_field", text))?;
@@ -194,14 +258,14 @@ pub fn options(fields: &Fields) -> Result<SyncOptions, Problem> {
         Ok(FieldOfObject { object, path: path.to_owned() })
     });
     Ok(SyncOptions {
-        dry_run: fields.ticked("dry_run"),
+        dry_run: fields.ticked("dry_run")?,
         objects: each(fields, "object")?,
         kinds: fields.every("kind").map(str::to_owned).collect(),
         leave_objects: each(fields, "leave_object")?,
         leave_fields: leave_fields.collect::<Result<_, Problem>>()?,
-        prune: fields.ticked("prune"),
+        prune: fields.ticked("prune")?,
         prune_confirmation: Some(fields.text("prune_confirmation").to_owned()).filter(|text| !text.is_empty()),
-        allow_address_removal: fields.ticked("allow_address_removal"),
+        allow_address_removal: fields.ticked("allow_address_removal")?,
         adopt: each(fields, "adopt")?,
     })
 }
@@ -217,7 +281,7 @@ async fn may_adopt(
 ) -> Result<(), Problem> {
     let refused = |why: &str| Err(Problem::new(Code::InvalidInput, why));
     if options.adopt.is_empty() {
-        return match fields.ticked("adopting") {
+        return match fields.ticked("adopting")? {
             true => refused("No object was chosen, so nothing was committed.")
                 .map_err(|problem| problem.todo("Go back and tick the objects to adopt.")),
             false => Ok(()),

@@ -252,3 +252,89 @@ async fn a_comparison_of_another_fabric_is_refused() {
     assert_eq!(right.status, StatusCode::OK, "the control arm: {}", right.body);
     lab.stop().await;
 }
+
+/// What is misspelt or meant otherwise must not become a run of everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_verb_does_not_take_is_refused_and_nothing_is_written() {
+    let (lab, console, fabric, mut browser) = with_lab().await;
+    let token = browser.token().await;
+    let sync = format!("/fabrics/{}/sync/", fabric.id);
+    let refused: &[(&str, &str, &[(&str, &str)], &str)] = &[
+        ("", "sync/", &[("dryRun", "true")], "dryRun"),
+        ("", "sync/", &[("dry_run", "perhaps")], "dry_run"),
+        ("", "sync/", &[("dry_run", "on"), ("dry_run", "off")], "dry_run"),
+        ("", "sync/", &[("{\"dry_run\": true}", "")], "dry_run"),
+        ("", "sync/", &[("objects", "VPC.vpc.githedgehog.com/default/vpc-01")], "objects"),
+        ("", "sync/", &[("object", "")], "No object is chosen"),
+        ("", "sync/", &[("kind", " ")], "No object is chosen"),
+        ("?dry_run=true", "sync/", &[], "dry_run"),
+        ("?wait=5&dry-run=1", "sync/", &[], "dry-run"),
+        ("", "sync/", &[("adopt", "VPC.vpc.githedgehog.com/default/vpc-01")], "adopt"),
+        ("", "sync-from-fabric/", &[("dry_run", "true")], "dry_run"),
+        ("", "sync-from-git/", &[("object", "VPC.vpc.githedgehog.com/default/vpc-01")], "object"),
+    ];
+    for (query, way, fields, named) in refused {
+        let path = format!("/fabrics/{}/{way}{query}", fabric.id);
+        let answer = browser.call(&path, &token, fields).await;
+        let said = answer.json();
+        assert_eq!(
+            (answer.status, &said["code"]),
+            (StatusCode::BAD_REQUEST, &"invalid_input".into()),
+            "{path} {fields:?}"
+        );
+        assert!(said["detail"].as_str().unwrap().contains(named), "{fields:?}: {said}");
+    }
+    let origin = format!("http://{}", crate::console::HOST);
+    let headers = [
+        ("accept", "application/json"),
+        ("content-type", "application/json"),
+        ("origin", origin.as_str()),
+        ("x-csrftoken", token.as_str()),
+    ];
+    for body in [r#"{"object": []}"#, r#"{"kind": [], "dry_run": false}"#, r#"{"dry_run": "ja"}"#, r#"{"dry_run": 2}"#]
+    {
+        let answer = browser.send("POST", &sync, &headers, Some(body.to_owned())).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{body}: {}", answer.body);
+    }
+    let all = store::operations::OperationFilter::default();
+    let operations = console.store.operations().list(&store::Scope::System, &all, store::Page::first(9)).await.unwrap();
+    assert_eq!(operations.total, 0, "no operation came of it: {:?}", operations.rows);
+
+    // The control: what a Python script means by true is a dry run, and writes nothing.
+    for body in [r#"{"dry_run": true, "object": null}"#, r#"{"dry_run": "True", "comparison": ""}"#] {
+        let path = format!("{sync}?wait=30");
+        let answer = browser.send("POST", &path, &headers, Some(body.to_owned())).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
+        let operation = browser.script(answer.json()["operation"]["url"].as_str().unwrap()).await.json();
+        assert_eq!(operation["options"]["dry_run"], true, "{operation}");
+    }
+    let dry = browser.call(&format!("{sync}?wait=30"), &token, &[("dry_run", "True")]).await;
+    assert_eq!(dry.status, StatusCode::OK, "{}", dry.body);
+    assert!(lab.object("VPC", "vpc-01").is_none(), "nothing was written");
+    lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_used_for_something_else_is_refused() {
+    let (lab, _console, fabric, mut browser) = with_lab().await;
+    let token = browser.token().await;
+    let origin = format!("http://{}", crate::console::HOST);
+    let headers = [
+        ("accept", "application/json"),
+        ("content-type", "application/json"),
+        ("origin", origin.as_str()),
+        ("x-csrftoken", token.as_str()),
+        ("idempotency-key", "of-today"),
+    ];
+    let sync = format!("/fabrics/{}/sync/?wait=30", fabric.id);
+    let dry = browser.send("POST", &sync, &headers, Some(r#"{"dry_run": true}"#.into())).await;
+    assert_eq!(dry.status, StatusCode::OK, "{}", dry.body);
+    let other = browser.send("POST", &sync, &headers, Some("{}".into())).await;
+    let said = other.json();
+    assert_eq!((other.status, &said["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &"invalid_input".into()), "{said}");
+    assert_eq!(said["success"], false, "a dry run is not the answer to a sync: {said}");
+    let again = browser.send("POST", &sync, &headers, Some(r#"{"dry_run": true}"#.into())).await;
+    assert_eq!(again.status, StatusCode::OK, "{}", again.body);
+    assert_eq!(again.json()["operation"]["id"], dry.json()["operation"]["id"], "the control: the same is the same");
+    lab.stop().await;
+}

@@ -2,6 +2,7 @@
 
 use super::Known;
 use crate::Error;
+use crate::findings::errors_in_words;
 use crate::run::{Finished, Run};
 use model::operation::{ObjectOutcome, OutcomeKind};
 use model::{Code, ObjectKey};
@@ -173,7 +174,8 @@ fn end(
     done: usize,
 ) -> Finished {
     let bad = c.outcomes.iter().any(is_bad);
-    let (code, object) = if let Some((code, why)) = stopped {
+    // What stopped the run has kept nothing from being done when everything was read back as desired.
+    let (code, object) = if let Some((code, why)) = stopped.filter(|_| bad) {
         message = format!("{message} Stopped: {why}");
         (Some(code), None)
     } else if let Some(problem) = known.part.problems.first() {
@@ -183,7 +185,7 @@ fn end(
         message = format!("{message} First: {} {}: {}", first.key.kind, first.key.name, first.message);
         (first.code, Some(first.key.to_string()))
     } else if !bad && known.part.is_all && known.compared.source_errors() > 0 {
-        message = format!("{message} {} errors in the source.", known.compared.source_errors());
+        message = format!("{message} {}", errors_in_words(&known.compared.findings.all));
         (Some(Code::SourceInvalid), None)
     } else {
         (None, None)

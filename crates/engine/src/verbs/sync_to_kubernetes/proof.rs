@@ -68,6 +68,16 @@ impl Place<'_> {
                 o.message = format!("Accepted, but not live as desired when it was read again: {fields}");
             });
         }
+        // A write whose answer never came may have been carried out all the same: what is read tells.
+        for d in known.part.differing.iter().filter(|d| is_live(&d.manifest.key)) {
+            let (now, kind) = (run.now(), if d.live.is_none() { OutcomeKind::Created } else { OutcomeKind::Updated });
+            run.amend(&d.manifest.key, |o| {
+                if o.outcome == OutcomeKind::Failed && o.attempts > 0 {
+                    (o.verified, o.at, o.outcome, o.code) = (true, now, kind, None);
+                    o.message = format!("No answer to its write came ({}). Read back, it is as desired.", o.message);
+                }
+            });
+        }
         // What was equal before the run and is not any more is no success either.
         for o in run.outcomes().iter().filter(|o| o.outcome == OutcomeKind::Unchanged && !is_live(&o.key)) {
             if self.is_unread(&compared, &o.key, "Equal when the run began; it could not be read again") {
@@ -164,6 +174,10 @@ impl Place<'_> {
         }
         let of_policy = self.fabric.policy.rollout_wait_seconds.map(|seconds| Duration::from_secs(seconds.into()));
         let until = tokio::time::Instant::now() + of_policy.unwrap_or(run.shared.settings.rollout_wait);
+        // What is live by now must not end as what ran out of time.
+        let spare = spare(run.operation.time_limit);
+        let before = |spare| run.deadline.checked_sub(spare).unwrap_or(run.deadline);
+        let (until, last_moment) = (until.min(before(spare)), before(spare / 4));
         let mut pause = Duration::from_millis(500);
         loop {
             let Some(agents) = &reports else {
@@ -174,20 +188,24 @@ impl Place<'_> {
             run.advance(Phase::Rollout, seen.applied, seen.concerned);
             run.detail(Phase::Rollout, seen.sentence.clone());
             run.switches(seen.switches);
-            if seen.settled || tokio::time::Instant::now() >= until {
+            // Whoever waits to write to this fabric is not to wait for its switches.
+            let is_awaited = !seen.settled && self.is_awaited().await;
+            if seen.settled || is_awaited || tokio::time::Instant::now() >= until {
                 // The newest reports are stored with a comparison of their own, so that pages tell what was seen here.
-                if !is_stored
-                    && let Ok(observation) =
-                        steps::observe(run, self.fabric, self.cluster, self.kinds.clone(), Phase::Rollout).await
-                    && let Err(e) = steps::compare(run, self.fabric, self.desired, &observation).await
-                {
-                    tracing::warn!(fabric = self.fabric.id, error = %e, "the rollout could not be stored");
+                if !is_stored && tokio::time::timeout_at(last_moment, self.store_reports()).await.is_err() {
+                    tracing::warn!(fabric = self.fabric.id, "the rollout could not be stored in time");
                 }
                 run.advance(Phase::Rollout, seen.applied, seen.concerned);
                 // Waiting longer for one that is offline or stuck changes nothing, and it is not done either.
                 let state = if seen.applied == seen.concerned { PhaseState::Done } else { PhaseState::Partial };
-                run.close(Phase::Rollout, state, seen.sentence.clone());
-                return seen.sentence;
+                let mut sentence = seen.sentence;
+                if is_awaited {
+                    sentence.push_str(
+                        " Another operation of this fabric waits, so the background comparison follows them from here on.",
+                    );
+                }
+                run.close(Phase::Rollout, state, sentence.clone());
+                return sentence;
             }
             tokio::time::sleep(pause).await;
             let began = tokio::time::Instant::now();
@@ -198,10 +216,30 @@ impl Place<'_> {
         }
     }
 
+    /// Whether another operation waits to write to this fabric.
+    async fn is_awaited(&self) -> bool {
+        self.run.shared.store.operations().is_writer_queued(self.fabric.id).await.unwrap_or(false)
+    }
+
+    /// Reads everything once more and stores what it comes to.
+    async fn store_reports(&self) {
+        let read = steps::observe(self.run, self.fabric, self.cluster, self.kinds.clone(), Phase::Rollout).await;
+        if let Ok(observation) = read
+            && let Err(e) = steps::compare(self.run, self.fabric, self.desired, &observation).await
+        {
+            tracing::warn!(fabric = self.fabric.id, error = %e, "the rollout could not be stored");
+        }
+    }
+
     async fn agents(&self) -> Option<Vec<model::rollout::AgentView>> {
         let retrying = Retrying::within(self.run, Phase::Rollout);
         observing::observe_agents(self.cluster, self.kinds, &self.fabric.namespace, retrying).await
     }
+}
+
+/// How long before its deadline a run follows the switches no more: what is left to do takes a moment.
+fn spare(time_limit: Duration) -> Duration {
+    (time_limit / 6).min(Duration::from_secs(10))
 }
 
 /// Why an object is not live as desired.

@@ -173,3 +173,32 @@ fn a_heartbeat_is_no_change_and_the_same_spec_is_kept_once() {
     assert_eq!(index.apply(&agents(), WatchEvent::Deleted(received(&agent(2, 15, first, 1))), at(6)), Change::Content);
     assert_eq!(index.agents(), Some(Vec::new()));
 }
+
+#[test]
+fn a_server_that_went_back_in_time_is_noticed_and_proves_nothing_until_everything_is_listed() {
+    let listed = |version: u64| {
+        WatchEvent::Listed(ListedAsReceived { objects: Vec::new(), resource_version: version.to_string() })
+    };
+    let mut index = Index::new(&lists(&[("a", 5)], 10, 1));
+    for id in [id(), agents()] {
+        index.apply(&id, WatchEvent::Opened, at(2));
+        index.apply(&id, WatchEvent::Bookmark { resource_version: "90".into() }, at(20));
+    }
+    assert!(index.is_whole() && !index.is_doubted());
+    // Lists that began before the bookmark came may reach less far: that is no going back.
+    assert!(!index.is_ahead_of(&lists(&[("a", 5)], 40, 15)));
+    assert!(!index.is_ahead_of(&lists(&[("a", 5)], 90, 30)), "the control");
+    // A watch had to list again, and its list is behind what is known.
+    assert_eq!(index.apply(&id(), listed(40), at(30)), Change::Nothing);
+    assert!(index.is_doubted() && !index.is_whole(), "only lists of everything can tell");
+    index.apply(&id(), applied("a", 41), at(50));
+    index.apply(&agents(), WatchEvent::Bookmark { resource_version: "41".into() }, at(50));
+    assert_eq!(index.proof(), at(20), "what comes after the doubt proves nothing");
+    let read = lists(&[("b", 8)], 42, 60);
+    assert!(index.is_ahead_of(&read), "it is to begin anew");
+    assert_eq!(names(&Index::new(&read)), ["b@8"]);
+    // Had it been the other lists that came in between, the next ones end the doubt.
+    index.fold(&lists(&[("a", 95)], 99, 61));
+    assert!(!index.is_doubted() && index.is_whole());
+    assert_eq!((names(&index), index.proof()), (vec!["a@95".to_owned()], at(61)));
+}

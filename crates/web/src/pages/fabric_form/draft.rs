@@ -167,10 +167,19 @@ impl Draft {
             let value = lines(name);
             (!value.is_empty()).then(|| SecretString::from(value))
         };
+        let mut errors = Errors::default();
+        let mut ticked = |name: &'static str| {
+            given.ticked(name).unwrap_or_else(|problem| {
+                errors.set(name, problem.message.clone());
+                false
+            })
+        };
+        let (sync_enabled, verify_tls) = (ticked("sync_enabled"), ticked("verify_tls"));
+        let (self_heal, prune) = (ticked("self_heal"), ticked("prune"));
         let mut draft = Self {
             name: text("name"),
             description: text("description"),
-            sync_enabled: given.ticked("sync_enabled"),
+            sync_enabled,
             deadline_minutes: text("deadline_minutes"),
             cluster_kind: text("cluster_kind"),
             kubeconfig: secret("kubeconfig"),
@@ -179,7 +188,7 @@ impl Draft {
             client_certificate: lines("client_certificate"),
             client_key: secret("client_key"),
             ca_pem: lines("ca_pem"),
-            verify_tls: given.ticked("verify_tls"),
+            verify_tls,
             namespace: text("namespace"),
             source_url: text("source_url"),
             branch: text("branch"),
@@ -190,9 +199,9 @@ impl Draft {
             // Keys end with a line break; some programs refuse one that does not.
             ssh_key: secret("ssh_key").map(|key| SecretString::from(format!("{}\n", key.expose_secret()))),
             known_hosts: lines("known_hosts"),
-            automatic: AutomaticDraft::read(given),
+            automatic: AutomaticDraft::read(given, self_heal, prune),
             version: text("version"),
-            errors: Errors::default(),
+            errors,
         };
         if draft.credential_kind.is_empty() {
             draft.credential_kind = "none".into();

@@ -92,7 +92,7 @@ impl AutomaticDraft {
     }
 
     /// What was typed.
-    pub fn read(given: &Given) -> Self {
+    pub fn read(given: &Given, self_heal: bool, prune: bool) -> Self {
         let text = |name: &str| given.text(name).to_owned();
         let row = |row: &Row| WindowDraft {
             kind: Some(text(row.kind.0)).filter(|kind| !kind.is_empty()).unwrap_or_else(|| NONE.to_owned()),
@@ -106,8 +106,8 @@ impl AutomaticDraft {
         }
         Self {
             sync_interval: text("sync_interval"),
-            self_heal: given.ticked("self_heal"),
-            prune: given.ticked("prune"),
+            self_heal,
+            prune,
             prune_limit: text("prune_limit"),
             rollout_wait: text("rollout_wait"),
             windows,
@@ -253,7 +253,9 @@ mod tests {
 
     fn typed(pairs: &[(&str, &str)]) -> Draft {
         let encoded: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        Draft { automatic: AutomaticDraft::read(&Given::of_form(encoded.as_bytes())), ..Draft::default() }
+        let given = Given::of_form(encoded.as_bytes());
+        let on = |name| given.ticked(name).unwrap();
+        Draft { automatic: AutomaticDraft::read(&given, on("self_heal"), on("prune")), ..Draft::default() }
     }
 
     #[test]
