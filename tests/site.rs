@@ -154,28 +154,16 @@ impl Site {
         self.outcomes_of(operation).await
     }
 
-    /// The fabric's policy lets a sync delete, up to this share of a hundred without a confirmation.
-    pub async fn allow_prune(&self, limit_percent: u8) -> Result<()> {
-        let store = world::database(&self.console).await?;
-        let fabric = store.fabrics().get(&store::Scope::System, self.id).await?;
-        let policy = model::policy::Policy { prune: true, prune_limit_percent: limit_percent, ..fabric.policy };
-        let spec = store::FabricSpec {
-            name: fabric.name,
-            description: fabric.description,
-            cluster: fabric.cluster,
-            verify_tls: fabric.verify_tls,
-            namespace: fabric.namespace,
-            source: fabric.source,
-            branch: fabric.branch,
-            path: fabric.path,
-            sync_enabled: fabric.sync_enabled,
-            deadline_seconds: fabric.deadline_seconds,
-            policy,
-        };
-        let secrets = store::fabrics::SecretChanges::default();
-        let now = jiff::Timestamp::now();
-        store.fabrics().update(&store::Scope::System, self.id, fabric.version, &spec, &secrets, now).await?;
-        store.close().await;
+    /// The fabric's policy lets a sync delete, up to this share of a hundred without a confirmation: by the form of its
+    /// settings, which says nothing else than before.
+    pub async fn allow_prune(&mut self, limit_percent: u8) -> Result<()> {
+        let path = format!("/fabrics/{}/edit/", self.id);
+        let form = self.user.visit(&path).await?;
+        let limit = limit_percent.to_string();
+        let answer = self.user.submit(&form, "form.form", &[("prune", "on"), ("prune_limit", &limit)]).await?;
+        ensure!(answer.status == 303, "the settings were not taken: {} {}", answer.status, answer.visible_text());
+        let form = self.user.visit(&path).await?;
+        ensure!(form.attribute("#id_prune[checked]", "name")?.is_some(), "the policy does not allow deletions");
         Ok(())
     }
 
