@@ -5,7 +5,6 @@
 //! whoever asked may go away. The engine never holds a database transaction across a network call.
 
 mod adopting;
-mod affected;
 mod applying;
 mod blocking;
 mod causes;
@@ -26,6 +25,7 @@ mod pruning;
 mod queue;
 mod read_kinds;
 mod retrying;
+mod reviewing;
 mod run;
 mod schedule;
 mod selecting;
@@ -41,6 +41,7 @@ pub use observing::Problem;
 pub use overview::{ConnectionCheck, Overview, SwitchRow};
 pub use pruning::PrunePlan;
 pub use read_kinds::columns;
+pub use reviewing::{Remark, Review, ReviewCounts};
 pub use schedule::{Automation, LastRun, Standoff};
 pub use server_view::ServerView;
 pub use settings::{Settings, source_dir};

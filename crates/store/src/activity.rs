@@ -223,7 +223,8 @@ mod tests {
         // A half is a routine of its own; what is sorted outside of it are the few rows that it brings.
         let is_half = |id: i64| steps.iter().any(|(each, _, what)| *each == id && what.starts_with("CO-ROUTINE"));
         let whole = !steps.iter().any(|(_, _, what)| what.starts_with("CO-ROUTINE"));
-        let sorts = steps.iter().filter(|(_, parent, what)| what.contains("TEMP B-TREE") && (whole || is_half(*parent)));
+        let sorts =
+            steps.iter().filter(|(_, parent, what)| what.contains("TEMP B-TREE") && (whole || is_half(*parent)));
         (joined(&steps.iter().map(|(_, _, what)| what.clone()).collect::<Vec<_>>()), sorts.count())
     }
 

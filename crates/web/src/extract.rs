@@ -2,6 +2,7 @@
 //! A handler cannot come by these in any other way.
 
 use crate::problem::Problem;
+use crate::view;
 use auth::{Access, Granted};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -84,11 +85,7 @@ impl Fields {
 
     /// Every value of a field that may stand several times, without those that are empty.
     pub fn every<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value.trim())
-            .filter(|value| !value.is_empty())
+        view::every(&self.0, name)
     }
 
     /// All fields.
