@@ -154,8 +154,8 @@ async function press(form) {
     button.style.width = "";
     button.replaceChildren(words);
   }
-  // While the press was under way its group was left as it stood.
-  await refresh();
+  // Where no answer stands, the page says it; while the press was under way its group was left as it stood.
+  if (!group.querySelector(".answer")) await refresh();
 }
 
 export function start() {
