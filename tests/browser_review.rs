@@ -61,7 +61,7 @@ async fn browser_a_sync_is_reviewed_and_then_done() -> Result<()> {
     assert_eq!(listed, json!(1), "what was ticked, and nothing else");
     look(&tab, "review-of-chosen").await?;
     tab.open(&format!("{path}sync/review/")).await?;
-    tab.says("main", "Every object in the cluster is as Git has it").await?;
+    tab.says("main", "Every object of Git is in the cluster as Git has it").await?;
     look(&tab, "review-empty").await?;
     tab.no_complaints("review", &[]).await
 }

@@ -154,13 +154,17 @@ impl Site {
         self.outcomes_of(operation).await
     }
 
-    /// The fabric's policy lets a sync delete, up to this share of a hundred without a confirmation.
-    pub async fn allow_prune(&self, limit_percent: u8) -> Result<()> {
-        self.change(|spec| {
-            spec.policy.prune = true;
-            spec.policy.prune_limit_percent = limit_percent;
-        })
-        .await
+    /// The fabric's policy lets a sync delete, up to this share of a hundred without a confirmation: by the form of its
+    /// settings, which says nothing else than before.
+    pub async fn allow_prune(&mut self, limit_percent: u8) -> Result<()> {
+        let path = format!("/fabrics/{}/edit/", self.id);
+        let form = self.user.visit(&path).await?;
+        let limit = limit_percent.to_string();
+        let answer = self.user.submit(&form, "form.form", &[("prune", "on"), ("prune_limit", &limit)]).await?;
+        ensure!(answer.status == 303, "the settings were not taken: {} {}", answer.status, answer.visible_text());
+        let form = self.user.visit(&path).await?;
+        ensure!(form.attribute("#id_prune[checked]", "name")?.is_some(), "the policy does not allow deletions");
+        Ok(())
     }
 
     /// An operation of the fabric may take so long: shorter than its form allows, because the journey waits for it.

@@ -6,9 +6,11 @@
 //! is transient is tried again with a growing pause; what is not ends with the server's own words. A dry run asks the
 //! server about each of these writes and changes nothing.
 //!
-//! `applying/write.rs` brings one object to its end, `applying/delete.rs` one deletion.
+//! `applying/write.rs` brings one object to its end, `applying/delete.rs` one deletion; `applying/hand.rs` says which of them
+//! are in hand.
 
 mod delete;
+mod hand;
 mod words;
 mod write;
 
@@ -21,10 +23,11 @@ use crate::run::Run;
 use cluster::{Cluster, Kinds};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
+use hand::Hand;
 use model::operation::{ObjectOutcome, OutcomeDetail, OutcomeKind, Phase};
 use model::plan::{Plan, Rank};
 use model::{Code, ObjectKey};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -97,6 +100,7 @@ struct Writer<'a> {
     given_up: Mutex<HashSet<ObjectKey>>,
     stopped: Mutex<Option<(Code, String)>>,
     stop: AtomicBool,
+    hand: Hand,
     done: AtomicU64,
     total: u64,
 }
@@ -117,6 +121,7 @@ pub(crate) async fn apply(run: &Run, cluster: &Cluster, kinds: &Kinds, work: &Wo
         given_up: Mutex::default(),
         stopped: Mutex::default(),
         stop: AtomicBool::new(false),
+        hand: Hand::default(),
         done: AtomicU64::new(0),
         total: work.plan.len() as u64,
     };
@@ -185,9 +190,6 @@ impl Writer<'_> {
             if wanted.is_empty() || self.is_stopped() {
                 continue;
             }
-            let kinds: BTreeSet<&str> = wanted.iter().map(|key| key.kind.as_str()).collect();
-            let doing = if self.rules.dry_run { "Asking about" } else { "Writing" };
-            self.run.detail(Phase::Apply, format!("{doing} {}", kinds.into_iter().collect::<Vec<_>>().join(", ")));
             let writes = wanted.into_iter().filter_map(|key| by_key.get(key)).map(|d| self.write(d).boxed());
             self.at_once(writes.collect()).await;
         }
@@ -216,7 +218,9 @@ impl Writer<'_> {
         if self.is_stopped() {
             return;
         }
+        self.take_up(Phase::Apply, &d.manifest.key);
         let outcome = self.settle(d).await;
+        self.put_down(Phase::Apply, &d.manifest.key);
         let settled = if outcome.outcome.is_good() { &self.written } else { &self.given_up };
         lock(settled).insert(d.manifest.key.clone());
         self.say(outcome);
@@ -227,7 +231,9 @@ impl Writer<'_> {
         if self.is_stopped() {
             return;
         }
+        self.take_up(Phase::Prune, &going.key);
         let outcome = self.prune(going).await;
+        self.put_down(Phase::Prune, &going.key);
         if outcome.outcome == OutcomeKind::Pruned {
             lock(&self.pruned).insert(going.key.clone());
         }

@@ -342,6 +342,12 @@ fn no_such_kind(kind: &str, group: &str) -> String {
     )
 }
 
+/// Whether a stored problem hides objects of the cluster: not one of the source, and not a kind that there is none of.
+pub(crate) fn hides_objects(problem: &Problem) -> bool {
+    let is_of_source = problem.kind.is_empty() && problem.code.as_str().starts_with("source_");
+    !is_of_source && problem.message != no_such_kind(&problem.kind, &problem.group)
+}
+
 /// Kinds that the source holds and the cluster does not serve, each named once.
 fn missing_kinds(input: &Input<'_>) -> Vec<Problem> {
     let kinds = &input.observation.kinds;

@@ -4,6 +4,7 @@
 use crate::comparing::{Tally, state_of};
 use crate::observing::Problem;
 use crate::{Automation, Engine, Error};
+use futures::future::{FutureExt, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 use model::Code;
 use model::compare::ObjectState;
@@ -17,6 +18,9 @@ use model::status::{
 use serde::Serialize;
 use std::collections::BTreeMap;
 use store::{Comparison, ComparisonResult, Fabric, Operation};
+
+/// So many fabrics are looked at side by side for a list of them.
+const AT_ONCE: usize = 8;
 
 /// One switch or gateway as it stands.
 #[derive(Debug, Clone, Serialize)]
@@ -207,9 +211,11 @@ impl Engine {
     /// # Errors
     /// When the store does not answer.
     pub async fn overviews(&self, fabrics: &[Fabric]) -> Result<Vec<Overview>, Error> {
+        // A repository that was not looked at since the start takes a program or two.
         let mut all = Vec::with_capacity(fabrics.len());
-        for fabric in fabrics {
-            all.push(self.overview(fabric).await?);
+        for some in fabrics.chunks(AT_ONCE) {
+            let looks: Vec<_> = some.iter().map(|fabric| self.overview(fabric).boxed()).collect();
+            all.extend(try_join_all(looks).await?);
         }
         Ok(all)
     }

@@ -33,6 +33,19 @@ const NOBODY_ELSE_STOPS: &[&str] = &["unhydrated", "discarded_vlan_range"];
 /// the air, and nobody else stops it.
 const STOPS_THE_RUN: &[&str] = &["unhydrated", "subnet_in_use"];
 
+/// What a finding's object is to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is to be written.
+    Written,
+    /// It would be, if nothing stood against it.
+    Blocked,
+    /// It is equal.
+    Equal,
+    /// The run is not about it.
+    Beside,
+}
+
 /// Whether anything stands against writing. Where the run is not about everything, or deletes, the rules look once more:
 /// at the world as this run would leave it.
 pub(crate) async fn check(
@@ -58,17 +71,28 @@ pub(crate) async fn check(
             .collect();
         let of_source = compared.findings.of_source().to_vec();
         let of_rules = compute("Checking what this run would leave", move || {
-            rules_of_part(&desired, &observation, &observation.live.parsed(), &changed, &beside, &gone)
+            let live = observation.live.parsed();
+            let live: Vec<_> = live.iter().map(|(key, live)| (*key, live)).collect();
+            let has_read = |group: &str, kind: &str| observation.has_read(group, kind);
+            rules_of_part(&desired.manifests, &live, has_read, &Leaving { changed, beside, gone })
         });
         [of_source, of_rules.await?].concat()
     };
     let written: HashSet<_> = part.differing.iter().map(|d| &d.manifest.key).collect();
-    let concerned: HashSet<_> = part.equal.iter().chain(written.iter().copied()).collect();
-    let stopping: Vec<&Finding> = findings
-        .iter()
-        .filter(|f| STOPS_THE_RUN.contains(&f.rule.as_str()))
-        .filter(|f| f.object.as_ref().is_some_and(|key| written.contains(key) || is_blocked(part, key)))
-        .collect();
+    let equal: HashSet<_> = part.equal.iter().collect();
+    let blocked: HashSet<_> = part.blocked.iter().map(|(key, _)| key).collect();
+    Ok(judge(&findings, |key| match key {
+        key if written.contains(key) => Standing::Written,
+        key if blocked.contains(key) => Standing::Blocked,
+        key if equal.contains(key) => Standing::Equal,
+        _ => Standing::Beside,
+    }))
+}
+
+/// What the findings mean for a run, given what each object is to it.
+pub(crate) fn judge(findings: &[Finding], standing: impl Fn(&ObjectKey) -> Standing) -> Checked {
+    let stopping: Vec<&Finding> =
+        findings.iter().filter(|f| f.object.as_ref().is_some_and(|key| stops_the_run(f, standing(key)))).collect();
     let stop = stopping.first().map(|first| {
         let more = match stopping.len() {
             1 => String::new(),
@@ -78,42 +102,55 @@ pub(crate) async fn check(
         let named = object.clone().map(|o| format!("{o}: ")).unwrap_or_default();
         Error { object, ..Error::new(Code::PreflightFailed, format!("{named}{}{more}", first.with_place())) }
     });
-    let is_about = |f: &&Finding| f.object.as_ref().is_none_or(|key| concerned.contains(key));
+    let is_about =
+        |f: &&Finding| f.object.as_ref().is_none_or(|k| matches!(standing(k), Standing::Written | Standing::Equal));
     let warnings: Vec<Finding> =
         findings.iter().filter(|f| f.severity == Severity::Warning).filter(is_about).cloned().collect();
     let sentence = match warnings.len() {
         0 => "No objections".to_owned(),
-        1 => "1 warning; the fabric's page shows it".to_owned(),
-        n => format!("{n} warnings; the fabric's page lists them"),
+        1 => "1 warning; it is listed below".to_owned(),
+        n => format!("{n} warnings; they are listed below"),
     };
-    Ok(Checked { stop, sentence, warnings })
+    Checked { stop, sentence, warnings }
 }
 
-fn is_blocked(part: &Part, key: &ObjectKey) -> bool {
-    part.blocked.iter().any(|(blocked, _)| blocked == key)
+/// Whether a finding ends a run before its first write.
+pub(crate) fn stops_the_run(finding: &Finding, standing: Standing) -> bool {
+    STOPS_THE_RUN.contains(&finding.rule.as_str()) && matches!(standing, Standing::Written | Standing::Blocked)
 }
 
 /// The findings of the rules that Hedgehog itself does not check.
 pub(crate) fn rules(desired: &Desired, observation: &Observation, live: &[(&ObjectKey, Value)]) -> Vec<Finding> {
-    rules_of_part(desired, observation, live, &[], &HashSet::new(), &HashSet::new())
+    let live: Vec<_> = live.iter().map(|(key, live)| (*key, live)).collect();
+    let has_read = |group: &str, kind: &str| observation.has_read(group, kind);
+    rules_of_part(&desired.manifests, &live, has_read, &Leaving::default())
 }
 
-/// The same for what a run is about: `changed` manifests instead of those of the source, without what is `beside`, and
-/// without what is `gone` from the cluster by it.
-fn rules_of_part(
-    desired: &Desired,
-    observation: &Observation,
-    live: &[(&ObjectKey, Value)],
-    changed: &[Manifest],
-    beside: &HashSet<ObjectKey>,
-    gone: &HashSet<ObjectKey>,
+/// What a run does not do as the source and the cluster have it.
+#[derive(Default)]
+pub(crate) struct Leaving {
+    /// Manifests as this run wants them, instead of those of the source.
+    pub changed: Vec<Manifest>,
+    /// What the source names and the run is not about.
+    pub beside: HashSet<ObjectKey>,
+    /// What is gone from the cluster by it.
+    pub gone: HashSet<ObjectKey>,
+}
+
+/// The same for what a run is about. `has_read` says of a group and a kind whether the cluster's objects are known.
+pub(crate) fn rules_of_part(
+    source: &[Arc<Manifest>],
+    live: &[(&ObjectKey, &Value)],
+    has_read: impl Fn(&str, &str) -> bool,
+    leaving: &Leaving,
 ) -> Vec<Finding> {
-    let part = desired.manifests.iter().filter(|m| !beside.contains(&m.key));
+    let Leaving { changed, beside, gone } = leaving;
+    let part = source.iter().filter(|m| !beside.contains(&m.key));
     let manifests: Vec<&Manifest> = part.map(|m| changed.iter().find(|c| c.key == m.key).unwrap_or(&**m)).collect();
-    let live: Vec<_> = live.iter().filter(|(key, _)| !gone.contains(*key)).map(|(key, live)| (*key, live)).collect();
-    let kinds = desired.manifests.iter().map(|m| (m.key.group.as_str(), m.key.kind.as_str()));
+    let live: Vec<_> = live.iter().copied().filter(|(key, _)| !gone.contains(*key)).collect();
+    let kinds = source.iter().map(|m| (m.key.group.as_str(), m.key.kind.as_str()));
     let referred = model::kind::KNOWN.iter().map(|k| (k.group, k.kind));
-    let unread: BTreeSet<_> = kinds.chain(referred).filter(|(g, k)| !observation.has_read(g, k)).collect();
+    let unread: BTreeSet<_> = kinds.chain(referred).filter(|(g, k)| !has_read(g, k)).collect();
     let unread: Vec<_> = unread.into_iter().collect();
     let beside: Vec<_> = beside.iter().collect();
     let mut findings = model::preflight::check_part(&manifests, &live, &unread, &beside);

@@ -2,20 +2,23 @@
 //! it first. What the answer is, `model::prune` says of both.
 
 use crate::applying::Going;
-use crate::comparing::{Compared, was_applied};
+use crate::comparing::{Compared, hides_objects, was_applied};
+use crate::overview::problems_of;
+use crate::preflight::Standing;
 use crate::run::Run;
 use crate::selecting::Part;
-use crate::{Engine, Error};
+use crate::{Engine, Error, Overview};
 use model::Code;
 use model::ObjectKey;
 use model::compare::ObjectState;
+use model::manifest::Severity;
 use model::prune::{Extra, Input, Owner};
 use model::sync_options::SyncOptions;
 use serde::Serialize;
 use serde_json::Value;
 use source::Desired;
 use std::collections::{HashMap, HashSet};
-use store::{Adopted, Fabric};
+use store::{Adopted, Fabric, ObjectBodies};
 
 /// What a sync that prunes would delete, by the newest comparison.
 #[derive(Debug, Clone, Serialize)]
@@ -66,8 +69,7 @@ pub(crate) fn hindrance(broken_documents: u64, unread: &[String]) -> Option<Stri
 }
 
 impl Engine {
-    /// What a sync of everything would delete if it were asked to prune: by the newest comparison, so that it can be
-    /// shown before anybody asks.
+    /// What a sync of everything would delete if it were asked to prune, by the newest comparison.
     ///
     /// # Errors
     /// When the store does not answer.
@@ -76,40 +78,66 @@ impl Engine {
         let store = &self.shared.store;
         let adopted = adopted_uids(store.adopted().list(fabric.id).await?);
         let rows = store.objects().all_bodies(fabric.id).await?;
-        let broken = overview.status.counts.map_or(0, |counts| counts.broken_documents);
-        let unread: Vec<String> = overview.problems.iter().map(|p| p.kind.clone()).filter(|k| !k.is_empty()).collect();
-        let hindrance = hindrance(broken, &unread);
-        let (mut extras, mut others, mut desired, mut both) = (Vec::new(), Vec::new(), 0, 0);
-        for row in &rows {
-            match (&row.desired, &row.live) {
-                (Some(wanted), live) => {
-                    desired += 1;
-                    both += u64::from(live.is_some());
-                    others.push((&row.key, wanted));
-                }
-                (None, Some(live)) => {
-                    let applied = was_applied(&row.digest);
-                    let owner = owner(&row.key, row.live_uid.as_deref(), applied, &adopted);
-                    if row.managed || owner.is_some() {
-                        let has_error = row.state != ObjectState::Extra;
-                        extras.push(Extra { key: &row.key, live, owner, has_error });
-                    } else {
-                        others.push((&row.key, live));
-                    }
-                }
-                (None, None) => {}
+        Ok(of_rows(fabric, &overview, &rows, &adopted, &SyncOptions::default()))
+    }
+}
+
+/// What a run with these options would delete if it pruned, by the rows of the newest comparison.
+pub(crate) fn of_rows(
+    fabric: &Fabric,
+    overview: &Overview,
+    rows: &[ObjectBodies],
+    adopted: &HashMap<ObjectKey, String>,
+    options: &SyncOptions,
+) -> PrunePlan {
+    let broken = overview.status.counts.map_or(0, |counts| counts.broken_documents);
+    let problems = overview.comparison.as_ref().map(problems_of).unwrap_or_default();
+    let unread: Vec<String> = problems.iter().filter(|p| hides_objects(p)).map(|p| named(&p.kind)).collect();
+    let (mut extras, mut others, mut desired, mut both) = (Vec::new(), Vec::new(), 0, 0);
+    for row in rows {
+        match (&row.desired, &row.live) {
+            (Some(wanted), live) => {
+                desired += 1;
+                both += u64::from(live.is_some());
+                let is_written = standing(row, options) == Standing::Written;
+                let will_be = if is_written { Some(wanted) } else { live.as_ref() };
+                others.extend(will_be.map(|object| (&row.key, object)));
             }
+            (None, Some(live)) => {
+                let owner = owner(&row.key, row.live_uid.as_deref(), was_applied(&row.digest), adopted);
+                if row.managed || owner.is_some() {
+                    let has_error = row.state != ObjectState::Extra;
+                    extras.push(Extra { key: &row.key, live, owner, has_error });
+                } else {
+                    others.push((&row.key, live));
+                }
+            }
+            (None, None) => {}
         }
-        let plan = model::prune::plan(&Input {
-            extras,
-            others,
-            desired_and_live: both,
-            desired,
-            limit_percent: fabric.policy.prune_limit_percent,
-            options: &SyncOptions::default(),
-        });
-        let comparison = overview.comparison.map(|comparison| comparison.id);
-        Ok(PrunePlan { comparison, is_allowed: fabric.policy.prune, hindrance, plan })
+    }
+    let plan = model::prune::plan(&Input {
+        extras,
+        others,
+        desired_and_live: both,
+        desired,
+        limit_percent: fabric.policy.prune_limit_percent,
+        options,
+    });
+    let comparison = overview.comparison.as_ref().map(|comparison| comparison.id);
+    PrunePlan { comparison, is_allowed: fabric.policy.prune, hindrance: hindrance(broken, &unread), plan }
+}
+
+/// What an object of the stored comparison is to a run with these options; see `selecting::narrow`.
+pub(crate) fn standing(row: &ObjectBodies, options: &SyncOptions) -> Standing {
+    let is_wrong = row.findings.iter().any(|finding| finding.severity == Severity::Error);
+    if !options.selects(&row.key) || options.leave_objects.contains(&row.key) {
+        return Standing::Beside;
+    }
+    match row.state {
+        ObjectState::Equal => Standing::Equal,
+        ObjectState::Extra => Standing::Beside,
+        _ if is_wrong || row.state == ObjectState::Unknown || row.desired.is_none() => Standing::Blocked,
+        _ => Standing::Written,
     }
 }
 
@@ -236,30 +264,40 @@ impl Pruning {
         if self.steps.is_empty() {
             return None;
         }
-        let used: Vec<&model::prune::Deletion> = self.plan.deletions.iter().filter(|d| !d.used_by.is_empty()).collect();
-        if let Some(first) = used.first() {
-            let more = match used.len() {
-                1 => String::new(),
-                n => format!(" {} more deletions would break something, too.", n - 1),
-            };
-            let message = format!(
-                "{} {} is not to be deleted: {} uses it, which stays, and Hedgehog would not refuse. Nothing was written. \
-                 Take it out of what uses it, or leave it out of the run.{more}",
-                first.key.kind,
-                first.key.name,
-                first.used_by.join(", ")
-            );
-            let object = Some(first.key.to_string());
-            return Some(Error { object, ..Error::new(Code::PreflightFailed, message) });
-        }
-        let confirm = self.plan.confirm.as_ref().filter(|_| !run.options().dry_run)?;
-        let typed = run.options().prune_confirmation.as_deref().map(str::trim);
-        if typed == Some(fabric.name.as_str()) {
-            return None;
-        }
-        let typed = typed.map(|typed| format!(" '{typed}' is not its name.")).unwrap_or_default();
-        let message =
-            format!("{confirm} Nothing was written. To go on, type the fabric's name, {}.{typed}", fabric.name);
-        Some(Error::new(Code::PruneUnconfirmed, message))
+        breaks(&self.plan).or_else(|| {
+            let options = run.options();
+            unconfirmed(&self.plan, options.prune_confirmation.as_deref(), &fabric.name).filter(|_| !options.dry_run)
+        })
     }
+}
+
+/// Why deletions must not begin: what stays would be broken by one, and Hedgehog would not refuse.
+pub(crate) fn breaks(plan: &model::prune::PrunePlan) -> Option<Error> {
+    let used: Vec<&model::prune::Deletion> = plan.deletions.iter().filter(|d| !d.used_by.is_empty()).collect();
+    let first = used.first()?;
+    let more = match used.len() {
+        1 => String::new(),
+        n => format!(" {} more deletions would break something, too.", n - 1),
+    };
+    let message = format!(
+        "{} {} is not to be deleted: {} uses it, which stays, and Hedgehog would not refuse. Nothing was written. \
+         Take it out of what uses it, or leave it out of the run.{more}",
+        first.key.kind,
+        first.key.name,
+        first.used_by.join(", ")
+    );
+    let object = Some(first.key.to_string());
+    Some(Error { object, ..Error::new(Code::PreflightFailed, message) })
+}
+
+/// Why deletions wait for somebody who types the fabric's name.
+fn unconfirmed(plan: &model::prune::PrunePlan, typed: Option<&str>, name: &str) -> Option<Error> {
+    let confirm = plan.confirm.as_ref()?;
+    let typed = typed.map(str::trim);
+    if typed == Some(name) {
+        return None;
+    }
+    let typed = typed.map(|typed| format!(" '{typed}' is not its name.")).unwrap_or_default();
+    let message = format!("{confirm} Nothing was written. To go on, type the fabric's name, {name}.{typed}");
+    Some(Error::new(Code::PruneUnconfirmed, message))
 }

@@ -49,6 +49,11 @@ fn kept(column: &Column) -> ReadColumn {
     }
 }
 
+/// Whether a kind was read, by what a comparison keeps.
+pub(crate) fn has_read(kept: &Value, group: &str, kind: &str) -> bool {
+    kept.as_array().into_iter().flatten().any(|entry| entry["group"] == group && entry["kind"] == kind)
+}
+
 /// The plural of a kind, out of what a comparison keeps; comparisons of older releases keep none.
 pub(crate) fn plural(kept: &Value, group: &str, kind: &str) -> Option<String> {
     let found = kept.as_array()?.iter().find(|entry| entry["group"] == group && entry["kind"] == kind)?;
@@ -98,6 +103,7 @@ mod tests {
         assert_eq!(columns(&stored, "g", "K"), [vni]);
         assert_eq!(plural(&stored, "g", "K").as_deref(), Some("ks"));
         assert_eq!(plural(&stored, "g", "Other"), None);
+        assert!(has_read(&stored, "g", "K") && !has_read(&stored, "g", "Other"));
         stored[1]["columns"] = json!([{"name": "Old"}, {"name": "A", "type": "string", "jsonPath": ".spec.a"}]);
         let names: Vec<String> = columns(&stored, "g", "K").into_iter().map(|column| column.name).collect();
         assert_eq!(names, ["A"]);

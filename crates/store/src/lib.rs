@@ -48,7 +48,7 @@ pub use fabrics::{
     Cluster, CredentialKind, EndpointLogin, Fabric, FabricSecrets, FabricSpec, NewFabric, Sealed, Source,
 };
 pub use groups::Group;
-pub use objects::{BaseChange, ObjectDetail, ObjectRow};
+pub use objects::{BaseChange, ObjectBodies, ObjectDetail, ObjectRow};
 pub use operations::{Disposition, Enqueued, NewOperation, Operation};
 pub use page::{Direction, Listed, Page};
 pub use permissions::ObjectPermission;

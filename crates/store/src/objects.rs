@@ -152,6 +152,10 @@ pub struct ObjectBodies {
     pub digest: String,
     /// UID of the live object.
     pub live_uid: Option<String>,
+    /// Where it stands in the source; the column is not kept.
+    pub location: Option<Location>,
+    /// What is wrong with the desired object.
+    pub findings: Vec<Finding>,
     /// The object as it stands in the source.
     pub desired: Option<Value>,
     /// The object as it was last read from the cluster.
@@ -169,19 +173,6 @@ pub struct KindCount {
     pub rank: u8,
     /// The state.
     pub state: ObjectState,
-    /// Objects.
-    pub objects: u64,
-}
-
-/// How many objects are in a state, and whether there is anything of them in the cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StateCount {
-    /// The state.
-    pub state: ObjectState,
-    /// Whether a finding is an error.
-    pub has_errors: bool,
-    /// Whether the cluster holds them.
-    pub is_live: bool,
     /// Objects.
     pub objects: u64,
 }
@@ -231,16 +222,17 @@ pub struct ObjectFilter {
 /// once; the last, shorter one is not kept.
 const CHUNK: usize = 200;
 
+fn location(row: &AnyRow) -> Result<Option<Location>> {
+    let Some(file) = row.text_or_null("file")? else { return Ok(None) };
+    Ok(Some(Location {
+        file,
+        line: row.unsigned_or_null("line")?.unwrap_or(1),
+        column: 1,
+        document: row.unsigned_or_null("document")?.unwrap_or(1),
+    }))
+}
+
 fn brief(row: &AnyRow) -> Result<ObjectBrief> {
-    let location = match row.text_or_null("file")? {
-        Some(file) => Some(Location {
-            file,
-            line: row.unsigned_or_null("line")?.unwrap_or(1),
-            column: 1,
-            document: row.unsigned_or_null("document")?.unwrap_or(1),
-        }),
-        None => None,
-    };
     Ok(ObjectBrief {
         key: ObjectKey::new(row.text("group_")?, row.text("kind")?, row.text("namespace")?, row.text("name")?),
         version: row.text("version")?,
@@ -251,7 +243,7 @@ fn brief(row: &AnyRow) -> Result<ObjectBrief> {
         has_errors: row.bool("has_errors")?,
         diff_count: row.unsigned("diff_count")?,
         finding_count: row.unsigned("finding_count")?,
-        location,
+        location: location(row)?,
         live_rv: row.text_or_null("live_rv")?,
         live_uid: row.text_or_null("live_uid")?,
         changed_in: row.int("changed_in")?,
@@ -398,26 +390,6 @@ impl<'a> Objects<'a> {
             .collect()
     }
 
-    /// How many of the objects that a filter lets through are in which state.
-    pub async fn tally(&self, fabric_id: i64, filter: &ObjectFilter) -> Result<Vec<StateCount>> {
-        let mut sql = Sql::new(st::LIST, st::TALLY);
-        restrict(&mut sql, fabric_id, filter);
-        sql.push(st::TALLY_END);
-        let mut conn = self.0.reader(st::LIST).await?;
-        sql.all(&mut conn)
-            .await?
-            .iter()
-            .map(|row| {
-                Ok(StateCount {
-                    state: row.word("state")?,
-                    has_errors: row.bool("has_errors")?,
-                    is_live: row.bool("is_live")?,
-                    objects: row.unsigned("n")?,
-                })
-            })
-            .collect()
-    }
-
     /// An object with everything that is known of it.
     pub async fn get(&self, fabric_id: i64, key: &ObjectKey) -> Result<ObjectDetail> {
         let mut conn = self.0.reader(st::GET.doing).await?;
@@ -454,6 +426,8 @@ impl<'a> Objects<'a> {
                     managed: row.bool("managed")?,
                     digest: row.text("digest")?,
                     live_uid: row.text_or_null("live_uid")?,
+                    location: location(row)?,
+                    findings: row.json("findings")?,
                     desired: row.json_or_null("desired")?,
                     live: row.json_or_null("live")?,
                 })

@@ -213,7 +213,12 @@ impl Sql {
 
     /// `LIMIT` and `OFFSET`.
     pub(crate) fn page(&mut self, page: crate::Page) -> &mut Self {
-        self.push(" LIMIT ").bind(i64::from(page.limit)).push(" OFFSET ").bind(page.offset)
+        self.up_to(u64::from(page.limit)).push(" OFFSET ").bind(page.offset)
+    }
+
+    /// `LIMIT`.
+    pub(crate) fn up_to(&mut self, rows: u64) -> &mut Self {
+        self.push(" LIMIT ").bind(rows)
     }
 
     pub(crate) async fn all(self, conn: &mut AnyConnection) -> Result<Vec<AnyRow>> {

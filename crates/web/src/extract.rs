@@ -2,7 +2,7 @@
 //! A handler cannot come by these in any other way.
 
 use crate::problem::Problem;
-use crate::view::bad;
+use crate::view;
 use auth::{Access, Granted};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -93,7 +93,7 @@ impl Fields {
             let yes = match value.to_ascii_lowercase().as_str() {
                 "on" | "true" | "1" | "yes" => true,
                 "" | "off" | "false" | "0" | "no" => false,
-                _ => return Err(bad(name, value).todo("Give true or false.")),
+                _ => return Err(view::bad(name, value).todo("Give true or false.")),
             };
             if said.is_some_and(|before| before != yes) {
                 let message = format!("The parameter {name} is given twice, once as true and once as false.");
@@ -111,11 +111,7 @@ impl Fields {
 
     /// Every value of a field that may stand several times, without those that are empty.
     pub fn every<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value.trim())
-            .filter(|value| !value.is_empty())
+        view::every(&self.0, name)
     }
 
     /// All fields.

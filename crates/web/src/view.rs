@@ -8,6 +8,7 @@ use crate::layers::request_id::RequestId;
 use crate::layers::{cookies, origin};
 use crate::problem::Problem;
 use crate::state::AppState;
+use crate::url;
 use crate::when::When;
 use askama::Template;
 use axum::extract::FromRequestParts;
@@ -16,6 +17,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use jiff::Timestamp;
 use model::Code;
+use store::Fabric;
 
 /// What a page's handler has at hand.
 #[derive(Clone)]
@@ -100,6 +102,22 @@ impl View {
         })
     }
 
+    /// The frame of a page of a fabric: it stands below the fabric's own, and below these pages between.
+    pub fn fabric_frame(
+        &self,
+        page: &'static str,
+        title: &str,
+        fabric: &Fabric,
+        between: Option<(&str, String)>,
+        here: &str,
+    ) -> Result<Frame, Problem> {
+        let mut way = vec![("Fabrics".to_owned(), url::fabrics()), (fabric.name.clone(), url::fabric(fabric.id))];
+        way.extend(between.map(|(label, href)| (label.to_owned(), href)));
+        let mut frame = self.frame(page, format!("{title} · {}", fabric.name), Nav::Fabrics)?.crumbs(way, here);
+        frame.find = Find::objects(fabric.id);
+        Ok(frame)
+    }
+
     /// The parameters of the query, decoded.
     pub fn query(&self) -> Query {
         Query::of(self.uri.query().unwrap_or_default())
@@ -113,7 +131,7 @@ pub struct Query(Vec<(String, String)>);
 impl Query {
     /// Reads a query string.
     pub fn of(text: &str) -> Self {
-        Self(url::form_urlencoded::parse(text.as_bytes()).into_owned().collect())
+        Self(::url::form_urlencoded::parse(text.as_bytes()).into_owned().collect())
     }
 
     /// A parameter's value without the space around it; nothing when it is absent or empty.
@@ -124,11 +142,7 @@ impl Query {
 
     /// Every value of a parameter that may stand several times, without those that are empty.
     pub fn every<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0
-            .iter()
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value.trim())
-            .filter(|value| !value.is_empty())
+        every(&self.0, name)
     }
 
     /// The names of all parameters.
@@ -138,18 +152,27 @@ impl Query {
 
     /// The page of a list, from 1.
     pub fn page(&self) -> Result<u64, Problem> {
-        match self.get("page") {
-            None => Ok(1),
-            Some(text) => {
-                text.parse().ok().filter(|page| (1..=1_000_000).contains(page)).ok_or_else(|| bad("page", text))
-            }
-        }
+        page_number(self.get("page").unwrap_or_default())
     }
 
     /// A parameter that is one of some words.
     pub fn word<T: std::str::FromStr>(&self, name: &str) -> Result<Option<T>, Problem> {
         self.get(name).map(|text| text.parse().map_err(|_| bad(name, text))).transpose()
     }
+}
+
+/// The number of a page of a list, from 1, as it is asked for; the first one when nothing says which.
+pub fn page_number(text: &str) -> Result<u64, Problem> {
+    match text {
+        "" => Ok(1),
+        text => text.parse().ok().filter(|page| (1..=1_000_000).contains(page)).ok_or_else(|| bad("page", text)),
+    }
+}
+
+/// Every value of a name that may stand several times, without those that are empty.
+pub fn every<'a>(pairs: &'a [(String, String)], name: &'a str) -> impl Iterator<Item = &'a str> {
+    let of_name = pairs.iter().filter(move |(key, _)| key == name);
+    of_name.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
 }
 
 /// A parameter that makes no sense.

@@ -93,7 +93,9 @@ async function follow(group, label, word, operation, first) {
   let lost = 0;
   for (;;) {
     if (operation.final) {
-      end(group, operation);
+      // The operation's own page says it all; an answer would only cover that.
+      if (new URL(operation.url, location.href).pathname === location.pathname) group.querySelector(".answer")?.remove();
+      else end(group, operation);
       await refresh();
       return;
     }
@@ -152,6 +154,8 @@ async function press(form) {
     button.style.width = "";
     button.replaceChildren(words);
   }
+  // Where no answer stands, the page says it; while the press was under way its group was left as it stood.
+  if (!group.querySelector(".answer")) await refresh();
 }
 
 export function start() {

@@ -11,6 +11,7 @@ use crate::applying::{self, Applied, Rules, TooSoon, Work};
 use crate::comparing::{Compared, Differing};
 use crate::pruning::{self, Pruning};
 use crate::retrying::Retrying;
+use crate::reviewing::agent_names;
 use crate::run::{Finished, Run};
 use crate::selecting::{self, Part};
 use crate::{Error, preflight};
@@ -173,10 +174,7 @@ fn switches(known: &Known) -> HashMap<ObjectKey, Vec<String>> {
     let after = holdings(stays.chain(wanted.iter().map(|(key, object)| (*key, *object))), agents);
     let keys = part.differing.iter().map(|d| &d.manifest.key);
     for key in keys.chain(known.pruning.plan.deletions.iter().map(|d| &d.key)) {
-        let both = after.get(key).into_iter().chain(known.holdings.get(key)).flatten();
-        let mut names: Vec<String> = both.map(|holding| holding.agent.clone()).collect();
-        names.sort_unstable();
-        names.dedup();
+        let mut names = agent_names(known.holdings.get(key), after.get(key));
         names.truncate(SWITCHES_KEPT);
         found.insert(key.clone(), names);
     }

@@ -14,10 +14,8 @@ pub(crate) const AT_LEAST_STATUS: &str = "attempts.http_status >= ?";
 pub(crate) const FABRIC_IN_SCOPE: &str = "attempts.fabric_id IN (SELECT fabrics.id FROM fabrics";
 /// For a list of both operations and attempts; followed by conditions.
 pub(crate) const LOG_SELECT: &str = "SELECT 1 AS what, attempts.id AS id, attempts.at AS at FROM attempts";
-/// Between the two halves of that list.
-pub(crate) const LOG_UNION: &str = " UNION ALL ";
-/// Each half comes in this order out of an index, so that the two are merged and not sorted.
-pub(crate) const LOG_ORDER: &str = " ORDER BY at DESC, id DESC";
+/// The order of this half, in which it comes out of an index.
+pub(crate) const LOG_NEWEST: &str = " ORDER BY attempts.at DESC, attempts.id DESC";
 /// Followed by a list.
 pub(crate) const HAS_ID: &str = "attempts.id IN ";
 pub(crate) const OF_VERB: &str = "attempts.verb = ?";

@@ -61,10 +61,6 @@ pub(crate) const IN_STATE: &str = "state IN ";
 pub(crate) const IS_MANAGED: &str = "managed = ?";
 pub(crate) const HAS_ERRORS: &str = "has_errors = ?";
 pub(crate) const NAME_LIKE: &str = "lower(name) LIKE ? ESCAPE '\\'";
-/// Followed by conditions, and by `TALLY_END`.
-pub(crate) const TALLY: &str = "SELECT state, has_errors, CASE WHEN live_rv IS NULL THEN 0 ELSE 1 END AS is_live, \
-     count(*) AS n FROM objects";
-pub(crate) const TALLY_END: &str = " GROUP BY 1, 2, 3";
 /// Each order has an index; `{d}` is the direction.
 pub(crate) const BY_RANK: &str = " ORDER BY rank{d}, kind{d}, group_{d}, namespace{d}, name{d}";
 pub(crate) const BY_KIND: &str = " ORDER BY kind{d}, group_{d}, namespace{d}, name{d}";
@@ -88,8 +84,8 @@ super::statements! {
         " ORDER BY object_key"
     );
     BODIES("read all objects with their bodies") = (
-        "SELECT object_key, state, managed, digest, live_uid, desired, live FROM objects WHERE fabric_id = $1",
-        " ORDER BY object_key"
+        "SELECT object_key, state, managed, digest, live_uid, file, line, document, findings, desired, live FROM objects",
+        " WHERE fabric_id = $1 ORDER BY object_key"
     );
     BASES("read what was last verified live") = (
         "SELECT object_key, base FROM objects WHERE fabric_id = $1 AND base IS NOT NULL ORDER BY object_key"

@@ -54,6 +54,12 @@ pub(crate) const FABRIC_IN_SCOPE: &str = "operations.fabric_id IN (SELECT fabric
 pub(crate) const NEWEST_FIRST: &str = " ORDER BY operations.id DESC";
 /// For a list of both operations and attempts; followed by conditions.
 pub(crate) const LOG_SELECT: &str = "SELECT 0 AS what, operations.id AS id, operations.queued_at AS at FROM operations";
+/// The order of this half, in which it comes out of an index.
+pub(crate) const LOG_NEWEST: &str = " ORDER BY operations.queued_at DESC, operations.id DESC";
+/// Around the halves: each brings no more rows than the page can need, so that neither engine sorts more than those.
+pub(crate) const LOG_BOTH: &str = "SELECT * FROM (";
+pub(crate) const LOG_AND: &str = ") AS done UNION ALL SELECT * FROM (";
+pub(crate) const LOG_END: &str = ") AS tried ORDER BY at DESC, id DESC";
 /// Followed by a list.
 pub(crate) const HAS_ID: &str = "operations.id IN ";
 /// Followed by a list.

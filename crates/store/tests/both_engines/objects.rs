@@ -6,7 +6,7 @@ use model::compare::{FieldDiff, ObjectState, Side};
 use model::manifest::{Finding, Location, Severity};
 use model::{Body, ObjectKey};
 use serde_json::json;
-use store::objects::{KindCount, ObjectFilter, ObjectSort, StateCount};
+use store::objects::{KindCount, ObjectFilter, ObjectSort};
 use store::*;
 
 fn key(i: usize) -> ObjectKey {
@@ -163,14 +163,9 @@ both_engines! {
         assert_eq!(list(ObjectFilter { managed: Some(false), ..modified }, Page::all()).await.1, 15);
         assert_eq!(list(ObjectFilter { has_errors: Some(true), ..any() }, Page::all()).await, (vec!["Conn_00005".into()], 1));
         let several = ObjectFilter { kinds: vec![kind_of(0), kind_of(1)], ..any() };
-        assert_eq!(list(several.clone(), Page::first(1)).await, (vec!["server-00000".into()], 200));
+        assert_eq!(list(several, Page::first(1)).await, (vec!["server-00000".into()], 200));
         let chosen = ObjectFilter { keys: vec![key(7), key(2), key(9999)], ..any() };
-        assert_eq!(list(chosen.clone(), Page::all()).await, (vec!["vpc-00007".into(), "Conn_00002".into()], 2));
-        let counted = async |filter: ObjectFilter| bed.objects().tally(lab.id, &filter).await.unwrap();
-        let count = |state, is_live, objects| StateCount { state, has_errors: false, is_live, objects };
-        assert_eq!(counted(chosen).await, [count(ObjectState::Equal, true, 2)]);
-        let found = counted(several).await;
-        assert!(found.contains(&count(ObjectState::Modified, true, 20)), "{found:?}");
+        assert_eq!(list(chosen, Page::all()).await, (vec!["vpc-00007".into(), "Conn_00002".into()], 2));
         let named = ObjectFilter { name: Some("CONN_".into()), ..any() };
         assert_eq!(list(named, Page::first(0)).await.1, 100, "the underscore is a letter, the case does not matter");
         assert_eq!(list(ObjectFilter { name: Some("%".into()), ..any() }, Page::all()).await.1, 0);

@@ -7,11 +7,12 @@
 pub mod review;
 
 use crate::extract::OfFabric;
-use crate::frame::{Find, Frame, Nav};
+use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
+use crate::pages::objects::kinds;
 use crate::parts::derive;
 use crate::parts::head::FabricPage;
-use crate::parts::list::PAGE_SIZE;
+use crate::parts::list::page_of;
 use crate::parts::{Choice, Head, Pager, Tabs};
 use crate::problem::Problem;
 use crate::routes::{Needs, Route};
@@ -24,9 +25,9 @@ use axum::extract::State;
 use axum::response::Response;
 use model::ObjectKey;
 use model::compare::ObjectState;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use store::Fabric;
-use store::objects::{KindCount, ObjectBrief, ObjectFilter};
+use store::objects::{ObjectBrief, ObjectFilter};
 
 /// The routes of this page.
 pub fn routes() -> Vec<Route> {
@@ -99,14 +100,14 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
     let overview = state.engine.overview(&fabric).await?;
     let (frame, head, tabs) = around(&view, &fabric, &overview, "Adopt").await?;
     let counts = state.store.objects().counts(fabric.id).await?;
-    let page = store::Page::new(PAGE_SIZE as u32, (wanted.page - 1) * PAGE_SIZE);
+    let page = page_of(wanted.page);
     let listed = state.store.objects().list(fabric.id, &wanted.filter(), page).await?;
     let shown: BTreeSet<&ObjectKey> = listed.rows.iter().map(|object| &object.key).collect();
     let elsewhere: Vec<String> =
         wanted.ticked.iter().filter(|key| !shown.contains(key)).map(ObjectKey::to_string).collect();
     let review_all = [("kind", wanted.kind.as_str()), ("name", wanted.name.as_str()), ("all", "1"), ("step", REVIEW)];
     let page = List {
-        kinds: kinds(&counts, &wanted.kind),
+        kinds: kinds(&counts, &wanted.kind, |state| state == ObjectState::Extra),
         said: said(wanted.ticked.len(), elsewhere.len()),
         rows: listed.rows.iter().map(|object| row(fabric.id, object, &wanted)).collect(),
         review_all: url::with_query(&url::adopt(fabric.id), &review_all),
@@ -131,15 +132,7 @@ async fn around(
     title: &str,
 ) -> Result<(Frame, Head, Tabs), Problem> {
     let (head, tabs) = derive::head(view, fabric, overview, FabricPage::Objects).await?;
-    let mut frame = view.frame("adopt", format!("{title} · {}", fabric.name), Nav::Fabrics)?.crumbs(
-        vec![
-            ("Fabrics".into(), url::fabrics()),
-            (fabric.name.clone(), url::fabric(fabric.id)),
-            ("Objects".into(), url::objects(fabric.id)),
-        ],
-        title,
-    );
-    frame.find = Find::objects(fabric.id);
+    let frame = view.fabric_frame("adopt", title, fabric, Some(("Objects", url::objects(fabric.id))), title)?;
     Ok((frame, head, tabs))
 }
 
@@ -172,23 +165,6 @@ fn empty(wanted: &Wanted, compared: bool, total: u64) -> String {
         (true, 0) => "Every object of Hedgehog's kinds in the cluster stands in Git too: there is nothing to adopt.",
     }
     .to_owned()
-}
-
-/// The kinds that have objects in the cluster only.
-fn kinds(counts: &[KindCount], chosen: &str) -> Vec<Choice> {
-    let mut kinds: BTreeMap<(u8, &str, &str), u64> = BTreeMap::new();
-    for count in counts.iter().filter(|count| count.state == ObjectState::Extra) {
-        *kinds.entry((count.rank, &count.kind, &count.group)).or_default() += count.objects;
-    }
-    let choice = |((_, kind, group), objects): ((u8, &str, &str), u64)| {
-        let value = format!("{kind}.{group}");
-        Choice { selected: value == chosen, label: format!("{kind} ({objects})"), value }
-    };
-    let mut choices: Vec<Choice> = kinds.into_iter().map(choice).collect();
-    if !chosen.is_empty() && !choices.iter().any(|choice| choice.selected) {
-        choices.push(Choice { value: chosen.to_owned(), label: format!("{chosen} (0)"), selected: true });
-    }
-    choices
 }
 
 /// The first step: choosing.

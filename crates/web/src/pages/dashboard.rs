@@ -3,7 +3,7 @@
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
 use crate::parts::derive::{evidence, sentence, stages, sync_badge};
-use crate::parts::list::PAGE_SIZE;
+use crate::parts::list::{PAGE_SIZE, page_of};
 use crate::parts::{Badge, Chip, Chips, Pager, RailMarks};
 use crate::problem::Problem;
 use crate::routes::{Needs, Route};
@@ -33,7 +33,7 @@ async fn show(State(state): State<AppState>, view: View) -> Result<Response, Pro
     let search = query.get("q").map(str::to_owned);
     let number = query.page()?;
     let filter = FabricFilter { search: search.clone(), ..FabricFilter::default() };
-    let page = store::Page::new(PAGE_SIZE as u32, (number - 1) * PAGE_SIZE);
+    let page = page_of(number);
     let listed = state.store.fabrics().list(&view.login.access.fabrics(), &filter, page).await?;
     let overviews = state.engine.overviews(&listed.rows).await?;
     let mut fabrics: Vec<_> = listed.rows.iter().zip(&overviews).collect();

@@ -9,7 +9,7 @@ use crate::layers::classify::wants_json;
 use crate::pages::operations;
 use crate::parts::derive::{self, stages, switch_badge};
 use crate::parts::head::FabricPage;
-use crate::parts::{Badge, Fact, Head, Notice, OperationRow, StageRail, Tabs, Tone, yaml};
+use crate::parts::{Badge, Fact, FindingLine, Head, Notice, OperationRow, StageRail, Tabs, Tone, yaml};
 use crate::problem::{Problem, capitalised};
 use crate::routes::{Needs, Route};
 use crate::state::AppState;
@@ -25,6 +25,7 @@ use engine::Overview;
 use http::StatusCode;
 use model::Code;
 use model::compare::ObjectState;
+use model::manifest::Severity;
 use model::operation::{OperationState, Verb};
 use model::rollout::{AgentKind, SwitchState};
 use model::status::{SyncState, short};
@@ -131,8 +132,11 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
     view::page("fabric", &page)
 }
 
-/// The first difference of an object, in one line.
+/// The first difference of an object in one line, or the error that keeps it from being written.
 fn hint(detail: &store::ObjectDetail, now: jiff::Timestamp) -> String {
+    if let Some(error) = detail.findings.iter().find(|finding| finding.severity == Severity::Error) {
+        return format!("has an error: {}", error.message);
+    }
     match (&detail.desired, &detail.live) {
         (Some(_), None) if detail.brief.state == ObjectState::Missing => return "was live and is gone".to_owned(),
         (Some(_), None) => return "not in the cluster yet".to_owned(),
@@ -253,29 +257,10 @@ fn counts(id: i64, overview: &Overview) -> Counts {
     }
 }
 
-fn findings(fabric: &Fabric, overview: &Overview) -> Vec<FindingRow> {
+fn findings(fabric: &Fabric, overview: &Overview) -> Vec<FindingLine> {
     let mut findings: Vec<_> = overview.findings.iter().collect();
     findings.sort_by_key(|finding| Reverse(finding.severity));
-    findings
-        .into_iter()
-        .take(FINDINGS)
-        .map(|finding| FindingRow {
-            severity: finding.severity.into(),
-            rule: finding.rule.clone(),
-            message: finding.message.clone(),
-            object: finding
-                .object
-                .as_ref()
-                .map(|key| (format!("{} {}", key.kind, key.name), url::object(fabric.id, key))),
-            path: finding.path.clone(),
-            place: finding.location.as_ref().map(place).unwrap_or_default(),
-        })
-        .collect()
-}
-
-/// A place in the source, as editors and compilers write it.
-pub fn place(location: &model::manifest::Location) -> String {
-    format!("{}:{}:{}", location.file, location.line, location.column)
+    findings.into_iter().take(FINDINGS).map(|finding| FindingLine::of(fabric.id, finding)).collect()
 }
 
 fn switches(view: &View, overview: &Overview) -> Vec<SwitchLine> {
@@ -371,7 +356,7 @@ pub struct Page {
     /// How many objects could be adopted.
     pub only_in_cluster: u64,
     pub counts: Counts,
-    pub findings: Vec<FindingRow>,
+    pub findings: Vec<FindingLine>,
     pub findings_total: u64,
     pub findings_empty: String,
     pub switches: Vec<SwitchLine>,
@@ -408,16 +393,6 @@ pub struct CountRow {
 pub struct CountCell {
     pub count: u64,
     pub href: Option<String>,
-}
-
-/// One finding.
-pub struct FindingRow {
-    pub severity: Badge,
-    pub rule: String,
-    pub message: String,
-    pub object: Option<(String, String)>,
-    pub path: Option<String>,
-    pub place: String,
 }
 
 /// One switch or gateway.

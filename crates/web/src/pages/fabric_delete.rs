@@ -1,7 +1,7 @@
 //! The two pages that confirm by a typed name: deleting a fabric, and accepting another cluster behind it.
 
 use crate::extract::{Fields, OfFabric};
-use crate::frame::{Find, Frame, Nav};
+use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
 use crate::layers::classify::Asked;
 use crate::parts::derive;
@@ -50,15 +50,7 @@ async fn around(
 ) -> Result<(Frame, Head, Tabs), Problem> {
     let overview = state.engine.overview(fabric).await?;
     let (head, tabs) = derive::head(view, fabric, &overview, FabricPage::Settings).await?;
-    let mut frame = view.frame(page, format!("{title} · {}", fabric.name), Nav::Fabrics)?.crumbs(
-        vec![
-            ("Fabrics".into(), url::fabrics()),
-            (fabric.name.clone(), url::fabric(fabric.id)),
-            ("Settings".into(), url::fabric_edit(fabric.id)),
-        ],
-        title,
-    );
-    frame.find = Find::objects(fabric.id);
+    let frame = view.fabric_frame(page, title, fabric, Some(("Settings", url::fabric_edit(fabric.id))), title)?;
     Ok((frame, head, tabs))
 }
 

@@ -1,9 +1,9 @@
 //! One object: its differing fields first, then desired and live beside each other, then where it stands.
 
 use crate::extract::OfFabric;
-use crate::frame::{Find, Frame, Nav};
+use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
-use crate::pages::fabric::{generations, place};
+use crate::pages::fabric::generations;
 use crate::parts::compare::{SideBlock, patch, sides, with_fields};
 use crate::parts::derive::{self, switch_badge};
 use crate::parts::head::FabricPage;
@@ -49,15 +49,7 @@ fn title(key: &ObjectKey) -> String {
 fn frame(view: &View, fabric: &Fabric, key: &ObjectKey, page: &'static str) -> Result<Frame, Problem> {
     let kind = format!("{}.{}", key.kind, key.group);
     let of_kind = url::with_query(&url::objects(fabric.id), &[("kind", &kind)]);
-    let way = vec![
-        ("Fabrics".into(), url::fabrics()),
-        (fabric.name.clone(), url::fabric(fabric.id)),
-        (key.kind.clone(), of_kind),
-    ];
-    let title = format!("{} {} · {}", key.kind, key.name, fabric.name);
-    let mut frame = view.frame(page, title, Nav::Fabrics)?.crumbs(way, &*key.name);
-    frame.find = Find::objects(fabric.id);
-    Ok(frame)
+    view.fabric_frame(page, &format!("{} {}", key.kind, key.name), fabric, Some((&key.kind, of_kind)), &key.name)
 }
 
 async fn show(
@@ -102,7 +94,7 @@ async fn show(
             let key = key.to_string();
             url::with_query(&url::adopt(fabric.id), &[("adopt", &key), ("step", "review")])
         }),
-        fields: detail.diffs.iter().map(|diff| field(&view, diff)).collect(),
+        fields: detail.diffs.iter().map(|diff| FieldRow::of(&view, diff)).collect(),
         fields_empty: fields_empty(&detail),
         sides: sides(&live, &desired),
         sides_note: match (&detail.live, &detail.desired) {
@@ -161,19 +153,22 @@ fn rollout_empty(state: RolloutState, detail: &ObjectDetail, no_agents: bool) ->
     .to_owned()
 }
 
-fn field(view: &View, diff: &FieldDiff) -> FieldRow {
-    let by = match (&diff.manager, diff.side) {
-        (Some(manager), _) => format!("by {manager}"),
-        (None, Side::Desired) => "in Git".to_owned(),
-        (None, Side::Live) => "in the cluster".to_owned(),
-        (None, Side::Both) => "on both sides".to_owned(),
-    };
-    FieldRow {
-        path: diff.path.clone(),
-        live: diff.live.as_ref().map(shown),
-        desired: diff.desired.as_ref().map(shown),
-        by,
-        when: diff.changed_at.map(|at| view.when(at)),
+impl FieldRow {
+    /// A difference, with whose side changed.
+    pub fn of(view: &View, diff: &FieldDiff) -> Self {
+        let by = match (&diff.manager, diff.side) {
+            (Some(manager), _) => format!("by {manager}"),
+            (None, Side::Desired) => "in Git".to_owned(),
+            (None, Side::Live) => "in the cluster".to_owned(),
+            (None, Side::Both) => "on both sides".to_owned(),
+        };
+        Self {
+            path: diff.path.clone(),
+            live: diff.live.as_ref().map(shown),
+            desired: diff.desired.as_ref().map(shown),
+            by,
+            when: diff.changed_at.map(|at| view.when(at)),
+        }
     }
 }
 
@@ -198,7 +193,7 @@ fn notices(detail: &ObjectDetail) -> Vec<Notice> {
             Severity::Info => Tone::Off,
         };
         let path = finding.path.as_ref().map(|path| format!("{path}: ")).unwrap_or_default();
-        let place = finding.location.as_ref().map(place).unwrap_or_default();
+        let place = finding.location.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut notice = Notice::new(tone, format!("{path}{}", finding.message), "", place);
         notice.code = Some(finding.rule.clone());
         notice
@@ -294,7 +289,7 @@ async fn server_view(
 }
 
 fn server_field(view: &View, diff: &FieldDiff) -> FieldRow {
-    FieldRow { by: String::new(), when: None, ..field(view, diff) }
+    FieldRow { by: String::new(), when: None, ..FieldRow::of(view, diff) }
 }
 
 /// What the page shows.

@@ -1,13 +1,12 @@
 //! The objects of a fabric: filtered, sorted and paged, with all of that in the address.
 
 use crate::extract::OfFabric;
-use crate::frame::{Find, Frame, Nav};
+use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
-use crate::pages::fabric::place;
 use crate::parts::columns::Cell;
 use crate::parts::derive;
 use crate::parts::head::FabricPage;
-use crate::parts::list::PAGE_SIZE;
+use crate::parts::list::page_of;
 use crate::parts::{Badge, Chip, Chips, Choice, Head, Pager, Tabs};
 use crate::problem::Problem;
 use crate::routes::{Needs, Route};
@@ -177,7 +176,7 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
     let (head, tabs) = derive::head(&view, &fabric, &overview, FabricPage::Objects).await?;
     let head_review = head.review.clone();
     let counts = state.store.objects().counts(id).await?;
-    let page = store::Page::new(PAGE_SIZE as u32, (wanted.page - 1) * PAGE_SIZE);
+    let page = page_of(wanted.page);
     let listed = state.store.objects().list(id, &wanted.filter, page).await?;
     let all_printers = printers(&wanted, &overview);
     let toggle = wanted.toggle(id, &all_printers);
@@ -194,16 +193,13 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
     let fixed = |label: &str| Column { label: label.to_owned(), href: None, sorted: None, may_hide: true };
     columns.extend(printers.iter().map(|column| fixed(&column.name)));
     columns.push(fixed("File"));
-    let mut frame = view
-        .frame("objects", format!("Objects · {}", fabric.name), Nav::Fabrics)?
-        .crumbs(vec![("Fabrics".into(), url::fabrics()), (fabric.name.clone(), url::fabric(id))], "Objects");
-    frame.find = Find::objects(id);
+    let mut frame = view.fabric_frame("objects", "Objects", &fabric, None, "Objects")?;
     frame.events = Some(url::fabric_events(id));
     let page = Page {
         frame,
         head,
         tabs,
-        kinds: kinds(&counts, &wanted.kind),
+        kinds: kinds(&counts, &wanted.kind, |_| true),
         states: states(&counts, &wanted.state),
         chips: wanted.chips(id),
         empty: empty(&wanted, overview.comparison.is_some(), listed.total),
@@ -298,7 +294,7 @@ async fn row(
         state: object.state.into(),
         unconfirmed: object.confirmed != Some(true) && object.state != ObjectState::Extra,
         cells,
-        place: object.location.as_ref().map(place).unwrap_or_default(),
+        place: object.location.as_ref().map(ToString::to_string).unwrap_or_default(),
     })
 }
 
@@ -310,9 +306,10 @@ fn changed_by(detail: &store::ObjectDetail, now: jiff::Timestamp) -> Option<Stri
     Some(format!("changed by {}{when}", last.manager.as_deref()?))
 }
 
-fn kinds(counts: &[KindCount], chosen: &str) -> Vec<Choice> {
+/// The kinds that have objects in the states that are meant, with how many, and the chosen one.
+pub fn kinds(counts: &[KindCount], chosen: &str, is_meant: impl Fn(ObjectState) -> bool) -> Vec<Choice> {
     let mut kinds: BTreeMap<(u8, &str, &str), u64> = BTreeMap::new();
-    for count in counts {
+    for count in counts.iter().filter(|count| is_meant(count.state)) {
         *kinds.entry((count.rank, &count.kind, &count.group)).or_default() += count.objects;
     }
     let choice = |((_, kind, group), objects): ((u8, &str, &str), u64)| {
@@ -392,4 +389,11 @@ pub struct Row {
     pub unconfirmed: bool,
     pub cells: Vec<Cell>,
     pub place: String,
+}
+
+impl Row {
+    /// The kind, for narrow pages, where its column is hidden: names alone are not unique.
+    fn kind(&self) -> &str {
+        self.key.split_once('.').map_or("", |(kind, _)| kind)
+    }
 }

@@ -8,12 +8,12 @@ pub use data::{as_json, code, failure};
 use outcomes::{OutcomeRow, SwitchLine, is_dry};
 
 use crate::extract::OfOperation;
-use crate::frame::{Find, Frame, Nav};
+use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
 use crate::layers::classify::{Asked, wants_json};
 use crate::pages::operations::took;
-use crate::parts::list::PAGE_SIZE;
-use crate::parts::{Badge, Choice, Fact, Notice, Pager, Tone};
+use crate::parts::list::page_of;
+use crate::parts::{Badge, Choice, Fact, FindingLine, Notice, Pager, Tone};
 use crate::problem::{Problem, capitalised};
 use crate::routes::{Needs, Route};
 use crate::state::AppState;
@@ -29,6 +29,7 @@ use http::StatusCode;
 use model::Code;
 use model::ObjectKey;
 use model::compare::ObjectState;
+use model::manifest::Finding;
 use model::operation::{ObjectOutcome, OperationState, OutcomeKind, PhaseProgress, PhaseState, Retry, Trigger, Verb};
 use model::status::short;
 use model::sync_options::SyncOptions;
@@ -45,6 +46,11 @@ pub fn routes() -> Vec<Route> {
         Route::post("operation_cancel", pattern::operation_cancel, Needs::Operation(Action::Sync), cancel),
     ]
 }
+
+/// Warnings that the page lists.
+const REMARKS: usize = 50;
+/// Of those, the ones that stand open.
+const OPEN_REMARKS: usize = 4;
 
 /// The outcomes that are failures.
 const BAD: [OutcomeKind; 6] = [
@@ -67,16 +73,9 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
         return Ok(view::json(StatusCode::OK, &body));
     }
     let title = operation.verb.title();
-    let mut frame =
-        view.frame("operation", format!("{title} #{} · {}", operation.id, fabric.name), Nav::Fabrics)?.crumbs(
-            vec![
-                ("Fabrics".into(), url::fabrics()),
-                (fabric.name.clone(), url::fabric(fabric.id)),
-                ("Operations".into(), url::fabric_operations(fabric.id)),
-            ],
-            format!("#{}", operation.id),
-        );
-    frame.find = Find::objects(fabric.id);
+    let here = format!("#{}", operation.id);
+    let all = Some(("Operations", url::fabric_operations(fabric.id)));
+    let mut frame = view.fabric_frame("operation", &format!("{title} {here}"), &fabric, all, &here)?;
     if !operation.state.is_final() {
         frame.events = Some(url::operation_events(operation.id));
         frame.refresh_without_script = 2;
@@ -87,6 +86,13 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
     let dry = is_dry(&operation);
     let now = if outcomes::shows_now(&operation) { Some(states(&state, fabric.id, &listed).await?) } else { None };
     let total = chosen_total(&counts, wanted);
+    let writer = match operation.state {
+        OperationState::Queued if operation.writes => {
+            state.store.operations().running(fabric.id).await?.into_iter().find(|o| o.writes)
+        }
+        _ => None,
+    };
+    let mut remarks = remarks(&operation);
     let page = Page {
         id: operation.id,
         title: title.to_owned(),
@@ -95,7 +101,8 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
         fabric_name: fabric.name.clone(),
         state: operation.state.into(),
         // What the notice says is not said twice.
-        sentence: if notices.is_empty() { sentence(&operation) } else { String::new() },
+        sentence: if notices.is_empty() { sentence(&operation, writer.as_ref()) } else { String::new() },
+        waits_for: writer.map(|writer| (format!("Watch operation {}", writer.id), url::operation(writer.id))),
         cancel: cancel_button(&operation, may_cancel),
         notices,
         removal: removal(&operation, &listed, may_cancel),
@@ -103,9 +110,10 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
         deadline: deadline(&operation, view.now),
         outcomes: listed.iter().map(|outcome| outcomes::row(&view, &operation, outcome, now.as_ref())).collect(),
         shows_now: now.is_some(),
-        outcomes_summary: summary(&counts, dry),
+        shows_verified: now.is_none() && !dry,
+        outcomes_summary: summary(&counts, &operation),
         outcomes_empty: outcomes_empty(&operation, total),
-        choices: outcomes::choices(&path, &counts, wanted, dry),
+        choices: outcomes::choices(&path, &counts, wanted, &operation),
         switches: outcomes::switches(&view, &operation),
         switches_summary: outcomes::switches_words(&operation),
         pager: Pager::new(
@@ -116,6 +124,9 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
         ),
         facts: facts(&view, &operation),
         report: report(&operation),
+        more_remarks: remarks.split_off(remarks.len().min(OPEN_REMARKS)),
+        remarks,
+        remarks_total: remarks_total(&operation),
         frame,
     };
     view::page("operation", &page)
@@ -137,7 +148,7 @@ async fn listed(
     wanted: Option<OutcomeKind>,
     number: u64,
 ) -> Result<Vec<ObjectOutcome>, Problem> {
-    let page = store::Page::new(PAGE_SIZE as u32, (number - 1) * PAGE_SIZE);
+    let page = page_of(number);
     Ok(state.store.operations().outcomes(id, wanted.as_slice(), page).await?.rows)
 }
 
@@ -156,7 +167,8 @@ async fn states(
     Ok(found.rows.into_iter().map(|object| (object.key, object.state)).collect())
 }
 
-fn sentence(operation: &Operation) -> String {
+/// What it does, or what came of it. `writer` is what writes to the fabric while this one waits.
+fn sentence(operation: &Operation, writer: Option<&Operation>) -> String {
     if operation.state == OperationState::Running {
         let phase = operation.phases.iter().find(|phase| phase.state == PhaseState::Running);
         let doing = match phase {
@@ -169,11 +181,15 @@ fn sentence(operation: &Operation) -> String {
         return format!("{dry}{doing}{} Leaving this page stops nothing.", asked.unwrap_or_default());
     }
     if operation.state == OperationState::Queued {
-        return match operation.verb.writes() {
-            true => "Another operation writes to this fabric, or all places are taken; this one comes next.",
-            false => "All places are taken; it begins when its turn comes.",
-        }
-        .to_owned();
+        return match writer.filter(|_| operation.writes) {
+            Some(writer) => format!(
+                "It waits: operation {} ({}, by {}) writes to this fabric, and one does at a time.",
+                writer.id,
+                writer.verb.title(),
+                writer.actor
+            ),
+            None => "It waits: other operations have all places. It begins when its turn comes.".to_owned(),
+        };
     }
     capitalised(&operation.message)
 }
@@ -193,9 +209,13 @@ fn cancel_button(operation: &Operation, may: bool) -> Option<Cancel> {
 fn notices(operation: &Operation) -> Vec<Notice> {
     let Some(code) = code(operation).filter(|_| operation.state.is_final()) else { return Vec::new() };
     let message = failure(operation).message.clone();
-    // Some messages name the object themselves.
-    let about = operation.error_object.as_ref().map(|object| format!("{object}: "));
-    let about = about.filter(|about| !message.contains(about)).unwrap_or_default();
+    // Most messages name the object themselves, by its whole key or as `Kind name`.
+    let named = |object: &&String| {
+        let title = object.parse().map(|key: ObjectKey| format!("{} {}", key.kind, key.name));
+        message.contains(object.as_str()) || title.is_ok_and(|title| message.contains(&title))
+    };
+    let about = operation.error_object.as_ref().filter(|object| !named(object));
+    let about = about.map(|object| format!("{object}: ")).unwrap_or_default();
     let mut notice = Notice::failure(code, capitalised(&format!("{about}{message}")));
     notice.request_id = Some(operation.request_id.clone()).filter(|id| !id.is_empty());
     vec![notice]
@@ -267,15 +287,29 @@ fn deadline(operation: &Operation, now: jiff::Timestamp) -> String {
     }
 }
 
-fn summary(counts: &[OutcomeCount], is_dry: bool) -> String {
-    let total: u64 = counts.iter().map(|count| count.objects).sum();
-    let failed: u64 = counts.iter().filter(|count| BAD.contains(&count.outcome)).map(|count| count.objects).sum();
+fn summary(counts: &[OutcomeCount], operation: &Operation) -> String {
+    let sum = |is_meant: &dyn Fn(OutcomeKind) -> bool| -> u64 {
+        counts.iter().filter(|count| is_meant(count.outcome)).map(|count| count.objects).sum()
+    };
+    let (total, failed) = (sum(&|_| true), sum(&|kind| BAD.contains(&kind)));
     let verified: u64 = counts.iter().map(|count| count.verified).sum();
+    if is_dry(operation) {
+        let waiting = sum(&|kind| kind == OutcomeKind::WaitingForReference);
+        let parts = [(failed - waiting, "would not be done"), (waiting, "would wait for others")];
+        let parts: Vec<String> =
+            parts.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!("{n} {words}")).collect();
+        return match (total, parts.is_empty()) {
+            (0, _) => String::new(),
+            (total, true) => format!("{total}, nothing was written"),
+            (total, false) => format!("{total}: {}; nothing was written", parts.join(", ")),
+        };
+    }
     match (total, failed) {
         (0, _) => String::new(),
-        (total, 0) if is_dry => format!("{total}, nothing was written"),
-        (total, failed) if is_dry => format!("{total}: {failed} would not become as desired, nothing was written"),
         (total, 0) => format!("{total}, {verified} of them read back and equal"),
+        (total, open) if !operation.state.is_final() => {
+            format!("{total}: {open} not done so far, {verified} read back and equal")
+        }
         (total, failed) => format!("{total}: {failed} not as desired, {verified} read back and equal"),
     }
 }
@@ -355,6 +389,25 @@ fn about(operation: &Operation) -> String {
     parts.join(", ")
 }
 
+/// What the check before the first write found doubtful, and what could not be read, as the run kept it.
+fn remarks(operation: &Operation) -> Vec<FindingLine> {
+    let kept = |name: &str| operation.result[name].as_array().into_iter().flatten();
+    let unread = kept("problems").filter_map(|problem| {
+        let message = problem["message"].as_str()?.to_owned();
+        let rule = problem["code"].as_str().unwrap_or_default().to_owned();
+        let severity = Badge::new(Tone::Bad, Icon::Question, "Not read");
+        Some(FindingLine { severity, message, rule, object: None, path: None, place: String::new() })
+    });
+    let warnings = kept("warnings").filter_map(|warning| serde_json::from_value::<Finding>(warning.clone()).ok());
+    unread.chain(warnings.map(|finding| FindingLine::of(operation.fabric_id, &finding))).take(REMARKS).collect()
+}
+
+/// How many there were of both.
+fn remarks_total(operation: &Operation) -> usize {
+    let unread = operation.result["problems"].as_array().map_or(0, Vec::len);
+    unread + operation.result["warnings_total"].as_u64().unwrap_or_default() as usize
+}
+
 /// What a connection test found.
 fn report(operation: &Operation) -> Option<Vec<Fact>> {
     if operation.verb != Verb::TestConnection {
@@ -413,6 +466,8 @@ pub struct Page {
     pub fabric_name: String,
     pub state: Badge,
     pub sentence: String,
+    /// The operation that this one waits for.
+    pub waits_for: Option<(String, String)>,
     pub cancel: Option<Cancel>,
     pub notices: Vec<Notice>,
     pub removal: Option<Removal>,
@@ -421,6 +476,8 @@ pub struct Page {
     pub outcomes: Vec<OutcomeRow>,
     /// Whether the rows say where the objects stand now.
     pub shows_now: bool,
+    /// Whether they say in a column of their own what was read back.
+    pub shows_verified: bool,
     pub outcomes_summary: String,
     pub outcomes_empty: String,
     pub choices: Vec<Choice>,
@@ -429,6 +486,11 @@ pub struct Page {
     pub pager: Pager,
     pub facts: Vec<Fact>,
     pub report: Option<Vec<Fact>>,
+    /// What was doubtful before the first write, and what could not be read.
+    pub remarks: Vec<FindingLine>,
+    /// The rest of it, folded.
+    pub more_remarks: Vec<FindingLine>,
+    pub remarks_total: usize,
 }
 
 /// The button that cancels.

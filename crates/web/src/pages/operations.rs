@@ -4,11 +4,11 @@
 pub mod filter;
 
 use crate::extract::OfFabric;
-use crate::frame::{Find, Frame, Nav};
+use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
 use crate::parts::derive;
 use crate::parts::head::FabricPage;
-use crate::parts::list::PAGE_SIZE;
+use crate::parts::list::page_of;
 use crate::parts::{Badge, Chips, Choice, Head, OperationRow, OperationsTable, Pager, Tabs, Tone};
 use crate::problem::Problem;
 use crate::routes::{Needs, Route};
@@ -43,7 +43,7 @@ struct Log {
 }
 
 async fn log(state: &AppState, view: &View, wanted: &Wanted) -> Result<Log, Problem> {
-    let page = store::Page::new(PAGE_SIZE as u32, (wanted.page - 1) * PAGE_SIZE);
+    let page = page_of(wanted.page);
     let listed = state.store.activity().list(&view.login.access.fabrics(), &wanted.filter, page).await?;
     let names = names(state, view, &listed.rows).await?;
     let rows = listed
@@ -165,10 +165,7 @@ async fn fabric_page(
     let overview = state.engine.overview(fabric).await?;
     let (head, tabs) = derive::head(view, fabric, &overview, tab).await?;
     let name = if tab == FabricPage::Operations { "fabric_operations" } else { "fabric_activity" };
-    let mut frame = view
-        .frame(name, format!("{title} · {}", fabric.name), Nav::Fabrics)?
-        .crumbs(vec![("Fabrics".into(), url::fabrics()), (fabric.name.clone(), url::fabric(fabric.id))], title);
-    frame.find = Find::objects(fabric.id);
+    let mut frame = view.fabric_frame(name, title, fabric, None, title)?;
     frame.events = Some(url::fabric_events(fabric.id));
     let page = page(state, view, frame, (Some(head), Some(tabs)), title, wanted, log).await?;
     view::page(name, &page)

@@ -11,11 +11,10 @@ mod rows;
 pub use page::*;
 
 use crate::extract::{Fields, OfFabric};
-use crate::frame::{Find, Nav};
-use crate::pages::fabric::place;
+use crate::icon::Icon;
 use crate::parts::head::FabricPage;
-use crate::parts::list::PAGE_SIZE;
-use crate::parts::{Badge, Notice, Pager, Tone, derive};
+use crate::parts::list::{PAGE_SIZE, page_of};
+use crate::parts::{Badge, FindingLine, Notice, Pager, Tone, derive};
 use crate::problem::{Problem, capitalised};
 use crate::routes::{Needs, Route};
 use crate::state::AppState;
@@ -25,15 +24,14 @@ use auth::Action;
 use axum::extract::State;
 use axum::response::Response;
 use chosen::Chosen;
-use engine::{Overview, Request};
-use model::compare::ObjectState;
-use model::manifest::Severity;
+use engine::{Overview, Remark, Request, Review, ReviewCounts};
+use model::ObjectKey;
 use model::operation::{OperationState, Trigger, Verb};
+use model::prune::KeptBecause;
 use model::status::short;
-use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::time::Duration;
-use store::objects::StateCount;
-use store::{Fabric, Page as Pages};
+use store::Fabric;
 
 /// The routes of this page.
 pub fn routes() -> Vec<Route> {
@@ -112,26 +110,25 @@ async fn review(
     let (mut head, tabs) = derive::head(view, fabric, &overview, FabricPage::Review).await?;
     // The page has its own buttons; one beside them that minds none of its choices would be pressed by mistake.
     head.verbs.clear();
-    let mut frame = view
-        .frame("sync_review", format!("Review · {}", fabric.name), Nav::Fabrics)?
-        .crumbs(vec![("Fabrics".into(), url::fabrics()), (fabric.name.clone(), url::fabric(fabric.id))], "Review");
-    frame.find = Find::objects(fabric.id);
+    let frame = view.fabric_frame("sync_review", "Review", fabric, None, "Review")?;
     let filter = chosen.filter();
     let objects = state.store.objects();
-    let tally = objects.tally(fabric.id, &filter).await?;
-    let total: u64 = tally.iter().map(|count| count.objects).sum();
-    let number = chosen.page.min(total.div_ceil(PAGE_SIZE).max(1));
-    let listed = objects.list(fabric.id, &filter, Pages::new(PAGE_SIZE as u32, (number - 1) * PAGE_SIZE)).await?;
-    let affected = if listed.rows.is_empty() { Default::default() } else { state.engine.affected(fabric.id).await? };
+    let list = async |number: u64| objects.list(fabric.id, &filter, page_of(number)).await;
+    let (mut number, mut listed) = (chosen.page, list(chosen.page).await?);
+    let last = listed.total.div_ceil(PAGE_SIZE).max(1);
+    if number > last {
+        (number, listed) = (last, list(last).await?);
+    }
+    let found = state.engine.review(fabric, &overview, &chosen.options).await?;
     let mut changes = Vec::with_capacity(listed.rows.len());
-    let mut loses_addresses = false;
     for object in &listed.rows {
         let detail = objects.get(fabric.id, &object.key).await?;
-        loses_addresses |= rows::loses_addresses(&detail);
-        let switches = affected.get(&object.key).map(Vec::as_slice).unwrap_or_default();
+        let switches = found.affected.get(&object.key).map(Vec::as_slice).unwrap_or_default();
         changes.push(rows::change(view, fabric.id, &detail, switches, &chosen));
     }
-    let prune = prune(state, fabric, &overview, &chosen).await?;
+    let (prune, boxes) = prune(fabric, &found, &chosen);
+    let shown: BTreeSet<&ObjectKey> = listed.rows.iter().map(|object| &object.key).chain(boxes).collect();
+    let (findings, findings_total) = findings(fabric, &found);
     let comparison = overview.comparison.as_ref();
     let mut kinds = rows::kinds(&objects.counts(fabric.id).await?, &chosen);
     kinds.retain(|_| !chosen.is_selection());
@@ -146,21 +143,22 @@ async fn review(
             .map(|commit| format!("{} {}", short(&commit.id), commit.subject))
             .unwrap_or_default(),
         notices: said.into_iter().chain(notices(fabric, &overview)).collect(),
-        summary: summary(&tally, prune.as_ref()),
+        summary: summary(found.counts, prune.as_ref()),
         why_not: derive::why_not(fabric, Verb::SyncToKubernetes, true),
         kinds,
         kinds_open: !chosen.options.kinds.is_empty(),
         is_selection: chosen.is_selection(),
-        kept: chosen.kept(&listed.rows),
-        kept_words: chosen.kept_words(&listed.rows),
+        stop: found.stop.as_ref().map(|stop| stop_notice("This run would end before its first write.", stop)),
+        kept: chosen.kept(&shown),
+        kept_words: chosen.kept_words(&shown),
         empty: empty(&overview, &chosen),
-        findings: findings(fabric, &overview, &chosen),
-        findings_total: overview.findings_total,
-        addresses: (loses_addresses || chosen.options.allow_address_removal)
+        findings,
+        findings_total,
+        addresses: (found.loses_addresses || chosen.options.allow_address_removal)
             .then_some(chosen.options.allow_address_removal),
         changes,
         prune,
-        pager: Pager::new(url::sync_review(fabric.id), vec![], number, total),
+        pager: Pager::new(url::sync_review(fabric.id), vec![], number, listed.total),
         frame,
         head,
         tabs,
@@ -191,28 +189,13 @@ fn notices(fabric: &Fabric, overview: &Overview) -> Vec<Notice> {
 }
 
 /// What a run would do, in numbers.
-fn summary(tally: &[StateCount], prune: Option<&Prune>) -> Vec<Sum> {
-    let count = |wanted: &dyn Fn(&StateCount) -> bool| -> u64 {
-        tally.iter().filter(|each| wanted(each)).map(|each| each.objects).sum()
-    };
-    let writes = |each: &StateCount| {
-        !each.has_errors
-            && matches!(
-                each.state,
-                ObjectState::Undelivered | ObjectState::Modified | ObjectState::Conflict | ObjectState::Missing
-            )
-    };
-    let others = |each: &StateCount| matches!(each.state, ObjectState::Modified | ObjectState::Conflict);
+fn summary(counts: ReviewCounts, prune: Option<&Prune>) -> Vec<Sum> {
     let mut sums = vec![
-        Sum::new(Tone::Waiting, count(&|each| writes(each) && !each.is_live), "would be created"),
-        Sum::new(Tone::Waiting, count(&|each| writes(each) && each.is_live), "would be updated"),
-        Sum::new(Tone::Changed, count(&|each| writes(each) && others(each)), "with changes of somebody else"),
-        Sum::new(
-            Tone::Bad,
-            count(&|each| each.has_errors || each.state == ObjectState::Unknown),
-            "with errors, left as they are",
-        ),
-        Sum::new(Tone::Good, count(&|each| each.state == ObjectState::Equal && !each.has_errors), "equal already"),
+        Sum::new(Tone::Waiting, counts.created, "would be created"),
+        Sum::new(Tone::Waiting, counts.updated, "would be updated"),
+        Sum::new(Tone::Changed, counts.overwritten, "with changes of somebody else"),
+        Sum::new(Tone::Bad, counts.blocked, "with errors, left as they are"),
+        Sum::new(Tone::Good, counts.equal, "equal already"),
     ];
     if let Some(prune) = prune.filter(|prune| prune.is_chosen) {
         sums.push(Sum::new(Tone::Bad, prune.total, "would be deleted"));
@@ -224,77 +207,90 @@ fn summary(tally: &[StateCount], prune: Option<&Prune>) -> Vec<Sum> {
 fn empty(overview: &Overview, chosen: &Chosen) -> String {
     match (&overview.comparison, chosen.is_everything()) {
         (None, _) => "Nothing was compared yet. Read the cluster first.",
-        (_, true) => "Nothing. Every object in the cluster is as Git has it.",
+        (_, true) => "Nothing. Every object of Git is in the cluster as Git has it.",
         (_, false) => "Nothing that was chosen differs.",
     }
     .to_owned()
 }
 
-/// What is wrong with what was chosen, errors first.
-fn findings(fabric: &Fabric, overview: &Overview, chosen: &Chosen) -> Vec<Finding> {
-    let about = |finding: &&model::manifest::Finding| {
-        finding.severity > Severity::Info && finding.object.as_ref().is_none_or(|key| chosen.options.selects(key))
-    };
-    let mut found: Vec<_> = overview.findings.iter().filter(about).collect();
-    found.sort_by_key(|finding| Reverse(finding.severity));
-    let row = |finding: &model::manifest::Finding| Finding {
-        severity: Badge::from(finding.severity),
-        message: finding.message.clone(),
-        rule: finding.rule.clone(),
-        object: finding.object.as_ref().map(|key| (format!("{} {}", key.kind, key.name), url::object(fabric.id, key))),
-        place: finding.location.as_ref().map(place).unwrap_or_default(),
-    };
-    found.into_iter().take(LISTED).map(row).collect()
+/// Why a run would write nothing, with the page that says more of its reason.
+fn stop_notice(what: &str, stop: &engine::Error) -> Notice {
+    let mut notice = Notice::failure(stop.code, what);
+    notice.why = stop.message.replace("Nothing was written.", "Nothing would be written.");
+    notice
 }
 
-/// What a run that prunes would delete.
-async fn prune(
-    state: &AppState,
-    fabric: &Fabric,
-    overview: &Overview,
-    chosen: &Chosen,
-) -> Result<Option<Prune>, Problem> {
-    let extra = overview.status.counts.is_some_and(|counts| counts.extra > 0);
-    if !extra && !chosen.options.prune {
-        return Ok(None);
+/// What is wrong with what was chosen, what stops the run first, then errors; and how much there is of it.
+fn findings(fabric: &Fabric, found: &Review) -> (Vec<FindingLine>, usize) {
+    let row = |Remark { finding, stops }: &Remark| {
+        let line = FindingLine::of(fabric.id, finding);
+        let stopping = || Badge::new(Tone::Bad, Icon::Stopped, "Stops the run");
+        FindingLine { severity: if *stops { stopping() } else { line.severity }, ..line }
+    };
+    (found.remarks.iter().take(LISTED).map(row).collect(), found.remarks.len())
+}
+
+/// What a run that deletes would delete, and the objects that have a box here.
+fn prune<'f>(fabric: &Fabric, found: &'f Review, chosen: &Chosen) -> (Option<Prune>, Vec<&'f ObjectKey>) {
+    let plan = &found.prune.plan;
+    let kept = |left: bool| {
+        plan.kept.iter().filter(move |each| match each.because {
+            KeptBecause::LeftOut => left,
+            KeptBecause::NotSelected => false,
+            _ => !left,
+        })
+    };
+    if plan.deletions.is_empty() && kept(true).chain(kept(false)).next().is_none() && !chosen.options.prune {
+        return (None, Vec::new());
     }
-    let found = state.engine.prune_plan(fabric).await?;
-    let why_not = match (&found.hindrance, found.is_allowed) {
+    let why_not = match (&found.prune.hindrance, found.prune.is_allowed) {
         (_, false) => Some("The fabric's policy does not allow deletions: allow them in Settings first.".to_owned()),
         (Some(why), true) => Some(why.clone()),
         (None, true) => None,
     };
-    let wanted = |key: &model::ObjectKey| chosen.options.selects(key) && !chosen.options.leave_objects.contains(key);
-    let deletions: Vec<_> = found.plan.deletions.iter().filter(|each| wanted(&each.key)).collect();
-    let kept = found.plan.kept.iter().filter(|each| chosen.options.selects(&each.key));
-    Ok(Some(Prune {
-        is_chosen: chosen.options.prune && why_not.is_none(),
-        total: deletions.len() as u64,
-        deletions: deletions
-            .iter()
-            .take(LISTED)
-            .map(|each| Deletion {
-                name: each.key.name.clone(),
-                kind: each.key.kind.clone(),
-                href: url::object(fabric.id, &each.key),
-                note: match each.used_by.len() {
-                    0 => String::new(),
-                    _ => format!("used by {}", each.used_by.join(", ")),
-                },
-            })
-            .collect(),
-        kept: kept
-            .take(LISTED)
-            .map(|each| Deletion {
-                name: each.key.name.clone(),
-                kind: each.key.kind.clone(),
-                href: url::object(fabric.id, &each.key),
-                note: each.message.clone(),
-            })
-            .collect(),
-        // By all that could go: a part of it may ask for less, and the run says so.
-        confirm: found.plan.confirm.filter(|_| !deletions.is_empty()),
-        typed: chosen.options.prune_confirmation.clone().unwrap_or_default(),
+    // Chosen objects are left out by their tick in the list above.
+    let has_boxes = !chosen.is_selection();
+    let row = |key: &ObjectKey, is_left: bool, has_box: bool, note: String| Deletion {
+        key: if has_box { key.to_string() } else { String::new() },
+        is_left,
+        name: key.name.clone(),
+        kind: key.kind.clone(),
+        href: url::object(fabric.id, key),
+        note,
+    };
+    let mut notes = plan.deletions.iter().map(|each| {
+        let switches = found.affected.get(&each.key).map(Vec::as_slice).unwrap_or_default();
+        let on = if switches.is_empty() { String::new() } else { format!("on {}", rows::named(switches)) };
+        let used = match (each.used_by.is_empty(), each.guarded_by.is_empty()) {
+            (false, _) => format!("used by {}, which stays", each.used_by.join(", ")),
+            (true, false) => format!("used by {}; Hedgehog will refuse", each.guarded_by.join(", ")),
+            (true, true) => String::new(),
+        };
+        (&each.key, [on, used].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", "))
+    });
+    let listed: Vec<(&ObjectKey, String)> = notes.by_ref().take(LISTED).collect();
+    let left: Vec<&ObjectKey> = kept(true).take(LISTED).map(|each| &each.key).collect();
+    let boxes =
+        if has_boxes { listed.iter().map(|(key, _)| *key).chain(left.iter().copied()).collect() } else { Vec::new() };
+    let typed = chosen.options.prune_confirmation.clone().unwrap_or_default();
+    let is_wrong = !typed.is_empty() && typed.trim() != fabric.name;
+    let is_chosen = chosen.options.prune && why_not.is_none();
+    let deletions = listed.into_iter().map(|(key, note)| row(key, false, has_boxes, note));
+    let prune = Prune {
+        is_chosen,
+        stop: found
+            .stop_of_prune
+            .as_ref()
+            .filter(|_| found.stop.is_none())
+            .map(|stop| stop_notice("With these deletions the run would end before its first write.", stop)),
+        total: plan.deletions.len() as u64,
+        deletions: deletions.chain(left.into_iter().map(|key| row(key, true, has_boxes, String::new()))).collect(),
+        kept: kept(false).take(LISTED).map(|each| row(&each.key, false, false, each.message.clone())).collect(),
+        kept_total: kept(false).count(),
+        confirm: plan.confirm.clone(),
+        typed_error: is_wrong.then(|| format!("'{typed}' is not the fabric's name.")),
+        typed,
         why_not,
-    }))
+    };
+    (Some(prune), boxes)
 }

@@ -1,7 +1,7 @@
 //! Stopping a fabric's automatic syncs with a reason, and letting them go on. People may sync all the while.
 
 use crate::extract::{Fields, OfFabric, Told};
-use crate::frame::{Find, Frame, Nav};
+use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
 use crate::layers::classify::Asked;
 use crate::parts::head::FabricPage;
@@ -48,10 +48,7 @@ async fn page(
     let overview = state.engine.overview(fabric).await?;
     let (head, tabs) = derive::head(view, fabric, &overview, FabricPage::Overview).await?;
     let title = "Suspend automatic syncs";
-    let mut frame = view
-        .frame("fabric_suspend", format!("{title} · {}", fabric.name), Nav::Fabrics)?
-        .crumbs(vec![("Fabrics".into(), url::fabrics()), (fabric.name.clone(), url::fabric(fabric.id))], title);
-    frame.find = Find::objects(fabric.id);
+    let frame = view.fabric_frame("fabric_suspend", title, fabric, None, title)?;
     let page = Page {
         frame,
         head,

@@ -84,7 +84,14 @@ pub struct Head {
     pub tls_unverified: bool,
 }
 
+/// A name of more characters leaves no room for the actions beside it.
+const LONG: usize = 28;
+
 impl Head {
+    fn is_long(&self) -> bool {
+        self.name.chars().count() > LONG
+    }
+
     /// Each reason why buttons cannot be pressed, once, with the element's id.
     fn reasons(&self) -> Vec<(String, &str)> {
         let mut reasons: Vec<(String, &str)> = Vec::new();

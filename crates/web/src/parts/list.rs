@@ -41,6 +41,11 @@ pub struct Choice {
 /// How many rows a page of a list has.
 pub const PAGE_SIZE: u64 = 50;
 
+/// The rows of a page of a list; pages count from 1.
+pub fn page_of(number: u64) -> store::Page {
+    store::Page::new(PAGE_SIZE as u32, number.saturating_sub(1) * PAGE_SIZE)
+}
+
 /// Links to the page before and the page after, and where this one stands.
 #[derive(Debug, Clone, Template)]
 #[template(path = "parts/pager.html")]

@@ -7,6 +7,7 @@ pub mod columns;
 pub mod compare;
 pub mod derive;
 pub mod field;
+pub mod finding;
 pub mod head;
 pub mod list;
 pub mod notice;
@@ -15,6 +16,7 @@ pub mod yaml;
 
 pub use badge::{Badge, Tone};
 pub use code::code_word;
+pub use finding::FindingLine;
 pub use head::{Head, Tabs, VerbForm};
 pub use list::{Chip, Chips, Choice, OperationRow, OperationsTable, Pager};
 pub use notice::Notice;

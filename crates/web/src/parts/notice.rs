@@ -54,9 +54,45 @@ impl Notice {
     }
 
     /// A notice about a failure, with its code and what to do about it.
+    /// Its first sentence says what happened, the others why.
     pub fn failure(code: Code, message: impl Into<String>) -> Self {
-        let mut notice = Self::new(Tone::Bad, message, "", code.what_to_do());
+        let message = message.into();
+        let (what, why) = first_sentence(&message);
+        let mut notice = Self::new(Tone::Bad, what, why, code.what_to_do());
         notice.code = Some(code.as_str().to_owned());
         notice
+    }
+}
+
+/// Cuts a text after its first sentence: where a full stop is followed by a space and a capital letter or a digit.
+fn first_sentence(text: &str) -> (&str, &str) {
+    let ends = |(at, _): &(usize, &str)| {
+        text[at + 2..].starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit()) && !text[..*at].ends_with(' ')
+    };
+    match text.match_indices(". ").find(ends) {
+        Some((at, _)) => (&text[..=at], &text[at + 2..]),
+        None => (text, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_sentence_is_what_happened() {
+        for (text, what, why) in [
+            (
+                "Not connected: 10.0.0.1 refused it. Is it the right port?",
+                "Not connected: 10.0.0.1 refused it.",
+                "Is it the right port?",
+            ),
+            ("5 of 7 are live. 2 are not.", "5 of 7 are live.", "2 are not."),
+            ("see e.g. the log", "see e.g. the log", ""),
+            ("One.", "One.", ""),
+            ("", "", ""),
+        ] {
+            assert_eq!(first_sentence(text), (what, why));
+        }
     }
 }

@@ -12,6 +12,7 @@ mod objects;
 mod pages;
 mod refusals;
 mod review;
+mod review_checks;
 mod strangers;
 mod streams;
 mod verbs;

@@ -153,7 +153,7 @@ pub fn fabric() -> fabric::Page {
             ],
         },
         findings: vec![
-            fabric::FindingRow {
+            FindingLine {
                 severity: Severity::Error.into(),
                 rule: "unknown_field".into(),
                 message: "The server would drop spec.subnets.default.vlann. Correct the name, or take it out.".into(),
@@ -161,7 +161,7 @@ pub fn fabric() -> fabric::Page {
                 path: Some("spec.subnets.default.vlann".into()),
                 place: "vpcs/vpc-05.yaml:9:7".into(),
             },
-            fabric::FindingRow {
+            FindingLine {
                 severity: Severity::Warning.into(),
                 rule: "unhydrated".into(),
                 message: "The link has no addresses. Live addresses are kept.".into(),

@@ -38,6 +38,7 @@ pub fn operation_running() -> operation::Page {
         fabric_name: "lab-1".into(),
         state: OperationState::Running.into(),
         sentence: "Writing to the cluster: 34 of 60 objects. Leaving this page stops nothing.".into(),
+        waits_for: None,
         cancel: Some(operation::Cancel { why_not: None }),
         notices: vec![],
         removal: None,
@@ -66,6 +67,7 @@ pub fn operation_running() -> operation::Page {
         deadline: "9 min 58 s left".into(),
         outcomes: vec![],
         shows_now: false,
+        shows_verified: true,
         switches: vec![],
         switches_summary: String::new(),
         outcomes_summary: "34 done".into(),
@@ -80,6 +82,9 @@ pub fn operation_running() -> operation::Page {
             Fact::new("Comparison shown", "4711"),
         ],
         report: None,
+        remarks: vec![],
+        more_remarks: vec![],
+        remarks_total: 0,
     }
 }
 
@@ -102,7 +107,6 @@ pub fn operation_failed() -> operation::Page {
                 } else {
                     badge(Tone::Off, Icon::Hollow, "not verified")
                 },
-                attempts: 1,
             }
         };
     let mut page = operation_running();
@@ -154,12 +158,22 @@ pub fn operation_failed() -> operation::Page {
         outcome("vpc-05", "VPC", OutcomeKind::Created, "", None, &[], true),
         outcome("vpc-01", "VPC", OutcomeKind::Unchanged, "", None, &[], true),
     ];
+    page.remarks = vec![FindingLine {
+        severity: Severity::Warning.into(),
+        message: "VPC vpc-05, subnet default: 10.0.9.0/24 is reserved on most fabrics.".into(),
+        rule: "reserved_range".into(),
+        object: Some(("VPC vpc-05".into(), url::objects(FABRIC))),
+        path: None,
+        place: "vpcs/vpc-05.yaml:9:7".into(),
+    }];
+    page.remarks_total = 1;
     page.shows_now = true;
-    page.outcomes[2].fields = vec![operation::outcomes::FieldLine {
+    page.shows_verified = false;
+    page.outcomes[2].fields = vec![object::FieldRow {
         path: "spec.subnets.default.vlan".into(),
         live: Some("1002".into()),
         desired: Some("1001".into()),
-        by: "kubectl-edit".into(),
+        by: "by kubectl-edit".into(),
         when: Some(ago(180)),
     }];
     let switch = |name: &str, state, generations: &str, seconds| operation::outcomes::SwitchLine {

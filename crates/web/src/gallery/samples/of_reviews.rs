@@ -1,7 +1,7 @@
 //! What a sync would do: with everything that can stand there, with nothing, and with chosen objects.
 
 use super::*;
-use crate::pages::review::{Change, Deletion, Field, Finding, Page, Prune, Sum};
+use crate::pages::review::{Change, Deletion, Field, Page, Prune, Sum};
 
 fn field(path: &str, live: Option<&str>, desired: Option<&str>, by: &str, is_overwritten: bool) -> Field {
     Field {
@@ -76,6 +76,7 @@ pub fn review() -> Page {
             Sum::new(Tone::Bad, 1, "with errors, left as they are"),
             Sum::new(Tone::Bad, 2, "would be deleted"),
         ],
+        stop: Some(Notice::failure(model::Code::PreflightFailed, "This run would end before its first write.")),
         why_not: None,
         kinds: vec![
             Choice { value: "VPC.vpc.githedgehog.com".into(), label: "VPC (3)".into(), selected: true },
@@ -91,11 +92,12 @@ pub fn review() -> Page {
         kept_words: "On other pages: 1 left-out object. They stay chosen.".into(),
         changes,
         empty: String::new(),
-        findings: vec![Finding {
+        findings: vec![FindingLine {
             severity: Severity::Error.into(),
             message: "The server would drop spec.subnets.default.vlann. Correct the name, or take it out.".into(),
             rule: "unknown_field".into(),
             object: Some(("VPC vpc-06".into(), url::objects(FABRIC))),
+            path: None,
             place: "vpcs/vpc-06.yaml:9:7".into(),
         }],
         findings_total: 3,
@@ -105,12 +107,16 @@ pub fn review() -> Page {
             why_not: None,
             deletions: vec![
                 Deletion {
+                    key: "VPC.vpc.githedgehog.com/default/old".into(),
+                    is_left: false,
                     name: "old--server-1".into(),
                     kind: "VPCAttachment".into(),
                     href: url::objects(FABRIC),
                     note: String::new(),
                 },
                 Deletion {
+                    key: "VPC.vpc.githedgehog.com/default/old".into(),
+                    is_left: false,
                     name: "old".into(),
                     kind: "VPC".into(),
                     href: url::objects(FABRIC),
@@ -118,14 +124,22 @@ pub fn review() -> Page {
                 },
             ],
             total: 2,
+            stop: Some(Notice::failure(
+                model::Code::PreflightFailed,
+                "With these deletions the run would end before its first write.",
+            )),
+            kept_total: 1,
             kept: vec![Deletion {
+                key: String::new(),
+                is_left: false,
                 name: "made-by-hand".into(),
                 kind: "VPC".into(),
                 href: url::objects(FABRIC),
                 note: "Hedgerow did not write it, and nobody took it over into Git.".into(),
             }],
             confirm: Some("2 of 5 objects would be deleted; more than 20 in a hundred have to be confirmed.".into()),
-            typed: String::new(),
+            typed: "estt".into(),
+            typed_error: Some("'estt' is not the fabric's name.".into()),
         }),
         pager: Pager::new(url::sync_review(FABRIC), vec![], 1, 120),
     }
@@ -137,8 +151,8 @@ pub fn review_empty() -> Page {
     page.summary.clear();
     page.findings.clear();
     page.kinds.clear();
-    (page.prune, page.addresses, page.kept_words) = (None, None, String::new());
-    page.empty = "Nothing. Every object in the cluster is as Git has it.".into();
+    (page.prune, page.addresses, page.kept_words, page.stop) = (None, None, String::new(), None);
+    page.empty = "Nothing. Every object of Git is in the cluster as Git has it.".into();
     page.pager = Pager::new(url::sync_review(FABRIC), vec![], 1, 0);
     page
 }
@@ -147,7 +161,7 @@ pub fn review_chosen() -> Page {
     let mut page = review();
     page.changes.truncate(2);
     page.changes.iter_mut().for_each(|change| change.is_selection = true);
-    (page.is_selection, page.prune, page.addresses) = (true, None, None);
+    (page.is_selection, page.prune, page.addresses, page.stop) = (true, None, None, None);
     page.kinds.clear();
     page.kept_words = "On other pages: 4 chosen objects. They stay chosen.".into();
     page.why_not = Some("Sync is switched off for this fabric: switch it on in Settings.".into());

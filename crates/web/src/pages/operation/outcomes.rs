@@ -3,7 +3,7 @@
 
 use super::BAD;
 use crate::icon::Icon;
-use crate::pages::object::shown;
+use crate::pages::object::FieldRow;
 use crate::parts::{Badge, Choice, Tone, derive::switch_badge};
 use crate::url;
 use crate::view::View;
@@ -32,21 +32,36 @@ pub fn badge(kind: OutcomeKind, is_dry: bool) -> Badge {
         (true, OutcomeKind::Unchanged) => Badge { word: "Would stay as it is".to_owned(), ..badge },
         (true, OutcomeKind::Refused) => Badge { word: "Would be refused".to_owned(), ..badge },
         (true, OutcomeKind::NotAttempted) => Badge { word: "Would not be tried".to_owned(), ..badge },
-        (true, OutcomeKind::WaitingForReference) => Badge { word: "Would wait for a reference".to_owned(), ..badge },
+        (true, OutcomeKind::WaitingForReference) => {
+            Badge::new(Tone::Waiting, Icon::Clock, "Would wait for a reference")
+        }
+        _ => badge,
+    }
+}
+
+/// The same while the operation runs: what was not attempted may still be.
+fn badge_in(operation: &Operation, kind: OutcomeKind) -> Badge {
+    let badge = badge(kind, is_dry(operation));
+    match kind {
+        OutcomeKind::NotAttempted if !operation.state.is_final() => {
+            Badge::new(Tone::Off, Icon::Clock, "Not attempted so far")
+        }
         _ => badge,
     }
 }
 
 /// Whether the states of now say more than the outcomes: the run did not get to its own end.
 pub fn shows_now(operation: &Operation) -> bool {
-    matches!(
-        operation.state,
-        OperationState::Interrupted
-            | OperationState::Failed
-            | OperationState::Partial
-            | OperationState::TimedOut
-            | OperationState::Cancelled
-    ) && operation.verb.writes()
+    !is_dry(operation)
+        && matches!(
+            operation.state,
+            OperationState::Interrupted
+                | OperationState::Failed
+                | OperationState::Partial
+                | OperationState::TimedOut
+                | OperationState::Cancelled
+        )
+        && operation.verb.writes()
 }
 
 /// One row.
@@ -58,10 +73,9 @@ pub fn row(
 ) -> OutcomeRow {
     let dry = is_dry(operation);
     let verified = match (outcome.verified, outcome.outcome) {
-        _ if dry => Badge::new(Tone::Off, Icon::Hollow, "nothing written"),
         (true, _) => Badge::new(Tone::Good, Icon::Tick, "read back, equal"),
-        (false, OutcomeKind::Extra) => Badge::new(Tone::Off, Icon::Hollow, "not ours"),
-        (false, _) => Badge::new(Tone::Off, Icon::Hollow, "no"),
+        (false, OutcomeKind::Extra) => Badge::new(Tone::Off, Icon::Hollow, "left alone"),
+        (false, _) => Badge::new(Tone::Off, Icon::Hollow, "not read back"),
     };
     let detail = &outcome.detail;
     let mut lines: Vec<String> = Vec::new();
@@ -71,6 +85,9 @@ pub fn row(
     lines.extend(outcome.overwrote.iter().map(|line| format!("{verb} {line}")));
     lines.extend(detail.left_fields.iter().map(|path| format!("left as it is in the cluster: {path}")));
     lines.extend(detail.warnings.iter().map(|warning| format!("warning: {warning}")));
+    if outcome.attempts > 1 {
+        lines.push(format!("{} tries", outcome.attempts));
+    }
     if !detail.switches.is_empty() {
         lines.push(format!("concerns {}", detail.switches.join(", ")));
     }
@@ -79,7 +96,10 @@ pub fn row(
         href: url::object(operation.fabric_id, &outcome.key),
         name: outcome.key.name.clone(),
         kind: outcome.key.kind.clone(),
-        outcome: badge(outcome.outcome, dry),
+        outcome: match outcome.code {
+            None => badge_in(operation, outcome.outcome),
+            Some(_) => badge(outcome.outcome, dry),
+        },
         message: outcome.message.clone(),
         code: outcome.code.map(|code| code.as_str().to_owned()),
         lines,
@@ -89,22 +109,16 @@ pub fn row(
             None => Badge::new(Tone::Off, Icon::Gone, "Nowhere any more"),
         }),
         verified,
-        attempts: outcome.attempts,
     }
 }
 
-fn field(view: &View, diff: &FieldDiff) -> FieldLine {
-    FieldLine {
-        path: diff.path.clone(),
-        live: diff.live.as_ref().map(shown),
-        desired: diff.desired.as_ref().map(shown),
-        by: diff.manager.clone().unwrap_or_default(),
-        when: diff.changed_at.map(|at| view.when(at)),
-    }
+fn field(view: &View, diff: &FieldDiff) -> FieldRow {
+    let by = diff.manager.as_ref().map(|manager| format!("by {manager}")).unwrap_or_default();
+    FieldRow { by, ..FieldRow::of(view, diff) }
 }
 
 /// Links that choose one outcome; failures first, as in the list.
-pub fn choices(path: &str, counts: &[OutcomeCount], wanted: Option<OutcomeKind>, is_dry: bool) -> Vec<Choice> {
+pub fn choices(path: &str, counts: &[OutcomeCount], wanted: Option<OutcomeKind>, operation: &Operation) -> Vec<Choice> {
     let total: u64 = counts.iter().map(|count| count.objects).sum();
     if counts.len() < 2 && wanted.is_none() {
         return Vec::new();
@@ -115,7 +129,7 @@ pub fn choices(path: &str, counts: &[OutcomeCount], wanted: Option<OutcomeKind>,
     counts.sort_by_key(|count| BAD.iter().position(|bad| *bad == count.outcome).unwrap_or(BAD.len()));
     choices.extend(counts.into_iter().map(|count| Choice {
         value: url::with_query(path, &[("outcome", count.outcome.as_str())]),
-        label: format!("{} {}", badge(count.outcome, is_dry).word, count.objects),
+        label: format!("{} {}", badge_in(operation, count.outcome).word, count.objects),
         selected: wanted == Some(count.outcome),
     }));
     choices
@@ -162,20 +176,10 @@ pub struct OutcomeRow {
     /// What else is known, one line each.
     pub lines: Vec<String>,
     /// The fields that it is about.
-    pub fields: Vec<FieldLine>,
+    pub fields: Vec<FieldRow>,
     /// Where it stands by the newest comparison, when that is shown.
     pub now: Option<Badge>,
     pub verified: Badge,
-    pub attempts: u32,
-}
-
-/// One field of an outcome.
-pub struct FieldLine {
-    pub path: String,
-    pub live: Option<String>,
-    pub desired: Option<String>,
-    pub by: String,
-    pub when: Option<When>,
 }
 
 /// One switch or gateway.

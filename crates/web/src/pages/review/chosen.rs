@@ -6,13 +6,13 @@ use crate::pages::objects::filter_of;
 use crate::pages::verbs;
 use crate::problem::Problem;
 use crate::state::AppState;
-use crate::view::{Query, bad};
+use crate::view::{Query, page_number};
 use model::compare::ObjectState;
 use model::sync_options::SyncOptions;
 use model::{Code, ObjectKey};
 use std::collections::BTreeSet;
 use store::Fabric;
-use store::objects::{ObjectBrief, ObjectFilter};
+use store::objects::ObjectFilter;
 
 /// So many objects may be chosen one by one; of more, their kinds.
 const MOST: u32 = 1_000;
@@ -58,11 +58,7 @@ impl Chosen {
             let message = format!("No more than {MOST} objects can be chosen one by one.");
             return Err(Problem::new(Code::InvalidInput, message).todo("Choose kinds instead."));
         }
-        let page = match fields.text("page") {
-            "" => 1,
-            text => text.parse().ok().filter(|page| (1..=1_000_000).contains(page)).ok_or_else(|| bad("page", text))?,
-        };
-        Ok(Self { options, page })
+        Ok(Self { options, page: page_number(fields.text("page"))? })
     }
 
     /// Whether single objects were chosen.
@@ -86,8 +82,7 @@ impl Chosen {
     }
 
     /// The choices that have no box on this page, as hidden fields.
-    pub fn kept(&self, shown: &[ObjectBrief]) -> Vec<(&'static str, String)> {
-        let shown: BTreeSet<&ObjectKey> = shown.iter().map(|object| &object.key).collect();
+    pub fn kept(&self, shown: &BTreeSet<&ObjectKey>) -> Vec<(&'static str, String)> {
         let elsewhere = |key: &&ObjectKey| !shown.contains(key);
         let objects = self.options.objects.iter().filter(elsewhere).map(|key| ("object", key.to_string()));
         let left = self.options.leave_objects.iter().filter(elsewhere).map(|key| ("leave_object", key.to_string()));
@@ -101,7 +96,7 @@ impl Chosen {
     }
 
     /// The same in words; empty when nothing is kept.
-    pub fn kept_words(&self, shown: &[ObjectBrief]) -> String {
+    pub fn kept_words(&self, shown: &BTreeSet<&ObjectKey>) -> String {
         let kept = self.kept(shown);
         let count = |name: &str| kept.iter().filter(|(each, _)| *each == name).count();
         let parts = [

@@ -2,7 +2,7 @@
 
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
-use crate::parts::{Badge, Choice, Head, Notice, Pager, Tabs, Tone};
+use crate::parts::{Badge, Choice, FindingLine, Head, Notice, Pager, Tabs, Tone};
 use crate::url;
 use crate::when::When;
 use askama::Template;
@@ -27,6 +27,8 @@ pub struct Page {
     pub age: Option<When>,
     pub commit: String,
     pub summary: Vec<Sum>,
+    /// Why the run would end before its first write.
+    pub stop: Option<Notice>,
     /// Why no run can be asked for.
     pub why_not: Option<String>,
     /// Kinds to choose; empty where objects were chosen.
@@ -38,8 +40,8 @@ pub struct Page {
     pub kept_words: String,
     pub changes: Vec<Change>,
     pub empty: String,
-    pub findings: Vec<Finding>,
-    pub findings_total: u64,
+    pub findings: Vec<FindingLine>,
+    pub findings_total: usize,
     /// Whether addresses of links may go, where a write would take some away.
     pub addresses: Option<bool>,
     pub prune: Option<Prune>,
@@ -97,29 +99,28 @@ pub struct Field {
 
 crate::parts::markup!(Field);
 
-/// Something that is wrong.
-pub struct Finding {
-    pub severity: Badge,
-    pub message: String,
-    pub rule: String,
-    pub object: Option<(String, String)>,
-    pub place: String,
-}
-
 /// What a run that deletes would delete.
 pub struct Prune {
     pub is_chosen: bool,
     pub why_not: Option<String>,
+    /// Why a run with deletions would end before its first write, where one without would not.
+    pub stop: Option<Notice>,
     pub deletions: Vec<Deletion>,
     pub total: u64,
     pub kept: Vec<Deletion>,
+    pub kept_total: usize,
     /// Why the fabric's name has to be typed.
     pub confirm: Option<String>,
     pub typed: String,
+    /// What is wrong with what was typed.
+    pub typed_error: Option<String>,
 }
 
 /// An object that would be deleted, or that stays.
 pub struct Deletion {
+    /// Its value in the box that leaves it out; empty where it has none.
+    pub key: String,
+    pub is_left: bool,
     pub name: String,
     pub kind: String,
     pub href: String,

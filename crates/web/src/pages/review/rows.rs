@@ -8,7 +8,7 @@ use crate::pages::object::shown;
 use crate::parts::{Badge, Choice, Tone};
 use crate::url;
 use crate::view::View;
-use model::compare::{FieldDiff, ObjectState, Side, desired_for_write, removed_link_addresses};
+use model::compare::{FieldDiff, ObjectState, Side};
 use model::manifest::Severity;
 use model::sync_options::kind_name;
 use std::collections::BTreeMap;
@@ -95,22 +95,12 @@ fn field(view: &View, key: &str, state: ObjectState, diff: &FieldDiff, is_left: 
     }
 }
 
-fn named(switches: &[String]) -> String {
+/// The first of these switches by name, and how many more there are.
+pub fn named(switches: &[String]) -> String {
     let first = switches.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     match switches.len().saturating_sub(NAMED) {
         0 => first,
         more => format!("{first} and {more} more"),
-    }
-}
-
-/// Whether its write would take addresses away from live links.
-pub fn loses_addresses(detail: &ObjectDetail) -> bool {
-    match (&detail.desired, &detail.live) {
-        (Some(desired), Some(live)) => {
-            let written = desired_for_write(desired, Some(live), detail.base.as_ref());
-            !removed_link_addresses(&written, live).is_empty()
-        }
-        _ => false,
     }
 }
 
