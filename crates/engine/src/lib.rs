@@ -6,6 +6,7 @@
 
 mod adopting;
 mod affected;
+mod aging;
 mod applying;
 mod blocking;
 mod causes;
@@ -123,6 +124,7 @@ pub(crate) struct Shared {
     leases: leases::Watch,
     places: places::Places,
     notes: noting::Notes,
+    ages: aging::Ages,
     metering: metering::Metering,
     watching: watching::Watching,
     cancelled_by: Mutex<HashMap<i64, String>>,
@@ -179,6 +181,7 @@ impl Engine {
             events: events::Events::default(),
             schedule: schedule::Schedule::default(),
             notes: noting::Notes::default(),
+            ages: aging::Ages::default(),
             metering: metering::Metering::default(),
             watching: watching::Watching::default(),
             cancelled_by: Mutex::default(),
@@ -377,6 +380,7 @@ impl Engine {
         self.shared.places.forget(fabric_id);
         self.shared.memories.forget(fabric_id);
         self.shared.notes.forget(fabric_id);
+        self.shared.ages.forget(fabric_id);
         let dir = self.shared.source_dir(fabric_id);
         if let Err(e) = tokio::fs::remove_dir_all(&dir).await
             && e.kind() != std::io::ErrorKind::NotFound
