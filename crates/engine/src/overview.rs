@@ -133,6 +133,7 @@ impl Engine {
             .iter()
             .find(|o| o.verb == Verb::SyncToKubernetes && o.writes && o.state.is_final())
             .and_then(last_sync);
+        let freshness = SignedDuration::try_from(shared.settings.freshness).unwrap_or(model::status::FRESHNESS);
         let facts = Facts {
             has_cluster: fabric.is_configured(),
             sync_enabled: fabric.sync_enabled,
@@ -141,12 +142,12 @@ impl Engine {
             last_attempt: latest.as_ref().map(attempt),
             last_comparison: latest_ok.as_ref().map(|c| ComparisonFact {
                 commit: c.commit.as_ref().map(|commit| commit.id.clone()).unwrap_or_default(),
-                at: c.evidence_at(),
+                at: shared.ages.of(fabric.id, c.id, c.evidence_at(), now, freshness),
                 counts: tally_of(c).totals,
             }),
             current_commit: head.as_ref().map(|c| c.id.clone()),
             settings_changed_at: Some(fabric.updated_at),
-            freshness: SignedDuration::try_from(shared.settings.freshness).unwrap_or(model::status::FRESHNESS),
+            freshness,
         };
         let status = derive(&facts, now);
         let read_at = times.iter().copied().max();

@@ -11,6 +11,7 @@ use crate::{
     },
     faults::Faults,
     identity::{Identity, IdentityError},
+    journal::Journal,
     kinds, profiles,
     serve::Server,
 };
@@ -42,6 +43,8 @@ pub struct Options {
     pub crds: Option<Vec<Value>>,
     /// Address plan and limits that the admission rules use.
     pub settings: FabricSettings,
+    /// Keep a journal of what clients write.
+    pub journal: bool,
 }
 
 impl fmt::Debug for Options {
@@ -66,6 +69,7 @@ impl Default for Options {
             agents: AgentTimings::default(),
             crds: None,
             settings: FabricSettings::default(),
+            journal: false,
         }
     }
 }
@@ -104,6 +108,7 @@ pub struct LoadError {
 pub struct Lab {
     store: Arc<Store>,
     faults: Arc<Faults>,
+    journal: Arc<Journal>,
     identity: Identity,
     address: SocketAddr,
     server: Option<Server>,
@@ -125,14 +130,16 @@ impl Lab {
         let store = Arc::new(Store::new(Registry::new(&crds), options.settings));
         seed(&store, &identity, &crds);
         let faults = Arc::new(Faults::default());
+        let journal = Arc::new(Journal::default());
         let app = App {
             store: store.clone(),
             faults: faults.clone(),
+            journal: options.journal.then(|| journal.clone()),
             token: identity.token().into(),
             address: address.to_string().into(),
             openapi_index: Arc::default(),
         };
-        let mut lab = Self { store, faults, identity, address, server: None, simulation: None };
+        let mut lab = Self { store, faults, journal, identity, address, server: None, simulation: None };
         if !options.empty {
             crate::demo::east().load(&lab)?;
         }
@@ -178,6 +185,11 @@ impl Lab {
     /// The faults, to be switched at any time.
     pub fn faults(&self) -> &Faults {
         &self.faults
+    }
+
+    /// What clients have written, if the lab was started to keep that.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// Creates objects, or replaces those that exist, in the order in which they depend on each other, through the

@@ -7,6 +7,7 @@
 //! api               the Kubernetes API: discovery, objects, watches, tables, server-side apply
 //! demo              two fabrics to look at: manifests, and what their clusters hold
 //! faults            what can be made to go wrong while it runs
+//! journal           what clients have written
 //! lab               the handle: start, load, look, stop
 //! ```
 //!
@@ -18,6 +19,7 @@ mod api;
 pub mod demo;
 pub mod faults;
 pub mod identity;
+pub mod journal;
 pub mod kinds;
 mod lab;
 pub mod profiles;
@@ -29,4 +31,5 @@ pub use agents::AgentTimings;
 pub use api::ApiError;
 pub use faults::{Fault, FaultPlan, Faults, Rejection, RequestFault};
 pub use identity::Identity;
+pub use journal::Journal;
 pub use lab::{Lab, LoadError, Options, StartError};

@@ -7,6 +7,7 @@ use crate::process::{self, Failure, OnLine, Output, Stdin};
 use model::Code;
 use secrecy::{ExposeSecret, SecretString};
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::process::Command;
@@ -119,6 +120,16 @@ impl Git {
     }
 }
 
+/// Where git is. A name that has to be looked for in a `PATH` of the child's own makes the standard library copy the whole
+/// process to do that; a server that knows large fabrics would stand still for milliseconds at each call.
+fn program() -> PathBuf {
+    let is_program = |file: &PathBuf| file.metadata().is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|folder| folder.join("git")).find(is_program);
+    // What is not there is said by whoever tries to start it.
+    found.and_then(|file| std::path::absolute(file).ok()).unwrap_or_else(|| "git".into())
+}
+
 /// Whether a usable git is installed now. It runs in `folder`, which must exist.
 ///
 /// # Errors
@@ -178,7 +189,7 @@ impl Call<'_> {
 
     /// The command as it will be started: nothing of Hedgerow's environment but [`PASSED`].
     fn command(&self) -> Command {
-        let mut command = Command::new("git");
+        let mut command = Command::new(program());
         command.args(&self.arguments).current_dir(&self.git.home).env_clear();
         for name in PASSED {
             if let Some(value) = std::env::var_os(name) {

@@ -25,10 +25,11 @@ impl<'a> AutomaticSyncs<'a> {
         row.map(|row| row.time("settled_at")).transpose()
     }
 
-    /// A slot is over; an earlier one never comes after a later one. Of a fabric that is gone nothing is kept.
-    pub async fn settle(&self, fabric_id: i64, slot: Timestamp) -> Result<()> {
+    /// A slot is over; an earlier one never comes after a later one, unless that is still to come: a clock was ahead when
+    /// it was settled. Of a fabric that is gone nothing is kept.
+    pub async fn settle(&self, fabric_id: i64, slot: Timestamp, now: Timestamp) -> Result<()> {
         let mut tx = self.0.writer(st::SETTLE.doing).await?;
-        st::SETTLE.run(&mut tx, args![fabric_id, slot]).await?;
+        st::SETTLE.run(&mut tx, args![fabric_id, slot, now]).await?;
         commit(tx, st::SETTLE.doing).await
     }
 

@@ -99,7 +99,7 @@ pub(crate) async fn compared(shared: &Arc<Shared>, fabric: &Fabric, compared: &C
     // What a comparison saw before the slot began says nothing about it.
     if let Some(slot) = policy.due(&situation, now).filter(|slot| compared.comparison.observed_at >= *slot) {
         if compared.differing.is_empty() && !is_to_be_pruned(shared, fabric, compared).await? {
-            shared.store.automatic().settle(fabric.id, slot).await?;
+            shared.store.automatic().settle(fabric.id, slot, now).await?;
         } else {
             shared.schedule.lock().wants.put(fabric.id, Want::Interval { slot });
             shared.schedule.wake.notify_one();
@@ -237,7 +237,7 @@ async fn begin(shared: &Arc<Shared>, fabric_id: i64, want: &Want) -> Result<(), 
     let asked = engine.request(request).await?;
     let operation = asked.operation.id;
     match want {
-        Want::Interval { slot } => shared.store.automatic().settle(fabric_id, *slot).await?,
+        Want::Interval { slot } => shared.store.automatic().settle(fabric_id, *slot, now).await?,
         Want::Heal { heals, .. } if asked.disposition == Disposition::New => {
             shared.store.automatic().note_heals(fabric_id, operation, heals, remembered_since(now)).await?;
             say_fights(shared, &fabric, heals, now).await?;

@@ -7,6 +7,7 @@
 pub(crate) mod automatic;
 mod standing;
 mod turns;
+mod wall;
 
 pub use standing::{Automation, LastRun, Standoff};
 
@@ -21,6 +22,7 @@ use store::{Fabric, Page, Scope};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use turns::{Limits, Turns};
+use wall::Wall;
 
 /// How often the list of fabrics is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -40,6 +42,7 @@ pub(crate) struct Schedule {
 struct State {
     turns: Turns,
     wants: Wants,
+    wall: Wall,
     /// The slot of automatic syncs for which a comparison was asked last.
     slots: HashMap<i64, jiff::Timestamp>,
 }
@@ -127,6 +130,16 @@ async fn looking(shared: Arc<Shared>) {
 
 async fn look(shared: &Arc<Shared>) -> Result<(), Error> {
     let fabrics = shared.store.fabrics().list(&Scope::System, &FabricFilter::default(), Page::all()).await?.rows;
+    let (now, at) = (shared.now(), Instant::now());
+    let back = shared.schedule.lock().wall.back(now, at);
+    if let Some(by) = back {
+        // What watches have proved bears the times of before; beginning anew they list, and prove it again.
+        tracing::warn!(seconds = by.as_secs(), "the system's clock was put back; every cluster is read anew");
+        for fabric in fabrics.iter().filter(|fabric| fabric.is_configured()) {
+            shared.watching.forget(fabric.id);
+            shared.schedule.now(fabric.id);
+        }
+    }
     shared.watching.reconcile(shared, &fabrics);
     for id in begin(shared, &fabrics) {
         let shared = shared.clone();

@@ -23,6 +23,7 @@ pub use error::ApiError;
 
 use crate::{
     faults::{Fault, FaultPlan, Faults},
+    journal::Journal,
     serve::Connection,
 };
 use axum::{
@@ -50,6 +51,7 @@ const BODY_LIMIT: usize = 16 << 20;
 pub(crate) struct App {
     pub store: Arc<Store>,
     pub faults: Arc<Faults>,
+    pub journal: Option<Arc<Journal>>,
     pub token: Arc<str>,
     pub address: Arc<str>,
     /// Worked out once: it takes all documents.
@@ -100,9 +102,7 @@ async fn respond(
     if matches!(path, "/healthz" | "/livez" | "/readyz") {
         return Ok("ok".into_response());
     }
-    if !authorized(headers, &app.token) {
-        return Err(ApiError::unauthorized());
-    }
+    let Some(client) = authorized(headers, &app.token) else { return Err(ApiError::unauthorized()) };
     let ask = route(app, method, path, headers)?;
     if matches!(ask, Ask::Faults | Ask::Cut) {
         return faults(app, method, &ask, read(body).await?);
@@ -132,7 +132,7 @@ async fn respond(
             (StatusCode::CREATED, Json(reviews::answer(app, kind, review)?)).into_response()
         }
         Ask::Object(target) => {
-            let created = objects::answer(app, &Call { verb, target, query, headers, body: &body });
+            let created = objects::answer(app, &Call { verb, target, query, headers, body: &body, client });
             if cut_answer {
                 cut(connection).await;
             }
@@ -151,11 +151,14 @@ async fn read(body: Body) -> Result<Bytes, ApiError> {
     })
 }
 
-/// Compares all of the token, so that the time taken does not tell where it differs.
-fn authorized(headers: &HeaderMap, token: &str) -> bool {
+/// Who may pass, by the name that stands behind the token after a `~`: all are the one user, and the journal can tell them
+/// apart. Compares all of the token, so that the time taken does not tell where it differs.
+fn authorized<'h>(headers: &'h HeaderMap, token: &str) -> Option<&'h str> {
     let given = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let given = given.strip_prefix("Bearer ").unwrap_or_default().trim();
-    given.len() == token.len() && given.bytes().zip(token.bytes()).fold(0, |d, (a, b)| d | (a ^ b)) == 0
+    let (given, client) = given.split_once('~').unwrap_or((given, ""));
+    let is_it = given.len() == token.len() && given.bytes().zip(token.bytes()).fold(0, |d, (a, b)| d | (a ^ b)) == 0;
+    is_it.then_some(client)
 }
 
 /// Applies the faults. Returns whether the answer is to be cut off.

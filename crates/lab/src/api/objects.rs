@@ -9,6 +9,7 @@ use super::{
     table, watch,
     write::{Preconditions, Writes, Written},
 };
+use crate::journal::Entry;
 use axum::{
     Json,
     body::Body,
@@ -16,6 +17,7 @@ use axum::{
     response::IntoResponse,
 };
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 /// Everything of a request but its connection.
 pub(super) struct Call<'a> {
@@ -24,6 +26,8 @@ pub(super) struct Call<'a> {
     pub query: Query,
     pub headers: &'a HeaderMap,
     pub body: &'a [u8],
+    /// The name that the client gave itself.
+    pub client: &'a str,
 }
 
 pub(super) fn answer(app: &App, call: &Call) -> Result<Response<Body>, ApiError> {
@@ -45,22 +49,42 @@ pub(super) fn answer(app: &App, call: &Call) -> Result<Response<Body>, ApiError>
             let options = request::write_options(&Method::POST, target, query, headers)?;
             let object = decode(call)?;
             let namespace = namespace_of(target, &object);
-            written(target, form, writes.create(&target.resource, &namespace, object, &options)?)
+            let done = writes.create(&target.resource, &namespace, object, &options)?;
+            note(app, call, &done, true);
+            written(target, form, done)
         }
         "update" => {
             let options = request::write_options(&Method::PUT, target, query, headers)?;
             let new = decode(call)?;
             let mut replace = |_: &Value| Ok(new.clone());
-            written(
-                target,
-                form,
-                writes.update(&target.resource, target.namespace(), target.name(), &mut replace, &options)?,
-            )
+            let done = writes.update(&target.resource, target.namespace(), target.name(), &mut replace, &options)?;
+            note(app, call, &done, new["metadata"]["resourceVersion"].is_string());
+            written(target, form, done)
         }
-        "patch" => answer_patch(call, writes, form),
-        "delete" => delete(call, writes),
+        "patch" => answer_patch(app, call, writes, form),
+        "delete" => delete(app, call, writes),
         _ => delete_collection(call, app, writes),
     }
+}
+
+/// Keeps a write in the journal, if it changed something.
+fn note(app: &App, call: &Call, done: &Written, is_conditional: bool) {
+    let Some(journal) = app.journal.as_ref().filter(|_| done.stored) else { return };
+    let Some(event) = app.store.lock().event(&done.object) else { return };
+    journal.add(Entry {
+        at: Instant::now(),
+        client: call.client.to_owned(),
+        verb: call.verb,
+        kind: call.target.resource.kind.clone(),
+        name: text_of(&event.after, "name"),
+        is_conditional,
+        before: event.before,
+        after: event.after,
+    });
+}
+
+fn text_of(object: &Value, key: &str) -> String {
+    object["metadata"][key].as_str().unwrap_or_default().to_owned()
 }
 
 /// A namespaced object that is created at the address of all namespaces is refused by the API server; so here.
@@ -94,7 +118,7 @@ fn parse(content_type: &str, body: &[u8]) -> Result<Value, ApiError> {
     }
 }
 
-fn answer_patch(call: &Call, writes: Writes, form: Form) -> Result<Response<Body>, ApiError> {
+fn answer_patch(app: &App, call: &Call, writes: Writes, form: Form) -> Result<Response<Body>, ApiError> {
     let Call { target, query, headers, .. } = call;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let kind = patch::kind(content_type)?;
@@ -112,10 +136,14 @@ fn answer_patch(call: &Call, writes: Writes, form: Form) -> Result<Response<Body
             ));
         }
         let force = query.flag("force");
-        return written(target, form, writes.apply(&target.resource, namespace, name, body, force, &options)?);
+        let done = writes.apply(&target.resource, namespace, name, body, force, &options)?;
+        note(app, call, &done, false);
+        return written(target, form, done);
     }
     let mut change = |object: &Value| patch::apply(kind, object, &body);
-    written(target, form, writes.update(&target.resource, namespace, name, &mut change, &options)?)
+    let done = writes.update(&target.resource, namespace, name, &mut change, &options)?;
+    note(app, call, &done, body["metadata"]["resourceVersion"].is_string());
+    written(target, form, done)
 }
 
 /// Preconditions and dry run of a deletion, from its body and its query.
@@ -140,10 +168,11 @@ fn delete_options(call: &Call) -> Result<(Preconditions, bool), ApiError> {
     Ok((preconditions, dry_run))
 }
 
-fn delete(call: &Call, writes: Writes) -> Result<Response<Body>, ApiError> {
+fn delete(app: &App, call: &Call, writes: Writes) -> Result<Response<Body>, ApiError> {
     let target = &call.target;
     let (preconditions, dry_run) = delete_options(call)?;
     let done = writes.delete(&target.resource, target.namespace(), target.name(), &preconditions, dry_run)?;
+    note(app, call, &done, preconditions.uid.is_some() && preconditions.version.is_some());
     if done.object["metadata"].get("deletionTimestamp").is_some() {
         return written(target, Form::Object, done);
     }

@@ -162,6 +162,13 @@ impl Locked<'_> {
         Ok(self.state.log.range(from..).filter(|e| e.resource == resource).cloned().collect())
     }
 
+    /// What made an object as it is, or ended it; nothing when that is no longer known.
+    pub fn event(&self, object: &Value) -> Option<Event> {
+        let version = object["metadata"]["resourceVersion"].as_str()?.parse().ok()?;
+        let at = self.state.log.binary_search_by_key(&version, |e| e.version).ok()?;
+        self.state.log.get(at).cloned()
+    }
+
     /// Whether anything of these resources was written after a version.
     pub fn changed_since(&self, version: u64, of: impl Fn(usize) -> bool) -> bool {
         if version < self.state.compacted {

@@ -48,6 +48,8 @@ pub(crate) struct Written {
     pub object: Arc<Value>,
     pub warnings: Vec<String>,
     pub created: bool,
+    /// Whether anything is other than before: a dry run changes nothing, nor does an update to what is there.
+    pub stored: bool,
 }
 
 /// Preconditions of a deletion.
@@ -230,7 +232,7 @@ impl Writes<'_> {
         }
         warnings.extend(self.judge(Operation::Create, resource, None, Some(&object), locked)?);
         let object = if options.dry_run { Arc::new(object) } else { locked.put(resource, object) };
-        Ok(Written { object, warnings, created: true })
+        Ok(Written { object, warnings, created: true, stored: !options.dry_run })
     }
 
     /// A change of an object that exists: `change` makes the new object from the one that is there.
@@ -284,7 +286,7 @@ impl Writes<'_> {
         }
         // An equal object is not written: its version stays.
         if managed::equal_but_for_times(old, &new) {
-            return Ok(Written { object: old.clone(), warnings, created: false });
+            return Ok(Written { object: old.clone(), warnings, created: false, stored: false });
         }
         let finalizers = new["metadata"]["finalizers"].as_array().is_some_and(|f| !f.is_empty());
         let deleting = new["metadata"].get("deletionTimestamp").is_some();
@@ -296,7 +298,7 @@ impl Writes<'_> {
         } else {
             locked.put(resource, new)
         };
-        Ok(Written { object, warnings, created: false })
+        Ok(Written { object, warnings, created: false, stored: !options.dry_run })
     }
 
     /// Server-side apply: creates the object, or merges the configuration into the one that is there.
@@ -408,7 +410,7 @@ impl Writes<'_> {
         } else {
             locked.remove(resource, &old).unwrap_or(old)
         };
-        Ok(Written { object, warnings, created: false })
+        Ok(Written { object, warnings, created: false, stored: !dry_run })
     }
 }
 

@@ -75,7 +75,9 @@ impl Policy {
     /// The slot for which an automatic sync is due, whether or not it may begin now.
     pub fn due(&self, situation: &Situation<'_>, now: Timestamp) -> Option<Timestamp> {
         let slot = self.slot(situation.fabric_id, now)?;
-        (slot >= situation.since && situation.settled.is_none_or(|settled| settled < slot)).then_some(slot)
+        // A slot that is still to come was settled by a clock that was ahead. Put right, it does not stop the schedule.
+        let is_over = situation.settled.is_some_and(|settled| settled == slot || (settled > slot && settled <= now));
+        (slot >= situation.since && !is_over).then_some(slot)
     }
 
     /// Whether the windows let an automatic sync begin now.

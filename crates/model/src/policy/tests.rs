@@ -130,6 +130,8 @@ fn a_slot_is_due_until_it_is_settled_and_only_after_the_policy_was_made() {
     let open = situation(None);
     assert_eq!(policy.due(&open, now), Some(slot));
     assert_eq!(policy.due(&Situation { settled: Some(slot), ..open }, now), None);
+    let ahead = Situation { settled: Some(slot + SignedDuration::from_hours(5)), ..open };
+    assert_eq!(policy.due(&ahead, now), Some(slot), "settled by a clock that was ahead");
     assert_eq!(
         policy.due(&Situation { settled: Some(slot - SignedDuration::from_secs(600)), ..open }, now),
         Some(slot)

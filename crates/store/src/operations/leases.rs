@@ -110,9 +110,10 @@ impl Operations<'_> {
     }
 }
 
-/// A phase that ran has failed, one that waited will not run.
+/// A phase that ran has failed, one that waited will not run, and nothing is tried again.
 pub(crate) fn end_phases(phases: &mut [PhaseProgress], now: Timestamp) {
     for phase in phases {
+        phase.retry = None;
         match phase.state {
             PhaseState::Running => {
                 phase.state = PhaseState::Failed;

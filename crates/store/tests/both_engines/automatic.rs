@@ -19,15 +19,19 @@ both_engines! {
     async fn a_slot_that_is_over_stays_over(bed) {
         let (lab, prod) = (fabric(&bed, "lab").await, fabric(&bed, "prod").await);
         assert_eq!(bed.automatic().settled(lab.id).await.unwrap(), None);
-        bed.automatic().settle(lab.id, t(60)).await.unwrap();
-        bed.automatic().settle(lab.id, t(0)).await.unwrap();
+        bed.automatic().settle(lab.id, t(60), t(200)).await.unwrap();
+        bed.automatic().settle(lab.id, t(0), t(200)).await.unwrap();
         assert_eq!(bed.automatic().settled(lab.id).await.unwrap(), Some(t(60)), "an earlier one comes too late");
-        bed.automatic().settle(lab.id, t(120)).await.unwrap();
+        bed.automatic().settle(lab.id, t(120), t(200)).await.unwrap();
         assert_eq!(bed.another().await.automatic().settled(lab.id).await.unwrap(), Some(t(120)));
         assert_eq!(bed.automatic().settled(prod.id).await.unwrap(), None);
+        // Settled by a clock that was ahead, and has been put right.
+        bed.automatic().settle(lab.id, t(9000), t(9000)).await.unwrap();
+        bed.automatic().settle(lab.id, t(180), t(200)).await.unwrap();
+        assert_eq!(bed.automatic().settled(lab.id).await.unwrap(), Some(t(180)));
         // Deleted while its automatic sync was being settled.
         bed.fabrics().delete(&Scope::System, lab.id).await.unwrap();
-        bed.automatic().settle(lab.id, t(180)).await.unwrap();
+        bed.automatic().settle(lab.id, t(180), t(200)).await.unwrap();
         assert_eq!(bed.automatic().settled(lab.id).await.unwrap(), None);
     }
 

@@ -1,7 +1,7 @@
 //! The queue: one writer a fabric, the same request once, leases, cancel, and processes that die.
 
 use crate::bed::{Bed, ask, both_engines, claim as claim_of, fabric, held, lease, phase, t};
-use model::operation::{ObjectOutcome, OperationState, OutcomeDetail, OutcomeKind, Phase, PhaseState, Verb};
+use model::operation::{ObjectOutcome, OperationState, OutcomeDetail, OutcomeKind, Phase, PhaseState, Retry, Verb};
 use model::{Code, ObjectKey};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -284,7 +284,16 @@ both_engines! {
         let running = claim(&bed, "p1", 0).await.unwrap();
         let mut connecting = phase(Phase::Connect, PhaseState::Done);
         connecting.ended_at = Some(t(1));
-        let phases = [connecting, phase(Phase::Apply, PhaseState::Running), phase(Phase::Verify, PhaseState::Waiting)];
+        let mut applying = phase(Phase::Apply, PhaseState::Running);
+        applying.retry = Some(Retry {
+            what: "VPC vpc-1".into(),
+            why: "the server is busy".into(),
+            code: Code::KubernetesUnavailable,
+            attempt: 2,
+            of: 4,
+            at: t(2),
+        });
+        let phases = [connecting, applying, phase(Phase::Verify, PhaseState::Waiting)];
         bed.operations().save_progress(running.id, "p1", &phases).await.unwrap();
         let outcomes = [planned("vpc-1", None), planned("vpc-2", Some(Code::SourceInvalid))];
         bed.operations().put_outcomes(running.id, "p1", &outcomes).await.unwrap();
@@ -297,6 +306,7 @@ both_engines! {
         assert!(died.message.contains("during \"Write to the cluster\""), "{}", died.message);
         let states: Vec<_> = died.phases.iter().map(|p| p.state).collect();
         assert_eq!(states, [PhaseState::Done, PhaseState::Failed, PhaseState::Skipped]);
+        assert!(died.phases.iter().all(|p| p.retry.is_none()), "nobody tries it again");
         assert_eq!(bed.operations().get(died.id).await.unwrap(), died);
         assert_eq!(bed.operations().interrupt(&seen, t(32)).await.unwrap(), None);
         assert_eq!(bed.operations().leases().await.unwrap(), []);
