@@ -253,13 +253,16 @@ async fn a_comparison_of_another_fabric_is_refused() {
     lab.stop().await;
 }
 
+/// Query, verb's path, fields, and what the refusal names.
+type Refused<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+
 /// What is misspelt or meant otherwise must not become a run of everything.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_verb_does_not_take_is_refused_and_nothing_is_written() {
     let (lab, console, fabric, mut browser) = with_lab().await;
     let token = browser.token().await;
     let sync = format!("/fabrics/{}/sync/", fabric.id);
-    let refused: &[(&str, &str, &[(&str, &str)], &str)] = &[
+    let refused: &[Refused<'_>] = &[
         ("", "sync/", &[("dryRun", "true")], "dryRun"),
         ("", "sync/", &[("dry_run", "perhaps")], "dry_run"),
         ("", "sync/", &[("dry_run", "on"), ("dry_run", "off")], "dry_run"),
