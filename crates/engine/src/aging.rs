@@ -6,6 +6,15 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
+/// Between two threads the clock is read in any order; a jump is longer.
+const APART: SignedDuration = SignedDuration::from_secs(1);
+
+/// Whether a time is still to come. Evidence that bears it was read while the clock was ahead, and is as old as nobody
+/// knows.
+pub(crate) fn is_still_to_come(at: Timestamp, now: Timestamp) -> bool {
+    at.duration_since(now) > APART
+}
+
 /// The newest evidence of each fabric, and since when this process knows it.
 #[derive(Debug, Default)]
 pub(crate) struct Ages {

@@ -20,6 +20,7 @@ pub(crate) use rollout::state_of;
 pub(crate) use tally::Tally;
 pub(crate) use verdicts::{Depth, Settled};
 
+use crate::aging::is_still_to_come;
 use crate::blocking::compute;
 use crate::findings::Findings;
 use crate::observing::{Observation, Problem};
@@ -164,7 +165,10 @@ async fn compare_to(shared: &Arc<Shared>, input: Input<'_>, depth: Depth, storin
     let mut memory = std::mem::take(&mut *slot);
     let began = Instant::now();
     memory.load(shared, input.fabric).await?;
-    let stale = memory.newest.is_some_and(|newest| newest > observation.observed_at);
+    // What was read while the clock was ahead keeps nothing from being stored.
+    let now = shared.now();
+    let newest = memory.newest.filter(|newest| !is_still_to_come(*newest, now));
+    let stale = newest.is_some_and(|newest| newest > observation.observed_at);
     let of_source = memory.checked.findings(shared, input.fabric, input.desired, &observation.kinds).await?;
     let (desired, live) = (input.desired.clone(), observation.clone());
     let prepared = compute("Comparing", move || verdicts::prepare(memory, desired, live, of_source, depth)).await?;

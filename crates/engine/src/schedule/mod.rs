@@ -133,12 +133,14 @@ async fn look(shared: &Arc<Shared>) -> Result<(), Error> {
     let (now, at) = (shared.now(), Instant::now());
     let back = shared.schedule.lock().wall.back(now, at);
     if let Some(by) = back {
-        // What watches have proved bears the times of before; beginning anew they list, and prove it again.
         tracing::warn!(seconds = by.as_secs(), "the system's clock was put back; every cluster is read anew");
-        for fabric in fabrics.iter().filter(|fabric| fabric.is_configured()) {
-            shared.watching.forget(fabric.id);
-            shared.schedule.now(fabric.id);
-        }
+    }
+    // What watches have proved bears the times of before; beginning anew they list, and prove it again. A clock that went
+    // ahead and back between two looks is known by what it left behind.
+    let is_ahead = |fabric: &&Fabric| back.is_some() || shared.watching.is_ahead(fabric.id, now);
+    for fabric in fabrics.iter().filter(|fabric| fabric.is_configured()).filter(is_ahead) {
+        shared.watching.forget(fabric.id);
+        shared.schedule.now(fabric.id);
     }
     shared.watching.reconcile(shared, &fabrics);
     for id in begin(shared, &fabrics) {

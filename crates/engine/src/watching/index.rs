@@ -4,6 +4,7 @@
 //! Versions order everything. A list that reaches further than the watch replaces what is known of its kind, an event
 //! from before it is passed over; so lists and watches may arrive in any order.
 
+use crate::aging::is_still_to_come;
 use crate::observing::{LiveObjects, Observation, Problem, keyed};
 use cluster::{Kinds, ListedAsReceived, Received, WatchEvent};
 use jiff::Timestamp;
@@ -237,6 +238,11 @@ impl Index {
     pub fn proof_of_agents(&self) -> Timestamp {
         let of_agents = self.parts.iter().filter(|((_, kind), _)| is_of_agents(kind));
         of_agents.map(|(_, part)| part.proof).min().unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    /// Whether something was proved at a time that is still to come: the clock was ahead then.
+    pub fn is_ahead(&self, now: Timestamp) -> bool {
+        self.parts.values().any(|part| is_still_to_come(part.proof, now))
     }
 
     /// Whether every kind was read and has an open stream.

@@ -11,6 +11,7 @@ use crate::Shared;
 use crate::observing::{Observation, Problem};
 use cluster::Kinds;
 use index::Index;
+use jiff::Timestamp;
 use source::Desired;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -108,6 +109,11 @@ impl Watching {
         if let Some(watched) = self.lock().remove(&fabric_id) {
             watched.stop.cancel();
         }
+    }
+
+    /// Whether what is known of a fabric bears times that are still to come.
+    pub fn is_ahead(&self, fabric_id: i64, now: Timestamp) -> bool {
+        self.of(fabric_id).is_some_and(|watched| watched.lock().index.as_ref().is_some_and(|index| index.is_ahead(now)))
     }
 
     /// Takes in what lists have read.

@@ -49,6 +49,19 @@ fn a_clock_that_was_ahead_and_is_put_right_leaves_nothing_unknown() {
     play(1, Policy::default(), &steps);
 }
 
+/// While the database was held nobody saw that the clock was put back. Seed 822 found it.
+#[test]
+fn a_clock_that_went_ahead_and_back_unseen_leaves_nothing_unknown() {
+    let mut steps = vec![
+        (Step::Pass, seconds(5)),
+        (Step::HoldStore(16), seconds(4)),
+        (Step::Jump(14_379), seconds(2)),
+        (Step::Jump(0), seconds(40)),
+    ];
+    steps.extend((0..8).map(|_| (Step::Green, seconds(5))));
+    play(1, Policy::default(), &steps);
+}
+
 /// Evidence that was too old counted again when the clock was put back.
 #[test]
 fn a_clock_that_is_put_back_makes_nothing_green() {

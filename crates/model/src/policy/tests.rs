@@ -243,14 +243,18 @@ fn any_window() -> impl Strategy<Value = Window> {
         .prop_map(|(kind, schedule, minutes, zone)| window(kind, SCHEDULES[schedule], minutes, ZONES[zone]))
 }
 
-/// Whether a window covers a time, found out the slow way: by asking of every minute before it.
+/// Whether a window covers a time, found out the slow way: by asking of every minute before it. In an hour that comes
+/// twice a time of day begins once, the first time.
 fn covers(window: &Window, now: Timestamp) -> bool {
     let cron: croner::Cron = window.schedule.parse().expect("it is one of the above");
     let zone = jiff::tz::TimeZone::get(&window.time_zone).expect("so is this");
     let minute = Timestamp::from_second(now.as_second().div_euclid(60) * 60).expect("it is near");
     (0..=i64::from(window.minutes)).map(|back| minute - SignedDuration::from_mins(back)).any(|began| {
         let lasts = began + SignedDuration::from_mins(i64::from(window.minutes)) > now;
-        lasts && cron.is_time_matching(&began.to_zoned(zone.clone())).expect("it can be asked")
+        let local = began.to_zoned(zone.clone());
+        let first = zone.to_ambiguous_timestamp(local.datetime()).earlier().expect("it is near");
+        let begins = first == began || window.schedule.starts_with('*');
+        lasts && begins && cron.is_time_matching(&local).expect("it can be asked")
     })
 }
 
