@@ -25,6 +25,8 @@ pub async fn person(name: &str, grants: &[&[&str]]) -> Result<(HttpUser, Page)> 
 async fn fabric() -> Result<Fabric> {
     let mut fabric = Fabric::add().await?;
     fabric.commit(&[("namespaces.yaml", Some(NAMESPACES)), ("one.yaml", Some(&vpc("vpc-01", 1, 1001)))]).await?;
+    // The background may have read the repository before it held anything.
+    assert_eq!(fabric.press("sync_from_git").await?["state"], "succeeded");
     assert_eq!(fabric.press("sync_from_fabric").await?["state"], "succeeded");
     Ok(fabric)
 }

@@ -114,6 +114,9 @@ async fn readyz_names_a_database_that_takes_no_writes_and_the_log_does_not_call_
     let held = HeldDatabase::hold(&console.data_dir().join("hedgerow.db")).await?;
     let said = says(&console, 503, &["database"]).await?;
     assert!(said["checks"][0]["message"].as_str().is_some_and(|words| words.contains("did not answer")), "{said}");
+    let form = admin.visit("/fabrics/add/").await?;
+    let fields = [("name", "one"), ("cluster_kind", "none"), ("branch", "main"), ("credential_kind", "none")];
+    assert_eq!(admin.submit(&form, "form.form", &fields).await?.status, 503, "nothing is written");
     eventually(Duration::from_secs(60), "the log says so", || async {
         ensure!(console.log().contains("the database does not answer; work"), "{}", console.log());
         Ok(())
@@ -128,7 +131,6 @@ async fn readyz_names_a_database_that_takes_no_writes_and_the_log_does_not_call_
     drop(held);
     says(&console, 200, &[]).await?;
     let form = admin.visit("/fabrics/add/").await?;
-    let fields = [("name", "one"), ("cluster_kind", "none"), ("branch", "main"), ("credential_kind", "none")];
     assert_eq!(admin.submit(&form, "form.form", &fields).await?.status, 303, "the control: it is written again");
     assert!(console.log().contains("the database answers again"), "{}", console.log());
     Ok(())

@@ -79,7 +79,8 @@ async fn lesson_02_a_token_that_dies_in_the_middle_of_the_lists_is_an_error() ->
         let said = (ended["state"].as_str(), ended["code"].as_str());
         assert_eq!(said, (Some("failed"), Some("kubernetes_unauthorized")), "{verb} after {spared} lists: {ended}");
         let lists = front.calls().iter().filter(|call| call.path.contains("?limit=") && call.status == 200).count();
-        assert!(lists >= spared, "it died in the middle: {lists} lists were answered");
+        // The lists run side by side, and the first refusal ends them all, those that were granted too.
+        assert!(lists > 0, "it died in the middle: {lists} lists were answered");
         let after = fabric.status().await?;
         assert_eq!((&after["sync_status"], &after["last_success"]), (&"error".into(), &before["last_success"]));
     }

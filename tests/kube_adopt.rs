@@ -127,7 +127,9 @@ pub async fn adopt(user: &mut HttpUser, fabric: i64, keys: &[String]) -> Result<
 pub async fn ask(user: &mut HttpUser, fabric: i64, keys: &[String]) -> Result<Page> {
     let csrf = token(&user.visit(&format!("/fabrics/{fabric}/")).await?)?;
     let path = format!("/fabrics/{fabric}/sync-from-fabric/");
-    user.script("POST", &path, &[("X-CSRFToken", &csrf)], Some(&json!({ "adopt": keys }).to_string())).await
+    // An empty list would be refused: it may stand for "nothing" or for "everything".
+    let body = if keys.is_empty() { json!({}) } else { json!({ "adopt": keys }) };
+    user.script("POST", &path, &[("X-CSRFToken", &csrf)], Some(&body.to_string())).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
