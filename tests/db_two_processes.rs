@@ -1,11 +1,11 @@
 //! Two processes on one PostgreSQL database under many syncs: never two that write to one fabric, every operation ends, and
 //! the clusters are as Git says.
 
-use crate::apart::{Apart, Behind, Database, SOON, VPCS};
+use crate::apart::{Apart, Behind, Database, SOON, VPCS, end_of};
 use crate::world::{vpc, world};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use testkit::{Chaos, HttpUser, eventually};
+use testkit::{ApiCall, Chaos, Gate, HttpUser, Rule, eventually};
 
 const ROUNDS: u16 = 4;
 
@@ -116,5 +116,62 @@ async fn lesson_11_what_a_page_says_does_not_depend_on_which_process_answers() -
     let last = format!("SELECT commit_id FROM comparisons WHERE fabric_id = {} ORDER BY id DESC LIMIT 1", fabric.id);
     assert_eq!(two.sql(&last).await?, commit);
     ensure!(fabric.status(&mut two.tab()?).await?["sync_status"] == "in_sync");
+    Ok(())
+}
+
+/// How many objects the sync of [`lesson_13_a_process_that_slept_longer_than_its_lease_writes_nothing_more`] has to write.
+const MANY: u8 = 40;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_13_a_process_that_slept_longer_than_its_lease_writes_nothing_more() -> Result<()> {
+    let mut one = Apart::start(Database::postgres().await?, &[("HEDGEROW_OPERATION_LEASE", "8s")]).await?;
+    let fabric = one.fabric().await?;
+    let many: Vec<String> = (1..=MANY).map(|n| vpc(&format!("many-{n:02}"), 100 + n, 1500 + u16::from(n))).collect();
+    world().await.git.commit(&fabric.name, "main", &[("many.yaml", Some(&many.join("---\n")))], "Many").await?;
+    // The first writes of VPCs are under way and stand at the gate; all others are still to come. What the background asks
+    // by dry runs, and may give up, is none of them.
+    let gate = Gate::default();
+    fabric.front.add(Rule::on("POST", "/vpcs?").without("dryRun=All").hold(&gate));
+    let location = fabric.begin(&mut one.user, "sync_to_kubernetes").await?;
+    gate.arrived(SOON).await?;
+    let mut two = one.beside().await?;
+    one.console.freeze()?;
+    let ended = end_of(&mut two.user, &location).await?;
+    ensure!(ended["state"] == "interrupted", "the other one has taken it for dead: {ended}");
+    // What was sent before the end of the lease is carried out; its answers wait for the one that sleeps.
+    gate.open();
+    let in_hand = eventually(SOON, "what was under way is done", || async {
+        let calls = fabric.front.calls();
+        let posts = calls.iter().filter(|call| call.method == "POST" && call.path.contains("/vpcs?"));
+        let posts = posts.filter(|call| !call.path.contains("dryRun=All"));
+        let (done, open): (Vec<_>, Vec<_>) = posts.partition(|call| call.status != 0);
+        ensure!(open.is_empty() && !done.is_empty(), "{} wait", open.len());
+        Ok(done.len())
+    })
+    .await?;
+    ensure!(in_hand < usize::from(MANY), "the control: most was still to be written, {in_hand} were not");
+    let wrote = |calls: &[ApiCall]| {
+        let writes = calls.iter().filter(|call| call.method != "GET" && !call.path.contains("dryRun=All"));
+        writes
+            .map(|call| format!("{} {}", call.method, call.path))
+            .filter(|call| call.contains("githedgehog.com/"))
+            .count()
+    };
+    let before = wrote(&fabric.front.calls());
+    one.console.thaw()?;
+    eventually(SOON, "it has noticed", || async {
+        let id = ended["id"].as_i64().context("its number")?;
+        let log = one.console.log();
+        let words = ["its lease was lost", "has another end already"];
+        let of_it = |line: &str| words.iter().any(|words| line.contains(words)) && line.contains(&id.to_string());
+        let noticed = log.lines().any(of_it);
+        ensure!(noticed, "{log}");
+        Ok(())
+    })
+    .await?;
+    assert_eq!(wrote(&fabric.front.calls()), before, "not one write after the end of its lease");
+    // And the next run, wherever it runs, makes the rest.
+    fabric.syncs(&mut two.user).await?;
+    ensure!(fabric.live(&format!("many-{MANY}")).await?.is_some());
     Ok(())
 }
