@@ -158,8 +158,13 @@ async fn a_database_whose_file_is_removed_takes_nothing_that_would_be_lost() -> 
     let answer = admin.script("POST", &path, &[("X-CSRFToken", &csrf)], Some("{}")).await?;
     assert_eq!(answer.status, 503, "{}", answer.body);
     assert!(console.log().contains("was removed while it was open"), "{}", console.log());
+    // Nor is anything read, now that a new connection would read that one.
+    let page = admin.visit("/fabrics/").await?;
+    assert_eq!(page.status, 503, "{}", page.visible_text());
     fs::rename(&away, &file)?;
     says(&console, 200, &[]).await?;
+    let page = admin.visit("/fabrics/").await?;
+    assert_eq!((page.status, page.visible_text().contains("one")), (200, true), "{}", page.visible_text());
     let answer = admin.script("POST", &path, &[("X-CSRFToken", &csrf)], Some("{}")).await?;
     assert_eq!(answer.status, 202, "{}", answer.body);
     console.stop().await?;

@@ -4,6 +4,7 @@ use crate::{Engine, Error, Result};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 const OPEN: &str = "open the database";
@@ -34,13 +35,20 @@ impl OpenFile {
 
     /// Fails when the path leads to another file by now, or to none. The error names no path.
     pub(crate) fn require(&self) -> std::io::Result<()> {
-        let gone = |why: &str| Err(std::io::Error::new(std::io::ErrorKind::NotFound, why));
-        match identity(&self.path) {
-            Ok(now) if now == self.is => Ok(()),
-            Ok(_) => gone("the database's file was replaced by another one while it was open"),
-            Err(_) => gone("the database's file was removed while it was open"),
-        }
+        self.require_no_other()?;
+        identity(&self.path).map(|_| ()).map_err(|_| gone("the database's file was removed while it was open"))
     }
+
+    /// Fails when the path leads to another file by now: a connection that is opened there would read what is not ours.
+    /// What was only removed can still be read by whoever holds it open.
+    pub(crate) fn require_no_other(&self) -> std::io::Result<()> {
+        let is_other = identity(&self.path).is_ok_and(|now| now != self.is);
+        if is_other { Err(gone("the database's file was replaced by another one while it was open")) } else { Ok(()) }
+    }
+}
+
+fn gone(why: &str) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::NotFound, why)
 }
 
 fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
@@ -49,19 +57,19 @@ fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
     Ok((file.dev(), file.ino()))
 }
 
-pub(crate) async fn connect(url: &str) -> Result<(Engine, AnyPool, AnyPool, Option<OpenFile>)> {
+pub(crate) async fn connect(url: &str) -> Result<(Engine, AnyPool, AnyPool, Option<Arc<OpenFile>>)> {
     sqlx::any::install_default_drivers();
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        let pool = pool(READERS + 4, options(url)?, &[]).await?;
+        let pool = pool(READERS + 4, options(url)?, &[], None).await?;
         return Ok((Engine::Postgres, pool.clone(), pool, None));
     }
     let path = sqlite_path(url)?;
     prepare_file(&path)?;
+    let file = Arc::new(OpenFile::of(&path).map_err(|e| Error::of(OPEN, sqlx::Error::Io(e)))?);
     let options = options(&sqlite_url(&path)?)?;
     // The writer comes first: it turns the file into a WAL database, which readers could not do.
-    let write = pool(1, options.clone(), WRITER).await?;
-    let read = pool(READERS, options, READER).await?;
-    let file = OpenFile::of(&path).map_err(|e| Error::of(OPEN, sqlx::Error::Io(e)))?;
+    let write = pool(1, options.clone(), WRITER, Some(file.clone())).await?;
+    let read = pool(READERS, options, READER, Some(file.clone())).await?;
     Ok((Engine::Sqlite, read, write, Some(file)))
 }
 
@@ -86,7 +94,12 @@ const READER: &[&str] = &[
     "PRAGMA query_only = ON",
 ];
 
-async fn pool(size: u32, options: AnyConnectOptions, pragmas: &'static [&'static str]) -> Result<AnyPool> {
+async fn pool(
+    size: u32,
+    options: AnyConnectOptions,
+    pragmas: &'static [&'static str],
+    file: Option<Arc<OpenFile>>,
+) -> Result<AnyPool> {
     let local = !pragmas.is_empty();
     AnyPoolOptions::new()
         .max_connections(size)
@@ -96,7 +109,12 @@ async fn pool(size: u32, options: AnyConnectOptions, pragmas: &'static [&'static
         .idle_timeout((!local).then_some(Duration::from_secs(300)))
         .max_lifetime((!local).then_some(Duration::from_secs(1800)))
         .after_connect(move |conn: &mut AnyConnection, _| {
+            let file = file.clone();
             Box::pin(async move {
+                // Kept, a connection to another file would tell of it for ever, also when ours is back.
+                if let Some(file) = file {
+                    file.require().map_err(sqlx::Error::Io)?;
+                }
                 for pragma in pragmas {
                     sqlx::raw_sql(*pragma).execute(&mut *conn).await?;
                 }

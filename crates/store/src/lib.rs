@@ -106,7 +106,7 @@ impl Store {
     /// Opens the database and leaves its schema as it is: for the command that shows or runs migrations.
     pub async fn open_unmigrated(url: &str) -> Result<Store> {
         let (engine, read, write, file) = connect::connect(url).await?;
-        Ok(Store { engine, read, write, file: file.map(Arc::new) })
+        Ok(Store { engine, read, write, file })
     }
 
     /// Brings the schema up to date, under a lock: of several processes that start at once, one does it.
@@ -165,6 +165,9 @@ impl Store {
 
     /// A connection to read with.
     pub(crate) async fn reader(&self, doing: &'static str) -> Result<PoolConnection<Any>> {
+        if let Some(file) = &self.file {
+            file.require_no_other().map_err(|e| Error::of(doing, sqlx::Error::Io(e)))?;
+        }
         self.read.acquire().await.map_err(|e| Error::of(doing, e))
     }
 
