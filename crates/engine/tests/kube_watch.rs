@@ -266,6 +266,7 @@ async fn a_position_that_the_server_has_forgotten_is_listed_anew_and_nothing_els
     bed.front.add(Rule::on("GET", "vpcs?watch=true").expired().times(1));
     bed.proxy.set(Chaos::Cut);
     bed.vlan(1002).await;
+    // The outage itself: long enough for two beats and the reconnects to meet it.
     tokio::time::sleep(Duration::from_secs(6)).await;
     bed.proxy.set(Chaos::Pass);
     let of_vpcs = |o: &Overview, state| o.counts["VPC.vpc.githedgehog.com"].get(&state).copied().unwrap_or_default();

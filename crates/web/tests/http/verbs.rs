@@ -253,6 +253,11 @@ async fn a_comparison_of_another_fabric_is_refused() {
     lab.stop().await;
 }
 
+/// What a script of this site sends with JSON.
+fn json_headers<'a>(origin: &'a str, token: &'a str) -> [(&'a str, &'a str); 4] {
+    [("accept", "application/json"), ("content-type", "application/json"), ("origin", origin), ("x-csrftoken", token)]
+}
+
 /// Query, verb's path, fields, and what the refusal names.
 type Refused<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
 
@@ -288,12 +293,7 @@ async fn what_a_verb_does_not_take_is_refused_and_nothing_is_written() {
         assert!(said["detail"].as_str().unwrap().contains(named), "{fields:?}: {said}");
     }
     let origin = format!("http://{}", crate::console::HOST);
-    let headers = [
-        ("accept", "application/json"),
-        ("content-type", "application/json"),
-        ("origin", origin.as_str()),
-        ("x-csrftoken", token.as_str()),
-    ];
+    let headers = json_headers(&origin, &token);
     for body in [r#"{"object": []}"#, r#"{"kind": [], "dry_run": false}"#, r#"{"dry_run": "ja"}"#, r#"{"dry_run": 2}"#]
     {
         let answer = browser.send("POST", &sync, &headers, Some(body.to_owned())).await;
@@ -322,13 +322,7 @@ async fn a_key_that_was_used_for_something_else_is_refused() {
     let (lab, _console, fabric, mut browser) = with_lab().await;
     let token = browser.token().await;
     let origin = format!("http://{}", crate::console::HOST);
-    let headers = [
-        ("accept", "application/json"),
-        ("content-type", "application/json"),
-        ("origin", origin.as_str()),
-        ("x-csrftoken", token.as_str()),
-        ("idempotency-key", "of-today"),
-    ];
+    let headers = [&json_headers(&origin, &token)[..], &[("idempotency-key", "of-today")]].concat();
     let sync = format!("/fabrics/{}/sync/?wait=30", fabric.id);
     let dry = browser.send("POST", &sync, &headers, Some(r#"{"dry_run": true}"#.into())).await;
     assert_eq!(dry.status, StatusCode::OK, "{}", dry.body);
