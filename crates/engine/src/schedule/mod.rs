@@ -137,8 +137,8 @@ async fn look(shared: &Arc<Shared>) -> Result<(), Error> {
     }
     // What watches have proved bears the times of before; beginning anew they list, and prove it again. A clock that went
     // ahead and back between two looks is known by what it left behind.
-    let is_ahead = |fabric: &&Fabric| back.is_some() || shared.watching.is_ahead(fabric.id, now);
-    for fabric in fabrics.iter().filter(|fabric| fabric.is_configured()).filter(is_ahead) {
+    let is_untimely = |fabric: &&Fabric| back.is_some() || shared.watching.has_future_proof(fabric.id, now);
+    for fabric in fabrics.iter().filter(|fabric| fabric.is_configured()).filter(is_untimely) {
         shared.watching.forget(fabric.id);
         shared.schedule.now(fabric.id);
     }

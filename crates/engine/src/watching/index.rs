@@ -241,7 +241,7 @@ impl Index {
     }
 
     /// Whether something was proved at a time that is still to come: the clock was ahead then.
-    pub fn is_ahead(&self, now: Timestamp) -> bool {
+    pub fn has_future_proof(&self, now: Timestamp) -> bool {
         self.parts.values().any(|part| is_still_to_come(part.proof, now))
     }
 

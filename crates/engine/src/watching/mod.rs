@@ -112,8 +112,9 @@ impl Watching {
     }
 
     /// Whether what is known of a fabric bears times that are still to come.
-    pub fn is_ahead(&self, fabric_id: i64, now: Timestamp) -> bool {
-        self.of(fabric_id).is_some_and(|watched| watched.lock().index.as_ref().is_some_and(|index| index.is_ahead(now)))
+    pub fn has_future_proof(&self, fabric_id: i64, now: Timestamp) -> bool {
+        self.of(fabric_id)
+            .is_some_and(|watched| watched.lock().index.as_ref().is_some_and(|index| index.has_future_proof(now)))
     }
 
     /// Takes in what lists have read.

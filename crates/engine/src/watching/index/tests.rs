@@ -202,3 +202,11 @@ fn a_server_that_went_back_in_time_is_noticed_and_proves_nothing_until_everythin
     assert!(!index.is_doubted() && index.is_whole());
     assert_eq!((names(&index), index.proof()), (vec!["a@95".to_owned()], at(61)));
 }
+
+#[test]
+fn what_was_proved_while_the_clock_was_ahead_is_known_by_its_time() {
+    let mut index = Index::new(&lists(&[("a", 5)], 10, 1));
+    index.apply(&id(), WatchEvent::Bookmark { resource_version: "20".into() }, at(9_000));
+    assert!(index.has_future_proof(at(10)), "one kind is enough, although the oldest proof is of the past");
+    assert!(!index.has_future_proof(at(9_000)), "the control: the clock has come there");
+}
