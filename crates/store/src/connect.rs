@@ -82,14 +82,14 @@ const WRITER: &[&str] = &[
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -4000",
+    "PRAGMA cache_size = -2000",
     "PRAGMA temp_store = MEMORY",
 ];
 
 const READER: &[&str] = &[
     "PRAGMA busy_timeout = 5000",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -1000",
+    "PRAGMA cache_size = -400",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA query_only = ON",
 ];
