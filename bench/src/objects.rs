@@ -101,7 +101,7 @@ fn connection(n: usize, servers: usize) -> Value {
             "switch": {"port": format!("{}/E1/{}/{}", switch(n / CONNECTIONS_A_SWITCH), 1 + lane / 4, 1 + lane % 4)},
         })
     };
-    let spec = json!({"bundled": {"links": [link(0), link(1)], "mtu": 9100}});
+    let spec = json!({"bundled": {"links": [link(0), link(1)], "mtu": 9036}});
     object("wiring", "Connection", &connection_name(n, servers), spec)
 }
 

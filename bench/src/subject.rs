@@ -66,7 +66,6 @@ impl Subject {
 
         let mut settings = settings(folder.path().into());
         settings.compare_interval = Duration::from_secs(24 * 3600);
-        settings.watch = false;
         let config = source::Config { remote: None, branch: "main".into(), path: String::new(), allow_file: false };
         let place = folder.path().join("sources").join(format!("fabric-{fabric_id}.git"));
         let repository = source::Repository::open(&place, config).await?;

@@ -23,17 +23,17 @@ pub(crate) use verdicts::{Depth, Settled};
 use crate::aging::is_still_to_come;
 use crate::blocking::compute;
 use crate::findings::Findings;
-use crate::observing::{Observation, Problem};
+use crate::observing::{Live, Observation, Problem};
 use crate::run::Run;
 use crate::{Error, Event, Shared};
 use model::compare::{FieldDiff, ObjectState};
 use model::manifest::{Manifest, Severity};
 use model::operation::Trigger;
-use model::{Code, ObjectKey};
+use model::{Body, Code, ObjectKey};
 use serde_json::Value;
 use source::Desired;
+use std::collections::BTreeSet;
 use std::collections::hash_map::DefaultHasher;
-use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
@@ -46,17 +46,32 @@ const FINDINGS_KEPT: usize = 500;
 /// An object that is not as desired, with all that is needed to make it so.
 #[derive(Clone)]
 pub(crate) struct Differing {
-    pub manifest: Manifest,
-    /// The manifest's object, parsed.
-    pub desired: Arc<Value>,
-    pub live: Option<Arc<Value>>,
-    pub base: Option<Value>,
+    pub manifest: Arc<Manifest>,
+    pub live: Option<Arc<Live>>,
+    pub base: Option<Body>,
     pub state: ObjectState,
     pub diffs: Vec<FieldDiff>,
     /// The comparison at which the live form was first seen; `None` when it is this one.
     pub changed_in: Option<i64>,
     /// What this run leaves as it is in the cluster; nothing, unless the request says so.
     pub left: Vec<model::path::Path>,
+}
+
+impl Differing {
+    /// The manifest's object, parsed.
+    pub fn desired(&self) -> Value {
+        self.manifest.object.value()
+    }
+
+    /// The live object, parsed.
+    pub fn live(&self) -> Option<Arc<Value>> {
+        self.live.as_ref().map(|live| live.value())
+    }
+
+    /// The form that was last verified live, parsed.
+    pub fn base(&self) -> Option<Value> {
+        self.base.as_ref().map(Body::value)
+    }
 }
 
 /// Why an object is left alone.
@@ -174,7 +189,7 @@ async fn compare_to(shared: &Arc<Shared>, input: Input<'_>, depth: Depth, storin
     let prepared = compute("Comparing", move || verdicts::prepare(memory, desired, live, of_source, depth)).await?;
     let (findings, owes_the_whole) = (prepared.findings.clone(), prepared.owes_the_whole);
     let prepared_at = Instant::now();
-    let bases = bases(shared, fabric_id, &prepared.bases_needed).await?;
+    let bases = shared.store.objects().bases(fabric_id, &prepared.bases_needed).await?.into_iter().collect();
     let verdicts = compute("Comparing", move || verdicts::judge_all(prepared, bases)).await?;
     let judged_at = Instant::now();
     let verdicts::Verdicts { mut memory, mut delta, found, settled } = verdicts;
@@ -275,22 +290,6 @@ fn record(
         duration_ms: millis(observation.began_at, now),
         kinds: crate::read_kinds::of(observation),
     }
-}
-
-/// The forms that were last verified live, of these objects.
-async fn bases(shared: &Shared, fabric_id: i64, wanted: &[ObjectKey]) -> Result<HashMap<ObjectKey, Value>, Error> {
-    /// Above this, one statement that reads all is cheaper than one each.
-    const FEW: usize = 64;
-    if wanted.len() > FEW {
-        return Ok(shared.store.objects().bases(fabric_id).await?.into_iter().collect());
-    }
-    let mut found = HashMap::new();
-    for key in wanted {
-        if let Some(base) = shared.store.objects().get(fabric_id, key).await?.base {
-            found.insert(key.clone(), base);
-        }
-    }
-    Ok(found)
 }
 
 fn millis(from: jiff::Timestamp, to: jiff::Timestamp) -> u64 {

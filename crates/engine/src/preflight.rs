@@ -67,11 +67,11 @@ pub(crate) async fn check(
             .differing
             .iter()
             .filter(|d| !d.left.is_empty())
-            .map(|d| Manifest { object: Body::from(&*d.wanted(d.live.as_deref())), ..d.manifest.clone() })
+            .map(|d| Manifest { object: Body::from(&d.wanted(d.live().as_deref())), ..(*d.manifest).clone() })
             .collect();
         let of_source = compared.findings.of_source().to_vec();
         let of_rules = compute("Checking what this run would leave", move || {
-            let live = observation.live.parsed();
+            let live = observation.live.parts(model::part::Part::Stated);
             let live: Vec<_> = live.iter().map(|(key, live)| (*key, live)).collect();
             let has_read = |group: &str, kind: &str| observation.has_read(group, kind);
             rules_of_part(&desired.manifests, &live, has_read, &Leaving { changed, beside, gone })

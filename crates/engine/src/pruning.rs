@@ -12,6 +12,7 @@ use model::Code;
 use model::ObjectKey;
 use model::compare::ObjectState;
 use model::manifest::Severity;
+use model::part;
 use model::prune::{Extra, Input, Owner};
 use model::sync_options::SyncOptions;
 use serde::Serialize;
@@ -166,9 +167,9 @@ pub(crate) async fn of_run(
     let adopted = adopted_uids(run.shared.store.adopted().list(fabric.id).await?);
     let source: HashSet<&ObjectKey> = desired.manifests.iter().map(|m| &m.key).collect();
     let managed: HashSet<&ObjectKey> = compared.settled.extra.iter().collect();
-    let writes: HashMap<&ObjectKey, &Value> = part.differing.iter().map(|d| (&d.manifest.key, &*d.desired)).collect();
+    let writes: HashMap<&ObjectKey, Value> = part.differing.iter().map(|d| (&d.manifest.key, d.desired())).collect();
     let live = &compared.observation.live;
-    let parsed = live.parsed();
+    let parsed = live.parts(part::Part::WithoutManagers);
     let (mut extras, mut others) = (Vec::new(), Vec::new());
     for (key, object) in &parsed {
         let (key, uid) = (*key, object.pointer("/metadata/uid").and_then(Value::as_str));
@@ -177,10 +178,10 @@ pub(crate) async fn of_run(
             let has_error = !compared.findings.about(key).is_empty();
             extras.push(Extra { key, live: object, owner, has_error });
         } else {
-            others.push((key, writes.get(key).copied().unwrap_or(object)));
+            others.push((key, writes.get(key).unwrap_or(object)));
         }
     }
-    others.extend(writes.iter().filter(|(key, _)| !live.contains_key(key)).map(|(key, object)| (*key, *object)));
+    others.extend(writes.iter().filter(|(key, _)| !live.contains_key(key)).map(|(key, object)| (*key, object)));
     let plan = model::prune::plan(&Input {
         extras,
         others,

@@ -266,10 +266,10 @@ fn manifest(row: &ObjectBodies) -> Option<Manifest> {
     let object = row.desired.as_ref()?;
     let word = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
     Some(Manifest {
-        gvk: Gvk::parse(word("apiVersion"), word("kind")),
+        version: Gvk::parse(word("apiVersion"), word("kind")).version.into(),
         key: row.key.clone(),
         object: Body::from(object),
-        location: row.location.clone().unwrap_or(Location { file: String::new(), line: 1, column: 1, document: 1 }),
+        location: row.location.clone().unwrap_or(Location { file: "".into(), line: 1, column: 1, document: 1 }),
     })
 }
 

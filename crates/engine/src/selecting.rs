@@ -11,7 +11,6 @@ use model::sync_options::{SyncOptions, kind_name};
 use model::{Code, ObjectKey};
 use source::Desired;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
 
 /// What a run works on.
 pub(crate) struct Part {
@@ -53,8 +52,9 @@ pub(crate) fn narrow(
         let mut d = d.clone();
         if let Some(parts) = left_parts.get(&d.manifest.key) {
             d.left.clone_from(parts);
-            let wanted = d.wanted(d.live.as_deref());
-            let (state, diffs) = compare_object(Some(&wanted), d.live.as_deref(), d.base.as_ref());
+            let live = d.live();
+            let wanted = d.wanted(live.as_deref());
+            let (state, diffs) = compare_object(Some(&wanted), live.as_deref(), d.base().as_ref());
             if state == ObjectState::Equal {
                 left.push((d.manifest.key.clone(), d.left_names()));
                 continue;
@@ -168,12 +168,10 @@ fn left_parts(
 
 impl Differing {
     /// What this run wants the object to be: as Git says, with the parts that are left to the cluster.
-    pub fn wanted(&self, live: Option<&serde_json::Value>) -> Arc<serde_json::Value> {
+    pub fn wanted(&self, live: Option<&serde_json::Value>) -> serde_json::Value {
         match live {
-            Some(live) if !self.left.is_empty() => {
-                Arc::new(model::compare::with_left_parts(&self.desired, live, &self.left))
-            }
-            _ => self.desired.clone(),
+            Some(live) if !self.left.is_empty() => model::compare::with_left_parts(&self.desired(), live, &self.left),
+            _ => self.desired(),
         }
     }
 

@@ -3,16 +3,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a fixture that fails is a test that fails")]
 
-use engine::{Engine, Overview, Settings};
+use engine::{Engine, Overview, Request, Settings};
 use model::ObjectKey;
 use model::compare::ObjectState;
+use model::operation::{OperationState, Trigger, Verb};
 use model::status::SyncState;
 use secrecy::SecretString;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Cluster, EndpointLogin, FabricSecrets, FabricSpec, NewFabric, Scope, Sealed, Source, Store};
-use testkit::{Access, ApiFront, Chaos, ChaosProxy, ControlPlane, Rule, TokenUser, eventually};
+use testkit::{Access, ApiFront, Chaos, ChaosProxy, ControlPlane, Gate, Rule, TokenUser, eventually};
 
 const VPCS: &str = "apiVersion: vpc.githedgehog.com/v1beta1
 kind: VPC
@@ -210,6 +211,43 @@ async fn what_kubectl_changes_is_compared_at_once_and_nothing_is_listed_for_it()
     bed.plane.kubectl(&["delete", "vpc", "vpc-02"]).await.unwrap();
     bed.until("and gone", |o| o.sync_status == SyncState::InSync).await;
     assert_eq!(bed.lists(), Vec::<String>::new(), "the streams told all of it");
+    bed.engine.stop().await;
+}
+
+/// What a run writes comes back by the watches. It is not compared over and over meanwhile, and what others do is seen all
+/// the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_change_while_a_sync_writes_is_seen_before_it_ends() {
+    let bed = Bed::start(|_| {}).await;
+    bed.vlan(1002).await;
+    bed.until("the drift is seen", |o| o.sync_status == SyncState::OutOfSync).await;
+    let gate = Gate::default();
+    bed.front.add(Rule::on("PUT", "/vpcs/vpc-01").without("dryRun").hold(&gate));
+    let request = Request {
+        fabric_id: bed.id,
+        verb: Verb::SyncToKubernetes,
+        actor: "tester".into(),
+        actor_user_id: None,
+        trigger: Trigger::Script,
+        request_id: "test".into(),
+        idempotency_key: None,
+        shown_comparison: None,
+        options: model::sync_options::SyncOptions::default(),
+    };
+    let operation = bed.engine.request(request).await.unwrap().operation.id;
+    gate.arrived(PATIENCE).await.unwrap();
+    bed.front.take_calls();
+    let before = bed.store.comparisons().latest(bed.id).await.unwrap().unwrap().id;
+    bed.drift_of_another_kind_is_seen().await;
+    assert_eq!(bed.store.operations().get(operation).await.unwrap().state, OperationState::Running);
+    let stored = bed.store.comparisons().latest(bed.id).await.unwrap().unwrap().id - before;
+    assert_eq!(stored, 1, "one comparison told of it");
+    let asked: Vec<_> = bed.front.calls().into_iter().filter(|call| call.path.contains("dryRun")).collect();
+    assert!(asked.is_empty(), "nothing is asked while the run writes: {asked:?}");
+    gate.open();
+    let ended = bed.engine.wait(operation, PATIENCE).await.unwrap();
+    assert!(ended.state.is_final(), "{ended:?}");
+    assert_eq!(bed.state().await, ObjectState::Equal, "what was held was written");
     bed.engine.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! JSON that is kept for long: as text, parsed when somebody looks into it. A parsed object takes ten times the memory
 //! of its text, and of ten thousand manifests few are looked into.
 
+use crate::part::{self, Part};
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
@@ -12,8 +13,13 @@ pub struct Body(Arc<str>);
 impl Body {
     /// The object, parsed.
     pub fn value(&self) -> Value {
-        // The text was made from a value of bounded depth, so that it always parses.
+        // The text was made from a value of bounded depth, or was parsed once, so that it always parses.
         serde_json::from_str(&self.0).unwrap_or_default()
+    }
+
+    /// A part of the object, parsed.
+    pub fn part(&self, wanted: Part) -> Value {
+        part::parse(&self.0, wanted).unwrap_or_default()
     }
 
     /// The text.
@@ -31,6 +37,16 @@ impl Body {
         let mut value = self.value();
         change(&mut value);
         *self = Self::from(&value);
+    }
+}
+
+impl TryFrom<String> for Body {
+    type Error = serde_json::Error;
+
+    /// Takes a text that was stored, when it is JSON.
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        serde_json::from_str::<serde::de::IgnoredAny>(&text)?;
+        Ok(Self(text.into()))
     }
 }
 

@@ -12,6 +12,7 @@ pub mod manifest;
 pub mod normalise;
 pub mod object;
 pub mod operation;
+pub mod part;
 pub mod path;
 pub mod plan;
 pub mod policy;

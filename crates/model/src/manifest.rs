@@ -26,8 +26,8 @@ use std::sync::Arc;
 /// Where something stands in the source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Location {
-    /// Path of the file, relative to the repository's root.
-    pub file: String,
+    /// Path of the file, relative to the repository's root; shared by all that stands in it.
+    pub file: Arc<str>,
     /// Line, from 1.
     pub line: u32,
     /// Column, from 1.
@@ -74,14 +74,21 @@ pub struct Finding {
 /// One object as it stands in the source.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    /// Group, version and kind.
-    pub gvk: Gvk,
+    /// API version, without the group.
+    pub version: Box<str>,
     /// Identity; the fabric's namespace is filled in when the manifest names none.
     pub key: ObjectKey,
     /// The object as JSON, namespace filled in, otherwise as written.
     pub object: Body,
     /// Where the document starts.
     pub location: Location,
+}
+
+impl Manifest {
+    /// Group, version and kind.
+    pub fn gvk(&self) -> Gvk {
+        Gvk::new(&*self.key.group, &*self.version, &*self.key.kind)
+    }
 }
 
 /// Limits on what is read from a source, against accidents and bombs.
@@ -179,7 +186,7 @@ impl Finding {
 /// Reads one file. Objects that name no namespace get `default_namespace`, and those that name another are errors.
 pub fn parse_file(file: &str, bytes: &[u8], default_namespace: &str, limits: &Limits) -> Parsed {
     let mut parsed = Parsed::default();
-    let start = Location { file: file.to_owned(), line: 1, column: 1, document: 1 };
+    let start = Location { file: file.into(), line: 1, column: 1, document: 1 };
     if bytes.len() > limits.file_bytes {
         let message = format!(
             "The file has {} bytes; files of more than {} bytes are not read. Split it, or raise the limit.",
@@ -210,15 +217,17 @@ pub fn parse_file(file: &str, bytes: &[u8], default_namespace: &str, limits: &Li
             parsed.findings.push(empty(document, alone).located(location));
             continue;
         };
-        match yaml::read(file, document, limits) {
+        match yaml::read(&start.file, document, limits) {
             Err(finding) => parsed.findings.push(*finding),
             Ok(value) => {
-                let location = Location { file: file.to_owned(), line, column, document: document.number };
+                let location = Location { file: start.file.clone(), line, column, document: document.number };
                 let mut reader = identify::Reader { document, default_namespace, limits, parsed: &mut parsed };
                 reader.take(value, location, 0);
             }
         }
     }
+    // Many files hold one object, and are kept for long.
+    parsed.manifests.shrink_to_fit();
     parsed
 }
 

@@ -36,7 +36,7 @@ use world::{Found, World};
 
 /// Checks every desired object. Findings stand in the order of the manifests that they are about.
 ///
-/// `live` holds the cluster's objects of every kind that was read; `unread` the kinds (group, kind) that could not be:
+/// `live` holds the cluster's objects of every kind that was read, at least [`crate::part::Part::Stated`] of each; `unread` the kinds (group, kind) that could not be:
 /// references to them are not judged.
 pub fn check(desired: &[&Manifest], live: &[(&ObjectKey, &Value)], unread: &[(&str, &str)]) -> Vec<Finding> {
     check_part(desired, live, unread, &[])

@@ -16,7 +16,11 @@ fn chosen(selection: &Selection) -> Vec<&str> {
 
 fn rules(selection: &Selection) -> Vec<(&str, &str)> {
     let file = |f: &Finding| f.location.as_ref().map(|l| l.file.clone()).unwrap_or_default();
-    selection.findings.iter().map(|f| (f.rule.as_str(), Box::leak(file(f).into_boxed_str()) as &str)).collect()
+    selection
+        .findings
+        .iter()
+        .map(|f| (f.rule.as_str(), Box::leak(String::from(&*file(f)).into_boxed_str()) as &str))
+        .collect()
 }
 
 #[test]
@@ -77,7 +81,12 @@ fn manifest(file: &str, object: Value) -> (String, Parsed) {
     let key = ObjectKey::of(&object).unwrap();
     let location = Location { file: file.into(), line: 1, column: 1, document: 1 };
     let gvk = Gvk::new("vpc.githedgehog.com", "v1beta1", "VPC");
-    let manifest = std::sync::Arc::new(Manifest { gvk, key, object: model::Body::from(&object), location });
+    let manifest = std::sync::Arc::new(Manifest {
+        version: gvk.version.into(),
+        key,
+        object: model::Body::from(&object),
+        location,
+    });
     (file.into(), Parsed { manifests: vec![manifest], findings: Vec::new() })
 }
 

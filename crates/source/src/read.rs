@@ -46,15 +46,27 @@ pub(crate) struct Cache {
     /// Whole results by tree; newest last.
     results: Vec<(Scope, String, Arc<Desired>)>,
     /// Parsed files by path, per scope.
-    files: HashMap<Scope, HashMap<String, Kept>>,
+    files: HashMap<Scope, HashMap<Arc<str>, Kept>>,
 }
 
 /// What a file held when it was last read.
 #[derive(Debug)]
 struct Kept {
-    /// The blob that was parsed.
-    id: String,
+    /// The blob that was parsed: the bytes of its name.
+    id: Box<[u8]>,
     parsed: Arc<Parsed>,
+}
+
+/// The bytes that a blob's name spells, in half the room.
+fn bytes_of(id: &str) -> Box<[u8]> {
+    let digit = |c: u8| char::from(c).to_digit(16).map_or(0, |d| d as u8);
+    id.as_bytes().chunks(2).map(|pair| pair.iter().fold(0, |byte, c| byte << 4 | digit(*c))).collect()
+}
+
+/// The path of a file as what was parsed shares it.
+fn path_of(file: &File, parsed: &Parsed) -> Arc<str> {
+    let shared = parsed.manifests.first().map(|manifest| &manifest.location.file);
+    shared.filter(|path| ***path == *file.path).cloned().unwrap_or_else(|| file.path.as_str().into())
 }
 
 impl Cache {
@@ -76,13 +88,17 @@ impl Cache {
     }
 
     fn file(&self, scope: &Scope, file: &File) -> Option<Arc<Parsed>> {
-        self.files.get(scope)?.get(&file.path).filter(|kept| kept.id == file.id).map(|kept| kept.parsed.clone())
+        self.files
+            .get(scope)?
+            .get(&*file.path)
+            .filter(|kept| kept.id == bytes_of(&file.id))
+            .map(|kept| kept.parsed.clone())
     }
 
     /// Remembers exactly these files of a scope.
     fn keep_files(&mut self, scope: &Scope, files: &[File], parsed: &[Arc<Parsed>]) {
         let kept = files.iter().zip(parsed);
-        let kept = kept.map(|(f, p)| (f.path.clone(), Kept { id: f.id.clone(), parsed: p.clone() }));
+        let kept = kept.map(|(f, p)| (path_of(f, p), Kept { id: bytes_of(&f.id), parsed: p.clone() }));
         self.files.insert(scope.clone(), kept.collect());
     }
 }

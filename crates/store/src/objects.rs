@@ -225,7 +225,7 @@ const CHUNK: usize = 200;
 fn location(row: &AnyRow) -> Result<Option<Location>> {
     let Some(file) = row.text_or_null("file")? else { return Ok(None) };
     Ok(Some(Location {
-        file,
+        file: file.into(),
         line: row.unsigned_or_null("line")?.unwrap_or(1),
         column: 1,
         document: row.unsigned_or_null("document")?.unwrap_or(1),
@@ -282,7 +282,7 @@ impl ObjectRow {
             self.findings.iter().any(|f| f.severity == Severity::Error),
             self.diffs.len() as u64,
             self.findings.len() as u64,
-            place.map(|p| p.file.as_str()),
+            place.map(|p| &*p.file),
             place.map(|p| p.line),
             place.map(|p| p.document),
             &self.live_rv,
@@ -435,11 +435,24 @@ impl<'a> Objects<'a> {
             .collect()
     }
 
-    /// The forms that were last verified live, of all objects that have one.
-    pub async fn bases(&self, fabric_id: i64) -> Result<Vec<(ObjectKey, Value)>> {
-        let mut conn = self.0.reader(st::BASES.doing).await?;
-        let rows = st::BASES.all(&mut conn, args![fabric_id]).await?;
-        rows.iter().map(|row| Ok((row.word("object_key")?, row.json("base")?))).collect()
+    /// The forms that were last verified live, of those of these objects that have one.
+    pub async fn bases(&self, fabric_id: i64, keys: &[ObjectKey]) -> Result<Vec<(ObjectKey, Body)>> {
+        let mut found = Vec::new();
+        if keys.is_empty() {
+            return Ok(found);
+        }
+        let mut conn = self.0.reader(st::BASES).await?;
+        for chunk in keys.chunks(CHUNK) {
+            let mut sql = Sql::with_args(st::BASES, st::SELECT_BASES, args![fabric_id]);
+            sql.bind_list(chunk.iter().map(ObjectKey::to_string));
+            if chunk.len() < CHUNK {
+                sql.once();
+            }
+            for row in sql.all(&mut conn).await? {
+                found.push((row.word("object_key")?, row.body("base")?));
+            }
+        }
+        Ok(found)
     }
 
     /// Which agents hold which objects.

@@ -2,6 +2,7 @@
 
 use crate::{Error, Result};
 use jiff::Timestamp;
+use model::Body;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -58,6 +59,10 @@ pub(crate) trait Columns {
 
     fn json<T: DeserializeOwned>(&self, name: &'static str) -> Result<T> {
         serde_json::from_str(&self.text(name)?).map_err(|e| corrupt(name, e))
+    }
+
+    fn body(&self, name: &'static str) -> Result<Body> {
+        Body::try_from(self.text(name)?).map_err(|e| corrupt(name, e))
     }
 
     fn json_or_null<T: DeserializeOwned>(&self, name: &'static str) -> Result<Option<T>> {

@@ -35,7 +35,7 @@ impl Writer<'_> {
     pub(super) async fn settle(&self, d: &Differing) -> ObjectOutcome {
         let key = &d.manifest.key;
         let Some(kind) = self.kinds.find(&key.group, &key.kind) else {
-            let message = format!("The cluster does not serve the kind {}.", d.manifest.gvk);
+            let message = format!("The cluster does not serve the kind {}.", d.manifest.gvk());
             return self.refusal(key, OutcomeKind::NotAttempted, Code::KubernetesRejected, message, 0);
         };
         if let Some(why) = self.rules.too_soon.get(key) {
@@ -70,7 +70,7 @@ impl Writer<'_> {
 
     async fn write_until_settled(&self, kind: &KindInfo, d: &Differing) -> ObjectOutcome {
         let (key, dry_run) = (&d.manifest.key, self.rules.dry_run);
-        let mut live = d.live.clone();
+        let mut live = d.live();
         let overwrote = overwritten(d.state, &d.diffs);
         let (mut rounds, mut retries, mut attempts) = (0, 0, 0);
         loop {
@@ -215,7 +215,7 @@ impl Writer<'_> {
     /// The write that is to be done, or the outcome of an object that is not to be written.
     fn decide(&self, d: &Differing, live: Option<&Value>, attempts: u32) -> Result<Step, Box<ObjectOutcome>> {
         let key = &d.manifest.key;
-        let object = desired_for_write(&d.wanted(live), live, d.base.as_ref());
+        let object = desired_for_write(&d.wanted(live), live, d.base().as_ref());
         let Some(live) = live else { return Ok(Step::Create(object)) };
         let lost = removed_link_addresses(&object, live);
         if !lost.is_empty() && !self.rules.allow_address_removal {
@@ -239,7 +239,7 @@ impl Writer<'_> {
         let Some(now) = now else {
             return Ok(if compared.is_some() { Again::Gone } else { Again::Go(None) });
         };
-        let (state, diffs) = compare_object(Some(&d.wanted(Some(&now))), Some(&now), d.base.as_ref());
+        let (state, diffs) = compare_object(Some(&d.wanted(Some(&now))), Some(&now), d.base().as_ref());
         if state == ObjectState::Equal {
             return Ok(Again::Settled);
         }

@@ -12,7 +12,6 @@ use futures::stream::{self, StreamExt};
 use model::compare::{FieldDiff, ObjectState, compare_object, desired_for_write};
 use model::manifest::Manifest;
 use model::{Body, Code, ObjectKey};
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,7 +48,7 @@ struct Question {
     key: ObjectKey,
     desired: Body,
     live: Option<Arc<Live>>,
-    base: Option<Value>,
+    base: Option<Body>,
     is_equal: bool,
 }
 
@@ -142,7 +141,7 @@ fn questions(memory: &super::memory::Memory, compared: &Compared, asking: Asking
 async fn ask(cluster: &Cluster, observation: &Observation, q: &Question) -> Option<(ObjectKey, Confirmation, bool)> {
     let kind = observation.kinds.find(&q.key.group, &q.key.kind)?;
     let live = q.live.as_ref().map(|live| live.value());
-    let object = desired_for_write(&q.desired.value(), live.as_deref(), q.base.as_ref());
+    let object = desired_for_write(&q.desired.value(), live.as_deref(), q.base.as_ref().map(Body::value).as_ref());
     let answer = match &q.live {
         Some(_) => cluster.replace(kind, &object, true).await,
         None => cluster.create(kind, &object, true).await,
@@ -159,5 +158,7 @@ async fn ask(cluster: &Cluster, observation: &Observation, q: &Question) -> Opti
         Err(e) if e.code() == Code::KubernetesRejected && !q.is_equal => (None, Vec::new()),
         Err(_) => return None,
     };
+    // Where both voices see a difference, the comparison tells which.
+    let diffs = if q.is_equal { diffs } else { Vec::new() };
     Some((q.key.clone(), Confirmation::new(q.desired.clone(), q.live.as_ref(), equal, diffs), q.is_equal))
 }

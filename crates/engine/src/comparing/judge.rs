@@ -32,10 +32,10 @@ pub(crate) fn was_applied(digest: &str) -> bool {
 /// All that a verdict depends on.
 pub(super) struct Case<'a> {
     pub key: &'a ObjectKey,
-    pub manifest: Option<&'a Manifest>,
+    pub manifest: Option<&'a Arc<Manifest>>,
     pub live: Option<&'a Arc<Live>>,
     /// The form that was last verified live, when it is needed and is not the live one itself.
-    pub base: Option<Value>,
+    pub base: Option<Body>,
     pub findings: &'a [Finding],
     /// Which agents hold it; `None` when the agents could not be read.
     pub holdings: Option<&'a [Holding]>,
@@ -46,7 +46,12 @@ pub(super) struct Case<'a> {
     pub readable: bool,
 }
 
-impl Case<'_> {
+impl<'a> Case<'a> {
+    /// The manifest.
+    pub fn manifest(&self) -> Option<&'a Manifest> {
+        self.manifest.map(|manifest| &**manifest)
+    }
+
     /// Whether only the cluster has it, and Hedgerow put it there.
     pub fn is_applied_extra(&self) -> bool {
         self.manifest.is_none() && self.live.is_some_and(|live| live.was_applied())
@@ -56,12 +61,8 @@ impl Case<'_> {
 /// A verdict.
 pub(super) struct Judged {
     pub remembered: Remembered,
-    pub base: Option<Value>,
+    pub base: Option<Body>,
     pub diffs: Vec<FieldDiff>,
-    /// The desired object, as far as it had to be looked into.
-    pub desired: Option<Arc<Value>>,
-    /// The live object, as far as it had to be looked into.
-    pub live: Option<Arc<Value>>,
     /// The new row; `None` when the stored one says the same already.
     pub row: Option<ObjectRow>,
 }
@@ -80,21 +81,23 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
     let unjudged = !case.readable || broken;
     let (mut state, mut diffs) = (ObjectState::Unknown, Vec::new());
     let same =
-        case.known.filter(|k| k.is_same(case.manifest, case.live) && !unjudged && k.state != ObjectState::Unknown);
+        case.known.filter(|k| k.is_same(case.manifest(), case.live) && !unjudged && k.state != ObjectState::Unknown);
     let mut base = case.base.clone();
-    let wanted = OnceCell::new();
-    let wants = || desired.map(|desired| wanted.get_or_init(|| Arc::new(desired.value())));
     let parsed = OnceCell::new();
     let live = || case.live.map(|live| parsed.get_or_init(|| live.value()));
     let stood = same.filter(|k| matches!(k.state, ObjectState::Equal | ObjectState::Extra));
     if let Some(known) = stood {
         state = known.state;
     } else if !unjudged {
-        (state, diffs) = compare_object(wants().map(AsRef::as_ref), live().map(AsRef::as_ref), base.as_ref());
+        (state, diffs) = compare_object(
+            desired.map(Body::value).as_ref(),
+            live().map(AsRef::as_ref),
+            base.as_ref().map(Body::value).as_ref(),
+        );
     }
     // The server knows its release's defaults and webhooks; where it has spoken of this very pair, its word counts.
     let mut confirmed = None;
-    if let Some(spoken) = case.confirmation.filter(|c| c.is_of(case.manifest, case.live)) {
+    if let Some(spoken) = case.confirmation.filter(|c| c.is_of(case.manifest(), case.live)) {
         // A verdict that stands may be the server's own word already; then the normaliser has said the contrary.
         let overruled = stood.is_some_and(|k| k.confirmed == Some(false));
         let normaliser_says = (state == ObjectState::Equal) != overruled;
@@ -118,16 +121,21 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
         case.known.and_then(|k| k.live_rv.clone())
     };
     let moved = case.known.is_none_or(|k| k.live_rv != live_rv);
+    let stated = match case.known.filter(|known| known.stated.is_some() && !moved) {
+        Some(known) => known.stated,
+        None => live().map(|live| stated(live)),
+    };
     let remembered = Remembered {
         desired: desired.cloned(),
-        place: case.manifest.map(place),
+        place: case.manifest().map(place),
+        stated,
         state,
         managed: case.managed,
         has_base: verified || case.known.is_some_and(|k| k.has_base),
         findings: case.findings.to_vec(),
         holdings: match case.holdings {
             Some(holdings) => holdings.to_vec(),
-            None => kept(case.known, moved),
+            None => kept(case.known, moved && case.known.is_none_or(|k| k.stated.is_none() || k.stated != stated)),
         },
         changed_in: if moved { None } else { case.known.and_then(|k| k.changed_in) },
         live_rv,
@@ -135,14 +143,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
         judged_here: true,
     };
     if case.known.is_some_and(|k| k.says_the_same(&remembered)) {
-        return Some(Judged {
-            remembered,
-            base,
-            diffs,
-            desired: wanted.into_inner(),
-            live: parsed.into_inner(),
-            row: None,
-        });
+        return Some(Judged { remembered, base, diffs, row: None });
     }
     let shown = live().map(|live| Body::from(&without_noise(live)));
     // The base is what Git said when it was last verified live: only that tells which label Git has dropped since.
@@ -172,7 +173,7 @@ pub(super) fn judge(case: &Case<'_>) -> Option<Judged> {
         holdings: serde_json::to_value(&remembered.holdings).unwrap_or_default(),
         digest: digest(remembered.has_base, case.is_applied_extra()),
     };
-    Some(Judged { remembered, base, diffs, desired: wanted.into_inner(), live: parsed.into_inner(), row: Some(row) })
+    Some(Judged { remembered, base, diffs, row: Some(row) })
 }
 
 fn digest(has_base: bool, is_applied_extra: bool) -> String {
@@ -191,17 +192,25 @@ pub(super) fn place(manifest: &Manifest) -> u64 {
     hasher.finish()
 }
 
-/// The holdings as they were last found. Of an object that has changed since nobody knows who holds it as it is now.
-fn kept(known: Option<&Remembered>, moved: bool) -> Vec<Holding> {
+/// A digest of what of a live object rules and agents look at.
+pub(super) fn stated(live: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let looked_at = [live.get("spec"), live.pointer("/metadata/labels")];
+    looked_at.map(|part| part.map(Value::to_string)).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The holdings as they were last found. Of an object that states something else since then nobody knows who holds it.
+fn kept(known: Option<&Remembered>, is_another: bool) -> Vec<Holding> {
     let mut holdings = known.map(|k| k.holdings.clone()).unwrap_or_default();
-    if moved {
+    if is_another {
         holdings.iter_mut().for_each(|holding| holding.holds = !holding.wanted);
     }
     holdings
 }
 
 fn version(case: &Case<'_>, live: Option<&Arc<Value>>) -> String {
-    let gvk = case.manifest.map(|m| m.gvk.clone()).or_else(|| {
+    let gvk = case.manifest.map(|m| m.gvk()).or_else(|| {
         let live = live?;
         Some(Gvk::parse(live.get("apiVersion")?.as_str()?, live.get("kind")?.as_str()?))
     });

@@ -1,13 +1,14 @@
 //! What is remembered of a fabric's objects between two comparisons: the mirror of its rows in the store.
 
 use super::confirm::Confirmation;
-use super::judge::{has_base, resource_version};
+use super::judge::{has_base, resource_version, stated};
 use super::verdicts::Settled;
 use crate::findings::{Checked, Findings};
 use crate::observing::{Live, Observation};
 use crate::{Error, Shared};
 use model::compare::ObjectState;
 use model::manifest::{Finding, Manifest};
+use model::part::Part;
 use model::rollout::{AgentView, HeldVersion, Holding};
 use model::{Body, ObjectKey};
 use source::Desired;
@@ -21,6 +22,8 @@ pub(super) struct Remembered {
     /// Where Git names it, as a digest: it is only asked whether it is another place now.
     pub place: Option<u64>,
     pub live_rv: Option<String>,
+    /// A digest of what the live form states; `None` when that is not known.
+    pub stated: Option<u64>,
     pub state: ObjectState,
     pub managed: bool,
     pub has_base: bool,
@@ -100,6 +103,19 @@ pub(super) struct Unchanged {
     pub rules: Option<Arc<Findings>>,
     /// Besides that, the agents hold the same.
     pub holdings: bool,
+    /// Whether every live object is the very form that was judged. Otherwise some have changed in what neither rules nor
+    /// agents look at, such as their status.
+    pub versions: bool,
+}
+
+/// How much of the cluster is as it was.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sameness {
+    /// The same objects in the same versions.
+    Versions,
+    /// The same objects, and each states the same.
+    Stated,
+    Nothing,
 }
 
 /// A fabric's memory.
@@ -110,7 +126,7 @@ pub(super) struct Memory {
     /// What the source is found to be wrong with.
     pub checked: Checked,
     /// What the server said of objects, each for one pair of desired and live.
-    pub confirmations: HashMap<ObjectKey, Confirmation>,
+    pub confirmations: HashMap<Arc<ObjectKey>, Confirmation>,
     /// Of these, the ones that came after the objects were last judged.
     unheard: HashSet<ObjectKey>,
     /// The comparison that was stored last, with a digest of what its row says.
@@ -132,6 +148,7 @@ impl Memory {
                 desired: None,
                 place: None,
                 live_rv: brief.live_rv,
+                stated: None,
                 state: brief.state,
                 managed: false,
                 has_base: has_base(&brief.digest),
@@ -156,13 +173,16 @@ impl Memory {
         of_source: &Arc<Vec<Finding>>,
     ) -> Unchanged {
         let holds = |s: &&Seen| !s.owes_the_whole && Arc::ptr_eq(&s.desired, desired);
-        let seen = self.seen.as_ref().filter(holds).filter(|s| self.saw_the_same(s, observation));
-        let Some(seen) = seen else { return Unchanged { findings: None, rules: None, holdings: false } };
+        let seen = self.seen.as_ref().filter(holds).map(|seen| (seen, self.sameness(seen, observation)));
+        let Some((seen, sameness)) = seen.filter(|(_, sameness)| *sameness != Sameness::Nothing) else {
+            return Unchanged { findings: None, rules: None, holdings: false, versions: false };
+        };
         let agents = observation.agents.as_deref().and_then(held_versions);
         Unchanged {
             findings: Arc::ptr_eq(&seen.of_source, of_source).then(|| seen.findings.clone()),
             rules: Some(seen.findings.clone()),
             holdings: agents.is_some() && agents == seen.agents,
+            versions: sameness == Sameness::Versions,
         }
     }
 
@@ -195,15 +215,24 @@ impl Memory {
         new.chain(gone.map(|(key, _)| key)).cloned().collect()
     }
 
-    /// Whether the cluster is as it was: the same kinds were read, and each holds the same objects in the same versions.
-    fn saw_the_same(&self, seen: &Seen, observation: &Observation) -> bool {
-        let as_remembered = |(key, live): (&Arc<ObjectKey>, &Arc<Live>)| {
+    /// Whether the cluster is as it was: the same kinds were read, and each holds the same objects.
+    fn sameness(&self, seen: &Seen, observation: &Observation) -> Sameness {
+        if seen.read != observation.read || seen.live != observation.live.len() {
+            return Sameness::Nothing;
+        }
+        let mut sameness = Sameness::Versions;
+        for (key, live) in observation.live.iter() {
+            let Some(known) = self.objects.get(&**key) else { return Sameness::Nothing };
             let version = resource_version(Some(live));
-            version.is_some() && self.objects.get(&**key).is_some_and(|known| known.live_rv.as_deref() == version)
-        };
-        seen.read == observation.read
-            && seen.live == observation.live.len()
-            && observation.live.iter().all(as_remembered)
+            if version.is_some() && known.live_rv.as_deref() == version {
+                continue;
+            }
+            if known.stated.is_none() || known.stated != Some(stated(&live.part(Part::Stated))) {
+                return Sameness::Nothing;
+            }
+            sameness = Sameness::Stated;
+        }
+        sameness
     }
 
     /// The objects were judged by this.
@@ -257,8 +286,9 @@ impl Memory {
 
     /// The server has spoken of an object.
     pub fn hear(&mut self, key: ObjectKey, confirmation: Confirmation) {
-        self.unheard.insert(key.clone());
-        self.confirmations.insert(key, confirmation);
+        let shared = self.key(&key).cloned().unwrap_or_else(|| Arc::new(key.clone()));
+        self.unheard.insert(key);
+        self.confirmations.insert(shared, confirmation);
     }
 
     /// An object as it was judged now.

@@ -91,7 +91,7 @@ const KEPT: usize = 200;
 impl Compared {
     /// Which agents hold which objects, as they were read together.
     pub fn holdings(&self) -> BTreeMap<ObjectKey, Vec<Holding>> {
-        let live = self.observation.live.parsed();
+        let live = self.observation.live.parts(model::part::Part::Stated);
         holdings(live.iter().map(|(key, live)| (*key, live)), self.observation.agents.as_deref().unwrap_or_default())
     }
 
@@ -106,7 +106,7 @@ impl Compared {
     ) -> Seen {
         let mut summaries: Vec<AgentSummary> = agents.iter().map(|a| a.summary.clone()).collect();
         expect_versions(&mut summaries);
-        let live = self.observation.live.parsed();
+        let live = self.observation.live.parts(model::part::Part::Stated);
         let all = holdings(live.iter().map(|(key, live)| (*key, live)), agents);
         let mut states: States = BTreeMap::new();
         let gone: Vec<Vec<Holding>> = deleted.iter().map(|(key, before)| gone(before, all.get(key))).collect();

@@ -387,6 +387,28 @@ fn a_change_is_judged_at_once_and_the_whole_is_owed() {
     assert!(Arc::ptr_eq(&whole.findings, &again.findings), "nothing is owed any more");
 }
 
+/// Controllers write status, and people annotations, often: neither rules nor agents look at these.
+#[test]
+fn what_rules_and_agents_do_not_look_at_is_judged_without_asking_them() {
+    let mut world = World::settled();
+    let mut vlans = world.live[&key("VLANNamespace", "default")].as_ref().clone();
+    world.agents = agent(1, "2026-01-01T00:00:15Z", vlans["spec"].clone());
+    let before = world.compare();
+    let holds = |world: &World| world.memory.objects[&key("VLANNamespace", "default")].holdings[0].holds;
+    assert!(holds(&world), "the control: the switch holds it");
+    for (depth, status) in [(Depth::Changes, 1), (Depth::News, 2), (Depth::Everything, 3)] {
+        vlans["status"] = json!({"used": status});
+        world.write(vlans.clone());
+        let after = world.compare_to(depth);
+        assert_eq!((after.states().as_str(), after.written.as_slice()), ("4 equal", &["default".to_owned()][..]));
+        assert!(Arc::ptr_eq(&before.findings, &after.findings), "{depth:?}: the rules were asked again");
+        assert!(holds(&world), "{depth:?}: the switch still holds what it states");
+    }
+    vlans["metadata"]["labels"] = json!({"tier": "1"});
+    world.write(vlans);
+    assert!(!Arc::ptr_eq(&before.findings, &world.compare().findings), "the control: labels are looked at");
+}
+
 #[test]
 fn what_somebody_made_and_deleted_in_the_cluster_comes_and_goes_at_once() {
     let mut world = World::settled();

@@ -11,9 +11,9 @@ use crate::findings::Findings;
 use crate::observing::Observation;
 use model::compare::ObjectState;
 use model::manifest::{Finding, Manifest, Severity};
+use model::part::Part;
 use model::rollout::{Holding, holdings};
-use model::{Code, ObjectKey};
-use serde_json::Value;
+use model::{Body, Code, ObjectKey};
 use source::Desired;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -65,14 +65,14 @@ pub(super) fn prepare(
     let same_findings = unchanged.findings.is_some();
     // Of agents that could not be read, what was known stays.
     let holdings_stand = unchanged.holdings || observation.agents.is_none();
-    let nothing_changed = same_findings && holdings_stand;
-    let put_off = (depth == Depth::Changes && !nothing_changed)
+    let nothing_changed = same_findings && holdings_stand && unchanged.versions;
+    let put_off = (depth == Depth::Changes && !(same_findings && holdings_stand))
         .then(|| memory.findings_for_changes(&desired, &observation, &of_source))
         .flatten();
     let owes_the_whole = put_off.is_some();
     // Parsed at most once, for the rules and for the agents.
     let parsed = OnceCell::new();
-    let live = || parsed.get_or_init(|| observation.live.parsed()).as_slice();
+    let live = || parsed.get_or_init(|| observation.live.parts(Part::Stated)).as_slice();
     let findings = put_off.or(unchanged.findings).unwrap_or_else(|| {
         let findings = match unchanged.rules {
             Some(before) => Findings::new(&of_source, before.of_rules()),
@@ -141,8 +141,8 @@ impl Prepared {
         &'a self,
         key: &'a ObjectKey,
         kind: KindFacts,
-        manifests: &HashMap<&ObjectKey, &'a Manifest>,
-        base: Option<Value>,
+        manifests: &HashMap<&ObjectKey, &'a Arc<Manifest>>,
+        base: Option<Body>,
     ) -> Case<'a> {
         let mut case = Case {
             key,
@@ -168,7 +168,7 @@ impl Prepared {
         }
         let manifests = by_key(&self.desired);
         let needed = |key: &ObjectKey, known: &Remembered| {
-            known.needs_base(manifests.get(key).copied(), observation.live.get(key))
+            known.needs_base(manifests.get(key).map(|m| &***m), observation.live.get(key))
                 // Of a kind that was not read nothing is judged.
                 && observation.has_read(&key.group, &key.kind)
         };
@@ -193,7 +193,7 @@ pub(super) struct Verdicts {
 }
 
 /// Judges every object that is desired, live, or was known before.
-pub(super) fn judge_all(mut prepared: Prepared, mut bases: HashMap<ObjectKey, Value>) -> Verdicts {
+pub(super) fn judge_all(mut prepared: Prepared, mut bases: HashMap<ObjectKey, Body>) -> Verdicts {
     if prepared.nothing_changed
         && prepared.attention.as_ref().is_some_and(Vec::is_empty)
         && let Some(settled) = prepared.memory.settled()
@@ -250,8 +250,8 @@ pub(super) fn judge_all(mut prepared: Prepared, mut bases: HashMap<ObjectKey, Va
     Verdicts { memory, delta, found, settled }
 }
 
-fn by_key(desired: &Desired) -> HashMap<&ObjectKey, &Manifest> {
-    desired.manifests.iter().map(|m| (&m.key, &**m)).collect()
+fn by_key(desired: &Desired) -> HashMap<&ObjectKey, &Arc<Manifest>> {
+    desired.manifests.iter().map(|m| (&m.key, m)).collect()
 }
 
 /// What is remembered and stands nowhere any more. Of a kind that could not be read now it stays, as unknown (the
@@ -271,11 +271,11 @@ fn no_longer_seen(
 
 /// Whether the remembered verdict is the one that judging would give.
 fn stands(known: &Remembered, case: &Case<'_>, same_findings: bool) -> bool {
-    let spoken = case.confirmation.filter(|c| c.is_of(case.manifest, case.live)).and_then(|c| c.equal);
+    let spoken = case.confirmation.filter(|c| c.is_of(case.manifest(), case.live)).and_then(|c| c.equal);
     case.readable
-        && known.is_same(case.manifest, case.live)
+        && known.is_same(case.manifest(), case.live)
         && known.managed == case.managed
-        && known.place == case.manifest.map(place)
+        && known.place == case.manifest().map(place)
         && (same_findings || known.findings == case.findings)
         && case.holdings.is_none_or(|holdings| known.holdings == holdings)
         && known.confirmed.is_some() == spoken.is_some()
@@ -363,8 +363,7 @@ impl Found {
             }
             state => self.differing.extend(case.manifest.map(|manifest| Differing {
                 manifest: manifest.clone(),
-                desired: judged.desired.clone().unwrap_or_else(|| Arc::new(manifest.object.value())),
-                live: judged.live.clone().or_else(|| case.live.map(|live| live.value())),
+                live: case.live.cloned(),
                 base: judged.base.clone(),
                 state,
                 diffs: judged.diffs.clone(),

@@ -5,9 +5,8 @@
 
 use cluster::Received;
 use model::ObjectKey;
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::{Map, Value};
+use model::part::{self, Part};
+use serde_json::Value;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
@@ -27,11 +26,7 @@ impl Live {
 
     /// The whole object.
     pub fn value(&self) -> Arc<Value> {
-        // Text that no parser takes stands for an object of which nothing is known: it is equal to nothing.
-        Arc::new(serde_json::from_str(&self.json).unwrap_or_else(|e| {
-            tracing::warn!(error = %e, "a live object could not be parsed");
-            Value::Null
-        }))
+        Arc::new(serde_json::from_str(&self.json).unwrap_or_else(|e| unparsed(&e)))
     }
 
     /// Whether Hedgerow has written it. Of most it is plain without a parser.
@@ -39,11 +34,16 @@ impl Live {
         self.json.contains(model::prune::FIELD_MANAGER) && model::prune::was_applied(&self.value())
     }
 
-    /// The object without `managedFields`, which are larger than the rest: for rules that look at all objects.
-    pub fn without_managers(&self) -> Value {
-        let mut text = serde_json::Deserializer::from_str(&self.json);
-        Skipping { below: Some("metadata"), skip: "managedFields" }.deserialize(&mut text).unwrap_or_default()
+    /// A part of the object.
+    pub fn part(&self, wanted: Part) -> Value {
+        part::parse(&self.json, wanted).unwrap_or_else(|e| unparsed(&e))
     }
+}
+
+/// Text that no parser takes stands for an object of which nothing is known: it is equal to nothing.
+fn unparsed(error: &serde_json::Error) -> Value {
+    tracing::warn!(%error, "a live object could not be parsed");
+    Value::Null
 }
 
 impl fmt::Debug for Live {
@@ -56,56 +56,6 @@ impl From<&Value> for Live {
     fn from(object: &Value) -> Self {
         let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
         Self { version: version.into(), json: object.to_string().into_boxed_str() }
-    }
-}
-
-/// Reads an object, leaving one key out: of the map under `below`, or of the object itself.
-#[derive(Clone, Copy)]
-struct Skipping {
-    below: Option<&'static str>,
-    skip: &'static str,
-}
-
-impl<'de> DeserializeSeed<'de> for Skipping {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Skipping {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        let mut map = Map::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            if self.below == Some(key.as_str()) {
-                let value = entries.next_value_seed(Skipping { below: None, ..self })?;
-                map.insert(key, value);
-            } else if self.below.is_none() && key == self.skip {
-                entries.next_value::<IgnoredAny>()?;
-            } else {
-                let value = entries.next_value_seed(Plain)?;
-                map.insert(key, value);
-            }
-        }
-        Ok(Value::Object(map))
-    }
-}
-
-/// Any value as it stands.
-struct Plain;
-
-impl<'de> DeserializeSeed<'de> for Plain {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Value::deserialize(deserializer)
     }
 }
 
@@ -159,9 +109,9 @@ impl LiveObjects {
         self.0.len()
     }
 
-    /// All objects parsed, without their managers.
-    pub fn parsed(&self) -> Vec<(&ObjectKey, Value)> {
-        self.iter().map(|(key, live)| (&**key, live.without_managers())).collect()
+    /// A part of each object, parsed.
+    pub fn parts(&self, wanted: Part) -> Vec<(&ObjectKey, Value)> {
+        self.iter().map(|(key, live)| (&**key, live.part(wanted))).collect()
     }
 }
 
@@ -187,26 +137,11 @@ pub(crate) fn keyed(group: &str, kind: &str, received: Received) -> (Arc<ObjectK
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn only_the_managers_are_left_out() {
-        let object = json!({
-            "kind": "VPC", "managedFields": "not the one",
-            "metadata": {"name": "a", "managedFields": [{"manager": "x"}], "labels": {"managedFields": "kept"}},
-            "spec": {"metadata": {"managedFields": "kept"}, "n": 1.5},
-        });
-        let live = Live::from(&object);
-        let mut expected = object.clone();
-        expected["metadata"].as_object_mut().unwrap().remove("managedFields");
-        assert_eq!(live.without_managers(), expected);
-        assert_eq!((*live.value()).clone(), object);
-    }
 
     #[test]
     fn what_cannot_be_parsed_is_equal_to_nothing() {
         let live = Live { version: "1".into(), json: "[".into() };
         assert_eq!((*live.value()).clone(), Value::Null);
-        assert_eq!(live.without_managers(), Value::Null);
+        assert_eq!(live.part(Part::WithoutManagers), Value::Null);
     }
 }

@@ -78,6 +78,7 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
     }
     run.end(Phase::Preflight, checked.sentence);
 
+    let writing = (!options.dry_run).then(|| shared.watching.writing(fabric.id));
     let written = write(run, &cluster, &kinds, &known).await;
     if options.dry_run {
         return Ok(ending::of_dry_run(run, &known, written.stopped));
@@ -91,6 +92,7 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
     }
     let place = proof::Place { run, fabric: &fabric, cluster: &cluster, kinds: &kinds, desired: &desired };
     let verified = place.verify(&known, &written).await?;
+    drop(writing);
     let rollout = place.follow(&known, &written, verified.as_ref()).await;
     let comparison = verified.map(|verified| verified.comparison.id);
     Ok(ending::of_sync(run, &known, comparison, written.stopped, rollout))
@@ -168,10 +170,10 @@ fn switches(known: &Known) -> HashMap<ObjectKey, Vec<String>> {
     else {
         return found;
     };
-    let live = known.compared.observation.live.parsed();
-    let wanted: HashMap<&ObjectKey, &Value> = part.differing.iter().map(|d| (&d.manifest.key, &*d.desired)).collect();
+    let live = known.compared.observation.live.parts(model::part::Part::Stated);
+    let wanted = stated(&part.differing);
     let stays = live.iter().map(|(key, object)| (*key, object)).filter(|(key, _)| !wanted.contains_key(key));
-    let after = holdings(stays.chain(wanted.iter().map(|(key, object)| (*key, *object))), agents);
+    let after = holdings(stays.chain(wanted.iter().map(|(key, object)| (*key, object))), agents);
     let keys = part.differing.iter().map(|d| &d.manifest.key);
     for key in keys.chain(known.pruning.plan.deletions.iter().map(|d| &d.key)) {
         let mut names = agent_names(known.holdings.get(key), after.get(key));
@@ -229,20 +231,25 @@ fn close_phases(run: &Run, known: &Known) {
     }
 }
 
+/// What manifests state, parsed.
+fn stated(differing: &[Differing]) -> HashMap<&ObjectKey, Value> {
+    differing.iter().map(|d| (&d.manifest.key, d.manifest.object.part(model::part::Part::Stated))).collect()
+}
+
 /// What is to be written, in dependency order.
 fn plan(differing: &[Differing]) -> Plan {
     let verdicts: Vec<Verdict> = differing
         .iter()
         .map(|d| Verdict {
             key: d.manifest.key.clone(),
-            gvk: d.manifest.gvk.clone(),
+            gvk: d.manifest.gvk(),
             state: if d.live.is_none() { ObjectState::Missing } else { ObjectState::Modified },
             diffs: Vec::new(),
             findings: Vec::new(),
         })
         .collect();
-    let objects: HashMap<&ObjectKey, &Value> = differing.iter().map(|d| (&d.manifest.key, &*d.desired)).collect();
-    let desired = |key: &ObjectKey| objects.get(key).copied();
+    let objects = stated(differing);
+    let desired = |key: &ObjectKey| objects.get(key);
     model::plan::plan(&verdicts, desired)
 }
 
@@ -256,9 +263,9 @@ fn freeing(known: &Known, plan: &Plan) -> (HashMap<ObjectKey, Vec<ObjectKey>>, H
     }
     let differing = || known.part.differing.iter();
     for d in differing() {
-        let (key, Some(live)) = (&d.manifest.key, d.live.as_deref()) else { continue };
-        let wanted = references(key, &d.wanted(Some(live)));
-        for lost in references(key, live).difference(&wanted) {
+        let (key, Some(live)) = (&d.manifest.key, d.live()) else { continue };
+        let wanted = references(key, &d.wanted(Some(&live)));
+        for lost in references(key, &live).difference(&wanted) {
             for gone in going.iter().filter(|gone| lost.is_to(gone)) {
                 frees.entry((*gone).clone()).or_default().push(key.clone());
                 first.insert(key.clone());
@@ -268,7 +275,7 @@ fn freeing(known: &Known, plan: &Plan) -> (HashMap<ObjectKey, Vec<ObjectKey>>, H
     let by_key: HashMap<&ObjectKey, &Differing> = differing().map(|d| (&d.manifest.key, d)).collect();
     let mut open: Vec<ObjectKey> = first.iter().cloned().collect();
     while let Some(key) = open.pop() {
-        let needed = by_key.get(&key).map(|d| references(&key, &d.desired)).unwrap_or_default();
+        let needed = by_key.get(&key).map(|d| references(&key, &d.desired())).unwrap_or_default();
         for write in plan.writes().filter(|write| needed.iter().any(|r| r.is_to(&write.key))) {
             if first.insert(write.key.clone()) {
                 open.push(write.key.clone());

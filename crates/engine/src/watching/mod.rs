@@ -51,6 +51,8 @@ struct State {
     standing: Option<Standing>,
     /// Whether a comparison was stored that the watcher did not make.
     compared: bool,
+    /// Since when a run of this process writes to the fabric.
+    written_since: Option<Instant>,
 }
 
 /// What a comparison is made of besides the cluster.
@@ -61,7 +63,25 @@ struct Standing {
     problems: Vec<Problem>,
 }
 
+/// While this lives a run of this process writes to the fabric: what its watches see is mostly that, and the run itself
+/// reads everything again at its end.
+pub(crate) struct Writing(Option<Arc<Watched>>);
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if let Some(watched) = &self.0 {
+            watched.lock().written_since = None;
+            watched.news.notify_one();
+        }
+    }
+}
+
 impl Watched {
+    /// Since when a run of this process writes to the fabric.
+    fn written_since(&self) -> Option<Instant> {
+        self.lock().written_since
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -140,6 +160,15 @@ impl Watching {
             shared.memories.forget(fabric.id);
         }
         watched.news.notify_one();
+    }
+
+    /// A run begins to write to the fabric; there is never a second one.
+    pub fn writing(&self, fabric_id: i64) -> Writing {
+        let watched = self.of(fabric_id);
+        if let Some(watched) = &watched {
+            watched.lock().written_since = Some(Instant::now());
+        }
+        Writing(watched)
     }
 
     /// What lists would read now, known by the watches; `None` when only lists can tell.

@@ -29,6 +29,9 @@ const LONGEST_REST: Duration = Duration::from_secs(1);
 /// only what changed is judged.
 const WHOLE_EACH: Duration = Duration::from_secs(5);
 const WHOLE_REST: u32 = 9;
+/// While a run of this process writes to the fabric, what changes is mostly its own doing, and comparing would take time
+/// from it: so long apart then.
+const WHILE_WRITTEN: Duration = Duration::from_secs(5);
 /// How often it is noted that nothing has changed, and what agents report.
 const BEAT: Duration = Duration::from_secs(10);
 /// A report of an agent is noted this soon.
@@ -61,6 +64,8 @@ struct Watcher {
     /// From when on they may be.
     whole_at: Instant,
     rest_until: Instant,
+    /// When the last comparison of what the watches saw began.
+    compared_at: Instant,
     /// What differed last, to be confirmed by the server when it has become quiet.
     to_confirm: Option<(Instant, Compared)>,
     /// When it was last asked to.
@@ -95,6 +100,7 @@ pub(super) async fn run(shared: Arc<Shared>, fabric: Fabric, watched: Arc<Watche
         owes_the_whole: false,
         whole_at: now,
         rest_until: now,
+        compared_at: now,
         to_confirm: None,
         confirmed_at: now.checked_sub(CONFIRM_EACH).unwrap_or(now),
         agents: Change::Nothing,
@@ -141,7 +147,8 @@ fn is_final(error: &cluster::Error) -> bool {
 impl Watcher {
     async fn step(&mut self) {
         let compare_at = self.compare_at();
-        let confirm_at = self.to_confirm.as_ref().map(|(at, _)| *at);
+        let is_written = self.watched.written_since().is_some();
+        let confirm_at = self.to_confirm.as_ref().map(|(at, _)| *at).filter(|_| !is_written);
         let at = |at: Option<Instant>| sleep_until(at.unwrap_or_else(Instant::now));
         tokio::select! {
             () = self.watched.news.notified() => self.look().await,
@@ -157,7 +164,8 @@ impl Watcher {
         let changed = self.changed.map(|(first, last)| (last + TOGETHER).min(first + LATEST));
         let whole = self.owes_the_whole.then_some(self.whole_at);
         let due = changed.into_iter().chain(whole).min()?;
-        Some(due.max(self.rest_until))
+        let written = self.watched.written_since().map(|since| since.max(self.compared_at) + WHILE_WRITTEN);
+        Some(due.max(self.rest_until).max(written.unwrap_or(due)))
     }
 
     fn touch(&mut self) {
@@ -293,6 +301,7 @@ impl Watcher {
             problems: standing.problems,
         };
         let began = Instant::now();
+        self.compared_at = began;
         let found = comparing::compare_news(&self.shared, input, depth).await;
         let now = Instant::now();
         let took = now - began;

@@ -89,7 +89,7 @@ fn habits(manifests: &[Arc<Manifest>]) -> BTreeMap<(String, String), (String, &'
     }
     let mut habits: BTreeMap<(String, String), Option<(String, &'static str)>> = BTreeMap::new();
     for manifest in manifests {
-        let file = manifest.location.file.as_str();
+        let file = &*manifest.location.file;
         let (folder, name) = file.rsplit_once('/').unwrap_or(("", file));
         let ending = if name.to_lowercase().ends_with(".yml") { "yml" } else { "yaml" };
         let alone = in_file.get(file) == Some(&1);

@@ -178,7 +178,7 @@ fn the_file_follows_the_habit_of_the_source() {
         ("net/a/server-1.yaml", &[("Server", "server-1")]),
         ("net/b/server-2.yaml", &[("Server", "server-2")]),
     ]);
-    let mut files: Vec<String> = manifests.iter().map(|m| m.location.file.clone()).collect();
+    let mut files: Vec<String> = manifests.iter().map(|m| m.location.file.to_string()).collect();
     files.extend(["net/vpcs/old.yml".to_owned(), "net/vpcattachments/X.yaml".into(), "net/switches".into()]);
     let mut places = Places::new("net", &files, &manifests);
     let mut choose = |kind: &str, name: &str, plural: &str| {

@@ -46,7 +46,7 @@ fn duplicate(manifest: &Manifest, others: &[&Location]) -> Finding {
     let places: Vec<String> = others.iter().map(|l| l.to_string()).collect();
     let message = format!(
         "{} {} stands twice: here and in {}. Keep one of them; until then none is applied.",
-        manifest.gvk.kind,
+        manifest.key.kind,
         manifest.key.name,
         places.join(", ")
     );

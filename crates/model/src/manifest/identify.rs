@@ -94,7 +94,7 @@ impl Reader<'_, '_> {
         findings.extend(version_mistake(&gvk, &name));
         findings.extend(self.text_maps(&map, &location));
         findings.extend(server_fields(&map));
-        let manifest = Manifest { gvk, key, object: Body::from(&Value::Object(map)), location };
+        let manifest = Manifest { version: gvk.version.into(), key, object: Body::from(&Value::Object(map)), location };
         for finding in findings {
             let finding = match finding.path.clone() {
                 Some(path) if finding.location.is_none() => finding.located(self.place(&path, &manifest.location)),

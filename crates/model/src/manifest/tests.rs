@@ -206,7 +206,7 @@ proptest! {
     fn no_yaml_like_text_panics(text in "[a-c:\\-\\[\\]{}&*!|>'\"%#,? \t\n]{0,80}") {
         let parsed = parse(&text);
         prop_assert!(!parsed.findings.is_empty() || !parsed.manifests.is_empty());
-        let _ = locate(&text, &Location { file: String::new(), line: 2, column: 1, document: 1 }, &"a.b[0]".parse().unwrap());
+        let _ = locate(&text, &Location { file: "".into(), line: 2, column: 1, document: 1 }, &"a.b[0]".parse().unwrap());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::Value;
 use serde_saphyr::localizer::Localizer;
 use serde_saphyr::{DefaultMessageFormatter, Error, Options};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// How Kubernetes' own tools read YAML: `yes` and `on` are booleans, `0755` is octal, a key stands once.
 fn options(limits: &Limits) -> Options {
@@ -31,12 +32,12 @@ fn options(limits: &Limits) -> Options {
 }
 
 /// Reads one document.
-pub(super) fn read(file: &str, document: &Document<'_>, limits: &Limits) -> Result<Value, Box<Finding>> {
+pub(super) fn read(file: &Arc<str>, document: &Document<'_>, limits: &Limits) -> Result<Value, Box<Finding>> {
     serde_saphyr::from_str_with_options(document.text, options(limits))
         .map_err(|e| Box::new(finding(file, document, limits, &e)))
 }
 
-fn finding(file: &str, document: &Document<'_>, limits: &Limits, error: &Error) -> Finding {
+fn finding(file: &Arc<str>, document: &Document<'_>, limits: &Limits, error: &Error) -> Finding {
     let start = document.content().unwrap_or((document.first_line, 1));
     let at = error.location().filter(|l| l.line() > 0).map_or(start, |l| {
         let line = u32::try_from(l.line()).unwrap_or(u32::MAX).saturating_add(document.first_line - 1);
@@ -47,7 +48,7 @@ fn finding(file: &str, document: &Document<'_>, limits: &Limits, error: &Error) 
         rule: "yaml_syntax".to_owned(),
         object: None,
         path: None,
-        location: Some(Location { file: file.to_owned(), line: at.0, column: at.1, document: document.number }),
+        location: Some(Location { file: file.clone(), line: at.0, column: at.1, document: document.number }),
         message: String::new(),
     };
     match innermost(error) {

@@ -18,7 +18,7 @@ fn target<'v>(object: &'v Object<'_>) -> Option<(&'v str, &'v str)> {
 
 pub(super) fn check(object: &Object<'_>, world: &World<'_>, out: &mut Found) {
     let title = object.title();
-    if let Some(link) = object.value.pointer("/metadata/annotations").and_then(|a| a.get(LINK_ANNOTATION)) {
+    if let Some(link) = object.metadata.get("annotations").and_then(|a| a.get(LINK_ANNOTATION)) {
         let link = link.as_str().unwrap_or_default();
         if net(link).is_none_or(|net| net.prefix_len() != 31) {
             let path = format!("metadata.annotations[\"{LINK_ANNOTATION}\"]");

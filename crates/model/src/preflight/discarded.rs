@@ -29,7 +29,7 @@ const REBUILT_BEFORE: &[&str] = &[
 ];
 
 pub(super) fn check(object: &Object<'_>, out: &mut Found) {
-    for (key, _) in entries(&object.value, "/metadata/labels").filter(|(key, _)| is_system_label(key)) {
+    for (key, _) in entries(&object.metadata, "/labels").filter(|(key, _)| is_system_label(key)) {
         let rebuilt = REBUILT.contains(&key.as_str()) || REBUILT_BEFORE.iter().any(|start| key.starts_with(start));
         if !rebuilt {
             let message = format!(

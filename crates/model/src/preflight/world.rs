@@ -4,6 +4,7 @@ use crate::compare::{desired_for_write, is_equal};
 use crate::manifest::{Finding, Manifest};
 use crate::normalise::ignored;
 use crate::object::ObjectKey;
+use crate::part::Part;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -19,6 +20,8 @@ pub(super) struct Object<'a> {
     pub name: &'a str,
     /// As it would be: as Git wants it, with what Git leaves to the cluster; or live, when Git does not name it.
     pub value: Cow<'a, Value>,
+    /// Its labels and Hedgehog's annotations as Git has them; nothing when Git does not name it.
+    pub metadata: Value,
     /// As it is in the cluster.
     pub live: Option<&'a Value>,
     /// Where Git names it.
@@ -31,10 +34,10 @@ impl Object<'_> {
         format!("{} {}", self.kind, self.name)
     }
 
-    /// Whether it is live as Git wants it.
+    /// Whether it is live as Git wants it, as far as rules look at it.
     fn is_settled(&self) -> bool {
         match (self.manifest, self.live) {
-            (Some(manifest), Some(live)) => is_equal(&manifest.object.value(), live, None),
+            (Some(manifest), Some(live)) => is_equal(&manifest.object.part(Part::Stated), live, None),
             _ => false,
         }
     }
@@ -64,6 +67,7 @@ impl<'a> World<'a> {
                 kind: &key.kind,
                 name: &key.name,
                 value: Cow::Borrowed(value),
+                metadata: Value::Null,
                 live: Some(value),
                 manifest: None,
             });
@@ -71,16 +75,25 @@ impl<'a> World<'a> {
         for manifest in desired {
             let key = &manifest.key;
             let live = world.get((&key.group, &key.kind), &key.name).and_then(|object| object.live);
-            let wanted = manifest.object.value();
-            let value = Cow::Owned(match live {
-                Some(live) if !ignored(&wanted, live).is_empty() => desired_for_write(&wanted, Some(live), None),
-                _ => wanted,
-            });
+            let mut wanted = manifest.object.part(Part::Stated);
+            let metadata = wanted.get_mut("metadata").map(Value::take).unwrap_or_default();
+            // Few have any.
+            let says_more = ["labels", "annotations"].iter().any(|of| metadata.get(of).is_some());
+            let metadata = if says_more { metadata } else { Value::Null };
+            let value = match live {
+                // Most are live as Git wants them; then they stand here once.
+                Some(live) if live.get("spec") == wanted.get("spec") => Cow::Borrowed(live),
+                Some(live) if !ignored(&wanted, live).is_empty() => {
+                    Cow::Owned(desired_for_write(&wanted, Some(live), None))
+                }
+                _ => Cow::Owned(wanted),
+            };
             world.insert(Object {
                 group: &key.group,
                 kind: &key.kind,
                 name: &key.name,
                 value,
+                metadata,
                 live,
                 manifest: Some(manifest),
             });

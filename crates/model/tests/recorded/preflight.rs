@@ -78,7 +78,7 @@ fn verdicts_are_foreseen() {
         desired.push(mine.clone());
         let mut findings = run(&desired, &live);
         findings.retain(|f| f.object.as_ref() == Some(&mine.key));
-        findings.extend(schemas[&mine.gvk.kind].check(&mine));
+        findings.extend(schemas[&mine.key.kind].check(&mine));
         let errors = errors(&findings);
         let accepted = verdict["verdict"] == "accepted";
         if BY_SETTINGS.contains(&case) {

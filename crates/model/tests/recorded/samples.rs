@@ -93,7 +93,11 @@ fn what_the_predecessor_wrote_is_named_file_by_file() {
         for finding in parsed.findings.iter().filter(|f| f.rule == "unsupported_version") {
             let place = finding.location.as_ref().unwrap();
             // A line of origin, two of comments, the marker, and then the version.
-            assert_eq!((place.line, place.column, place.document, &place.file), (5, 1, 1, file), "{finding:?}");
+            assert_eq!(
+                (place.line, place.column, place.document, &*place.file),
+                (5, 1, 1, file.as_str()),
+                "{finding:?}"
+            );
             assert!(finding.message.contains("v1alpha2") && finding.message.contains("wiring.githedgehog.com/v1beta1"));
             wrong_version += 1;
         }

@@ -78,7 +78,7 @@ fn the_samples_pass_the_schemas_of_their_release() {
     for sample in ["githedgehog+lab-ci", "githedgehog+demo-gitops"] {
         for (file, parsed) in samples::read(sample).unwrap() {
             for manifest in &parsed.manifests {
-                assert_eq!(schemas[&manifest.gvk.kind].check(manifest), [], "{file} {}", manifest.key);
+                assert_eq!(schemas[&manifest.key.kind].check(manifest), [], "{file} {}", manifest.key);
             }
         }
     }

@@ -59,7 +59,7 @@ async fn lesson_18_a_file_in_the_repository_is_an_object() {
     assert_eq!(names(&desired), ["a", "b", "c"]);
     assert_eq!(desired.files, 2);
     assert!(desired.findings.is_empty(), "{:?}", desired.findings);
-    assert_eq!(desired.manifests[2].location.file, "site/fabric/deep/er/two.yml");
+    assert_eq!(&*desired.manifests[2].location.file, "site/fabric/deep/er/two.yml");
     assert_eq!(desired.manifests[2].location.document, 2);
     assert_eq!(desired.manifests[0].key.namespace, "default");
 }
@@ -79,7 +79,7 @@ async fn one_bad_file_leaves_the_others_standing() {
     let desired = source.read().await;
     assert!(names(&desired).contains(&"c"));
     let errors: Vec<_> = desired.findings.iter().filter(|f| f.severity == Severity::Error).collect();
-    let about = |file: &str| errors.iter().any(|f| f.location.as_ref().is_some_and(|l| l.file == file));
+    let about = |file: &str| errors.iter().any(|f| f.location.as_ref().is_some_and(|l| *l.file == *file));
     assert!(about("bad.yaml"), "{errors:?}");
     assert!(errors.iter().any(|f| f.rule == "duplicate_object" && f.message.contains("a.yaml")), "{errors:?}");
 }
@@ -165,7 +165,7 @@ async fn the_predecessor_s_tree_is_understood() {
     let copy = desired.findings.iter().find(|f| f.rule == "already_ingested").unwrap();
     assert_eq!(copy.severity, Severity::Info);
     assert!(copy.message.contains("gitops/fabric-1/managed/vpcs/a.yaml"), "{}", copy.message);
-    assert_eq!(copy.location.as_ref().unwrap().file, "gitops/fabric-1/raw/all.yaml");
+    assert_eq!(&*copy.location.as_ref().unwrap().file, "gitops/fabric-1/raw/all.yaml");
     let differs: Vec<_> = desired.findings.iter().filter(|f| f.rule == "duplicate_object").collect();
     let said = format!("{differs:?}");
     assert!(!differs.is_empty() && differs.iter().all(|f| f.severity == Severity::Error));
@@ -258,8 +258,8 @@ async fn the_negative_samples_yield_findings_and_no_crash() {
     let desired = source.read().await;
     assert_eq!(desired.files, files.len());
     let has = |file: &str| {
-        desired.manifests.iter().any(|m| m.location.file == file)
-            || desired.findings.iter().any(|f| f.location.as_ref().is_some_and(|l| l.file == file))
+        desired.manifests.iter().any(|m| *m.location.file == *file)
+            || desired.findings.iter().any(|f| f.location.as_ref().is_some_and(|l| *l.file == *file))
     };
     let silent: Vec<_> = files.iter().map(|(f, _)| f).filter(|f| !has(f)).collect();
     assert!(silent.is_empty(), "neither an object nor a finding: {silent:?}");

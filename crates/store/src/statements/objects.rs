@@ -35,6 +35,11 @@ pub(crate) const UPSERT_WITH_BASE: &str = concat!(on_conflict!(), ", base = excl
 /// Followed by a list.
 pub(crate) const DELETE: &str = "DELETE FROM objects WHERE fabric_id = $1 AND object_key IN ";
 
+pub(crate) const BASES: &str = "read what was last verified live";
+/// Followed by a list.
+pub(crate) const SELECT_BASES: &str =
+    "SELECT object_key, base FROM objects WHERE base IS NOT NULL AND fabric_id = $1 AND object_key IN ";
+
 pub(crate) const LIST: &str = "list objects";
 /// Followed by conditions, an order and a page: which objects, found in an index alone.
 pub(crate) const SELECT: &str = concat!(
@@ -86,9 +91,6 @@ super::statements! {
     BODIES("read all objects with their bodies") = (
         "SELECT object_key, state, managed, digest, live_uid, file, line, document, findings, desired, live FROM objects",
         " WHERE fabric_id = $1 ORDER BY object_key"
-    );
-    BASES("read what was last verified live") = (
-        "SELECT object_key, base FROM objects WHERE fabric_id = $1 AND base IS NOT NULL ORDER BY object_key"
     );
     HOLDINGS("read which agents hold which objects") = (
         "SELECT object_key, holdings FROM objects WHERE fabric_id = $1 ORDER BY object_key"

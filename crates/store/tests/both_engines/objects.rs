@@ -35,7 +35,12 @@ pub fn row(i: usize) -> ObjectRow {
         base: BaseChange::Keep,
         diffs: vec![],
         findings: vec![],
-        location: Some(Location { file: format!("f{}.yaml", i % 7), line: i as u32 + 1, column: 1, document: 2 }),
+        location: Some(Location {
+            file: format!("f{}.yaml", i % 7).into(),
+            line: i as u32 + 1,
+            column: 1,
+            document: 2,
+        }),
         live_rv: Some(format!("rv{i}")),
         live_uid: Some(format!("uid{i}")),
         live_changed: true,
@@ -128,12 +133,15 @@ both_engines! {
         let lab = fabric(&bed, "lab").await;
         let with_base = |i: usize| ObjectRow { base: BaseChange::Set(Body::from(&json!({"vlan": i}))), ..row(i) };
         save(&bed, lab.id, (0..450).map(row).collect(), vec![]).await;
-        assert_eq!(bed.objects().bases(lab.id).await.unwrap(), []);
+        let all: Vec<ObjectKey> = (0..450).map(key).collect();
+        assert_eq!(bed.objects().bases(lab.id, &all).await.unwrap(), []);
         save(&bed, lab.id, (0..450).map(with_base).collect(), vec![]).await;
         save(&bed, lab.id, vec![ObjectRow { base: BaseChange::Clear, ..row(3) }], vec![]).await;
-        let stored = bed.objects().bases(lab.id).await.unwrap();
+        let stored = bed.objects().bases(lab.id, &all).await.unwrap();
         assert_eq!(stored.len(), 449);
-        assert!(stored.contains(&(key(4), json!({"vlan": 4}))));
+        assert!(stored.contains(&(key(4), Body::from(&json!({"vlan": 4})))));
+        let some = bed.objects().bases(lab.id, &[key(3), key(5), key(900)]).await.unwrap();
+        assert_eq!(some, [(key(5), Body::from(&json!({"vlan": 5})))]);
     }
 
     async fn lesson_26_lists_filter_sort_and_page(bed) {

@@ -67,7 +67,7 @@ async fn show(
     let text = |object: &Option<serde_json::Value>| object.as_ref().map(yaml::text).unwrap_or_default();
     let as_written = text(&detail.desired);
     let (live, desired) = (text(&detail.live), text(&counted(&detail)));
-    let file = detail.brief.location.as_ref().map_or("desired", |location| location.file.as_str());
+    let file = detail.brief.location.as_ref().map_or("desired", |location| &*location.file);
     let mut agents: Vec<AgentSummary> = state
         .store
         .agents()

@@ -125,7 +125,7 @@ impl Place<'_> {
             let as_left = |d: &&Differing| {
                 let live = compared.observation.live.get(key).map(|live| live.value());
                 let live = live.as_deref();
-                compare_object(Some(&d.wanted(live)), live, d.base.as_ref()).0 == ObjectState::Equal
+                compare_object(Some(&d.wanted(live)), live, d.base().as_ref()).0 == ObjectState::Equal
             };
             equal.contains(key) || left.get(key).is_some_and(as_left)
         }
