@@ -30,9 +30,9 @@ struct Options {
     /// Objects that are synced; 0 leaves the syncs out
     #[arg(long, default_value_t = 1_000)]
     apply: usize,
-    /// Creates under way at once in the bare loop
-    #[arg(long, default_value_t = 16)]
-    at_once: usize,
+    /// Calls under way at once, of the engine and of the bare loops; without it, as many as the engine has by default
+    #[arg(long)]
+    at_once: Option<usize>,
     /// `kubectl diff` is asked about each so-many-th object, and its time multiplied; 0 leaves it out
     #[arg(long, default_value_t = 10)]
     diff_each: usize,
@@ -102,6 +102,12 @@ async fn main() -> Result<()> {
         std::fs::write(file, text).with_context(|| format!("write {}", file.display()))?;
     }
     Ok(())
+}
+
+impl Options {
+    fn at_once(&self) -> usize {
+        self.at_once.unwrap_or_else(|| subject::settings(PathBuf::new()).cluster.concurrency)
+    }
 }
 
 /// A new API server is slow at first: connections, caches, code that never ran.

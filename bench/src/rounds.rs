@@ -69,7 +69,7 @@ pub async fn syncs(plane: &mut ControlPlane, bare: &Bare, options: &Options) -> 
             plane.reset().await?;
             bare.create(&around, 1).await?;
             match side {
-                Side::Bare => created.push(bare.create(&all, options.at_once).await?),
+                Side::Bare => created.push(bare.create(&all, options.at_once()).await?),
                 Side::Kubectl => {
                     applied.push(kubectl.apply(plane).await?);
                     reapplied.push(kubectl.apply(plane).await?);
@@ -80,7 +80,7 @@ pub async fn syncs(plane: &mut ControlPlane, bare: &Bare, options: &Options) -> 
                     refluxed.push(kubectl.flux(flux, plane).await?);
                 }
                 Side::Ours => {
-                    let subject = Subject::start(plane, &all).await?;
+                    let subject = Subject::start(plane, &all, options.at_once()).await?;
                     let sync = subject.run(Verb::SyncToKubernetes).await?;
                     verified.push(sync.between(Phase::Preflight, Phase::Verify)?);
                     new.push(&sync);
@@ -98,7 +98,7 @@ pub async fn syncs(plane: &mut ControlPlane, bare: &Bare, options: &Options) -> 
         Row {
             what: format!("sync of {count} new, with re-read"),
             ours: verified,
-            beside: format!("bare create loop, {} at once", options.at_once),
+            beside: format!("bare create loop, {} at once", options.at_once()),
             theirs: created,
             budget: Budget::AtMost(1.3),
         },
@@ -145,16 +145,16 @@ pub async fn comparisons(
     let part: Vec<Value> = all.iter().step_by(options.diff_each.max(1)).cloned().collect();
     let scale = all.len() as f64 / part.len() as f64;
     plane.reset().await?;
-    bare.create(&around, options.at_once).await?;
-    bare.create(&all, options.at_once).await?;
+    bare.create(&around, options.at_once()).await?;
+    bare.create(&all, options.at_once()).await?;
     progress(&format!("{count} objects created"));
-    let subject = Subject::start(plane, &all).await?;
+    let subject = Subject::start(plane, &all, options.at_once()).await?;
     let mut first_read = Times::default();
     first_read.push(subject.first_read);
     // The first one after the start fills what is remembered.
     subject.run(Verb::SyncFromFabric).await?;
     ensure!(subject.equal().await? == count as u64, "not all objects are equal before the comparisons begin");
-    let at_once = crate::subject::settings(std::path::PathBuf::new()).cluster.concurrency;
+    let at_once = options.at_once();
     let (_, live) = bare.list(at_once).await?;
     let bytes: usize = live.iter().map(|o| o.to_string().len()).sum();
     setting.push(format!(

@@ -46,7 +46,7 @@ impl Measured {
 impl Subject {
     /// Installs, commits the objects, and waits until the first comparison is over: from then on nothing runs by
     /// itself until a sync has ended.
-    pub async fn start(plane: &ControlPlane, objects: &[Value]) -> Result<Self> {
+    pub async fn start(plane: &ControlPlane, objects: &[Value], at_once: usize) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let database = folder.path().join("hedgerow.db");
         let store = Store::open(database.to_str().context("a temp folder that is no UTF-8")?).await?;
@@ -66,6 +66,7 @@ impl Subject {
 
         let mut settings = settings(folder.path().into());
         settings.compare_interval = Duration::from_secs(24 * 3600);
+        settings.cluster.concurrency = at_once;
         let config = source::Config { remote: None, branch: "main".into(), path: String::new(), allow_file: false };
         let place = folder.path().join("sources").join(format!("fabric-{fabric_id}.git"));
         let repository = source::Repository::open(&place, config).await?;
