@@ -5,7 +5,7 @@ use crate::{Error, Shared};
 use cluster::{Access, Cluster, Kinds};
 use model::Code;
 use secrecy::{ExposeSecret, SecretString};
-use source::Repository;
+use source::{Glance, Repository};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -111,13 +111,29 @@ impl Shared {
 
     /// The fabric's repository in the data folder.
     pub(crate) async fn repository(&self, fabric: &Fabric) -> Result<Arc<Repository>, Error> {
-        if let Some(repository) = self.connections.with(fabric, |c| c.repository.clone()) {
+        if let Some(repository) = self.open_repository(fabric) {
             return Ok(repository);
         }
         let config = self.source_config(fabric).await?;
         let repository = Arc::new(Repository::open(&self.source_dir(fabric.id), config).await?);
         self.connections.with(fabric, |c| c.repository = Some(repository.clone()));
         Ok(repository)
+    }
+
+    /// The fabric's repository, if this process has opened it.
+    pub(crate) fn open_repository(&self, fabric: &Fabric) -> Option<Arc<Repository>> {
+        self.connections.with(fabric, |c| c.repository.clone())
+    }
+
+    /// What the files of the fabric's repository say, whether it is open or not.
+    pub(crate) fn glance(&self, fabric: &Fabric) -> Option<Glance> {
+        let remote = match &fabric.source {
+            Source::Local => None,
+            Source::Remote { url, .. } => {
+                Some(source::Remote { url: url.clone(), credentials: source::Credentials::None })
+            }
+        };
+        Glance::of(&self.source_dir(fabric.id), &self.config_with(fabric, remote)).ok()
     }
 
     /// Where a fabric's repository lives.
@@ -144,12 +160,12 @@ impl Shared {
                 Some(source::Remote { url: url.clone(), credentials })
             }
         };
-        Ok(source::Config {
-            remote,
-            branch: fabric.branch.clone(),
-            path: fabric.path.clone(),
-            allow_file: self.settings.allow_file,
-        })
+        Ok(self.config_with(fabric, remote))
+    }
+
+    fn config_with(&self, fabric: &Fabric, remote: Option<source::Remote>) -> source::Config {
+        let (branch, path) = (fabric.branch.clone(), fabric.path.clone());
+        source::Config { remote, branch, path, allow_file: self.settings.allow_file }
     }
 
     fn unseal(&self, fabric_id: i64, place: &'static str, sealed: Option<&Sealed>) -> Result<SecretString, Error> {

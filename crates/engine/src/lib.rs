@@ -257,7 +257,7 @@ impl Engine {
     async fn fingerprint(&self, fabric: &store::Fabric, request: &Request, writer: Option<&Operation>) -> String {
         let latest = self.shared.store.comparisons().latest(fabric.id).await.ok().flatten();
         // A source that cannot be opened fails the operation, with its reason, in its own phase.
-        let head = self.shared.source_head(fabric, latest.as_ref()).await.map(|head| head.id).unwrap_or_default();
+        let head = self.shared.source_head(fabric, latest.as_ref()).map(|head| head.id).unwrap_or_default();
         let options = serde_json::to_string(&request.options).unwrap_or_default();
         let of = |commit: &str| format!("{} {options} commit={commit}", request.verb);
         let Some(writer) = writer.filter(|w| w.commit.as_ref().is_none_or(|commit| *commit == head)) else {

@@ -126,7 +126,7 @@ impl Engine {
             .unzip();
         expect_versions(&mut only);
         let of_commit = latest.as_ref().filter(|c| c.comparison.commit.is_some()).or(judged.as_ref());
-        let head = shared.source_head(fabric, of_commit).await;
+        let head = shared.source_head(fabric, of_commit);
         let running = operations.writer().cloned();
         let last_sync = operations
             .operations

@@ -4,7 +4,7 @@
 
 use crate::{Error, Shared};
 use jiff::Timestamp;
-use source::{Commit, Repository};
+use source::{Commit, Glance, Repository};
 use store::comparisons::CommitInfo;
 use store::{Comparison, Fabric, Source};
 
@@ -18,23 +18,29 @@ pub(crate) struct SourceHead {
 
 impl Shared {
     /// The commit that the source is at, with the newest comparison that is of one. `None` when nobody has fetched it.
-    pub(crate) async fn source_head(&self, fabric: &Fabric, compared: Option<&Comparison>) -> Option<SourceHead> {
+    /// Every page asks, of many fabrics at once: files are looked at, git is not started, and nobody is waited for.
+    pub(crate) fn source_head(&self, fabric: &Fabric, compared: Option<&Comparison>) -> Option<SourceHead> {
         let theirs = compared_by_others(fabric, compared);
-        let own = match self.repository(fabric).await {
-            Ok(repository) => newest(&repository, theirs).await.ok().flatten(),
-            Err(_) => None,
+        let Some(own) = self.glance(fabric).and_then(|glance| newest(&glance, theirs)) else {
+            return theirs.map(|theirs| SourceHead { id: theirs.id.clone(), committed_at: theirs.time });
         };
-        match (own, theirs) {
-            (Some(own), _) => Some(SourceHead { id: own.id, committed_at: Some(own.time) }),
-            (None, Some(theirs)) => Some(SourceHead { id: theirs.id.clone(), committed_at: theirs.time }),
-            (None, None) => None,
-        }
+        let of_comparison = compared.and_then(|c| c.comparison.commit.as_ref()).filter(|commit| commit.id == own);
+        let committed_at = of_comparison.and_then(|commit| commit.time);
+        Some(SourceHead { committed_at: committed_at.or_else(|| self.known_commit(fabric, &own)), id: own })
+    }
+
+    /// When a commit was made that this process has seen on the branch.
+    fn known_commit(&self, fabric: &Fabric, id: &str) -> Option<Timestamp> {
+        Some(self.open_repository(fabric)?.known(id)?.time)
     }
 
     /// The commit of the last fetch, unless another process has seen a newer one.
     pub(crate) async fn last_fetched(&self, fabric: &Fabric, repository: &Repository) -> Result<Option<Commit>, Error> {
         let latest = self.store.comparisons().latest(fabric.id).await?;
-        newest(repository, compared_by_others(fabric, latest.as_ref())).await
+        match newest(repository.glance(), compared_by_others(fabric, latest.as_ref())) {
+            Some(_) => Ok(repository.head().await?),
+            None => Ok(None),
+        }
     }
 }
 
@@ -47,11 +53,8 @@ fn compared_by_others<'a>(fabric: &Fabric, compared: Option<&'a Comparison>) -> 
 }
 
 /// The clone's own commit; `None` when it has none, or has never seen the other one.
-async fn newest(repository: &Repository, theirs: Option<&CommitInfo>) -> Result<Option<Commit>, Error> {
-    let Some(own) = repository.head().await? else { return Ok(None) };
-    let is_behind = match theirs {
-        Some(theirs) if theirs.id != own.id => !repository.has_commit(&theirs.id).await?,
-        _ => false,
-    };
-    Ok((!is_behind).then_some(own))
+fn newest(clone: &Glance, theirs: Option<&CommitInfo>) -> Option<String> {
+    let own = clone.head()?;
+    let is_behind = theirs.is_some_and(|theirs| theirs.id != own && !clone.holds(&theirs.id));
+    (!is_behind).then_some(own)
 }

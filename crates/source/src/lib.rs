@@ -2,8 +2,8 @@
 //! Hedgerow's own at once, to a remote by a push.
 //!
 //! This is the only room that starts a program in production, and the program is always `git` (which starts `ssh`
-//! where the address asks for it). The engine uses [`Repository`]; pages use [`Config::validate`] and
-//! [`Repository::blob`]. What a manifest means is `model::manifest`'s business, when to fetch is the engine's.
+//! where the address asks for it). The engine uses [`Repository`]; pages use [`Config::validate`],
+//! [`Repository::blob`] and, through the engine, [`Glance`]. What a manifest means is `model::manifest`'s business, when to fetch is the engine's.
 //!
 //! | file | holds |
 //! |---|---|
@@ -14,6 +14,7 @@
 //! | `process` | a process group with a deadline |
 //! | `error` | git's words to stable codes |
 //! | `lock` | one writer per repository, across processes; what a killed writer left behind |
+//! | `glance` | what a repository's files say without git, for pages |
 //! | `repository` | open, head, log, blob |
 //! | `copy` | a copy for a backup |
 //! | `fetch` | fetch and check |
@@ -33,6 +34,7 @@ mod copy;
 mod error;
 mod fetch;
 mod git;
+mod glance;
 mod history;
 mod layout;
 mod lock;
@@ -48,6 +50,7 @@ pub use config::{Config, ConfigError, Credentials, Remote};
 pub use copy::copy_repository;
 pub use error::Error;
 pub use git::require_git;
+pub use glance::Glance;
 pub use history::Commit;
 pub use push::{Proposal, Published};
 pub use read::Desired;

@@ -10,6 +10,7 @@ use crate::address::Address;
 use crate::config::{Config, Remote};
 use crate::error::{Error, Place};
 use crate::git::{Git, LOCAL};
+use crate::glance::{Glance, REMOTES};
 use crate::history::{self, Commit, FORMAT, is_id};
 use crate::lock::Lock;
 use crate::process::Stdin;
@@ -17,7 +18,6 @@ use crate::read::Cache;
 use crate::scratch;
 use crate::tree;
 use model::Code;
-use sha2::{Digest, Sha256};
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -26,8 +26,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
-/// Where the branches of remotes are kept.
-const REMOTES: &str = "refs/hedgerow/source/";
 /// Where a commit waits until its branch is moved.
 pub(crate) const PENDING: &str = "refs/hedgerow/pending/";
 /// Where local commits are kept that a branch no longer leads to.
@@ -47,10 +45,10 @@ pub struct Repository {
     /// Whether the server wants `.git` behind the address, learnt from its redirect.
     pub(crate) with_suffix: AtomicBool,
     pub(crate) cache: Mutex<Cache>,
+    /// What its files say without git.
+    glance: Glance,
     /// The branch's commit when it was last looked at.
     known_head: Mutex<Option<Commit>>,
-    /// A commit that was asked for, the branch's commit at that time, and whether the repository held it.
-    asked_for: Mutex<Option<(String, String, bool)>>,
 }
 
 impl std::fmt::Debug for Repository {
@@ -72,21 +70,18 @@ impl Repository {
             home: folder.join("home"),
             temporary: folder.join("scratch"),
         };
-        let reference = match &address {
-            Some(address) => format!("{REMOTES}{}", fingerprint(&address.url, &config.branch)),
-            None => format!("refs/heads/{}", config.branch),
-        };
+        let glance = Glance::of(&folder, &config)?;
         let repository = Self {
             folder,
             git,
             config,
             address,
-            reference,
+            reference: glance.reference().to_owned(),
             size_limit: SIZE_LIMIT,
             with_suffix: AtomicBool::new(false),
             cache: Mutex::default(),
+            glance,
             known_head: Mutex::default(),
-            asked_for: Mutex::default(),
         };
         repository.prepare().await?;
         Ok(repository)
@@ -213,12 +208,9 @@ impl Repository {
     }
 
     /// The commit that the branch had when it was last fetched or committed to; no network. `None` before the first
-    /// fetch. Pages ask often: while the branch stays where it is, this reads one small file and starts no git.
+    /// fetch. While the branch stays where it is, this reads one small file and starts no git.
     pub async fn head(&self) -> Result<Option<Commit>, Error> {
-        let known = self.known_head.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(known) = known
-            && self.loose_reference().is_some_and(|id| id == known.id)
-        {
+        if let Some(known) = self.glance.head().and_then(|id| self.known(&id)) {
             return Ok(Some(known));
         }
         let call = self.git.call("for-each-ref", "Reading the branch");
@@ -230,28 +222,15 @@ impl Repository {
         Ok(head)
     }
 
-    /// Whether this repository holds a commit, on whichever branch; no network. Pages ask often, so git is started only
-    /// when the branch has moved since.
-    pub async fn has_commit(&self, id: &str) -> Result<bool, Error> {
-        let head = self.head().await?.map(|head| head.id).unwrap_or_default();
-        let known = self.asked_for.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((_, _, has)) = known.filter(|(asked, at, _)| asked == id && *at == head) {
-            return Ok(has);
-        }
-        let has = match history::show(&self.git, id).await {
-            Ok(_) => true,
-            Err(e) if e.code == Code::SourceRefNotFound => false,
-            Err(e) => return Err(e),
-        };
-        *self.asked_for.lock().unwrap_or_else(PoisonError::into_inner) = Some((id.to_owned(), head, has));
-        Ok(has)
+    /// What is remembered of a commit: of the one that was the branch's when it was last looked at.
+    pub fn known(&self, id: &str) -> Option<Commit> {
+        let known = self.known_head.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone().filter(|known| known.id == id)
     }
 
-    /// The id in the branch's own file. Our git never packs references (`gc.packRefs`); when somebody else did, there is
-    /// no such file, and git is asked.
-    fn loose_reference(&self) -> Option<String> {
-        let text = std::fs::read_to_string(self.git.repository.join(&self.reference)).ok()?;
-        Some(text.trim_end().to_owned()).filter(|id| is_id(id))
+    /// What the repository's files say by themselves.
+    pub fn glance(&self) -> &Glance {
+        &self.glance
     }
 
     /// The newest commits of the branch that touch the path, newest first; no network.
@@ -313,14 +292,4 @@ impl Repository {
             Err(e) => Err(e),
         }
     }
-}
-
-/// A short name for an address and a branch.
-fn fingerprint(url: &str, branch: &str) -> String {
-    let digest = Sha256::digest(format!("{url}\n{branch}"));
-    digest.iter().take(12).fold(String::new(), |mut hex, byte| {
-        use std::fmt::Write;
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }

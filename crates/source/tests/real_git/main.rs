@@ -3,6 +3,7 @@
 
 mod committing;
 mod fixture;
+mod glancing;
 mod http;
 mod interrupted;
 mod pushing;
