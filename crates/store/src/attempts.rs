@@ -137,7 +137,7 @@ impl<'a> Attempts<'a> {
                 sql.condition(st::OF_FABRIC, fabric_id);
             }
             if filter.refused_only {
-                sql.condition(st::AT_LEAST_STATUS, 400_i64);
+                sql.and().push(st::WAS_REFUSED);
             }
             scope.restrict_by_fabric(sql, st::FABRIC_IN_SCOPE);
         };

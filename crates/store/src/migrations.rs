@@ -37,6 +37,7 @@ history! {
     9 "0009_schedule.sql" "slots of automatic syncs, what self-heal put right";
     10 "0010_watching.sql" "up to when a comparison is known to hold";
     11 "0011_activity.sql" "indices of the activity";
+    12 "0012_refusals.sql" "indices of what was turned away";
 }
 
 fn newest() -> i64 {

@@ -8,8 +8,8 @@ pub(crate) const SELECT: &str = "SELECT attempts.id, attempts.at, attempts.fabri
 /// Followed by conditions.
 pub(crate) const COUNT: &str = "SELECT count(*) AS n FROM attempts";
 pub(crate) const OF_FABRIC: &str = "attempts.fabric_id = ?";
-/// For those that were turned away.
-pub(crate) const AT_LEAST_STATUS: &str = "attempts.http_status >= ?";
+/// For those that were turned away: word for word the condition of the indices of these, so that they are used.
+pub(crate) const WAS_REFUSED: &str = "attempts.http_status >= 400";
 /// Followed by the conditions of a scope and a closing parenthesis.
 pub(crate) const FABRIC_IN_SCOPE: &str = "attempts.fabric_id IN (SELECT fabrics.id FROM fabrics";
 /// For a list of both operations and attempts; followed by conditions.

@@ -16,17 +16,15 @@ both_engines! {
     async fn lesson_32_from_the_version_before(bed) {
         // A new migration takes its turn here: what it makes is taken away, and comes back.
         let (_, newest) = bed.schema_version().await.unwrap();
-        assert_eq!(newest, 11, "this test goes back over the last migration");
+        assert_eq!(newest, 12, "this test goes back over the last migration");
         let anna = crate::bed::user(&bed, "anna").await;
         let lab = crate::bed::fabric(&bed, "lab").await;
-        bed.meddle("DROP INDEX operations_at; DROP INDEX operations_fabric_at; DROP INDEX operations_actor_at; \
-                    DROP INDEX operations_code_at; DROP INDEX attempts_fabric_at; DROP INDEX attempts_actor_at; \
-                    DROP INDEX attempts_code_at; DROP INDEX attempts_at; CREATE INDEX attempts_at ON attempts (at); \
-                    DELETE FROM _sqlx_migrations WHERE version = 11").await;
+        bed.meddle("DROP INDEX attempts_refused_at; DROP INDEX attempts_refused_fabric_at; \
+                    DROP INDEX attempts_refused_actor_at; DELETE FROM _sqlx_migrations WHERE version = 12").await;
         let old = Store::open_unmigrated(&bed.url).await.unwrap();
-        assert_eq!(old.schema_version().await.unwrap(), (10, 11));
-        assert_eq!(old.migrate().await.unwrap(), [11], "what is missing is applied, and nothing else");
-        assert_eq!(old.schema_version().await.unwrap(), (11, 11));
+        assert_eq!(old.schema_version().await.unwrap(), (11, 12));
+        assert_eq!(old.migrate().await.unwrap(), [12], "what is missing is applied, and nothing else");
+        assert_eq!(old.schema_version().await.unwrap(), (12, 12));
         assert_eq!(old.users().get(anna.id).await.unwrap(), anna, "what was stored is still there");
         assert_eq!(old.fabrics().get(&store::Scope::System, lab.id).await.unwrap(), lab);
         old.close().await;
