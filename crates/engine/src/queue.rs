@@ -86,7 +86,8 @@ impl Drop for Seat {
 
 async fn carry(run: &Run) {
     let place: &Place = &run.place;
-    let work = AssertUnwindSafe(verbs::run(run)).catch_unwind();
+    // The lease and the end are nobody's background: a run that cannot store them is given up.
+    let work = AssertUnwindSafe(store::in_background(verbs::run(run))).catch_unwind();
     let end = tokio::select! {
         // In this order: a process that was stopped for a while must not send one more write before it notices.
         biased;
@@ -98,7 +99,7 @@ async fn carry(run: &Run) {
         () = tokio::time::sleep_until(run.deadline) => End::DeadlinePassed,
         () = run.shared.stopping.cancelled() => End::Stopping,
         () = keep_alive(run) => End::LeaseLost,
-        () = report(run) => End::LeaseLost,
+        () = store::in_background(report(run)) => End::LeaseLost,
     };
     if matches!(end, End::LeaseLost) {
         tracing::warn!(operation = run.operation.id, fabric = run.operation.fabric_id,

@@ -11,14 +11,14 @@ const OPEN: &str = "open the database";
 
 /// How long a caller waits for a server's connection, which includes its restart, before it is told that there is
 /// none. A page that waits longer is worse than one that says so.
-const PATIENCE_SERVER: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE_SERVER: Duration = Duration::from_secs(5);
 
 /// How long a caller waits for the one connection that writes to the file: other writes come before, none of which
 /// takes longer than a second or two. While another program holds the file, each of them waits `busy_timeout`.
-const PATIENCE_FILE: Duration = Duration::from_secs(15);
+pub(crate) const PATIENCE_FILE: Duration = Duration::from_secs(15);
 
 /// Connections that read, on either engine.
-const READERS: u32 = 8;
+pub(crate) const READERS: u32 = 8;
 
 /// The file of an SQLite database as it was opened: removed or replaced, it is still there for whoever holds it open,
 /// and for nobody else.

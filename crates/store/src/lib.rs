@@ -12,7 +12,8 @@
 //! - Errors are [`Error`]; its `code()` is what a page shows. None carries a stored or bound value.
 //!
 //! SQLite has one writing connection, whose transactions begin as `BEGIN IMMEDIATE` and are committed with
-//! `synchronous=FULL`, and a pool of connections that can only read (WAL: they never wait for the writer).
+//! `synchronous=FULL`, and a pool of connections that can only read (WAL: they never wait for the writer). On either
+//! engine, what runs [`in_background`] comes after what pages ask.
 
 pub mod activity;
 pub mod adopted;
@@ -26,6 +27,7 @@ mod error;
 pub mod fabrics;
 pub mod groups;
 mod health;
+mod lanes;
 pub mod meta;
 mod migrations;
 pub mod objects;
@@ -48,6 +50,7 @@ pub use fabrics::{
     Cluster, CredentialKind, EndpointLogin, Fabric, FabricSecrets, FabricSpec, NewFabric, Sealed, Source,
 };
 pub use groups::Group;
+pub use lanes::in_background;
 pub use objects::{BaseChange, ObjectBodies, ObjectDetail, ObjectRow};
 pub use operations::{Disposition, Enqueued, NewOperation, Operation};
 pub use page::{Direction, Listed, Page};
@@ -56,6 +59,7 @@ pub use scope::{Constraint, Lookup, Scope};
 pub use sessions::{EndReason, NewSession, Session};
 pub use users::{NewUser, User};
 
+use lanes::Held;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyPool, Transaction};
 use std::sync::Arc;
@@ -86,6 +90,7 @@ pub struct Store {
     write: AnyPool,
     /// SQLite's file as it was opened.
     file: Option<Arc<connect::OpenFile>>,
+    lanes: Arc<lanes::Lanes>,
 }
 
 macro_rules! nouns {
@@ -106,7 +111,7 @@ impl Store {
     /// Opens the database and leaves its schema as it is: for the command that shows or runs migrations.
     pub async fn open_unmigrated(url: &str) -> Result<Store> {
         let (engine, read, write, file) = connect::connect(url).await?;
-        Ok(Store { engine, read, write, file })
+        Ok(Store { engine, read, write, file, lanes: Arc::new(lanes::Lanes::of(engine)) })
     }
 
     /// Brings the schema up to date, under a lock: of several processes that start at once, one does it.
@@ -164,15 +169,17 @@ impl Store {
     }
 
     /// A connection to read with.
-    pub(crate) async fn reader(&self, doing: &'static str) -> Result<PoolConnection<Any>> {
+    pub(crate) async fn reader(&self, doing: &'static str) -> Result<Held<PoolConnection<Any>>> {
         if let Some(file) = &self.file {
             file.require_no_other().map_err(|e| Error::of(doing, sqlx::Error::Io(e)))?;
         }
-        self.read.acquire().await.map_err(|e| Error::of(doing, e))
+        let turn = self.lanes.to_read().await.map_err(|e| Error::of(doing, e))?;
+        let conn = self.read.acquire().await.map_err(|e| Error::of(doing, e))?;
+        Ok(Held::new(conn, turn))
     }
 
     /// A transaction to write in; dropped without [`commit`], it never happened.
-    pub(crate) async fn writer(&self, doing: &'static str) -> Result<Transaction<'static, Any>> {
+    pub(crate) async fn writer(&self, doing: &'static str) -> Result<Held<Transaction<'static, Any>>> {
         // What is written into a file that was removed is gone with the process, and nobody would be told.
         if let Some(file) = &self.file {
             file.require().map_err(|e| Error::of(doing, sqlx::Error::Io(e)))?;
@@ -182,11 +189,14 @@ impl Store {
             Engine::Sqlite => "BEGIN IMMEDIATE",
             Engine::Postgres => "BEGIN",
         };
-        self.write.begin_with(begin).await.map_err(|e| Error::of(doing, e))
+        let turn = self.lanes.to_write().await.map_err(|e| Error::of(doing, e))?;
+        let tx = self.write.begin_with(begin).await.map_err(|e| Error::of(doing, e))?;
+        Ok(Held::new(tx, turn))
     }
 }
 
 /// Makes a transaction happen.
-pub(crate) async fn commit(tx: Transaction<'static, Any>, doing: &'static str) -> Result<()> {
+pub(crate) async fn commit(tx: Held<Transaction<'static, Any>>, doing: &'static str) -> Result<()> {
+    let (tx, _turn) = tx.into_parts();
     tx.commit().await.inspect(|()| health::answered()).map_err(|e| Error::of(doing, e))
 }

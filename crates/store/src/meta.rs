@@ -56,7 +56,7 @@ impl<'a> Meta<'a> {
         // Begun, a transaction has what it needs in order to write; of a disk that is full it does not know.
         let tx = self.0.writer(PING.doing).await?;
         match self.0.engine() {
-            Engine::Sqlite => tx.rollback().await.map_err(|e| Error::of(PING.doing, e)),
+            Engine::Sqlite => tx.into_parts().0.rollback().await.map_err(|e| Error::of(PING.doing, e)),
             Engine::Postgres => commit(tx, PING.doing).await,
         }
     }

@@ -105,7 +105,7 @@ impl Drop for Turn {
 
 /// Looks for what is due until the engine stops. A defect in one look does not end the looking.
 pub(crate) async fn serve(shared: Arc<Shared>) {
-    while let Err(e) = tokio::spawn(looking(shared.clone())).await {
+    while let Err(e) = tokio::spawn(store::in_background(looking(shared.clone()))).await {
         tracing::error!(error = %e, "the schedule broke off; it goes on");
         tokio::time::sleep(LOOK).await;
     }
@@ -145,7 +145,7 @@ async fn look(shared: &Arc<Shared>) -> Result<(), Error> {
     shared.watching.reconcile(shared, &fabrics);
     for id in begin(shared, &fabrics) {
         let shared = shared.clone();
-        shared.clone().tasks.spawn(async move { compare(&shared, id).await });
+        shared.clone().tasks.spawn(store::in_background(async move { compare(&shared, id).await }));
     }
     automatic::begin_what_waits(shared).await
 }

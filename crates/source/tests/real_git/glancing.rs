@@ -44,8 +44,7 @@ async fn every_object_of_a_repository_is_found_and_no_other() {
     let bare = dir.path().join("repository.git");
     let commit = async |n: u16| {
         let files = (0..40).map(|f| (format!("{f}.yaml"), vpc(&format!("v{f}"), n)));
-        let files: Vec<Change> =
-            files.map(|(path, text)| Change { path, content: Some(text.into_bytes()) }).collect();
+        let files: Vec<Change> = files.map(|(path, text)| Change { path, content: Some(text.into_bytes()) }).collect();
         repository.commit(&files, &ann(), "Round", None).await.unwrap();
     };
     for n in 0..5 {
