@@ -217,6 +217,10 @@ fn notices(operation: &Operation) -> Vec<Notice> {
     let about = operation.error_object.as_ref().filter(|object| !named(object));
     let about = about.map(|object| format!("{object}: ")).unwrap_or_default();
     let mut notice = Notice::failure(code, capitalised(&format!("{about}{message}")));
+    // What somebody wanted is no failure.
+    if operation.state == OperationState::Cancelled {
+        (notice.tone, notice.icon) = (Tone::Off, Icon::Stopped);
+    }
     notice.request_id = Some(operation.request_id.clone()).filter(|id| !id.is_empty());
     vec![notice]
 }
