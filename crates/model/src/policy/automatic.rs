@@ -115,8 +115,8 @@ impl Policy {
                     None => "no window that allows is open".to_owned(),
                 };
                 let (at, when) = match opens {
-                    Some((at, zone)) => (Some(at), format!("Not before {}", moment(at, &zone))),
-                    None => (None, "Not in sight".to_owned()),
+                    Some((at, zone)) => (Some(at), format!("No automatic sync before {}", moment(at, &zone))),
+                    None => (None, "No automatic sync is in sight".to_owned()),
                 };
                 let state = if self.gate(now) == Gate::Open { AutomaticState::Waiting } else { AutomaticState::Closed };
                 return automatic(state, at, format!("{when}: {why}."));

@@ -110,6 +110,19 @@ fn what_cannot_be_meant_is_said_with_its_field() {
     for bad in ["", "Berlin", "Europe/Berlin ", "CEST+1", "../etc/passwd"] {
         assert_eq!(of("0 2 * * *", 60, bad), [("time_zone", Some(1))], "{bad}");
     }
+    let said = |schedule: &str, zone: &str| {
+        policy(&[window(WindowKind::Deny, schedule, 60, zone)]).flaws(60).remove(0).message
+    };
+    for (schedule, words) in [
+        ("61 22 * * 1-5", "'61' is no minute: give 0 to 59, *, a list, a range or steps."),
+        ("0 24 * * *", "'24' is no hour: give 0 to 23, *, a list, a range or steps."),
+        ("0 2 32 * *", "'32' is no day of the month: give 1 to 31, *, a list, a range or steps."),
+        ("0 2 * Fob *", "'Fob' is no month: give 1 to 12 or JAN to DEC, *, a list, a range or steps."),
+        ("0 2 * * Son", "'Son' is no day of the week: give 0 to 7 or SUN to SAT, *, a list, a range or steps."),
+    ] {
+        assert_eq!(said(schedule, "UTC"), words);
+    }
+    assert_eq!(said("0 2 * * *", ""), "Give a time zone by its IANA name, such as Europe/Berlin, or UTC.");
     let message = policy(&[window(WindowKind::Deny, "0 2 * *", 60, "UTC")]).flaws(60).remove(0).message;
     assert!(message.contains("there are 4"), "{message}");
 }
@@ -162,7 +175,7 @@ fn the_sentence_says_why_not_and_when() {
     assert!(!open.may_begin(&situation(Some(&by)), now) && open.may_begin(&situation(None), now));
     let monday = policy(&[window(WindowKind::Deny, "0 6 * * 6", 2_940, "Europe/Berlin")]);
     let closed = say(&monday, &situation(None));
-    let words = "Not before Monday 2026-11-30 07:00 Europe/Berlin: window 1 denies it.";
+    let words = "No automatic sync before Monday 2026-11-30 07:00 Europe/Berlin: window 1 denies it.";
     assert_eq!((closed.state, closed.sentence.as_str()), (AutomaticState::Closed, words));
     assert!(!monday.may_begin(&situation(None), now));
     let off = Situation { enabled: false, ..situation(None) };

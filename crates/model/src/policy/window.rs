@@ -53,22 +53,48 @@ impl Window {
     }
 }
 
+/// The fields of a crontab's line, and what each may hold.
+const FIELDS: [(&str, &str); 5] = [
+    ("minute", "0 to 59"),
+    ("hour", "0 to 23"),
+    ("day of the month", "1 to 31"),
+    ("month", "1 to 12 or JAN to DEC"),
+    ("day of the week", "0 to 7 or SUN to SAT"),
+];
+
 /// Five fields, as they stand in a crontab.
 fn cron(text: &str) -> Result<Cron, String> {
     let fields = text.split_whitespace().count();
-    if fields != 5 || text.contains('@') {
+    if fields != FIELDS.len() || text.contains('@') {
         return Err(format!(
             "Give five fields: minute, hour, day of the month, month, day of the week, such as 0 22 * * 1-5; there are \
              {fields}."
         ));
     }
     let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-    parser.parse(text).map_err(|e| format!("It cannot be read as cron ({e}). Write it such as 0 22 * * 1-5."))
+    let e = match parser.parse(text) {
+        Ok(cron) => return Ok(cron),
+        Err(e) => e,
+    };
+    // Read by itself, each field tells whether it is the one.
+    let bad = text.split_whitespace().zip(FIELDS).enumerate().find(|(number, (field, _))| {
+        let alone = (0..FIELDS.len()).map(|n| if n == *number { *field } else { "*" });
+        parser.parse(&alone.collect::<Vec<_>>().join(" ")).is_err()
+    });
+    Err(match bad {
+        Some((_, (field, (name, range)))) => {
+            format!("'{field}' is no {name}: give {range}, *, a list, a range or steps.")
+        }
+        None => format!("It cannot be read as cron ({e}). Write it such as 0 22 * * 1-5."),
+    })
 }
 
 fn zone(name: &str) -> Result<TimeZone, String> {
     let wrong = || format!("'{name}' is no time zone. Give an IANA name such as Europe/Berlin, or UTC.");
-    if name.is_empty() || name.trim() != name {
+    if name.is_empty() {
+        return Err("Give a time zone by its IANA name, such as Europe/Berlin, or UTC.".to_owned());
+    }
+    if name.trim() != name {
         return Err(wrong());
     }
     TimeZone::get(name).map_err(|_| wrong())
