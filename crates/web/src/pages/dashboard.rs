@@ -103,6 +103,9 @@ fn summary(overviews: &[Overview], total: u64) -> String {
     match (total, overviews.len() as u64) {
         (0, _) => String::new(),
         (1, 1) => String::new(),
+        // A page behind the last one.
+        (1, 0) => "1 fabric".to_owned(),
+        (total, 0) => format!("{total} fabrics"),
         (total, shown) if shown < total => format!("{total} fabrics; on this page {}", parts.join(", ")),
         (total, _) => format!("{total} fabrics: {}", parts.join(", ")),
     }
