@@ -10,7 +10,7 @@ use testkit::{Chaos, ChaosProxy, eventually};
 const SILENT: usize = 60;
 
 /// The slowest of a few pages, asked a few times.
-async fn slowest_page(apart: &Apart, pages: &[String]) -> Result<Duration> {
+pub(crate) async fn slowest_page(apart: &Apart, pages: &[String]) -> Result<Duration> {
     let mut slowest = Duration::ZERO;
     let mut tab = apart.tab()?;
     for _ in 0..3 {
@@ -25,7 +25,7 @@ async fn slowest_page(apart: &Apart, pages: &[String]) -> Result<Duration> {
 }
 
 /// How long an operation waited in the queue, in milliseconds.
-async fn waited(apart: &Apart, operation: &Value) -> Result<i64> {
+pub(crate) async fn waited(apart: &Apart, operation: &Value) -> Result<i64> {
     let id = operation["id"].as_i64().context("its number")?;
     let sql = format!("SELECT (started_at - queued_at) / 1000 FROM operations WHERE id = {id}");
     Ok(apart.sql(&sql).await?.parse()?)
