@@ -97,6 +97,22 @@ pub(crate) struct Compared {
 }
 
 impl Compared {
+    /// The differences alone, for whoever keeps them for a while: the whole would keep every live object as it was.
+    pub fn differences(self) -> Self {
+        let of = |d: &Differing| Some((Arc::new(d.manifest.key.clone()), d.live.clone()?));
+        let observation = Observation {
+            live: self.differing.iter().filter_map(of).collect(),
+            agents: None,
+            began_at: self.observation.began_at,
+            observed_at: self.observation.observed_at,
+            kinds: self.observation.kinds.clone(),
+            read: self.observation.read.clone(),
+            problems: Vec::new(),
+            versions: std::collections::HashMap::new(),
+        };
+        Self { observation: Arc::new(observation), ..self }
+    }
+
     /// Errors in the source that are about no object that could be named.
     pub fn source_errors(&self) -> usize {
         self.findings.all.iter().filter(|f| f.severity == Severity::Error).count()

@@ -10,6 +10,7 @@ use crate::repository::Repository;
 use crate::tree;
 use model::Code;
 use model::manifest::{Finding, Limits, Location, Manifest, Parsed, Severity, collect, parse_file};
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -45,28 +46,17 @@ struct Scope {
 pub(crate) struct Cache {
     /// Whole results by tree; newest last.
     results: Vec<(Scope, String, Arc<Desired>)>,
-    /// Parsed files by path, per scope.
-    files: HashMap<Scope, HashMap<Arc<str>, Kept>>,
+    /// Parsed files by path and blob, per scope.
+    files: HashMap<Scope, HashMap<Name, Arc<Parsed>>>,
 }
 
-/// What a file held when it was last read.
-#[derive(Debug)]
-struct Kept {
-    /// The blob that was parsed: the bytes of its name.
-    id: Box<[u8]>,
-    parsed: Arc<Parsed>,
-}
+/// A path with the blob that stands there, as a digest: half of SHA-256. Of ten thousand files the words themselves would
+/// take more room than what is found by them.
+type Name = [u8; 16];
 
-/// The bytes that a blob's name spells, in half the room.
-fn bytes_of(id: &str) -> Box<[u8]> {
-    let digit = |c: u8| char::from(c).to_digit(16).map_or(0, |d| d as u8);
-    id.as_bytes().chunks(2).map(|pair| pair.iter().fold(0, |byte, c| byte << 4 | digit(*c))).collect()
-}
-
-/// The path of a file as what was parsed shares it.
-fn path_of(file: &File, parsed: &Parsed) -> Arc<str> {
-    let shared = parsed.manifests.first().map(|manifest| &manifest.location.file);
-    shared.filter(|path| ***path == *file.path).cloned().unwrap_or_else(|| file.path.as_str().into())
+fn name(file: &File) -> Name {
+    let digest = Sha256::digest(format!("{}\n{}", file.id, file.path));
+    std::array::from_fn(|n| digest[n])
 }
 
 impl Cache {
@@ -88,17 +78,12 @@ impl Cache {
     }
 
     fn file(&self, scope: &Scope, file: &File) -> Option<Arc<Parsed>> {
-        self.files
-            .get(scope)?
-            .get(&*file.path)
-            .filter(|kept| kept.id == bytes_of(&file.id))
-            .map(|kept| kept.parsed.clone())
+        self.files.get(scope)?.get(&name(file)).cloned()
     }
 
     /// Remembers exactly these files of a scope.
     fn keep_files(&mut self, scope: &Scope, files: &[File], parsed: &[Arc<Parsed>]) {
-        let kept = files.iter().zip(parsed);
-        let kept = kept.map(|(f, p)| (path_of(f, p), Kept { id: bytes_of(&f.id), parsed: p.clone() }));
+        let kept = files.iter().zip(parsed).map(|(file, parsed)| (name(file), parsed.clone()));
         self.files.insert(scope.clone(), kept.collect());
     }
 }

@@ -89,7 +89,7 @@ const WRITER: &[&str] = &[
 const READER: &[&str] = &[
     "PRAGMA busy_timeout = 5000",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -400",
+    "PRAGMA cache_size = -250",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA query_only = ON",
 ];

@@ -219,8 +219,8 @@ pub struct ObjectFilter {
 }
 
 /// Rows of one statement: 27 values each, far below the limits of both engines. A full chunk's statement is prepared
-/// once; the last, shorter one is not kept.
-const CHUNK: usize = 200;
+/// once, and kept with all its values; the last, shorter one is not.
+const CHUNK: usize = 50;
 
 fn location(row: &AnyRow) -> Result<Option<Location>> {
     let Some(file) = row.text_or_null("file")? else { return Ok(None) };

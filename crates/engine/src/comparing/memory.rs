@@ -122,7 +122,7 @@ enum Sameness {
 #[derive(Default)]
 pub(super) struct Memory {
     loaded: bool,
-    pub objects: HashMap<Arc<ObjectKey>, Remembered>,
+    pub objects: HashMap<Arc<ObjectKey>, Box<Remembered>>,
     /// What the source is found to be wrong with.
     pub checked: Checked,
     /// What the server said of objects, each for one pair of desired and live.
@@ -158,7 +158,7 @@ impl Memory {
                 confirmed: brief.confirmed,
                 judged_here: false,
             };
-            self.objects.insert(Arc::new(brief.key), remembered);
+            self.objects.insert(Arc::new(brief.key), Box::new(remembered));
         }
         self.newest = shared.store.comparisons().latest_ok(fabric.id).await?.map(|c| c.observed_at);
         self.loaded = true;
@@ -294,10 +294,10 @@ impl Memory {
     /// An object as it was judged now.
     pub fn judged(&mut self, key: &ObjectKey, observation: &Observation, judged: Remembered) {
         match self.objects.get_mut(key) {
-            Some(known) => *known = judged,
+            Some(known) => **known = judged,
             None => {
                 let shared = observation.live.key(key).cloned().unwrap_or_else(|| Arc::new(key.clone()));
-                self.objects.insert(shared, judged);
+                self.objects.insert(shared, Box::new(judged));
             }
         }
     }

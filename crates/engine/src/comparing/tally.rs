@@ -19,7 +19,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Counts all objects of a fabric.
-    pub(super) fn of(objects: &HashMap<Arc<ObjectKey>, Remembered>) -> Self {
+    pub(super) fn of(objects: &HashMap<Arc<ObjectKey>, Box<Remembered>>) -> Self {
         let mut totals = Counts::default();
         let mut by_kind: HashMap<(&str, &str), BTreeMap<ObjectState, u64>> = HashMap::new();
         for (key, judged) in objects {

@@ -151,7 +151,7 @@ impl Prepared {
             base,
             findings: self.findings.about(key),
             holdings: self.holdings.as_ref().map(|h| h.get(key).map_or(&[][..], Vec::as_slice)),
-            known: self.memory.objects.get(key),
+            known: self.memory.objects.get(key).map(|known| &**known),
             confirmation: self.memory.confirmations.get(key),
             managed: kind.managed,
             readable: kind.readable,

@@ -334,7 +334,7 @@ impl Watcher {
             tracing::warn!(fabric = self.fabric.id, error = %e, "what the policy says could not be done; it is tried again");
         }
         let at = (now + QUIET).max(self.confirmed_at + CONFIRM_EACH);
-        self.to_confirm = (!compared.differing.is_empty()).then_some((at, compared));
+        self.to_confirm = (!compared.differing.is_empty()).then(|| (at, compared.differences()));
         self.stored += 1;
         if self.stored >= PRUNE_AFTER {
             self.stored = 0;
