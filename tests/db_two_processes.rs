@@ -9,6 +9,14 @@ use testkit::{ApiCall, Chaos, Gate, HttpUser, Rule, eventually};
 
 const ROUNDS: u16 = 4;
 
+/// Lets the database itself note who begins to run which operation: the rows keep only the last one.
+const NOTE_BEGINNINGS: &str = "CREATE TABLE beginnings (id BIGINT, owner TEXT);
+    CREATE FUNCTION note_beginning() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO beginnings VALUES (NEW.id, NEW.lease_owner); RETURN NEW; END $$;
+    CREATE TRIGGER beginnings AFTER UPDATE ON operations FOR EACH ROW
+        WHEN (NEW.state = 'running' AND OLD.lease_owner IS DISTINCT FROM NEW.lease_owner)
+        EXECUTE FUNCTION note_beginning()";
+
 /// Presses Sync, and does not wait.
 async fn press(fabric: &Behind, user: &mut HttpUser) -> Result<()> {
     let answer = fabric.ask(user, "sync/", &[]).await?;
@@ -20,6 +28,7 @@ async fn press(fabric: &Behind, user: &mut HttpUser) -> Result<()> {
 async fn lesson_14_two_processes_never_write_to_one_fabric_at_once() -> Result<()> {
     let mut one = Apart::start(Database::postgres().await?, &[]).await?;
     let two = one.beside().await?;
+    one.sql(NOTE_BEGINNINGS).await?;
     let fabrics = [one.fabric().await?, one.fabric().await?, one.fabric().await?];
     for round in 1..=ROUNDS {
         for fabric in &fabrics {
@@ -44,6 +53,12 @@ async fn lesson_14_two_processes_never_write_to_one_fabric_at_once() -> Result<(
         Ok(())
     })
     .await?;
+    // Nobody took what another one had: a run that lost its operation so would have written until it noticed.
+    let twice = "SELECT id, count(*) FROM beginnings GROUP BY id HAVING count(*) > 1";
+    assert_eq!(one.sql(twice).await?, "", "each operation was begun once");
+    let noted =
+        "SELECT (SELECT count(*) FROM beginnings) = (SELECT count(*) FROM operations WHERE started_at IS NOT NULL)";
+    assert_eq!(one.sql(noted).await?, "t", "the control: every beginning was noted");
     // Whatever the processes believed: the times of those that write do not overlap on any fabric.
     let overlaps = "SELECT count(*) FROM operations a JOIN operations b ON a.fabric_id = b.fabric_id AND a.id < b.id \
                     WHERE a.writes = 1 AND b.writes = 1 AND a.started_at < b.ended_at AND b.started_at < a.ended_at";
