@@ -405,10 +405,15 @@ async fn a_token_that_is_replaced_is_used_and_everything_goes_on() {
     let endpoint = store::fabrics::SecretChange::Set(Sealed(bed.plane.admin_token().as_bytes().to_vec()));
     let secrets = store::fabrics::SecretChanges { endpoint, ..store::fabrics::SecretChanges::default() };
     let (spec, now) = (bed.spec.clone(), jiff::Timestamp::now());
+    bed.front.take_calls();
     bed.store.fabrics().update(&Scope::System, bed.id, fabric.version, &spec, &secrets, now).await.unwrap();
     bed.engine.fabric_saved(bed.id).await;
     bed.until("in sync by itself", |o| o.sync_status == SyncState::InSync).await;
+    // The streams are new ones under the new token, and they alone tell what happens next.
+    bed.watched().await;
+    bed.front.take_calls();
     bed.drift_is_seen(1002).await;
+    assert_eq!(bed.lists(), Vec::<String>::new(), "the streams told it");
     bed.engine.stop().await;
 }
 
