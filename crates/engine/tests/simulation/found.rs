@@ -103,3 +103,40 @@ fn one_writes_and_the_other_waits() {
     let steps = [(Step::Pass, seconds(10)), slow, (sync(false), seconds(1)), (press(true, false), seconds(6))];
     play(2, policy, &steps);
 }
+
+/// A VPC that a sync has to write, the write of which hangs until the fault is lifted.
+fn hanging_write() -> Vec<(Step, Then)> {
+    vec![
+        (Step::Pass, seconds(5)),
+        (Step::Commit(vec![(0, Some(1))]), seconds(1)),
+        (Step::Fault(Fault::HangWrites, 0), seconds(1)),
+        (sync(false), seconds(2)),
+    ]
+}
+
+/// While the database takes no heartbeat, the owner stops before its lease is over, though the cluster would take its writes.
+#[test]
+fn who_cannot_renew_its_lease_writes_no_more() {
+    let mut steps = hanging_write();
+    steps.extend([(Step::HoldStore(30), seconds(9)), (Step::Lift, seconds(2))]);
+    steps.extend((0..8).map(|_| (Step::Pass, seconds(2))));
+    play(1, Policy::default(), &steps);
+}
+
+/// Another process has taken the operation for dead; its owner wakes up with a write still to be made.
+#[test]
+fn who_slept_longer_than_its_lease_writes_no_more() {
+    let mut steps = hanging_write();
+    steps.extend([(Step::Freeze(30), seconds(4)), (Step::Lift, seconds(2))]);
+    steps.extend((0..14).map(|_| (Step::Pass, seconds(2))));
+    play(2, Policy::default(), &steps);
+}
+
+/// A slow sync takes longer than a lease, and its owner lives.
+#[test]
+fn who_lives_is_not_taken_for_dead() {
+    let slow = (Step::Fault(Fault::Slow, 0), seconds(1));
+    let mut steps = vec![(Step::Pass, seconds(5)), slow, (sync(false), seconds(2))];
+    steps.extend((0..10).map(|n| (Step::Jump([36_000, -36_000, 7_200, 0][n % 4]), seconds(2))));
+    play(2, Policy::default(), &steps);
+}

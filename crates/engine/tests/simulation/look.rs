@@ -2,7 +2,7 @@
 
 use super::clock::tag_of;
 use super::objects;
-use super::world::{FRESHNESS, Fabric, World};
+use super::world::{FRESHNESS, Fabric, LEASE, World};
 use engine::{Disposition, Overview};
 use model::operation::{OperationState, PhaseState, Verb};
 use model::status::SyncState;
@@ -25,6 +25,8 @@ pub struct Violation {
 pub type Look = Result<(), Violation>;
 
 pub const ONE_WRITER: &str = "at most one operation writes to a fabric";
+pub const NO_THEFT: &str = "nobody's operation is taken over before it was silent for its lease";
+pub const IN_TIME: &str = "who could not renew its lease for its whole length writes no more";
 pub const ENDS: &str = "every operation ends, once, and says how";
 pub const NO_FALSE_GREEN: &str = "green only on evidence newer than the last change";
 pub const TRUE_SUCCESS: &str = "last success moves only with what succeeded, and no older error stands beside it";
@@ -144,6 +146,9 @@ pub fn rows(world: &mut World, fabric: usize) -> Look {
     door(world, fabric, &rows)?;
     for row in &rows {
         let is_news = world.fabrics[fabric].seen.get(&row.id).is_none_or(|before| !before.state.is_final());
+        if is_news && row.state == OperationState::Interrupted {
+            taken_over(world, row)?;
+        }
         if is_news && row.state == OperationState::Succeeded && row.verb == Verb::SyncToKubernetes && row.writes {
             succeeded(world, fabric, row)?;
         }
@@ -154,6 +159,25 @@ pub fn rows(world: &mut World, fabric: usize) -> Look {
     place.seen = rows.into_iter().map(|row| (row.id, row)).collect();
     place.looked = now;
     Ok(())
+}
+
+/// An operation that another process calls interrupted had not been heard of for its whole lease.
+fn taken_over(world: &World, row: &Operation) -> Look {
+    let (Some(began), Some(beat), Some(ended)) = (row.started_at, row.heartbeat_at, row.ended_at) else {
+        return broken(ENDS, format!("it has no times: {}", describe(row)));
+    };
+    // A process that is stopped ends its own.
+    if tag_of(began) == tag_of(ended) {
+        return Ok(());
+    }
+    let (beat, ended) = (world.clock.moments(beat), world.clock.moments(ended));
+    match (beat, ended) {
+        // The runtimes learn one after another that time has passed.
+        (Some((beat, _)), Some((_, ended))) if ended + SECOND >= beat + micros(LEASE) => Ok(()),
+        _ => {
+            broken(NO_THEFT, format!("its last heartbeat was of {beat:?}, its end is of {ended:?}: {}", describe(row)))
+        }
+    }
 }
 
 /// At the cluster's door: only the process that holds the fabric's operation writes.
@@ -182,6 +206,15 @@ fn door(world: &mut World, fabric: usize, rows: &[Operation]) -> Look {
                 rows.join(" | ")
             );
             return broken(ONE_WRITER, what);
+        }
+        let renewed = |row: &&Operation| Some(world.clock.moments(row.heartbeat_at?)?.1);
+        let renewed = rows.iter().filter(|row| may(row)).filter_map(|row| renewed(&row)).max();
+        if let Some(renewed) = renewed.filter(|renewed| at > renewed + micros(LEASE)) {
+            let what = format!(
+                "process {} did {} of {} {} at {at}, and its last heartbeat was of {renewed}",
+                entry.client, entry.verb, entry.kind, entry.name
+            );
+            return broken(IN_TIME, what);
         }
         if !entry.is_conditional {
             let what = format!("{} of {} {} named no version", entry.verb, entry.kind, entry.name);
