@@ -49,7 +49,8 @@ async fn a_backup_made_during_writes_is_restored_and_syncs() -> Result<()> {
     let files = [("n.yaml", Some(NAMESPACES)), ("one.yaml", Some(&*vpc("vpc-01", 1, 1001)))];
     world.git.commit(&name, "main", &files, "Begin").await?;
     let id = add(&mut user, &fields).await?;
-    let local = add(&mut user, &[("name", "local"), ("cluster_kind", "none"), ("credential_kind", "none")]).await?;
+    let no_cluster = [("name", "local"), ("cluster_kind", "none"), ("credential_kind", "none"), ("self_heal", "on")];
+    let local = add(&mut user, &no_cluster).await?;
     let fetched = press(&mut user, local, "sync_from_git").await;
     let synced = press(&mut user, id, "sync_to_kubernetes").await?;
     assert_eq!(synced["state"], "succeeded", "{synced}: the precondition; and {fetched:?}");
@@ -130,6 +131,7 @@ async fn a_backup_made_during_writes_is_restored_and_syncs() -> Result<()> {
     let data = folder.join("restored");
     let done = restore(&file, &data).await?;
     assert!(done.status.success(), "{}", said(&done));
+    assert!(said(&done).contains("suspended until somebody has looked: local."), "{}", said(&done));
     assert_eq!(data.metadata()?.permissions().mode() & 0o077, 0, "others look into it");
     let options = || ConsoleOptions { data: Some(data.clone()), ..ConsoleOptions::default() };
     let refused = Console::start(options()).await.err().context("it starts without its key")?;
@@ -169,6 +171,17 @@ async fn a_backup_made_during_writes_is_restored_and_syncs() -> Result<()> {
     );
     let said = user.visit(&path).await?.text("[data-live=notices]").unwrap_or_default();
     assert!(said.contains("suspended") && said.contains(&admin) && said.contains("cabling in rack 7"), "{said}");
+
+    // The one that nobody had suspended is suspended by the restore; the other keeps whose wish that was.
+    let path = format!("/fabrics/{local}/");
+    let status = user.script("GET", &path, &[("Accept", "application/json")], None).await?.json()?;
+    let suspension = &status["automatic"]["suspension"];
+    assert_eq!(suspension["by"], "restore", "{status}");
+    assert!(
+        suspension["reason"].as_str().is_some_and(|why| why.starts_with("Restored from the backup of")),
+        "{status}"
+    );
+    assert_eq!(automatic["suspension"]["by"], admin.as_str(), "{automatic}");
 
     // It works on: the stored credentials of cluster and repository open, and Git goes on from where it was.
     let two = vpc("vpc-02", 2, 1002);
