@@ -46,6 +46,24 @@ pub fn file(outcome: &Value) -> Result<String> {
     Ok(rest.split(' ').next().unwrap_or_default().trim_end_matches('.').to_owned())
 }
 
+/// The fields that a manifest has and the object as somebody made it has not; its namespace may be said.
+fn added(manifest: &Value, made: &Value) -> Vec<String> {
+    fn walk(one: &Value, other: &Value, path: &str, found: &mut Vec<String>) {
+        let Some(fields) = one.as_object() else { return };
+        for (name, value) in fields {
+            let path = format!("{path}.{name}");
+            match other.get(name) {
+                Some(other) => walk(value, other, &path, found),
+                None if path == ".metadata.namespace" => {}
+                None => found.push(path),
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(manifest, made, "", &mut found);
+    found
+}
+
 /// Adopts a whole cluster into an empty repository, and holds everything that must be true then.
 async fn adopts_everything(site: &mut Site, objects: &[Value]) -> Result<()> {
     for object in objects {
@@ -92,6 +110,8 @@ async fn adopts_everything(site: &mut Site, objects: &[Value]) -> Result<()> {
         let manifest: Value = serde_saphyr::from_str(&written)?;
         let (kind, name) = (text(&object["kind"]), text(&object["metadata"]["name"]));
         let live = site.there(&kind, &name).await?;
+        let more = added(&manifest, object);
+        assert_eq!(more, [""; 0], "what nobody wrote stands in {path}: {written}");
         let again = site.client.replace(&manifest).await.with_context(|| written.clone())?;
         assert_eq!(plain(&again), plain(&live), "{written}");
     }
