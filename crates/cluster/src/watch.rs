@@ -23,7 +23,8 @@ use tokio::time::Instant;
 
 /// The largest event that is read: an object cannot be larger than what etcd takes, and agents are not the largest.
 const LARGEST_EVENT: usize = 16 * 1024 * 1024;
-/// A stream that ends sooner than this is no stream: it counts as a failure, so that the next one waits.
+/// A stream that ends sooner than this is no stream: it counts as a failure, so that the next one waits, also when it
+/// told something before.
 const SHORTEST: Duration = Duration::from_secs(1);
 /// So many answers in a row that refuse a version, and everything is listed again: a server that was restored from a
 /// backup says of versions that it never reached neither 410 nor anything else that would help.
@@ -169,24 +170,33 @@ impl Watch {
                         Err(e) => return Err(self.failed(e)),
                     }
                 }
-                State::Open(lines) => match tokio::time::timeout(self.limits.silence, lines.next()).await {
-                    Err(_) => {
-                        let message = format!("No event and no bookmark for {} s.", self.limits.silence.as_secs_f32());
-                        let error = Error::new(ErrorKind::ConnectionCut, &lines.operation, message);
-                        return Err(self.failed(error));
+                State::Open(lines) => {
+                    let told = tokio::time::timeout(self.limits.silence, lines.next()).await;
+                    // What failed before is over, however this one ends.
+                    let is_steady = lines.opened.elapsed() >= SHORTEST;
+                    if is_steady {
+                        self.failures = 0;
                     }
-                    // The server ends a stream when its time is over.
-                    Ok(Ok(None)) => {
-                        self.failures = if lines.opened.elapsed() < SHORTEST { self.failures + 1 } else { 0 };
-                        self.state = State::Known;
+                    match told {
+                        Err(_) => {
+                            let message =
+                                format!("No event and no bookmark for {} s.", self.limits.silence.as_secs_f32());
+                            let error = Error::new(ErrorKind::ConnectionCut, &lines.operation, message);
+                            return Err(self.failed(error));
+                        }
+                        // The server ends a stream when its time is over.
+                        Ok(Ok(None)) => {
+                            self.failures += u32::from(!is_steady);
+                            self.state = State::Known;
+                        }
+                        Ok(Ok(Some(line))) => match self.read(&line) {
+                            Ok(event) => return Ok(event),
+                            Err(e) if e.kind == ErrorKind::Gone => self.forgotten(&e),
+                            Err(e) => return Err(self.failed(e)),
+                        },
+                        Ok(Err(e)) => return Err(self.failed(e)),
                     }
-                    Ok(Ok(Some(line))) => match self.read(&line) {
-                        Ok(event) => return Ok(event),
-                        Err(e) if e.kind == ErrorKind::Gone => self.forgotten(&e),
-                        Err(e) => return Err(self.failed(e)),
-                    },
-                    Ok(Err(e)) => return Err(self.failed(e)),
-                },
+                }
             }
         }
     }
@@ -265,7 +275,7 @@ impl Watch {
             }
             _ => return Err(strange("an event of an unknown type")),
         };
-        (self.failures, self.refusals) = (0, 0);
+        self.refusals = 0;
         Ok(event)
     }
 }

@@ -71,6 +71,33 @@ async fn it_resumes_from_the_last_version_that_was_told() {
     assert_eq!(*from.lock().unwrap(), ["42", "44", "50"]);
 }
 
+/// A proxy that closes each stream with its first event: the next one waits longer each time, and nothing is lost.
+#[tokio::test]
+async fn streams_that_end_at_once_are_opened_ever_more_rarely_although_they_tell_something() {
+    let opened = std::sync::Arc::new(Mutex::new(Vec::new()));
+    let times = opened.clone();
+    let server = Server::start(move |_| {
+        let mut times = times.lock().unwrap();
+        times.push(std::time::Instant::now());
+        let version = 42 + times.len();
+        async move { stream(&[event("MODIFIED", "a", &version.to_string())]) }
+    })
+    .await;
+    let longest = WatchLimits { longest_pause: Duration::from_secs(60), ..limits() };
+    let mut watch = server.cluster().watch(&vpc_kind(), "default", Some("42".to_owned()), longest);
+    for version in 43..53 {
+        assert_eq!(watch.next().await.unwrap(), WatchEvent::Opened);
+        let told = watch.next().await.unwrap();
+        assert!(matches!(&told, WatchEvent::Applied(a) if a.resource_version == version.to_string()), "{told:?}");
+    }
+    // The pauses double from 5 ms on; by chance each is half of that at least.
+    let opened = opened.lock().unwrap();
+    for (failures, pair) in (0_u32..).zip(opened.windows(2)) {
+        let least = Duration::from_micros(2_500) * 2_u32.pow(failures);
+        assert!(pair[1] - pair[0] >= least, "pause {failures} took {:?}, not {least:?}", pair[1] - pair[0]);
+    }
+}
+
 #[tokio::test]
 async fn a_stream_without_a_word_counts_as_dead() {
     let server = Server::start(|_| async { half("", None) }).await;
