@@ -175,7 +175,8 @@ async fn compare(shared: &Arc<Shared>, fabric_id: i64) {
     let mut turn = Turn { shared: shared.clone(), fabric_id, answered: false };
     // As it is now: the list was read before its turn came. Without it there is nothing to compare, nor to tell.
     let Ok(fabric) = shared.store.fabrics().get(&Scope::System, fabric_id).await else { return };
-    let limit = shared.settings.compare_interval.max(Duration::from_secs(30));
+    // Git's own limit passes before this one, so that whoever waits for Git is told so.
+    let limit = shared.settings.compare_interval.max(Duration::from_secs(30)) + shared.settings.fetch_timeout;
     tokio::select! {
         () = shared.stopping.cancelled() => {}
         done = tokio::time::timeout(limit, verbs::background(shared, &fabric)) => match done {
