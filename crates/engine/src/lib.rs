@@ -55,7 +55,7 @@ use secrecy::SecretString;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use store::operations::Lease;
+use store::operations::{CancelRequest, Lease};
 use store::{NewOperation, Operation, Scope, Sealed, Store};
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
@@ -277,17 +277,17 @@ impl Engine {
         of(theirs)
     }
 
-    /// Ends an operation, whatever it is doing.
+    /// Ends an operation, whatever it is doing, and says whether there was anything left to end.
     ///
     /// # Errors
     /// When there is no such operation or the store does not answer.
-    pub async fn cancel(&self, operation_id: i64, by: &str) -> Result<(), Error> {
+    pub async fn cancel(&self, operation_id: i64, by: &str) -> Result<CancelRequest, Error> {
         let shared = &self.shared;
-        shared.store.operations().request_cancel(operation_id, by, shared.now()).await?;
+        let came_to = shared.store.operations().request_cancel(operation_id, by, shared.now()).await?;
         shared.cancel_here(operation_id, by);
         let operation = shared.store.operations().get(operation_id).await?;
         shared.events.send(operation.fabric_id, Event::Operation { id: operation_id });
-        Ok(())
+        Ok(came_to)
     }
 
     /// Waits until an operation has ended, or until the time is up, and gives it as it stands then.

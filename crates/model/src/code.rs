@@ -77,6 +77,8 @@ codes! {
     KubernetesRejected = "kubernetes_rejected", 422, Some(9), false, "Correct the object in its file, then sync again.";
     /// A webhook of the cluster could not be called.
     KubernetesWebhookDown = "kubernetes_webhook_down", 503, Some(9), true, "Check that Hedgehog's fabric controller runs, then sync again.";
+    /// The operation had ended before somebody asked it to end.
+    AlreadyEnded = "already_ended", 422, None, false, "Look at how it ended; there is nothing left to cancel.";
     /// The kubeconfig or the cluster's settings cannot be used.
     ClusterConfigInvalid = "cluster_config_invalid", 422, Some(7), false, "Correct the cluster's settings.";
     /// Another cluster answers than the one that the fabric remembers.

@@ -64,6 +64,7 @@ impl Code {
             Code::SourceMoved => of_sources::MOVED,
             Code::NotAdoptable => of_sources::NOT_ADOPTABLE,
             Code::AlreadyRunning => of_operations::ALREADY_RUNNING,
+            Code::AlreadyEnded => of_operations::ALREADY_ENDED,
             Code::Interrupted => of_operations::INTERRUPTED,
             Code::SyncDisabled => of_operations::SYNC_DISABLED,
             Code::PreflightFailed => of_operations::PREFLIGHT_FAILED,

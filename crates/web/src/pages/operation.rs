@@ -1,6 +1,7 @@
 //! One operation: its phases, the outcome of every object with failures on top, and how to cancel it. It reads the
 //! same when it is over.
 
+mod cancel;
 mod data;
 pub mod outcomes;
 
@@ -10,7 +11,7 @@ use outcomes::{OutcomeRow, SwitchLine, is_dry};
 use crate::extract::OfOperation;
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
-use crate::layers::classify::{Asked, wants_json};
+use crate::layers::classify::wants_json;
 use crate::pages::operations::took;
 use crate::parts::list::page_of;
 use crate::parts::{Badge, Choice, Fact, FindingLine, Notice, Pager, Tone};
@@ -23,7 +24,7 @@ use crate::when::length;
 use askama::Template;
 use auth::Action;
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use cluster::TestReport;
 use http::StatusCode;
 use model::Code;
@@ -33,7 +34,6 @@ use model::manifest::Finding;
 use model::operation::{ObjectOutcome, OperationState, OutcomeKind, PhaseProgress, PhaseState, Retry, Trigger, Verb};
 use model::status::short;
 use model::sync_options::SyncOptions;
-use serde_json::{Value, json};
 use std::collections::HashMap;
 use store::Operation;
 use store::objects::ObjectFilter;
@@ -43,7 +43,7 @@ use store::operations::OutcomeCount;
 pub fn routes() -> Vec<Route> {
     vec![
         Route::page("operation", pattern::operation, Needs::Operation(Action::View), show),
-        Route::post("operation_cancel", pattern::operation_cancel, Needs::Operation(Action::Sync), cancel),
+        Route::post("operation_cancel", pattern::operation_cancel, Needs::Operation(Action::Sync), cancel::cancel),
     ]
 }
 
@@ -81,7 +81,10 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
         frame.refresh_without_script = 2;
     }
     let may_cancel = view.login.access.may(fabric.id, Action::Sync).await?;
-    let notices = notices(&operation);
+    let mut notices = notices(&operation);
+    // What a notice says is not said twice.
+    let has_notice = !notices.is_empty();
+    notices.extend(cancel::came_late(&view, &operation));
     let path = url::operation(operation.id);
     let dry = is_dry(&operation);
     let now = if outcomes::shows_now(&operation) { Some(states(&state, fabric.id, &listed).await?) } else { None };
@@ -100,8 +103,7 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
         fabric_id: fabric.id,
         fabric_name: fabric.name.clone(),
         state: operation.state.into(),
-        // What the notice says is not said twice.
-        sentence: if notices.is_empty() { sentence(&operation, writer.as_ref()) } else { String::new() },
+        sentence: if has_notice { String::new() } else { sentence(&operation, writer.as_ref()) },
         waits_for: writer.map(|writer| (format!("Watch operation {}", writer.id), url::operation(writer.id))),
         cancel: cancel_button(&operation, may_cancel),
         notices,
@@ -442,19 +444,6 @@ fn report(operation: &Operation) -> Option<Vec<Fact>> {
     }));
     facts.extend(report.problems.iter().map(|problem| Fact::new("Not read", problem.message.clone())));
     Some(facts)
-}
-
-async fn cancel(State(state): State<AppState>, view: View, of: OfOperation, asked: Asked) -> Result<Response, Problem> {
-    let OfOperation(operation, fabric) = of;
-    if !operation.state.is_final() {
-        state.engine.cancel(operation.id, &view.login.user.username).await?;
-    }
-    if asked == Asked::Navigation {
-        return Ok(Redirect::to(&url::operation(operation.id)).into_response());
-    }
-    let operation = state.store.operations().get(operation.id).await?;
-    let body = json!({ "success": Value::Null, "operation": as_json(&view, &fabric.name, &operation) });
-    Ok(view::json(StatusCode::ACCEPTED, &body))
 }
 
 /// What the page shows.

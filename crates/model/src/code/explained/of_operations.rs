@@ -10,6 +10,15 @@ pub(super) const ALREADY_RUNNING: Explained = Explained {
     steps: &["Follow the operation to its end."],
 };
 
+pub(super) const ALREADY_ENDED: Explained = Explained {
+    title: "The operation had ended before",
+    happened: "Somebody asked for the end of an operation that had ended by itself. Nothing was cancelled.",
+    causes: &["It ended while its page was being read.", "A script asked for the end of an older operation."],
+    seen: "How and when it ended, on its page. A script gets 422 with the operation and this code; of one that had been \
+           cancelled before it gets 200, because that is what it asked for.",
+    steps: &["Look at what it has done.", "To undo what it wrote, change the source and sync again."],
+};
+
 pub(super) const INTERRUPTED: Explained = Explained {
     title: "The operation was interrupted",
     happened: "The process that ran the operation ended before it was done, or stopped giving signs of life.",
