@@ -58,8 +58,11 @@ pub(crate) fn select(folder: &str, entries: Vec<Entry>) -> Selection {
                 selection.findings.push(finding(Severity::Warning, "submodule", &path, says));
             }
             Kind::Link if yaml => {
-                let says = "This is a symbolic link; links are not followed. Put the file itself here.";
-                selection.findings.push(finding(Severity::Warning, "symlink", &path, says));
+                // An error, as a file that cannot be read: who wrote it means objects to be here, and Git names them no
+                // more. What depends on knowing all of them, deleting above all, waits until it is put right.
+                let says = "This is a symbolic link, and links are not followed: no object is read here. Put the file \
+                            itself here, or remove the link.";
+                selection.findings.push(finding(Severity::Error, "symlink", &path, says));
             }
             Kind::Link => {
                 let says = "This is a symbolic link; if it leads to a folder, the manifests there are not read.";

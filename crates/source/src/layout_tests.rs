@@ -69,7 +69,7 @@ fn links_submodules_and_foreign_encodings_are_named() {
     assert!(selection.files.is_empty());
     let rules: Vec<_> = selection.findings.iter().map(|f| (f.rule.as_str(), f.severity)).collect();
     let expected = [
-        ("symlink", Severity::Warning),
+        ("symlink", Severity::Error),
         ("symlink", Severity::Info),
         ("submodule", Severity::Warning),
         ("file_name", Severity::Error),
