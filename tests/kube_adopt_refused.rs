@@ -52,6 +52,24 @@ async fn a_protected_branch_gets_a_branch_beside_it_and_the_page_says_which() ->
     let list = fabric.user.visit(&format!("/fabrics/{}/adopt/", fabric.id)).await?;
     assert!(list.text("#review-all").is_some_and(|words| words.ends_with('2')), "{}", list.visible_text());
 
+    // Adopted once more before anybody merged it: the branch that waits is pointed at, and there is no second one.
+    let before = world.git.in_repo(&fabric.name, &["for-each-ref"]).await?;
+    let keys = [key(&fabric.name, "vpc-01"), key(&fabric.name, "vpc-02")];
+    let again = adopt(&mut fabric.user, fabric.id, &keys).await?;
+    assert_eq!(ends(&again), ("partial".into(), "source_push_refused".into()), "{again}");
+    let said = text(&again["message"]);
+    assert!(
+        said.contains(&format!("wait on the branch {branch} already")) && said.contains("Nothing was pushed"),
+        "{said}"
+    );
+    assert_eq!(again["result"]["branch"], branch.as_str(), "{again}");
+    assert_eq!(world.git.in_repo(&fabric.name, &["for-each-ref"]).await?, before);
+    assert_eq!(database(&world.console).await?.adopted().list(fabric.id).await?, []);
+    // Something else gets a branch of its own, and the one that waits is named.
+    let other = adopt(&mut fabric.user, fabric.id, &keys[..1]).await?;
+    assert_ne!(other["result"]["branch"], branch.as_str(), "{other}");
+    assert!(text(&other["message"]).contains(&format!("An earlier one waits there, too: {branch}.")), "{other}");
+
     let merged = text(&operation["result"]["commit"]);
     world.git.in_repo(&fabric.name, &["update-ref", "refs/heads/main", &merged]).await?;
     assert_eq!(fabric.press("sync_from_git").await?["state"], "succeeded");

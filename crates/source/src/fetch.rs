@@ -230,8 +230,8 @@ impl Repository {
         }
     }
 
-    /// Ids and names of the remote's branches, all or those named.
-    async fn branches(
+    /// Ids and names of the remote's branches, all or those named; a name may hold `*`.
+    pub(crate) async fn branches(
         &self,
         remote: &Remote,
         address: &Address,

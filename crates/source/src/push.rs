@@ -14,6 +14,8 @@ use crate::history::{self, Commit};
 use crate::lock::Lock;
 use crate::repository::Repository;
 use model::Code;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -33,8 +35,8 @@ pub struct Proposal<'a> {
     pub message: &'a str,
     /// The commit that the changes were made for. The branch must still be there.
     pub onto: &'a str,
-    /// A remote that takes no direct push to the branch gets the commit on a branch of this name and the commit's short id,
-    /// e.g. `hedgerow/adopt-` and `1a2b3c4d`.
+    /// A remote that takes no direct push to the branch gets the commit on a branch of this name and a number that stands
+    /// for the files, e.g. `hedgerow/adopt-` and `1a2b3c4d`: the same files are proposed once.
     pub beside: &'a str,
 }
 
@@ -49,9 +51,46 @@ pub enum Published {
         commit: Commit,
         /// The branch that holds it.
         branch: String,
+        /// Branches of earlier proposals that stand there and are not merged.
+        others: Vec<String>,
         /// Why it is not on the fabric's own branch.
         why: Error,
     },
+    /// The branch takes no direct push, and an earlier proposal of the same files still waits. Nothing was pushed.
+    Waiting {
+        /// The branch that holds it.
+        branch: String,
+        /// Its commit.
+        id: String,
+        /// Why it is not on the fabric's own branch.
+        why: Error,
+    },
+}
+
+/// Branches beside the fabric's own one.
+struct Beside<'a> {
+    /// How the names of all of them begin.
+    prefix: &'a str,
+    /// The name of the one that holds these files.
+    name: String,
+}
+
+impl<'a> Beside<'a> {
+    fn of(prefix: &'a str, changes: &[&Change]) -> Self {
+        let mut hash = Sha256::new();
+        for change in changes {
+            for part in [change.path.as_bytes(), change.content.as_deref().unwrap_or_default()] {
+                hash.update(part.len().to_le_bytes());
+                hash.update(part);
+            }
+        }
+        let mut name = prefix.to_owned();
+        for byte in hash.finalize().iter().take(4) {
+            // A text takes whatever is written to it.
+            let _ = write!(name, "{byte:02x}");
+        }
+        Self { prefix, name }
+    }
 }
 
 impl Repository {
@@ -80,7 +119,10 @@ impl Repository {
         let id = self.import(&changes, proposal.author, proposal.message, Some(&head.id), &lock).await?;
         let pushed = match self.changes_files(&id, &head).await {
             Ok(false) => Ok(Published::OnBranch(head)),
-            Ok(true) => self.push_commit(&proposal, &id, &head, (remote, address), &lock, deadline).await,
+            Ok(true) => {
+                self.push_commit(&Beside::of(proposal.beside, &changes), &id, &head, (remote, address), &lock, deadline)
+                    .await
+            }
             Err(e) => Err(e),
         };
         // The commit is on a branch, or not wanted any more.
@@ -90,7 +132,7 @@ impl Repository {
 
     async fn push_commit(
         &self,
-        proposal: &Proposal<'_>,
+        beside: &Beside<'_>,
         id: &str,
         head: &Commit,
         at: (&Remote, &Address),
@@ -119,12 +161,42 @@ impl Repository {
             Err((_, e)) => return Err(e),
         };
         let commit = history::show(&self.git, id).await?;
-        let beside = format!("{}{}", proposal.beside, commit.short());
-        match self.push(id, &beside, "", at, lock, deadline).await {
-            Ok(()) => Ok(Published::Beside { commit, branch: beside, why: refused }),
+        let mut others = self.proposed(beside.prefix, head, at, deadline).await;
+        let mut expected = String::new();
+        if let Some(same) = others.iter().position(|other| other.branch == beside.name) {
+            let same = others.swap_remove(same);
+            if !same.is_merged {
+                return Ok(Published::Waiting { branch: same.branch, id: same.id, why: refused });
+            }
+            // It was merged, and then taken out of the branch again: the old name gets the new commit.
+            expected = same.id;
+        }
+        let others = others.into_iter().filter(|other| !other.is_merged).map(|other| other.branch).collect();
+        match self.push(id, &beside.name, &expected, at, lock, deadline).await {
+            Ok(()) => Ok(Published::Beside { commit, branch: beside.name.clone(), others, why: refused }),
             // What the first answer said is the reason; the second says no more.
             Err(_) => Err(refused),
         }
+    }
+
+    /// The branches of proposals that stand at the remote. One that does not say so has none that matter: then the push
+    /// that follows fails for the same reason.
+    async fn proposed(
+        &self,
+        prefix: &str,
+        head: &Commit,
+        (remote, address): (&Remote, &Address),
+        deadline: Instant,
+    ) -> Vec<Proposed> {
+        let all = [format!("refs/heads/{prefix}*")];
+        let mut found = Vec::new();
+        for (id, name) in self.branches(remote, address, &all, deadline).await.unwrap_or_default() {
+            let Some(branch) = name.strip_prefix("refs/heads/") else { continue };
+            // What is merged came with the fetch; a commit that is not known here is in no branch of ours.
+            let is_merged = self.holds(&head.id, &id).await.unwrap_or(false);
+            found.push(Proposed { id, branch: branch.to_owned(), is_merged });
+        }
+        found
     }
 
     /// Pushes one commit to a branch that must be at `expected`; empty: that must not exist.
@@ -166,6 +238,13 @@ impl Repository {
         let text = format!("Somebody else committed to {} meanwhile; nothing was overwritten.", self.config.branch);
         Error::new(Code::SourceMoved, text)
     }
+}
+
+/// A branch of a proposal, as it stands at the remote.
+struct Proposed {
+    id: String,
+    branch: String,
+    is_merged: bool,
 }
 
 /// What a failed push means. `answered` holds one line a reference: `!`, the references, and why in parentheses.

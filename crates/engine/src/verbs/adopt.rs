@@ -65,7 +65,19 @@ pub(super) async fn run(run: &Run, keys: &BTreeSet<ObjectKey>) -> Result<Finishe
             let finished = Finished { message: "Nothing was committed.".to_owned(), ..Finished::default() };
             Ok(Finished { failed: true, ..with_left(run, finished) })
         }
-        Some(Published::Beside { commit, branch, why }) => Ok(beside(run, &fabric, &chosen, &commit, &branch, &why)),
+        Some(Published::Beside { commit, branch, others, why }) => {
+            let done = format!("The commit with {} is on the branch {branch} instead", objects(chosen.len()));
+            let also = match others.as_slice() {
+                [] => String::new(),
+                [one] => format!(" An earlier one waits there, too: {one}."),
+                many => format!(" Earlier ones wait there, too: {}.", many.join(", ")),
+            };
+            Ok(beside(run, &fabric, &chosen, (&commit.id, &branch), &why, &done, &also))
+        }
+        Some(Published::Waiting { branch, id, why }) => {
+            let done = format!("The same files wait on the branch {branch} already");
+            Ok(beside(run, &fabric, &chosen, (&id, &branch), &why, &done, " Nothing was pushed."))
+        }
         Some(Published::OnBranch(commit)) => {
             for Chosen { key, file } in &chosen {
                 let message = format!("Committed as {}.{}", file.path, other_name(file));
@@ -172,31 +184,27 @@ fn unread(key: &ObjectKey, observation: &Observation) -> Option<Left> {
     Some(Left { outcome: OutcomeKind::NotAttempted, code: Some(problem.code), message })
 }
 
-/// The fabric's branch takes no direct push; what was committed waits beside it.
+/// The fabric's branch takes no direct push; what was committed, now or before, waits beside it.
 fn beside(
     run: &Run,
     fabric: &Fabric,
     chosen: &[Chosen],
-    commit: &Commit,
-    branch: &str,
+    (commit, branch): (&str, &str),
     why: &source::Error,
+    done: &str,
+    also: &str,
 ) -> Finished {
     for Chosen { key, file } in chosen {
         let message = format!("Committed as {} on the branch {branch}, which waits to be merged.", file.path);
         say(run, key, OutcomeKind::NotVerified, Some(Code::SourcePushRefused), message);
     }
-    run.close(Phase::Adopt, PhaseState::Partial, format!("Commit {} is on the branch {branch}", commit.short()));
+    run.close(Phase::Adopt, PhaseState::Partial, done);
     run.close(Phase::Verify, PhaseState::Skipped, "The fabric's branch does not hold the commit yet");
     Finished {
-        message: format!(
-            "{} The commit with {} is on the branch {branch} instead: merge it into {}, then press Sync from Git.",
-            why.message,
-            objects(chosen.len()),
-            fabric.branch
-        ),
+        message: format!("{} {done}: merge it into {}, then press Sync from Git.{also}", why.message, fabric.branch),
         code: Some(Code::SourcePushRefused),
         object: None,
-        result: json!({ "commit": commit.id, "branch": branch, "adopted": 0 }),
+        result: json!({ "commit": commit, "branch": branch, "adopted": 0 }),
         failed: false,
     }
 }

@@ -130,13 +130,33 @@ async fn a_protected_branch_gets_a_branch_beside_it() {
     let before = repository.fetch(SOON, &|_| {}).await.unwrap();
     server.protect("fabric", "main", Some("main takes merge requests only")).unwrap();
     let published = publish(&repository, "b.yaml", &vpc("b", 2)).await.unwrap();
-    let Published::Beside { commit, branch, why } = published else { panic!("{published:?}") };
-    assert_eq!(branch, format!("hedgerow/adopt-{}", commit.short()));
+    let Published::Beside { commit, branch, others, why } = published else { panic!("{published:?}") };
+    assert!(branch.starts_with("hedgerow/adopt-") && others.is_empty(), "{branch} {others:?}");
     assert_eq!(why.code, Code::SourcePushRefused);
     assert!(why.message.contains("branch main: main takes merge requests only"), "{why}");
     let theirs = [format!("{} refs/heads/{branch}", commit.id), format!("{} refs/heads/main", before.id)];
     assert_eq!(branches(&server).await, theirs);
-    assert_eq!(repository.head().await.unwrap(), Some(before), "the fabric's own branch is where it was");
+    assert_eq!(repository.head().await.unwrap(), Some(before.clone()), "the fabric's own branch is where it was");
+
+    // The same files again: they wait already. Other files get a branch of their own, and the first one is named.
+    let again = publish(&repository, "b.yaml", &vpc("b", 2)).await.unwrap();
+    assert_eq!(again, Published::Waiting { branch: branch.clone(), id: commit.id.clone(), why });
+    assert_eq!(branches(&server).await, theirs, "nothing was pushed");
+    let Published::Beside { branch: second, others, .. } = publish(&repository, "c.yaml", &vpc("c", 3)).await.unwrap()
+    else {
+        panic!("it is another proposal")
+    };
+    assert!(second != branch && others == [branch.clone()], "{second} {others:?}");
+    // Merged and taken out again, the files are no proposal that waits.
+    server.in_repo("fabric", &["update-ref", "refs/heads/main", &commit.id]).await.unwrap();
+    server.protect("fabric", "main", None).unwrap();
+    server.commit("fabric", "main", &[("b.yaml", None)], "Take it out").await.unwrap();
+    server.protect("fabric", "main", Some("main takes merge requests only")).unwrap();
+    repository.fetch(SOON, &|_| {}).await.unwrap();
+    let anew = publish(&repository, "b.yaml", &vpc("b", 2)).await.unwrap();
+    let Published::Beside { commit: anew, branch: same, .. } = anew else { panic!("{anew:?}") };
+    assert_eq!((same.as_str(), anew.id == commit.id), (branch.as_str(), false));
+    assert!(branches(&server).await.contains(&format!("{} refs/heads/{branch}", anew.id)));
 }
 
 #[tokio::test]
