@@ -1,10 +1,13 @@
 //! The repository as its users see it: what cannot be read is an error with its code, what is in it is in the
 //! comparison, and its counts are the repository's.
 
+use crate::apart::{Apart, Database};
+use crate::site::text;
 use crate::world::{Fabric, NAMESPACES, vpc, world};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use testkit::GitMode;
+use std::time::Duration;
+use testkit::{Chaos, GitMode, eventually};
 
 /// Fetching fails with this code, says so on its page and on the fabric's, counts no object and moves no success.
 async fn fails_with(fabric: &mut Fabric, code: &str) -> Result<()> {
@@ -140,4 +143,84 @@ async fn lesson_21_counts_are_the_repositorys() -> Result<()> {
     let ended = fabric.press("sync_from_git").await?;
     assert_eq!((ended["state"].as_str(), ended["code"].as_str()), (Some("failed"), Some("source_ref_not_found")));
     Ok(())
+}
+
+/// JSON in a file is as YAML: the last of two equal keys does not win in silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_stands_twice_in_json_is_said_with_its_place_and_nothing_of_it_is_written() -> Result<()> {
+    let mut fabric = Fabric::add().await?;
+    let twice = r#"{"apiVersion": "vpc.githedgehog.com/v1beta1", "kind": "VPC", "metadata": {"name": "twice"},
+ "spec": {"ipv4Namespace": "default", "vlanNamespace": "default", "subnets": {"default": {"subnet": "10.0.7.0/24",
+   "vlan": 1007, "gateway": "10.0.7.1", "vlan": 1008}}}}
+"#;
+    let files = [("n.yaml", Some(NAMESPACES)), ("1.yaml", Some(&*vpc("vpc-01", 1, 1001))), ("twice.yaml", Some(twice))];
+    fabric.commit(&files).await?;
+    let synced = fabric.press("sync_to_kubernetes").await?;
+    assert_eq!((&synced["state"], &synced["code"]), (&"partial".into(), &"source_invalid".into()), "{synced}");
+    let page = fabric.page().await?.visible_text();
+    for part in ["twice.yaml:3:41", "spec.subnets.default.vlan stands twice", "in line 3 and again here"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert_eq!(fabric.live("VPC", "twice").await?, None);
+    assert!(fabric.live("VPC", "vpc-01").await?.is_some(), "it blocks what it must, and no more");
+    Ok(())
+}
+
+/// A file becomes a link that leads nowhere: its object is not known to be gone, so nothing is deleted for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_that_became_a_link_is_an_error_and_deletes_nothing() -> Result<()> {
+    let git = &world().await.git;
+    let mut fabric = Fabric::add_with(&[("prune", "on"), ("prune_limit", "100")]).await?;
+    let (one, two) = (vpc("vpc-01", 1, 1001), vpc("vpc-02", 2, 1002));
+    // What a link holds is the path that it leads to.
+    let files = [("n.yaml", NAMESPACES), ("1.yaml", &one), ("2.yaml", &two), ("target", "shared/2.yaml")];
+    fabric.commit(&files.map(|(path, text)| (path, Some(text)))).await?;
+    assert_eq!(fabric.press("sync_to_kubernetes").await?["state"], "succeeded", "the precondition");
+    let target = git.in_repo(&fabric.name, &["rev-parse", "main:target"]).await?;
+    let link = format!("120000,{},2.yaml", target.trim());
+    git.in_repo(&fabric.name, &["read-tree", "main"]).await?;
+    git.in_repo(&fabric.name, &["update-index", "--cacheinfo", &link]).await?;
+    let tree = git.in_repo(&fabric.name, &["write-tree"]).await?;
+    let who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com"];
+    let commit = [&who[..], &["commit-tree", "-p", "main", "-m", "Link", tree.trim()]].concat();
+    let commit = git.in_repo(&fabric.name, &commit).await?;
+    git.in_repo(&fabric.name, &["update-ref", "refs/heads/main", commit.trim()]).await?;
+
+    let csrf = crate::world::token(&fabric.page().await?)?;
+    let path = format!("/fabrics/{}/sync/?wait=50", fabric.id);
+    let pruned =
+        fabric.user.script("POST", &path, &[("X-CSRFToken", &csrf)], Some(r#"{"prune": true}"#)).await?.json()?;
+    ensure!(pruned["success"] == false, "{pruned}");
+    ensure!(fabric.live("VPC", "vpc-02").await?.is_some(), "it is still there: {pruned}");
+    let page = fabric.page().await?.visible_text();
+    ensure!(page.contains("2.yaml") && page.contains("symbolic link"), "{page}");
+    ensure!(fabric.status().await?["sync_status"] != "in_sync");
+    // As a file again, or taken away for good, it is as it was.
+    fabric.commit(&[("2.yaml", Some(&two))]).await?;
+    assert_eq!(fabric.press("sync_to_kubernetes").await?["state"], "succeeded");
+    assert_eq!(fabric.status().await?["sync_status"], "in_sync");
+    Ok(())
+}
+
+/// Git's own limit passes before the one of the whole comparison, though it is the longer of the two.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_git_server_that_never_answers_is_what_the_page_names() -> Result<()> {
+    let settings = [("HEDGEROW_COMPARE_INTERVAL", "2s"), ("HEDGEROW_SOURCE_FETCH_TIMEOUT", "31s")];
+    let mut apart = Apart::start(Database::Sqlite, &settings).await?;
+    let fabric = apart.fabric().await?;
+    fabric.syncs(&mut apart.user).await?;
+    fabric.git.set(Chaos::Blackhole);
+    eventually(Duration::from_secs(120), "the fetch is given up", || async {
+        let status = fabric.status(&mut apart.tab()?).await?;
+        ensure!(status["sync_status"] != "in_sync", "{}", status["status"]);
+        Ok(())
+    })
+    .await?;
+    let status = fabric.status(&mut apart.tab()?).await?;
+    ensure!(status["status"]["code"] == "source_timeout", "{}", status["status"]);
+    let said = text(&status["status"]["message"]);
+    let page = apart.tab()?.visit(&format!("/fabrics/{}/", fabric.id)).await?.visible_text();
+    ensure!(said.contains("Fetching") && page.contains("source_timeout"), "{said} {page}");
+    fabric.heal();
+    fabric.syncs(&mut apart.user).await.map(drop)
 }

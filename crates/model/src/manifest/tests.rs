@@ -123,6 +123,27 @@ fn a_key_that_stands_twice_is_refused_with_both_lines() {
     assert!(finding.message.contains("in line 8"), "{}", finding.message);
 }
 
+/// JSON is YAML, and is read as strictly: the last of two equal keys does not win in silence.
+#[test]
+fn a_key_that_stands_twice_in_json_is_refused_with_its_place() {
+    let json = r#"{"apiVersion": "vpc.githedgehog.com/v1beta1", "kind": "VPC", "metadata": {"name": "v1"},
+  "spec": {"subnets": {"a": {"vlan": 1001,
+    "vlan": 1002}}}}
+"#;
+    let parsed = parse(json);
+    assert_eq!((said(&parsed), names(&parsed)), (vec!["Error duplicate_key 3:5 #1".to_owned()], vec![]));
+    let finding = &parsed.findings[0];
+    assert_eq!(finding.path.as_deref(), Some("spec.subnets.a.vlan"));
+    assert!(finding.message.contains("in line 2 and again here"), "{}", finding.message);
+    // Spelt in another way, it is the same key; in one line, the column tells.
+    let escaped = json.replace("\n  ", "").replace("\n    ", "").replacen(r#""vlan": 1002"#, r#""vl\u0061n": 1002"#, 1);
+    let parsed = parse(&escaped);
+    assert_eq!(parsed.findings.len(), 1, "{:?}", parsed.findings);
+    assert_eq!(parsed.findings[0].rule, "duplicate_key");
+    let (at, line) = (parsed.findings[0].location.as_ref().unwrap(), escaped.lines().next().unwrap());
+    assert_eq!((at.line, &line[at.column as usize - 1..][..5]), (1, "\"vl\\u"), "{at:?}");
+}
+
 #[test]
 fn bytes_that_are_no_text_and_files_that_are_too_large_are_said() {
     let parsed = parse_file("a.yaml", b"a: 1\nb: \xff\n", "default", &Limits::default());
