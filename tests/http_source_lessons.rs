@@ -220,7 +220,7 @@ async fn a_git_server_that_never_answers_is_what_the_page_names() -> Result<()> 
     ensure!(status["status"]["code"] == "source_timeout", "{}", status["status"]);
     let said = text(&status["status"]["message"]);
     let page = apart.tab()?.visit(&format!("/fabrics/{}/", fabric.id)).await?.visible_text();
-    ensure!(said.contains("Fetching") && page.contains("source_timeout"), "{said} {page}");
+    ensure!(said.contains("does not answer") && page.contains("source_timeout"), "{said} {page}");
     fabric.heal();
     fabric.syncs(&mut apart.user).await.map(drop)
 }

@@ -46,7 +46,8 @@ pub fn file(outcome: &Value) -> Result<String> {
     Ok(rest.split(' ').next().unwrap_or_default().trim_end_matches('.').to_owned())
 }
 
-/// The fields that a manifest has and the object as somebody made it has not; its namespace may be said.
+/// The fields that a manifest has and the object as somebody made it has not. Its namespace may be said, and what is empty
+/// states nothing.
 fn added(manifest: &Value, made: &Value) -> Vec<String> {
     fn walk(one: &Value, other: &Value, path: &str, found: &mut Vec<String>) {
         let Some(fields) = one.as_object() else { return };
@@ -54,7 +55,7 @@ fn added(manifest: &Value, made: &Value) -> Vec<String> {
             let path = format!("{path}.{name}");
             match other.get(name) {
                 Some(other) => walk(value, other, &path, found),
-                None if path == ".metadata.namespace" => {}
+                None if path == ".metadata.namespace" || *value == json!({}) => {}
                 None => found.push(path),
             }
         }
