@@ -120,7 +120,8 @@ fn told_what_was_done(hold: &Hold, ended: &Value, said: &str) -> Result<()> {
             for row in &open {
                 ensure!(row["message"].as_str().is_some_and(|m| m.contains("may have taken effect")), "{row}");
             }
-            ensure!(open.len() == usize::from(created.len() == 4), "{ended}");
+            // The one that hangs may be there alone, while the others wait for their retry.
+            ensure!(open.len() <= 1 && (created.len() < 4 || open.len() == 1), "{ended}");
         }
         _ => {
             ensure!(said.contains("Until then 5 objects had been written."), "{}: {said}", hold.phase);
