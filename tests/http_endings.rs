@@ -120,8 +120,10 @@ fn told_what_was_done(hold: &Hold, ended: &Value, said: &str) -> Result<()> {
             for row in &open {
                 ensure!(row["message"].as_str().is_some_and(|m| m.contains("may have taken effect")), "{row}");
             }
-            // The one that hangs may be there alone, while the others wait for their retry.
+            // Each try of one hangs, while the others are there or wait for their own; it is told of where it was sent.
             ensure!(open.len() <= 1 && (created.len() < 4 || open.len() == 1), "{ended}");
+            let is_told = said.contains("1 object had been sent without an answer yet, and may have been written");
+            ensure!(is_told == (open.len() == 1), "{said}: {ended}");
         }
         _ => {
             ensure!(said.contains("Until then 5 objects had been written."), "{}: {said}", hold.phase);
