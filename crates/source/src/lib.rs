@@ -3,7 +3,8 @@
 //!
 //! This is the only room that starts a program in production, and the program is always `git` (which starts `ssh`
 //! where the address asks for it). The engine uses [`Repository`]; pages use [`Config::validate`],
-//! [`Repository::blob`] and, through the engine, [`Glance`]. What a manifest means is `model::manifest`'s business, when to fetch is the engine's.
+//! [`Repository::blob`] and, through the engine, [`Glance`]. What a manifest means is `model::manifest`'s business, when
+//! to fetch is the engine's.
 //!
 //! | file | holds |
 //! |---|---|
