@@ -174,6 +174,20 @@ impl Bed {
         self.until("its change is seen", |o| o.counts[kind].get(&ObjectState::Modified) == Some(&1)).await;
     }
 
+    fn request(&self, verb: Verb) -> Request {
+        Request {
+            fabric_id: self.id,
+            verb,
+            actor: "tester".into(),
+            actor_user_id: None,
+            trigger: Trigger::Script,
+            request_id: "test".into(),
+            idempotency_key: None,
+            shown_comparison: None,
+            options: model::sync_options::SyncOptions::default(),
+        }
+    }
+
     async fn state(&self) -> ObjectState {
         let key = ObjectKey::new("vpc.githedgehog.com", "VPC", "default", "vpc-01");
         self.store.objects().get(self.id, &key).await.unwrap().brief.state
@@ -223,18 +237,7 @@ async fn what_others_change_while_a_sync_writes_is_seen_before_it_ends() {
     bed.until("the drift is seen", |o| o.sync_status == SyncState::OutOfSync).await;
     let gate = Gate::default();
     bed.front.add(Rule::on("PUT", "/vpcs/vpc-01").without("dryRun").hold(&gate));
-    let request = Request {
-        fabric_id: bed.id,
-        verb: Verb::SyncToKubernetes,
-        actor: "tester".into(),
-        actor_user_id: None,
-        trigger: Trigger::Script,
-        request_id: "test".into(),
-        idempotency_key: None,
-        shown_comparison: None,
-        options: model::sync_options::SyncOptions::default(),
-    };
-    let operation = bed.engine.request(request).await.unwrap().operation.id;
+    let operation = bed.engine.request(bed.request(Verb::SyncToKubernetes)).await.unwrap().operation.id;
     gate.arrived(PATIENCE).await.unwrap();
     bed.front.take_calls();
     let before = bed.store.comparisons().latest(bed.id).await.unwrap().unwrap().id;
@@ -248,6 +251,26 @@ async fn what_others_change_while_a_sync_writes_is_seen_before_it_ends() {
     let ended = bed.engine.wait(operation, PATIENCE).await.unwrap();
     assert!(ended.state.is_final(), "{ended:?}");
     assert_eq!(bed.state().await, ObjectState::Equal, "what was held was written");
+    bed.engine.stop().await;
+}
+
+/// Somebody installs Hedgehog's kinds anew. Nobody presses anything; the kind is gone from what is known of the cluster, and
+/// is found again with the next comparison, not when that is asked for anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kind_that_is_gone_and_comes_back_is_read_again_by_itself() {
+    let bed = Bed::start(|settings| settings.compare_interval = Duration::from_secs(1)).await;
+    let vpc = lab::kinds::crds().into_iter().find(|crd| crd["spec"]["names"]["kind"] == "VPC").unwrap();
+    let name = vpc["metadata"]["name"].as_str().unwrap();
+    bed.plane.kubectl(&["delete", "crd", name, "--wait=true"]).await.unwrap();
+    // A press asks which kinds there are, and that is believed for some minutes.
+    let operation = bed.engine.request(bed.request(Verb::SyncFromFabric)).await.unwrap().operation.id;
+    bed.engine.wait(operation, PATIENCE).await.unwrap();
+    bed.until("the kind is missed", |o| o.sync_status == SyncState::Error).await;
+    bed.plane.install_crds(&[vpc]).await.unwrap();
+    let again: serde_json::Value = serde_saphyr::from_str(VPCS.split("---\n").next().unwrap()).unwrap();
+    bed.plane.client().unwrap().create(&again).await.unwrap();
+    bed.until("it is in sync again", |o| o.sync_status == SyncState::InSync).await;
+    bed.drift_is_seen(1002).await;
     bed.engine.stop().await;
 }
 

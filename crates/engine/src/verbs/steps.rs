@@ -217,7 +217,11 @@ async fn background_inner(
     let cluster = shared.cluster(fabric).await?;
     // Nothing is tried again here: the next comparison comes by itself.
     check_identity(shared, fabric, &cluster, Retrying::NEVER).await?;
-    let kinds = shared.kinds(fabric, &cluster, false, Retrying::NEVER).await?;
+    let mut kinds = shared.kinds(fabric, &cluster, false, Retrying::NEVER).await?;
+    // A kind that the source names and that was not served may be by now, as after Hedgehog was installed anew.
+    if desired.manifests.iter().any(|m| kinds.find(&m.key.group, &m.key.kind).is_none()) {
+        kinds = shared.kinds(fabric, &cluster, true, Retrying::NEVER).await?;
+    }
     let observation = match shared.watching.current(shared, fabric, &kinds) {
         Some(known) => known,
         None => {
