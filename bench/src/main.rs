@@ -18,6 +18,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 use testkit::ControlPlane;
 
+/// The program's own allocator, because the engine is measured in this process.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Measures the engine beside the bare loops and kubectl, and prints ratios.
 #[derive(Parser)]
 struct Options {

@@ -10,11 +10,11 @@ mod served;
 use crate::call::Call;
 use crate::kinds::{KindInfo, Kinds, Problem, ProblemKind};
 use crate::{Cluster, Error, ErrorKind, address};
-use definition::Definition;
+use definition::{Definition, Metadata};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
-use serde_json::Value;
-use std::collections::BTreeSet;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 /// Names are enough to see which definitions exist; their schemas can be megabytes of other people's kinds.
@@ -23,10 +23,19 @@ const NAMES_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k
 impl Cluster {
     /// Finds the kinds. An error means that the server could not be asked at all; everything less is in `problems`.
     pub async fn discover(&self) -> Result<Kinds, Error> {
+        self.discover_again(&Kinds::default()).await
+    }
+
+    /// The same where it was done before: of CRDs that are in the form that was read then, that is not read again. They are
+    /// the largest part of it.
+    pub async fn discover_again(&self, known: &Kinds) -> Result<Kinds, Error> {
         let (mut kinds, mut problems) = self.served().await?;
-        let names = self.definition_names(&mut problems).await?;
+        let forms = self.definition_forms(&mut problems).await?;
+        for kind in &mut kinds {
+            take_over(kind, known, &forms);
+        }
         self.read_definitions(&mut kinds, &mut problems).await?;
-        self.explain_unserved(&kinds, names, &mut problems).await?;
+        self.explain_unserved(&kinds, forms.into_keys().collect(), &mut problems).await?;
         self.fill_schemas(&mut kinds).await?;
         for kind in kinds.iter().filter(|k| k.schema.is_none()) {
             problems.push(Problem {
@@ -43,41 +52,42 @@ impl Cluster {
         Ok(Kinds { kinds, problems })
     }
 
-    /// Names of all CRDs of Hedgehog's groups, served or not; empty when they may not be listed.
-    async fn definition_names(&self, problems: &mut Vec<Problem>) -> Result<BTreeSet<String>, Error> {
-        let mut names = BTreeSet::new();
+    /// Names of all CRDs of Hedgehog's groups, served or not, each with its form; empty when they may not be listed.
+    async fn definition_forms(&self, problems: &mut Vec<Problem>) -> Result<BTreeMap<String, Option<String>>, Error> {
+        let mut forms = BTreeMap::new();
         let mut position = String::new();
         loop {
             let mut target = format!("{DEFINITIONS}?limit=500");
             if !position.is_empty() {
                 target = format!("{target}&continue={}", address::escape(&position));
             }
-            let page: Value = match self.fetch(&Call::get("list the CRDs", target).accepting(NAMES_ONLY)).await {
+            let page: Page = match self.fetch(&Call::get("list the CRDs", target).accepting(NAMES_ONLY)).await {
                 Ok(page) => page,
                 Err(e) if soft(&e) => {
                     problems.push(definition_problem("customresourcedefinitions", &e));
-                    return Ok(BTreeSet::new());
+                    return Ok(BTreeMap::new());
                 }
                 Err(e) => return Err(e),
             };
-            let items = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let found = items.iter().filter_map(|i| i.pointer("/metadata/name")?.as_str());
-            names.extend(found.filter(|n| n.ends_with(".githedgehog.com")).map(str::to_owned));
-            match page.pointer("/metadata/continue").and_then(Value::as_str) {
-                Some(next) if !next.is_empty() => position = next.to_owned(),
-                _ => return Ok(names),
+            let found = page.items.into_iter().map(|item| item.metadata);
+            let found = found.filter(|crd| crd.name.ends_with(".githedgehog.com"));
+            forms.extend(found.map(|crd| (crd.name.clone(), crd.form())));
+            match page.metadata.r#continue {
+                next if next.is_empty() => return Ok(forms),
+                next => position = next,
             }
         }
     }
 
     async fn read_definitions(&self, kinds: &mut [KindInfo], problems: &mut Vec<Problem>) -> Result<(), Error> {
-        let names: Vec<String> = kinds.iter().map(KindInfo::definition_name).collect();
+        let mut unread: Vec<&mut KindInfo> = kinds.iter_mut().filter(|kind| kind.definition.is_none()).collect();
+        let names: Vec<String> = unread.iter().map(|kind| kind.definition_name()).collect();
         // Boxed and collected: a stream over a borrowing closure makes the future Send for no lifetime in particular.
         let asked: Vec<BoxFuture<'_, _>> = names.iter().map(|name| self.definition(name).boxed()).collect();
         let read: Vec<Result<Option<Definition>, Error>> =
             stream::iter(asked).buffered(self.inner.limits.concurrency.max(1)).collect().await;
         let mut forbidden = problems.iter().any(|p| p.kind == ProblemKind::DefinitionsForbidden);
-        for ((kind, name), result) in kinds.iter_mut().zip(&names).zip(read) {
+        for ((kind, name), result) in unread.iter_mut().zip(&names).zip(read) {
             match result {
                 Ok(Some(definition)) => definition.describe(kind),
                 // Served without a CRD: by another API server. OpenAPI has its schema.
@@ -126,6 +136,39 @@ impl Cluster {
             });
         }
         Ok(())
+    }
+}
+
+/// A page of the list of CRDs: who they are.
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    metadata: PageMetadata,
+    #[serde(default)]
+    items: Vec<Item>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct PageMetadata {
+    r#continue: String,
+}
+
+#[derive(Deserialize)]
+struct Item {
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+/// What was read of a kind's CRD before, when the CRD is still in that form and the kind is served in that version.
+fn take_over(kind: &mut KindInfo, known: &Kinds, forms: &BTreeMap<String, Option<String>>) {
+    let now = forms.get(&kind.definition_name()).and_then(Option::as_ref);
+    let known = known.kinds.iter().find(|k| k.gvk == kind.gvk && k.plural == kind.plural);
+    if let Some(known) = known.filter(|k| k.definition.is_some() && k.definition.as_ref() == now) {
+        kind.has_status |= known.has_status;
+        kind.columns.clone_from(&known.columns);
+        kind.schema.clone_from(&known.schema);
+        kind.definition.clone_from(&known.definition);
     }
 }
 

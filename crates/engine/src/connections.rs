@@ -101,10 +101,10 @@ impl Shared {
         {
             return Ok(kinds);
         }
-        let found = retrying.call("ask which kinds it serves", || cluster.discover()).await?;
+        let known = self.connections.with(fabric, |c| c.kinds.clone()).map(|(kinds, _)| kinds).unwrap_or_default();
+        let found = retrying.call("ask which kinds it serves", || cluster.discover_again(&known)).await?;
         // What was found again keeps its identity: what was worked out with it (schemas checked) holds on.
-        let known = self.connections.with(fabric, |c| c.kinds.clone()).map(|(kinds, _)| kinds);
-        let kinds = known.filter(|known| **known == found).unwrap_or_else(|| Arc::new(found));
+        let kinds = if *known == found { known } else { Arc::new(found) };
         self.connections.with(fabric, |c| c.kinds = Some((kinds.clone(), Instant::now())));
         Ok(kinds)
     }

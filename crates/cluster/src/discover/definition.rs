@@ -7,9 +7,28 @@ use serde_json::Value;
 /// The part of a CRD that is read.
 #[derive(Deserialize)]
 pub(super) struct Definition {
+    #[serde(default)]
+    metadata: Metadata,
     spec: Spec,
     #[serde(default)]
     status: Status,
+}
+
+/// What tells one form of a CRD from another, and from one of that name that was made later.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Metadata {
+    pub(super) name: String,
+    uid: String,
+    resource_version: String,
+}
+
+impl Metadata {
+    /// The form; `None` when the server does not say enough.
+    pub(super) fn form(&self) -> Option<String> {
+        let known = !self.uid.is_empty() && !self.resource_version.is_empty();
+        known.then(|| format!("{}/{}", self.uid, self.resource_version))
+    }
 }
 
 #[derive(Deserialize)]
@@ -66,6 +85,7 @@ struct Condition {
 impl Definition {
     /// Adds what the CRD knows of the kind's version.
     pub(super) fn describe(self, kind: &mut KindInfo) {
+        kind.definition = self.metadata.form();
         let Some(version) = self.spec.versions.into_iter().find(|v| v.name == kind.gvk.version) else { return };
         kind.has_status |= version.subresources.get("status").is_some();
         kind.schema = version.schema.open_api;

@@ -7,6 +7,7 @@ use super::judge::{Case, Judged, judge, place};
 use super::memory::{Memory, Remembered};
 use super::tally::Tally;
 use super::{Blocked, Differing, no_such_kind};
+use crate::blocking::each;
 use crate::findings::Findings;
 use crate::observing::Observation;
 use model::compare::ObjectState;
@@ -221,21 +222,32 @@ pub(super) fn judge_all(mut prepared: Prepared, mut bases: HashMap<ObjectKey, Bo
     keys.extend(kept.iter().map(|key| &**key));
 
     let (mut delta, mut found) = (ObjectDelta::default(), Found::default());
-    for key in keys {
-        let case = prepared.case(key, kinds.of(key), &manifests, bases.remove(key));
-        // Only verdicts without differences are passed over: of the others the differences are wanted.
-        if case.known.is_some_and(|known| known.is_settled() && stands(known, &case, prepared.same_findings)) {
-            continue;
-        }
-        let Some(judged) = judge(&case) else {
-            if prepared.memory.remove(key) {
-                delta.deletes.push(key.clone());
+    let cases: Vec<Case<'_>> =
+        keys.iter().map(|key| prepared.case(key, kinds.of(key), &manifests, bases.remove(key))).collect();
+    // Only verdicts without differences are passed over: of the others the differences are wanted.
+    let stood = |case: &Case<'_>| {
+        case.known.is_some_and(|known| known.is_settled() && stands(known, case, prepared.same_findings))
+    };
+    let verdicts = each(&cases, |case| (!stood(case)).then(|| judge(case)));
+    let mut judged = Vec::new();
+    for ((key, case), verdict) in keys.into_iter().zip(&cases).zip(verdicts) {
+        match verdict {
+            None => {}
+            Some(None) => judged.push((key, None)),
+            Some(Some(verdict)) => {
+                found.sort_in(case, &verdict, &observation);
+                delta.upserts.extend(verdict.row);
+                judged.push((key, Some(verdict.remembered)));
             }
-            continue;
-        };
-        found.sort_in(&case, &judged, &observation);
-        delta.upserts.extend(judged.row);
-        prepared.memory.judged(key, &observation, judged.remembered);
+        }
+    }
+    drop(cases);
+    for (key, remembered) in judged {
+        match remembered {
+            Some(remembered) => prepared.memory.judged(key, &observation, remembered),
+            None if prepared.memory.remove(key) => delta.deletes.push(key.clone()),
+            None => {}
+        }
     }
     for key in gone {
         prepared.memory.remove(&key);

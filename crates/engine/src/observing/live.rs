@@ -3,6 +3,7 @@
 //! Parsed, an object takes ten times the memory of its text, and of ten thousand objects a comparison looks into the few
 //! that changed.
 
+use crate::blocking::each;
 use cluster::Received;
 use model::ObjectKey;
 use model::part::{self, Part};
@@ -111,7 +112,8 @@ impl LiveObjects {
 
     /// A part of each object, parsed.
     pub fn parts(&self, wanted: Part) -> Vec<(&ObjectKey, Value)> {
-        self.iter().map(|(key, live)| (&**key, live.part(wanted))).collect()
+        let all: Vec<_> = self.iter().collect();
+        each(&all, |(key, live)| (&***key, live.part(wanted)))
     }
 }
 
