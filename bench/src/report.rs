@@ -60,6 +60,8 @@ pub enum Budget {
     TimesFaster(f64),
     /// Our time is at most so many milliseconds.
     Within(f64),
+    /// Nothing has to hold: what the bare requests themselves reach, which nothing that sends them can exceed.
+    Bound,
 }
 
 /// One promise.
@@ -83,7 +85,9 @@ impl Row {
         let pairs = self.ours.0.iter().zip(&self.theirs.0);
         match budget {
             Budget::AtMost(_) => median(&pairs.map(|(ours, theirs)| ours / theirs).collect::<Vec<_>>()),
-            Budget::TimesFaster(_) => median(&pairs.map(|(ours, theirs)| theirs / ours).collect::<Vec<_>>()),
+            Budget::TimesFaster(_) | Budget::Bound => {
+                median(&pairs.map(|(ours, theirs)| theirs / ours).collect::<Vec<_>>())
+            }
             Budget::Within(_) => self.ours.median(),
         }
     }
@@ -94,13 +98,14 @@ impl Row {
         match budget {
             Budget::AtMost(most) | Budget::Within(most) => ratio <= most,
             Budget::TimesFaster(least) => ratio >= least,
+            Budget::Bound => true,
         }
     }
 
     fn cells(&self) -> [String; 6] {
         let ratio = |budget| match budget {
             Budget::AtMost(_) => format!("{:.2} x theirs", self.ratio(budget)),
-            Budget::TimesFaster(_) => format!("{:.1} x faster", self.ratio(budget)),
+            Budget::TimesFaster(_) | Budget::Bound => format!("{:.1} x faster", self.ratio(budget)),
             Budget::Within(_) => show(self.ratio(budget)),
         };
         let promise = |budget| {
@@ -109,6 +114,7 @@ impl Row {
                 Budget::AtMost(most) => format!("<= {most} {met}"),
                 Budget::TimesFaster(least) => format!(">= {least} {met}"),
                 Budget::Within(most) => format!("<= {} {met}", show(most)),
+                Budget::Bound => "the most there is".to_owned(),
             }
         };
         [
