@@ -237,11 +237,14 @@ async fn what_others_change_while_a_sync_writes_is_seen_before_it_ends() {
     bed.until("the drift is seen", |o| o.sync_status == SyncState::OutOfSync).await;
     let gate = Gate::default();
     bed.front.add(Rule::on("PUT", "/vpcs/vpc-01").without("dryRun").hold(&gate));
+    let began = std::time::Instant::now();
     let operation = bed.engine.request(bed.request(Verb::SyncToKubernetes)).await.unwrap().operation.id;
     gate.arrived(PATIENCE).await.unwrap();
     bed.front.take_calls();
     let before = bed.store.comparisons().latest(bed.id).await.unwrap().unwrap().id;
     bed.drift_of_another_kind_is_seen().await;
+    let seen = began.elapsed();
+    assert!(seen >= Duration::from_secs(5), "what a run writes would be compared as often: after {seen:?}");
     assert_eq!(bed.store.operations().get(operation).await.unwrap().state, OperationState::Running);
     let stored = bed.store.comparisons().latest(bed.id).await.unwrap().unwrap().id - before;
     assert_eq!(stored, 1, "one comparison told of it");
