@@ -51,7 +51,7 @@ impl Store {
             let (id, mut phases) = (row.int("id")?, row.json::<Vec<PhaseProgress>>("phases")?);
             end_phases(&mut phases, now);
             let message = "It was under way when the backup was made from which this console was restored. How far it \
-                           came is not known here; start it again, it begins by looking at the cluster.";
+                           came is not known here.";
             operations += st::INTERRUPT.run(&mut tx, args![id, now, message, to_json("phases", &phases)?]).await?;
             LEFT_BY_THE_DEAD.run(&mut tx, args![id, NOT_KNOWN]).await?;
         }

@@ -3,10 +3,10 @@
 
 use crate::connect;
 use crate::kinds::{basic, crd, server};
-use cluster::{ErrorKind, ProblemKind};
+use cluster::{ErrorKind, Kinds, ProblemKind};
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use testkit::{Access, ControlPlane, read_crds};
+use testkit::{Access, ApiFront, ControlPlane, read_crds};
 
 /// The CRDs of each release, where they are at hand.
 fn releases() -> Option<Vec<(&'static str, Vec<PathBuf>, usize)>> {
@@ -80,6 +80,53 @@ async fn a_kind_nobody_has_heard_of_is_read_and_written() {
     let text = |field: &str| made["metadata"][field].as_str().unwrap();
     cluster.delete(kind, "", "g", text("uid"), text("resourceVersion"), false).await.unwrap();
     assert_eq!(cluster.get(kind, "", "g").await.unwrap(), None);
+}
+
+/// What was read of CRDs before is believed for as long as they are in that form, and no longer.
+#[tokio::test]
+async fn of_what_was_read_before_only_crds_that_changed_are_read_again() {
+    let plane = ControlPlane::pool().await.unwrap();
+    plane.replace_crds(&basic()).await.unwrap();
+    let front = ApiFront::start(&plane).await.unwrap();
+    let cluster = connect(&plane.kubeconfig(&front.url(), plane.admin_token()));
+    // The server goes on writing a new CRD's status for a moment, and that is another form of it.
+    let known = testkit::eventually(std::time::Duration::from_secs(30), "the CRDs stand still", || async {
+        let known = cluster.discover().await.unwrap();
+        front.take_calls();
+        let again = cluster.discover_again(&known).await.unwrap();
+        assert_eq!(again.kinds.len(), 2);
+        match definitions_read(&front) {
+            read if read.is_empty() && again == known => Ok(known),
+            read => Err(format!("read again: {read:?}")),
+        }
+    })
+    .await
+    .unwrap();
+
+    let mut changed = basic();
+    changed[0]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["asset"] =
+        json!({"type": "string"});
+    let (name, kind) = (text(&changed[0], "/metadata/name"), text(&changed[0], "/spec/names/kind"));
+    let patch = json!({"spec": {"versions": changed[0]["spec"]["versions"]}}).to_string();
+    plane.kubectl(&["patch", "crd", &name, "--type=merge", "-p", &patch]).await.unwrap();
+    front.take_calls();
+    let again = cluster.discover_again(&known).await.unwrap();
+    assert_eq!(definitions_read(&front), [name], "the other stands as it was read");
+    let of_kind = |kinds: &Kinds| kinds.kinds.iter().find(|k| k.gvk.kind == kind).unwrap().schema.clone().unwrap();
+    let asset = "/properties/spec/properties/asset/type";
+    assert_eq!(of_kind(&again).pointer(asset), Some(&json!("string")));
+    assert_eq!(of_kind(&known).pointer(asset), None);
+    assert!(again.kinds.iter().all(|k| k.schema.is_some()), "{again:?}");
+}
+
+fn text(object: &Value, pointer: &str) -> String {
+    object.pointer(pointer).and_then(Value::as_str).unwrap().to_owned()
+}
+
+/// The CRDs that were read, each by its name.
+fn definitions_read(front: &ApiFront) -> Vec<String> {
+    let read = front.calls().into_iter().map(|call| call.path);
+    read.filter_map(|path| Some(path.split_once("/customresourcedefinitions/")?.1.to_owned())).collect()
 }
 
 #[tokio::test]

@@ -95,8 +95,7 @@ impl Operations<'_> {
         end_phases(&mut died.phases, now);
         let during = died.phases.iter().find(|p| p.state == PhaseState::Failed);
         let message = format!(
-            "The process that ran this stopped answering{}. What it wrote before stays; start it again, it begins by \
-             looking at the cluster.",
+            "The process that ran this stopped answering{}. What it wrote before stays.",
             during.map(|p| format!(" during \"{}\"", p.phase.title())).unwrap_or_default()
         );
         let args = args![id, message, to_json("phases", &died.phases)?, now, &dead.owner, dead.beat];
