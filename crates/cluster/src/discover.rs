@@ -20,22 +20,23 @@ const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitio
 /// Names are enough to see which definitions exist; their schemas can be megabytes of other people's kinds.
 const NAMES_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 
+/// The form of each CRD that there is, by its name; `None` where the server does not say enough.
+type ListedForms = BTreeMap<String, Option<String>>;
+
 impl Cluster {
     /// Finds the kinds. An error means that the server could not be asked at all; everything less is in `problems`.
     pub async fn discover(&self) -> Result<Kinds, Error> {
-        self.discover_again(&Kinds::default()).await
+        Ok(self.discover_again(&Kinds::default(), &Forms::default()).await?.0)
     }
 
-    /// The same where it was done before: of CRDs that are in the form that was read then, that is not read again. They are
-    /// the largest part of it.
-    pub async fn discover_again(&self, known: &Kinds) -> Result<Kinds, Error> {
+    /// The same where it was done before, with what was found then: a CRD that is in the form that was read is not read
+    /// again. CRDs are the largest part of it.
+    pub async fn discover_again(&self, known: &Kinds, read: &Forms) -> Result<(Kinds, Forms), Error> {
         let (mut kinds, mut problems) = self.served().await?;
-        let forms = self.definition_forms(&mut problems).await?;
-        for kind in &mut kinds {
-            take_over(kind, known, &forms);
-        }
-        self.read_definitions(&mut kinds, &mut problems).await?;
-        self.explain_unserved(&kinds, forms.into_keys().collect(), &mut problems).await?;
+        let listed = self.definition_forms(&mut problems).await?;
+        let mut forms = take_over(&mut kinds, known, read, &listed);
+        self.read_definitions(&mut kinds, &mut forms, &mut problems).await?;
+        self.explain_unserved(&kinds, listed.into_keys().collect(), &mut problems).await?;
         self.fill_schemas(&mut kinds).await?;
         for kind in kinds.iter().filter(|k| k.schema.is_none()) {
             problems.push(Problem {
@@ -49,12 +50,12 @@ impl Cluster {
             });
         }
         kinds.sort_by(|a, b| (&a.gvk.group, &a.gvk.kind).cmp(&(&b.gvk.group, &b.gvk.kind)));
-        Ok(Kinds { kinds, problems })
+        Ok((Kinds { kinds, problems }, forms))
     }
 
     /// Names of all CRDs of Hedgehog's groups, served or not, each with its form; empty when they may not be listed.
-    async fn definition_forms(&self, problems: &mut Vec<Problem>) -> Result<BTreeMap<String, Option<String>>, Error> {
-        let mut forms = BTreeMap::new();
+    async fn definition_forms(&self, problems: &mut Vec<Problem>) -> Result<ListedForms, Error> {
+        let mut forms = ListedForms::new();
         let mut position = String::new();
         loop {
             let mut target = format!("{DEFINITIONS}?limit=500");
@@ -65,22 +66,29 @@ impl Cluster {
                 Ok(page) => page,
                 Err(e) if soft(&e) => {
                     problems.push(definition_problem("customresourcedefinitions", &e));
-                    return Ok(BTreeMap::new());
+                    return Ok(ListedForms::new());
                 }
                 Err(e) => return Err(e),
             };
-            let found = page.items.into_iter().map(|item| item.metadata);
+            let found = page.items.unwrap_or_default().into_iter().map(|item| item.metadata);
             let found = found.filter(|crd| crd.name.ends_with(".githedgehog.com"));
             forms.extend(found.map(|crd| (crd.name.clone(), crd.form())));
             match page.metadata.r#continue {
-                next if next.is_empty() => return Ok(forms),
-                next => position = next,
+                Some(next) if !next.is_empty() => position = next,
+                _ => return Ok(forms),
             }
         }
     }
 
-    async fn read_definitions(&self, kinds: &mut [KindInfo], problems: &mut Vec<Problem>) -> Result<(), Error> {
-        let mut unread: Vec<&mut KindInfo> = kinds.iter_mut().filter(|kind| kind.definition.is_none()).collect();
+    /// Reads the CRDs of the kinds of which no form is known yet.
+    async fn read_definitions(
+        &self,
+        kinds: &mut [KindInfo],
+        forms: &mut Forms,
+        problems: &mut Vec<Problem>,
+    ) -> Result<(), Error> {
+        let is_unread = |kind: &&mut KindInfo| !forms.0.contains_key(&kind.definition_name());
+        let mut unread: Vec<&mut KindInfo> = kinds.iter_mut().filter(is_unread).collect();
         let names: Vec<String> = unread.iter().map(|kind| kind.definition_name()).collect();
         // Boxed and collected: a stream over a borrowing closure makes the future Send for no lifetime in particular.
         let asked: Vec<BoxFuture<'_, _>> = names.iter().map(|name| self.definition(name).boxed()).collect();
@@ -89,7 +97,10 @@ impl Cluster {
         let mut forbidden = problems.iter().any(|p| p.kind == ProblemKind::DefinitionsForbidden);
         for ((kind, name), result) in unread.iter_mut().zip(&names).zip(read) {
             match result {
-                Ok(Some(definition)) => definition.describe(kind),
+                Ok(Some(definition)) => {
+                    forms.0.extend(definition.form().map(|form| (name.clone(), form)));
+                    definition.describe(kind);
+                }
                 // Served without a CRD: by another API server. OpenAPI has its schema.
                 Ok(None) => {}
                 Err(e) if e.kind == ErrorKind::Forbidden => {
@@ -139,19 +150,22 @@ impl Cluster {
     }
 }
 
+/// In which form each CRD was read, by its name: what tells whether it is to be read again.
+#[derive(Debug, Clone, Default)]
+pub struct Forms(BTreeMap<String, String>);
+
 /// A page of the list of CRDs: who they are.
 #[derive(Deserialize)]
 struct Page {
     #[serde(default)]
     metadata: PageMetadata,
-    #[serde(default)]
-    items: Vec<Item>,
+    /// Where there is none, the server says `null`.
+    items: Option<Vec<Item>>,
 }
 
 #[derive(Deserialize, Default)]
-#[serde(default)]
 struct PageMetadata {
-    r#continue: String,
+    r#continue: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -160,16 +174,23 @@ struct Item {
     metadata: Metadata,
 }
 
-/// What was read of a kind's CRD before, when the CRD is still in that form and the kind is served in that version.
-fn take_over(kind: &mut KindInfo, known: &Kinds, forms: &BTreeMap<String, Option<String>>) {
-    let now = forms.get(&kind.definition_name()).and_then(Option::as_ref);
-    let known = known.kinds.iter().find(|k| k.gvk == kind.gvk && k.plural == kind.plural);
-    if let Some(known) = known.filter(|k| k.definition.is_some() && k.definition.as_ref() == now) {
-        kind.has_status |= known.has_status;
-        kind.columns.clone_from(&known.columns);
-        kind.schema.clone_from(&known.schema);
-        kind.definition.clone_from(&known.definition);
+/// Gives kinds what was read of their CRDs before, where those are still in that form and the kinds served in that
+/// version; and gives the forms of these.
+fn take_over(kinds: &mut [KindInfo], known: &Kinds, read: &Forms, listed: &ListedForms) -> Forms {
+    let mut forms = Forms::default();
+    for kind in kinds {
+        let name = kind.definition_name();
+        let Some(form) = read.0.get(&name).filter(|form| listed.get(&name) == Some(&Some((*form).clone()))) else {
+            continue;
+        };
+        if let Some(known) = known.kinds.iter().find(|k| k.gvk == kind.gvk && k.plural == kind.plural) {
+            kind.has_status |= known.has_status;
+            kind.columns.clone_from(&known.columns);
+            kind.schema.clone_from(&known.schema);
+            forms.0.insert(name, form.clone());
+        }
     }
+    forms
 }
 
 /// Whether discovery can go on without what failed. A server that is gone or does not know us ends it.

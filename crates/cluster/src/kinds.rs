@@ -42,9 +42,6 @@ pub struct KindInfo {
     pub columns: Vec<Column>,
     /// The OpenAPI v3 schema of the object; `None` when neither CRD nor OpenAPI could be read.
     pub schema: Option<Value>,
-    /// Which form of the CRD columns and schema are of; `None` when they are of none, or that is not known.
-    #[serde(default)]
-    pub definition: Option<String>,
 }
 
 impl KindInfo {
@@ -61,7 +58,6 @@ impl KindInfo {
             has_status: false,
             columns: Vec::new(),
             schema: None,
-            definition: None,
         }
     }
 

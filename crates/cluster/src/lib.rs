@@ -40,6 +40,7 @@ mod watch;
 pub use access::{Access, ConfigError, Credentials, check_client_certificate};
 pub use account::service_account_manifest;
 pub use connection::{FoundKind, Missing, Outcome, TestReport};
+pub use discover::Forms;
 pub use error::{Conflict, Error, ErrorKind, Failure, TlsReason};
 pub use identity::{Identity, ServerVersion};
 pub use kinds::{Column, KindInfo, Kinds, Problem, ProblemKind};

@@ -2,7 +2,7 @@
 
 use crate::retrying::Retrying;
 use crate::{Error, Shared};
-use cluster::{Access, Cluster, Kinds};
+use cluster::{Access, Cluster, Forms, Kinds};
 use model::Code;
 use secrecy::{ExposeSecret, SecretString};
 use source::{Glance, Repository};
@@ -12,21 +12,56 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use store::{CredentialKind, EndpointLogin, Fabric, Sealed, Source};
 
-/// How long discovered kinds are believed without asking again.
+/// How long discovered kinds are believed where nobody waits for the answer.
 const KINDS_FOR: Duration = Duration::from_secs(300);
+/// The same where something speaks against them, and they are not known for long.
+const DOUBTED_FOR: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 struct Cached {
     version: i64,
     cluster: Option<Cluster>,
-    kinds: Option<(Arc<Kinds>, Instant)>,
+    kinds: Option<Discovered>,
     repository: Option<Arc<Repository>>,
+}
+
+/// The kinds that a cluster serves, as far as it was asked.
+#[derive(Clone)]
+struct Discovered {
+    kinds: Arc<Kinds>,
+    /// What of them need not be read again.
+    forms: Forms,
+    /// Since when they are these.
+    since: Instant,
+    /// When that was last asked.
+    asked_at: Instant,
+}
+
+/// How much what is known of the kinds is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Belief {
+    /// Not at all: somebody waits for what is true now.
+    Nothing,
+    /// For some minutes.
+    Usual,
+    /// Less: something speaks against it. The longer it was asked and found the same, the more it is believed again.
+    Doubted,
 }
 
 /// Clients of all fabrics, by fabric id.
 #[derive(Default)]
 pub(crate) struct Connections {
     cached: Mutex<HashMap<i64, Cached>>,
+}
+
+impl Discovered {
+    fn believed_for(&self, belief: Belief) -> Duration {
+        match belief {
+            Belief::Nothing => Duration::ZERO,
+            Belief::Usual => KINDS_FOR,
+            Belief::Doubted => self.asked_at.duration_since(self.since).clamp(DOUBTED_FOR, KINDS_FOR),
+        }
+    }
 }
 
 impl Connections {
@@ -37,6 +72,13 @@ impl Connections {
     /// Forgets a fabric's clients, because its settings changed.
     pub fn forget(&self, fabric_id: i64) {
         self.lock().remove(&fabric_id);
+    }
+
+    /// Forgets which kinds a fabric's cluster serves, because it is not where it was.
+    pub fn forget_kinds(&self, fabric_id: i64) {
+        if let Some(cached) = self.lock().get_mut(&fabric_id) {
+            cached.kinds = None;
+        }
     }
 
     /// How long a fabric's cluster still wants to be left alone.
@@ -86,26 +128,34 @@ impl Shared {
         Ok(cluster)
     }
 
-    /// The kinds that the fabric's cluster serves; asked anew when `fresh`, or when what is known is old.
+    /// The kinds that the fabric's cluster serves; asked anew when what is known is older than it is believed.
     pub(crate) async fn kinds(
         &self,
         fabric: &Fabric,
         cluster: &Cluster,
-        fresh: bool,
+        belief: Belief,
         retrying: Retrying<'_>,
     ) -> Result<Arc<Kinds>, Error> {
         let known = self.connections.with(fabric, |c| c.kinds.clone());
-        if let Some((kinds, at)) = known
-            && !fresh
-            && at.elapsed() < KINDS_FOR
+        if let Some(known) = &known
+            && known.asked_at.elapsed() < known.believed_for(belief)
         {
-            return Ok(kinds);
+            return Ok(known.kinds.clone());
         }
-        let known = self.connections.with(fabric, |c| c.kinds.clone()).map(|(kinds, _)| kinds).unwrap_or_default();
-        let found = retrying.call("ask which kinds it serves", || cluster.discover_again(&known)).await?;
+        let (kinds, forms) = match &known {
+            Some(known) => (known.kinds.clone(), &known.forms),
+            None => (Arc::default(), &Forms::default()),
+        };
+        let (found, forms) =
+            retrying.call("ask which kinds it serves", || cluster.discover_again(&kinds, forms)).await?;
+        let asked_at = Instant::now();
         // What was found again keeps its identity: what was worked out with it (schemas checked) holds on.
-        let kinds = if *known == found { known } else { Arc::new(found) };
-        self.connections.with(fabric, |c| c.kinds = Some((kinds.clone(), Instant::now())));
+        let (kinds, since) = match known {
+            Some(known) if *known.kinds == found => (known.kinds, known.since),
+            _ => (Arc::new(found), asked_at),
+        };
+        let discovered = Discovered { kinds: kinds.clone(), forms, since, asked_at };
+        self.connections.with(fabric, |c| c.kinds = Some(discovered));
         Ok(kinds)
     }
 

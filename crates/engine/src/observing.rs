@@ -8,14 +8,17 @@ mod live;
 pub(crate) use live::{Live, LiveObjects, keyed};
 
 use crate::Error;
+use crate::blocking::compute;
 use crate::retrying::Retrying;
 use cluster::{Cluster, KindInfo, Kinds, SoFar};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
 use jiff::Timestamp;
+use model::part::Part;
 use model::rollout::AgentView;
 use model::{Code, ObjectKey, kind};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,6 +67,18 @@ impl Observation {
     /// Whether a kind was read completely.
     pub fn has_read(&self, group: &str, kind: &str) -> bool {
         self.read.iter().any(|(g, k)| g == group && k == kind)
+    }
+
+    /// A part of every live object.
+    ///
+    /// # Errors
+    /// When reading them ended unexpectedly.
+    pub async fn parsed(self: &Arc<Self>, wanted: Part) -> Result<Vec<(ObjectKey, Value)>, Error> {
+        let observation = self.clone();
+        compute("Reading the live objects", move || {
+            observation.live.parts(wanted).into_iter().map(|(key, object)| (key.clone(), object)).collect()
+        })
+        .await
     }
 }
 

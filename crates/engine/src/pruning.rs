@@ -169,10 +169,10 @@ pub(crate) async fn of_run(
     let managed: HashSet<&ObjectKey> = compared.settled.extra.iter().collect();
     let writes: HashMap<&ObjectKey, Value> = part.differing.iter().map(|d| (&d.manifest.key, d.desired())).collect();
     let live = &compared.observation.live;
-    let parsed = live.parts(part::Part::WithoutManagers);
+    let parsed = compared.observation.parsed(part::Part::WithoutManagers).await?;
     let (mut extras, mut others) = (Vec::new(), Vec::new());
     for (key, object) in &parsed {
-        let (key, uid) = (*key, object.pointer("/metadata/uid").and_then(Value::as_str));
+        let uid = object.pointer("/metadata/uid").and_then(Value::as_str);
         let owner = owner(key, uid, live.get(key).is_some_and(|live| live.was_applied()), &adopted);
         if !source.contains(key) && (managed.contains(key) || owner.is_some()) {
             let has_error = !compared.findings.about(key).is_empty();

@@ -1,5 +1,6 @@
 //! What the server itself says of one object: a dry run of the very write that a sync would do.
 
+use crate::connections::Belief;
 use crate::retrying::Retrying;
 use crate::{Engine, Error};
 use model::compare::desired_for_write;
@@ -41,7 +42,7 @@ impl Engine {
             return Err(Error::new(Code::NotFound, "The object is not in the source, so there is nothing to send."));
         };
         let cluster = shared.cluster(fabric).await?;
-        let kinds = shared.kinds(fabric, &cluster, false, Retrying::NEVER).await?;
+        let kinds = shared.kinds(fabric, &cluster, Belief::Usual, Retrying::NEVER).await?;
         let Some(kind) = kinds.find(&key.group, &key.kind) else {
             return Err(Error::new(Code::NotFound, format!("The cluster does not serve the kind {}.", key.kind)));
         };

@@ -18,6 +18,11 @@ pub enum Part {
     Stated,
 }
 
+/// Whether an annotation of this name is Hedgehog's own.
+pub fn is_hedgehogs(annotation: &str) -> bool {
+    annotation.split_once('/').is_some_and(|(domain, _)| domain.ends_with(HEDGEHOG))
+}
+
 /// Reads a part of the object that a text holds.
 ///
 /// # Errors
@@ -57,10 +62,7 @@ impl At {
                 "name" | "namespace" | "labels" => Some(Place::Within),
                 _ => None,
             },
-            (Place::Annotations, _) => {
-                let is_hedgehogs = key.split_once('/').is_some_and(|(domain, _)| domain.ends_with(HEDGEHOG));
-                is_hedgehogs.then_some(Place::Within)
-            }
+            (Place::Annotations, _) => is_hedgehogs(key).then_some(Place::Within),
             _ => Some(Place::Within),
         }
     }

@@ -83,9 +83,13 @@ struct Condition {
 }
 
 impl Definition {
+    /// Which form of the CRD this is.
+    pub(super) fn form(&self) -> Option<String> {
+        self.metadata.form()
+    }
+
     /// Adds what the CRD knows of the kind's version.
     pub(super) fn describe(self, kind: &mut KindInfo) {
-        kind.definition = self.metadata.form();
         let Some(version) = self.spec.versions.into_iter().find(|v| v.name == kind.gvk.version) else { return };
         kind.has_status |= version.subresources.get("status").is_some();
         kind.schema = version.schema.open_api;

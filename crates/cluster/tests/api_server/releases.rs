@@ -3,7 +3,7 @@
 
 use crate::connect;
 use crate::kinds::{basic, crd, server};
-use cluster::{ErrorKind, Kinds, ProblemKind};
+use cluster::{ErrorKind, Forms, Kinds, ProblemKind};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use testkit::{Access, ApiFront, ControlPlane, read_crds};
@@ -90,13 +90,13 @@ async fn of_what_was_read_before_only_crds_that_changed_are_read_again() {
     let front = ApiFront::start(&plane).await.unwrap();
     let cluster = connect(&plane.kubeconfig(&front.url(), plane.admin_token()));
     // The server goes on writing a new CRD's status for a moment, and that is another form of it.
-    let known = testkit::eventually(std::time::Duration::from_secs(30), "the CRDs stand still", || async {
-        let known = cluster.discover().await.unwrap();
+    let (known, forms) = testkit::eventually(std::time::Duration::from_secs(30), "the CRDs stand still", || async {
+        let (known, forms) = cluster.discover_again(&Kinds::default(), &Forms::default()).await.unwrap();
         front.take_calls();
-        let again = cluster.discover_again(&known).await.unwrap();
+        let again = cluster.discover_again(&known, &forms).await.unwrap().0;
         assert_eq!(again.kinds.len(), 2);
         match definitions_read(&front) {
-            read if read.is_empty() && again == known => Ok(known),
+            read if read.is_empty() && again == known => Ok((known, forms)),
             read => Err(format!("read again: {read:?}")),
         }
     })
@@ -110,13 +110,19 @@ async fn of_what_was_read_before_only_crds_that_changed_are_read_again() {
     let patch = json!({"spec": {"versions": changed[0]["spec"]["versions"]}}).to_string();
     plane.kubectl(&["patch", "crd", &name, "--type=merge", "-p", &patch]).await.unwrap();
     front.take_calls();
-    let again = cluster.discover_again(&known).await.unwrap();
-    assert_eq!(definitions_read(&front), [name], "the other stands as it was read");
+    let (again, forms) = cluster.discover_again(&known, &forms).await.unwrap();
+    assert_eq!(definitions_read(&front), [name.clone()], "the other stands as it was read");
     let of_kind = |kinds: &Kinds| kinds.kinds.iter().find(|k| k.gvk.kind == kind).unwrap().schema.clone().unwrap();
     let asset = "/properties/spec/properties/asset/type";
     assert_eq!(of_kind(&again).pointer(asset), Some(&json!("string")));
     assert_eq!(of_kind(&known).pointer(asset), None);
     assert!(again.kinds.iter().all(|k| k.schema.is_some()), "{again:?}");
+
+    // Whoever stamps CRDs changes nothing of what they say.
+    plane.kubectl(&["annotate", "crd", &name, "example.com/stamp=1"]).await.unwrap();
+    front.take_calls();
+    let (stamped, _) = cluster.discover_again(&again, &forms).await.unwrap();
+    assert_eq!((definitions_read(&front), stamped == again), (vec![name], true));
 }
 
 fn text(object: &Value, pointer: &str) -> String {

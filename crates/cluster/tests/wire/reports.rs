@@ -151,7 +151,10 @@ async fn a_kubernetes_without_hedgehog_says_so() {
             "/version" => json(200, &json!({"gitVersion": "v1.33.0"})),
             "/api/v1/namespaces/kube-system" => json(200, &json!({"metadata": {"uid": "u-1"}})),
             "/apis" => json(200, &json!({"kind": "APIGroupDiscoveryList", "items": []})),
-            path if path.ends_with("customresourcedefinitions") => json(200, &json!({"kind": "List", "items": []})),
+            // Of no CRDs at all kube-apiserver says it so.
+            path if path.ends_with("customresourcedefinitions") => {
+                json(200, &json!({"kind": "PartialObjectMetadataList", "metadata": {"resourceVersion": "7"}, "items": null}))
+            }
             path if path.ends_with("rulesreviews") => json(201, &json!({"metadata": {}, "spec": {}, "status": {"incomplete": false, "nonResourceRules": [], "resourceRules": []}})),
             path if path.ends_with("accessreviews") => json(201, &json!({"status": {"allowed": true}})),
             _ => text(404, "text/plain", "404 page not found"),

@@ -5,6 +5,7 @@ use super::memory::Remembered;
 use crate::observing::Live;
 use model::compare::{FieldDiff, ObjectState, compare_object};
 use model::manifest::{Finding, Manifest, Severity};
+use model::part::is_hedgehogs;
 use model::rollout::Holding;
 use model::{Body, Gvk, ObjectKey, kind};
 use serde_json::Value;
@@ -197,6 +198,10 @@ pub(super) fn stated(live: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
     let looked_at = [live.get("spec"), live.pointer("/metadata/labels")];
     looked_at.map(|part| part.map(Value::to_string)).hash(&mut hasher);
+    let annotations = live.pointer("/metadata/annotations").and_then(Value::as_object);
+    for (name, value) in annotations.into_iter().flatten().filter(|(name, _)| is_hedgehogs(name)) {
+        (name, value.to_string()).hash(&mut hasher);
+    }
     hasher.finish()
 }
 

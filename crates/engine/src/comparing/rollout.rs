@@ -2,14 +2,18 @@
 //! is read.
 
 use super::Compared;
+use crate::Error;
+use crate::blocking::compute;
 use jiff::Timestamp;
 use model::ObjectKey;
+use model::part::Part;
 use model::rollout::{
     AgentKind, AgentSummary, AgentView, Holding, RolloutState, SwitchRollout, SwitchState, expect_versions, holdings,
     in_sentence, object_rollout, switch_state, worst_first,
 };
 use model::status::RolloutCounts;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use store::AgentRow;
 
@@ -90,15 +94,23 @@ const KEPT: usize = 200;
 
 impl Compared {
     /// Which agents hold which objects, as they were read together.
-    pub fn holdings(&self) -> BTreeMap<ObjectKey, Vec<Holding>> {
-        let live = self.observation.live.parts(model::part::Part::Stated);
-        holdings(live.iter().map(|(key, live)| (*key, live)), self.observation.agents.as_deref().unwrap_or_default())
+    ///
+    /// # Errors
+    /// When reading them ended unexpectedly.
+    pub async fn holdings(&self) -> Result<BTreeMap<ObjectKey, Vec<Holding>>, Error> {
+        let observation = self.observation.clone();
+        compute("Reading what the agents hold", move || {
+            let live = observation.live.parts(Part::Stated);
+            holdings(live.iter().map(|(key, live)| (*key, live)), observation.agents.as_deref().unwrap_or_default())
+        })
+        .await
     }
 
     /// Looks at the agents: how far are they with what was written, and with what was deleted? Of that it is known whom it
-    /// concerned before; a switch that has lost the name is done with it once it has applied that.
+    /// concerned before; a switch that has lost the name is done with it once it has applied that. `live` is what the
+    /// objects state.
     pub fn rollout_of(
-        &self,
+        live: &[(ObjectKey, Value)],
         written: &HashSet<ObjectKey>,
         deleted: &BTreeMap<ObjectKey, Vec<Holding>>,
         agents: &[AgentView],
@@ -106,8 +118,7 @@ impl Compared {
     ) -> Seen {
         let mut summaries: Vec<AgentSummary> = agents.iter().map(|a| a.summary.clone()).collect();
         expect_versions(&mut summaries);
-        let live = self.observation.live.parts(model::part::Part::Stated);
-        let all = holdings(live.iter().map(|(key, live)| (*key, live)), agents);
+        let all = holdings(live.iter().map(|(key, live)| (key, live)), agents);
         let mut states: States = BTreeMap::new();
         let gone: Vec<Vec<Holding>> = deleted.iter().map(|(key, before)| gone(before, all.get(key))).collect();
         for holdings in written.iter().filter_map(|key| all.get(key)).chain(&gone) {

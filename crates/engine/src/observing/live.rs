@@ -110,7 +110,7 @@ impl LiveObjects {
         self.0.len()
     }
 
-    /// A part of each object, parsed.
+    /// A part of each object, parsed on every core; blocks.
     pub fn parts(&self, wanted: Part) -> Vec<(&ObjectKey, Value)> {
         let all: Vec<_> = self.iter().collect();
         each(&all, |(key, live)| (&***key, live.part(wanted)))

@@ -1,6 +1,7 @@
 //! Steps that verbs share: reach the cluster and prove which one it is, fetch the source, read the cluster, compare.
 
 use crate::comparing::{self, Asking, Compared, Input};
+use crate::connections::Belief;
 use crate::observing::{self, Observation, Problem};
 use crate::retrying::Retrying;
 use crate::run::Run;
@@ -35,7 +36,7 @@ pub(crate) async fn connect(run: &Run, fabric: &Fabric) -> Result<(Cluster, Arc<
     let cluster = run.shared.cluster(fabric).await?;
     let check = || check_identity(&run.shared, fabric, &cluster, retrying);
     retrying.call("remember the cluster", check).await?;
-    let kinds = run.shared.kinds(fabric, &cluster, true, retrying).await?;
+    let kinds = run.shared.kinds(fabric, &cluster, Belief::Nothing, retrying).await?;
     run.end(Phase::Connect, format!("{} kinds of Hedgehog's groups", kinds.kinds.len()));
     Ok((cluster, kinds))
 }
@@ -217,16 +218,28 @@ async fn background_inner(
     let cluster = shared.cluster(fabric).await?;
     // Nothing is tried again here: the next comparison comes by itself.
     check_identity(shared, fabric, &cluster, Retrying::NEVER).await?;
-    let mut kinds = shared.kinds(fabric, &cluster, false, Retrying::NEVER).await?;
-    // A kind that the source names and that was not served may be by now, as after Hedgehog was installed anew.
-    if desired.manifests.iter().any(|m| kinds.find(&m.key.group, &m.key.kind).is_none()) {
-        kinds = shared.kinds(fabric, &cluster, true, Retrying::NEVER).await?;
+    let mut kinds = shared.kinds(fabric, &cluster, Belief::Usual, Retrying::NEVER).await?;
+    // A kind that the source names and that was not served may be by now, as after Hedgehog was installed anew. Where that
+    // cannot be asked, what is known is good enough.
+    if desired.manifests.iter().any(|m| kinds.find(&m.key.group, &m.key.kind).is_none())
+        && let Ok(asked) = shared.kinds(fabric, &cluster, Belief::Doubted, Retrying::NEVER).await
+    {
+        kinds = asked;
     }
     let observation = match shared.watching.current(shared, fabric, &kinds) {
         Some(known) => known,
         None => {
-            let (namespace, quietly) = (&fabric.namespace, &|_, _, _| {});
-            let read = observing::observe(&cluster, kinds, namespace, observed_at, quietly, Retrying::NEVER).await?;
+            let observe = |kinds: Arc<Kinds>| {
+                observing::observe(&cluster, kinds, &fabric.namespace, observed_at, &|_, _, _| {}, Retrying::NEVER)
+            };
+            let mut read = observe(kinds.clone()).await?;
+            // A kind that is not where it was may be served in another version by now.
+            if read.problems.iter().any(|p| p.code == Code::KubernetesRejected)
+                && let Ok(asked) = shared.kinds(fabric, &cluster, Belief::Doubted, Retrying::NEVER).await
+                && !Arc::ptr_eq(&asked, &kinds)
+            {
+                read = observe(asked).await?;
+            }
             shared.watching.fold(shared, fabric, &read);
             read
         }

@@ -68,9 +68,9 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
     let pruning = pruning::of_run(run, &fabric, &compared, &desired, &part).await?;
     let checked = preflight::check(&compared, &desired, &part, &pruning, options).await?;
     let is_idle = part.differing.is_empty() && pruning.steps.is_empty();
-    let holdings = if is_idle { BTreeMap::new() } else { compared.holdings() };
+    let holdings = if is_idle { BTreeMap::new() } else { compared.holdings().await? };
     let known = Known { compared, part, pruning, warnings: checked.warnings, holdings };
-    announce(run, &known);
+    announce(run, &known).await?;
     if let Some(stop) = checked.stop.or_else(|| known.pruning.refusal(run, &fabric)) {
         run.close(Phase::Preflight, PhaseState::Failed, stop.message.clone());
         run.leave_rest("Nothing was written, because the check before writing found errors.", stop.code);
@@ -100,7 +100,7 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
 
 /// Says of every object, before anything is written, where it stands: equal, extra, left out, blocked, or not attempted
 /// yet; and which switches a write of it concerns.
-fn announce(run: &Run, known: &Known) {
+async fn announce(run: &Run, known: &Known) -> Result<(), Error> {
     let at = run.now();
     let outcome = |key: &ObjectKey, outcome, code, message: &str| ObjectOutcome {
         key: key.clone(),
@@ -138,7 +138,7 @@ fn announce(run: &Run, known: &Known) {
         left.detail.left_fields.clone_from(fields);
         run.outcome(left);
     }
-    let switches = switches(known);
+    let switches = switches(known).await?;
     let concerned = |key: &ObjectKey| switches.get(key).cloned().unwrap_or_default();
     for d in &part.differing {
         let mut waiting = outcome(&d.manifest.key, OutcomeKind::NotAttempted, None, "");
@@ -155,10 +155,11 @@ fn announce(run: &Run, known: &Known) {
     for (key, why) in &part.blocked {
         run.outcome(outcome(key, OutcomeKind::NotAttempted, Some(why.code), &why.message));
     }
+    Ok(())
 }
 
 /// The switches and gateways that each write or deletion concerns: as it is, and as it would be.
-fn switches(known: &Known) -> HashMap<ObjectKey, Vec<String>> {
+async fn switches(known: &Known) -> Result<HashMap<ObjectKey, Vec<String>>, Error> {
     let part = &known.part;
     let mut found: HashMap<ObjectKey, Vec<String>> = HashMap::new();
     let Some(agents) = known
@@ -168,11 +169,11 @@ fn switches(known: &Known) -> HashMap<ObjectKey, Vec<String>> {
         .as_deref()
         .filter(|_| !known.holdings.is_empty() || !part.differing.is_empty())
     else {
-        return found;
+        return Ok(found);
     };
-    let live = known.compared.observation.live.parts(model::part::Part::Stated);
+    let live = known.compared.observation.parsed(model::part::Part::Stated).await?;
     let wanted = stated(&part.differing);
-    let stays = live.iter().map(|(key, object)| (*key, object)).filter(|(key, _)| !wanted.contains_key(key));
+    let stays = live.iter().map(|(key, object)| (key, object)).filter(|(key, _)| !wanted.contains_key(key));
     let after = holdings(stays.chain(wanted.iter().map(|(key, object)| (*key, object))), agents);
     let keys = part.differing.iter().map(|d| &d.manifest.key);
     for key in keys.chain(known.pruning.plan.deletions.iter().map(|d| &d.key)) {
@@ -180,7 +181,7 @@ fn switches(known: &Known) -> HashMap<ObjectKey, Vec<String>> {
         names.truncate(SWITCHES_KEPT);
         found.insert(key.clone(), names);
     }
-    found
+    Ok(found)
 }
 
 async fn write(run: &Run, cluster: &Cluster, kinds: &Kinds, known: &Known) -> Applied {

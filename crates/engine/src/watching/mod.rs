@@ -118,7 +118,8 @@ impl Watching {
                     news: Notify::new(),
                     state: Mutex::default(),
                 });
-                shared.tasks.spawn(watcher::run(shared.clone(), fabric.clone(), begun.clone()));
+                let watch = watcher::run(shared.clone(), fabric.clone(), begun.clone());
+                shared.tasks.spawn(store::in_background(watch));
                 begun
             });
         }
@@ -156,8 +157,9 @@ impl Watching {
                 fabric = fabric.id,
                 "the cluster's versions went back, as after a restore from a backup; everything is read anew"
             );
-            // What was judged by its version may have another form under the same version now.
+            // What was judged by its version may have another form under the same version now; so may a CRD.
             shared.memories.forget(fabric.id);
+            shared.connections.forget_kinds(fabric.id);
         }
         watched.news.notify_one();
     }

@@ -10,6 +10,7 @@ use crate::{Error, observing};
 use cluster::{Cluster, Kinds};
 use model::compare::{ObjectState, compare_object};
 use model::operation::{OutcomeKind, Phase, PhaseState};
+use model::part::Part;
 use model::rollout::Holding;
 use model::{Code, ObjectKey};
 use std::borrow::Cow;
@@ -166,6 +167,13 @@ impl Place<'_> {
         }
         let deleted = concerned_before(known, &applied.pruned);
         run.begin(Phase::Rollout, "Waiting for the switches");
+        let live = match verified.observation.parsed(Part::Stated).await {
+            Ok(live) => live,
+            Err(e) => {
+                run.close(Phase::Rollout, PhaseState::Partial, e.message.clone());
+                return format!("Whether the switches run it is not known: {}", e.message);
+            }
+        };
         // What was read to verify shows the agents too, and is stored: often that settles it, and nothing is read again.
         let mut reports = verified.observation.agents.as_deref().map(Cow::Borrowed);
         let mut is_stored = reports.is_some();
@@ -184,7 +192,7 @@ impl Place<'_> {
                 run.close(Phase::Rollout, PhaseState::Partial, "The agents could not be read.");
                 return "Whether the switches run it is not known: the agents could not be read.".to_owned();
             };
-            let seen = verified.rollout_of(written, &deleted, agents, run.now());
+            let seen = Compared::rollout_of(&live, written, &deleted, agents, run.now());
             run.advance(Phase::Rollout, seen.applied, seen.concerned);
             run.detail(Phase::Rollout, seen.sentence.clone());
             run.switches(seen.switches);
