@@ -134,6 +134,30 @@ async fn lesson_11_what_a_page_says_does_not_depend_on_which_process_answers() -
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_deleted_fabric_no_process_keeps_the_repository() -> Result<()> {
+    let mut one = Apart::start(Database::postgres().await?, &[]).await?;
+    let fabric = one.fabric().await?;
+    fabric.syncs(&mut one.user).await?;
+    let two = one.beside().await?;
+    let place = format!("sources/fabric-{}.git", fabric.id);
+    let places = [one.console.data_dir().join(&place), two.console.data_dir().join(&place)];
+    eventually(SOON, "each process has a clone", || async {
+        ensure!(places.iter().all(|place| place.is_dir()), "{places:?}");
+        Ok(())
+    })
+    .await?;
+    let mut user = one.tab()?;
+    let form = user.visit(&format!("/fabrics/{}/delete/", fabric.id)).await?;
+    let answer = user.submit(&form, "form.form", &[("confirm", fabric.name.as_str())]).await?;
+    ensure!(answer.status == 303, "{} {}", answer.status, answer.visible_text());
+    eventually(SOON, "no process has a clone", || async {
+        ensure!(places.iter().all(|place| !place.exists()), "{places:?}");
+        Ok(())
+    })
+    .await
+}
+
 /// How many objects the sync of [`lesson_13_a_process_that_slept_longer_than_its_lease_writes_nothing_more`] has to write.
 const MANY: u8 = 40;
 

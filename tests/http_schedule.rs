@@ -3,6 +3,7 @@
 
 use crate::world::{self, NAMESPACES, database, vpc, world};
 use anyhow::{Context, Result, ensure};
+use model::operation::{OperationState, OutcomeKind};
 use serde_json::Value;
 use std::time::Duration;
 use store::operations::OperationFilter;
@@ -294,6 +295,48 @@ async fn who_suspends_says_why_and_people_may_sync_all_the_while() -> Result<()>
     assert_eq!(resumed.status, 303, "{}", resumed.visible_text());
     fabric.until_vlan("web", 1003).await?;
     assert_eq!(fabric.status().await?["automatic"]["suspension"], Value::Null);
+    Ok(())
+}
+
+/// What somebody has to confirm waits for that; everything else is delivered by the next interval all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_automatic_sync_deletes_what_the_limit_allows_and_leaves_the_rest_to_people() -> Result<()> {
+    let mut fabric = Automatic::start(&[BY_INTERVAL, ("prune", "on"), ("prune_limit", "30")]).await?;
+    let (db, mail) = (vpc("db", 2, 1002), vpc("mail", 3, 1003));
+    let files = [("n.yaml", NAMESPACES), ("web.yaml", &vpc("web", 1, 1001)), ("db.yaml", &db), ("mail.yaml", &mail)];
+    fabric.commit(&files.map(|(path, text)| (path, Some(text)))).await?;
+    for (name, vlan) in [("web", 1001), ("db", 1002), ("mail", 1003)] {
+        fabric.until_vlan(name, vlan).await?;
+    }
+    fabric.until("it is in sync", |status| status["sync_status"] == "in_sync").await?;
+
+    // Two of five are more than three of ten.
+    fabric.commit(&[("db.yaml", None), ("mail.yaml", None), ("web.yaml", Some(&vpc("web", 1, 1101)))]).await?;
+    fabric.until_vlan("web", 1101).await?;
+    fabric.until("only the two differ", |status| status["status"]["counts"]["equal"] == 3).await?;
+    fabric.two_rounds().await?;
+    assert_eq!((fabric.vlan("db").await?, fabric.vlan("mail").await?), (Some(1002), Some(1003)));
+    let syncs = fabric.syncs().await?;
+    let failed: Vec<_> = syncs.iter().filter(|sync| sync.state != OperationState::Succeeded).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    let last = syncs.last().context("there was a sync")?;
+    let store = database(&fabric.console).await?;
+    let extra = store.operations().outcomes(last.id, &[OutcomeKind::Extra], Rows::all()).await;
+    store.close().await;
+    let said: Vec<(String, String)> = extra?.rows.into_iter().map(|o| (o.key.name, o.message)).collect();
+    let why = "It stands only in the cluster. Somebody has to confirm its deletion, so an automatic sync leaves it.";
+    assert_eq!(said, ["db", "mail"].map(|name| (name.to_owned(), why.to_owned())));
+
+    // One of five is not.
+    fabric.commit(&[("mail.yaml", Some(&mail)), ("web.yaml", Some(&vpc("web", 1, 1201)))]).await?;
+    fabric.until_vlan("web", 1201).await?;
+    eventually(SOON, "what the limit allows is deleted", || async {
+        let found = fabric.vlan("db").await?;
+        ensure!(found.is_none(), "it has {found:?}");
+        Ok::<_, anyhow::Error>(())
+    })
+    .await?;
+    assert_eq!(fabric.vlan("mail").await?, Some(1003));
     Ok(())
 }
 

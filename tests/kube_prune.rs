@@ -6,7 +6,7 @@ use crate::world::vpc;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::time::Duration;
-use testkit::eventually;
+use testkit::{AgentMode, eventually};
 
 fn attachment(name: &str, vpc: &str) -> String {
     format!(
@@ -266,6 +266,42 @@ async fn an_update_that_frees_comes_first_and_a_broken_file_deletes_nothing() ->
     assert_eq!(site.there("VPCAttachment", "vpc-12--server-02").await?["spec"]["subnet"], "vpc-16/default");
     assert_eq!(site.status().await?["sync_status"], "in_sync");
     Ok(())
+}
+
+/// What a sync has deleted is known as well as what somebody deletes with kubectl, though nothing is left of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pruned_vpc_that_git_names_again_waits_for_every_switch() -> Result<()> {
+    let mut site = start().await?;
+    site.until("every switch has applied everything", crate::site::all_applied).await?;
+    site.allow_prune(60).await?;
+    // Its switch is told of it, and does not apply it.
+    site.hedgehog.set_agent("leaf-03", AgentMode::Stuck);
+    drop_files(&mut site, &["more/vpc-12.yaml", "more/attachment.yaml"]).await?;
+    let (operation, outcomes) = site.sync_with(json!({"prune": true})).await?;
+    assert_eq!(outcomes["VPC/vpc-12"]["outcome"], "pruned", "{operation}");
+    let back = more();
+    let again = |path: &str| back.iter().find(|(at, _)| at == path).map(|(_, text)| text.clone()).unwrap_or_default();
+    let (vpc, attachment) = (again("more/vpc-12.yaml"), again("more/attachment.yaml"));
+    site.commit(&[("more/vpc-12.yaml", Some(&vpc)), ("more/attachment.yaml", Some(&attachment))]).await?;
+    eventually(Duration::from_secs(30), "leaf-03 is told, and has not applied it", || async {
+        let agent = site.there("Agent", "leaf-03").await?;
+        ensure!(agent["spec"]["vpcs"]["vpc-12"].is_null(), "it is still told of it");
+        ensure!(agent["status"]["lastAppliedGen"] != agent["metadata"]["generation"], "it has applied that");
+        Ok(())
+    })
+    .await?;
+    let (operation, outcomes) = site.sync().await?;
+    let waits = &outcomes["VPC/vpc-12"];
+    assert_eq!(
+        (&waits["outcome"], &waits["code"], &waits["detail"]["waiting_for"]),
+        (&json!("waiting_for_reference"), &json!("deletion_pending"), &json!("Switch leaf-03")),
+        "{waits} {operation}"
+    );
+    assert!(site.live("VPC", "vpc-12").await?.is_none());
+    site.hedgehog.set_agent("leaf-03", AgentMode::Working);
+    site.until("every switch has applied what is left", crate::site::all_applied).await?;
+    site.synced().await?;
+    site.there("VPC", "vpc-12").await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,11 +54,16 @@ async fn one_of_several_objects_is_refused_in_the_webhooks_words_and_the_others_
         rows[0].contains("vpc-12") && rows[0].contains(&said) && rows[0].contains("kubernetes_rejected"),
         "{rows:?}"
     );
-    assert_eq!(site.status().await?["sync_status"], "error");
+    let status = site.status().await?;
+    assert_eq!(status["sync_status"], "error");
+    let accepted = &status["stages"][1];
+    let reason = format!("VPC vpc-12 was refused: {}", text(&refused["message"]));
+    assert_eq!((&accepted["state"], &accepted["reason"]), (&json!("blocked"), &json!(reason)), "{accepted}");
     assert!(site.page().await?.visible_text().contains(words));
 
     site.hedgehog.accept("vpc-12");
     site.synced().await?;
+    assert_eq!(site.status().await?["stages"][1]["state"], "done");
     site.there("VPC", "vpc-12").await?;
     site.there("VPCAttachment", "vpc-12--server-02").await?;
     assert_eq!(site.status().await?["sync_status"], "in_sync");

@@ -58,8 +58,9 @@ impl Discovered {
     fn believed_for(&self, belief: Belief) -> Duration {
         match belief {
             Belief::Nothing => Duration::ZERO,
-            Belief::Usual => KINDS_FOR,
-            Belief::Doubted => self.asked_at.duration_since(self.since).clamp(DOUBTED_FOR, KINDS_FOR),
+            Belief::Usual if !self.kinds.may_be_incomplete() => KINDS_FOR,
+            // What could not be asked the last time may answer by now.
+            Belief::Usual | Belief::Doubted => self.asked_at.duration_since(self.since).clamp(DOUBTED_FOR, KINDS_FOR),
         }
     }
 }

@@ -151,6 +151,24 @@ impl Shared {
         (self.clock)()
     }
 
+    /// Lets go of a fabric that is deleted, and removes its repository.
+    async fn forget_fabric(&self, fabric_id: i64) {
+        self.connections.forget(fabric_id);
+        self.watching.forget(fabric_id);
+        self.schedule.forget(fabric_id);
+        self.places.forget(fabric_id);
+        self.memories.forget(fabric_id);
+        self.notes.forget(fabric_id);
+        self.ages.forget(fabric_id);
+        let dir = self.source_dir(fabric_id);
+        if let Err(e) = tokio::fs::remove_dir_all(&dir).await
+            && e.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(fabric = fabric_id, error = %e, "the deleted fabric's repository could not be removed");
+        }
+        self.events.send(fabric_id, Event::Changed);
+    }
+
     /// Ends an operation that runs in this process, whatever it is doing.
     fn cancel_here(&self, operation_id: i64, by: &str) {
         if self.places.runs(operation_id) {
@@ -398,20 +416,7 @@ impl Engine {
 
     /// A fabric was deleted: its repository goes too.
     pub async fn fabric_deleted(&self, fabric_id: i64) {
-        self.shared.connections.forget(fabric_id);
-        self.shared.watching.forget(fabric_id);
-        self.shared.schedule.forget(fabric_id);
-        self.shared.places.forget(fabric_id);
-        self.shared.memories.forget(fabric_id);
-        self.shared.notes.forget(fabric_id);
-        self.shared.ages.forget(fabric_id);
-        let dir = self.shared.source_dir(fabric_id);
-        if let Err(e) = tokio::fs::remove_dir_all(&dir).await
-            && e.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(fabric = fabric_id, error = %e, "the deleted fabric's repository could not be removed");
-        }
-        self.shared.events.send(fabric_id, Event::Changed);
+        self.shared.forget_fabric(fabric_id).await;
     }
 
     /// Ends cleanly: running operations are recorded as interrupted, nothing is left half-written in the store.

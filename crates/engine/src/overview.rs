@@ -3,13 +3,13 @@
 
 use crate::comparing::{Tally, state_of};
 use crate::observing::Problem;
-use crate::{Automation, Engine, Error};
+use crate::{Automation, Engine, Error, Shared};
 use futures::future::{FutureExt, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 use model::Code;
 use model::compare::ObjectState;
 use model::manifest::{Finding, Severity};
-use model::operation::{OperationState, Phase, Verb};
+use model::operation::{OperationState, OutcomeKind, Phase, Verb};
 use model::rollout::{AgentSummary, SwitchState, expect_versions, in_sentence};
 use model::status::{
     Cause, ComparisonAttempt, ComparisonFact, ComparisonOutcome, Facts, LastSync, RunningSync, Stage, StageFacts,
@@ -17,10 +17,13 @@ use model::status::{
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
-use store::{Comparison, ComparisonResult, Fabric, Operation};
+use store::operations::OperationSummary;
+use store::{Comparison, ComparisonResult, Fabric, Operation, Page};
 
 /// So many fabrics are looked at side by side for a list of them.
 const AT_ONCE: usize = 8;
+/// Of so many refused objects it is looked up how they are now; others count as they were.
+const REFUSED_READ: u32 = 50;
 
 /// One switch or gateway as it stands.
 #[derive(Debug, Clone, Serialize)]
@@ -151,12 +154,13 @@ impl Engine {
         };
         let status = derive(&facts, now);
         let read_at = times.iter().copied().max();
+        let (refused, refusal) = shared.refused(fabric.id, &operations, latest_ok.as_ref()).await?;
         let findings = judged.as_ref().map(|c| c.findings.clone()).unwrap_or_default();
         let more = StageFacts {
             committed_at: head.as_ref().and_then(|c| c.committed_at),
             source_error: latest.as_ref().and_then(source_error),
-            refused: 0,
-            refused_reason: findings.iter().find(|f| f.severity == Severity::Error).map(named),
+            refused,
+            refused_reason: refusal.or_else(|| findings.iter().find(|f| f.severity == Severity::Error).map(named)),
             rollout: (!only.is_empty()).then(|| tally.rollout.counts(&only, read_at, now)),
             no_agents: only.is_empty() && judged.as_ref().is_some_and(|c| !problems_of(c).iter().any(of_agents)),
         };
@@ -219,6 +223,41 @@ impl Engine {
             all.extend(try_join_all(looks).await?);
         }
         Ok(all)
+    }
+}
+
+impl Shared {
+    /// How many objects the last sync of the compared commit could not write because they were refused, and are not as
+    /// Git has them now either; and the first of them in a sentence.
+    async fn refused(
+        &self,
+        fabric_id: i64,
+        operations: &OperationSummary,
+        compared: Option<&Comparison>,
+    ) -> Result<(u64, Option<String>), Error> {
+        let commit = compared.and_then(|c| c.commit.as_ref()).map(|commit| commit.id.as_str());
+        let last = operations.last_ended(Verb::SyncToKubernetes).filter(|sync| {
+            let is_bad = matches!(sync.state, OperationState::Partial | OperationState::Failed);
+            is_bad && sync.commit.as_deref() == commit
+        });
+        let Some(last) = last else { return Ok((0, None)) };
+        let listed =
+            self.store.operations().outcomes(last.id, &[OutcomeKind::Refused], Page::first(REFUSED_READ)).await?;
+        let mut refused = listed.total.saturating_sub(listed.rows.len() as u64);
+        let mut first = None;
+        for outcome in listed.rows {
+            let is_done = match self.store.objects().get(fabric_id, &outcome.key).await {
+                Ok(object) => object.brief.state == ObjectState::Equal,
+                Err(store::Error::NotFound(_)) => true,
+                Err(e) => return Err(e.into()),
+            };
+            if !is_done {
+                refused += 1;
+                let (kind, name) = (&outcome.key.kind, &outcome.key.name);
+                first.get_or_insert_with(|| format!("{kind} {name} was refused: {}", outcome.message));
+            }
+        }
+        Ok((refused, first))
     }
 }
 

@@ -218,6 +218,10 @@ async fn begin(shared: &Arc<Shared>, fabric_id: i64, want: &Want) -> Result<(), 
             (BY_SELF_HEAL, Trigger::SelfHeal, format!("self-heal:{comparison}"), objects)
         }
     };
+    let engine = Engine { shared: shared.clone() };
+    // What somebody has to confirm would end the whole run before its first write, so it stays until somebody does.
+    let may_prune = trigger == Trigger::Interval && fabric.policy.prune;
+    let prune = may_prune && engine.prune_plan(&fabric).await?.plan.confirm.is_none();
     let request = Request {
         fabric_id,
         verb: Verb::SyncToKubernetes,
@@ -227,13 +231,8 @@ async fn begin(shared: &Arc<Shared>, fabric_id: i64, want: &Want) -> Result<(), 
         request_id: uuid::Uuid::new_v4().to_string(),
         idempotency_key: Some(format!("system:{fabric_id}:{key}")),
         shown_comparison: None,
-        options: SyncOptions {
-            objects,
-            prune: trigger == Trigger::Interval && fabric.policy.prune,
-            ..SyncOptions::default()
-        },
+        options: SyncOptions { objects, prune, ..SyncOptions::default() },
     };
-    let engine = Engine { shared: shared.clone() };
     let asked = engine.request(request).await?;
     let operation = asked.operation.id;
     match want {

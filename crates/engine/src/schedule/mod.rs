@@ -45,6 +45,8 @@ struct State {
     wall: Wall,
     /// The slot of automatic syncs for which a comparison was asked last.
     slots: HashMap<i64, jiff::Timestamp>,
+    /// The fabrics that there were at the last look.
+    fabrics: HashSet<i64>,
 }
 
 impl Schedule {
@@ -72,6 +74,13 @@ impl Schedule {
     fn after(&self, fabric_id: i64, pause: Duration) {
         let now = Instant::now();
         self.lock().turns.once_more(fabric_id, now + pause, now);
+    }
+
+    /// Takes in which fabrics there are, and gives those that there were before and are no more.
+    fn gone(&self, fabrics: &[Fabric]) -> Vec<i64> {
+        let now: HashSet<i64> = fabrics.iter().map(|fabric| fabric.id).collect();
+        let before = std::mem::replace(&mut self.lock().fabrics, now.clone());
+        before.difference(&now).copied().collect()
     }
 
     /// Forgets a fabric.
@@ -130,6 +139,10 @@ async fn looking(shared: Arc<Shared>) {
 
 async fn look(shared: &Arc<Shared>) -> Result<(), Error> {
     let fabrics = shared.store.fabrics().list(&Scope::System, &FabricFilter::default(), Page::all()).await?.rows;
+    // Another process may have been asked to delete it.
+    for gone in shared.schedule.gone(&fabrics) {
+        shared.forget_fabric(gone).await;
+    }
     let (now, at) = (shared.now(), Instant::now());
     let back = shared.schedule.lock().wall.back(now, at);
     if let Some(by) = back {

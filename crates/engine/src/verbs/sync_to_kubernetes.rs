@@ -18,14 +18,15 @@ use crate::{Error, preflight};
 use cluster::{Cluster, Kinds};
 use futures::TryFutureExt;
 use model::compare::{ObjectState, Verdict};
-use model::operation::{ObjectOutcome, OutcomeDetail, OutcomeKind, Phase, PhaseState};
+use model::operation::{ObjectOutcome, OutcomeDetail, OutcomeKind, Phase, PhaseState, Trigger};
 use model::plan::Plan;
 use model::prune::KeptBecause;
 use model::references::references;
-use model::rollout::{AgentKind, Holding, SwitchState, holdings, switch_state};
+use model::rollout::{AgentKind, Holding, holdings};
 use model::{Code, ObjectKey};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use store::Fabric;
 
 const NOTHING_TO_FOLLOW: &str = "Nothing was written, so there is nothing to follow.";
 /// How many switches and gateways an outcome names.
@@ -70,7 +71,7 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
     let is_idle = part.differing.is_empty() && pruning.steps.is_empty();
     let holdings = if is_idle { BTreeMap::new() } else { compared.holdings().await? };
     let known = Known { compared, part, pruning, warnings: checked.warnings, holdings };
-    announce(run, &known).await?;
+    announce(run, &fabric, &known).await?;
     if let Some(stop) = checked.stop.or_else(|| known.pruning.refusal(run, &fabric)) {
         run.close(Phase::Preflight, PhaseState::Failed, stop.message.clone());
         run.leave_rest("Nothing was written, because the check before writing found errors.", stop.code);
@@ -78,8 +79,9 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
     }
     run.end(Phase::Preflight, checked.sentence);
 
+    let too_soon = too_soon(run, &known).await?;
     let writing = (!options.dry_run).then(|| shared.watching.writing(fabric.id));
-    let written = write(run, &cluster, &kinds, &known).await;
+    let written = write(run, &cluster, &kinds, &known, too_soon).await;
     if options.dry_run {
         return Ok(ending::of_dry_run(run, &known, written.stopped));
     }
@@ -100,7 +102,7 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
 
 /// Says of every object, before anything is written, where it stands: equal, extra, left out, blocked, or not attempted
 /// yet; and which switches a write of it concerns.
-async fn announce(run: &Run, known: &Known) -> Result<(), Error> {
+async fn announce(run: &Run, fabric: &Fabric, known: &Known) -> Result<(), Error> {
     let at = run.now();
     let outcome = |key: &ObjectKey, outcome, code, message: &str| ObjectOutcome {
         key: key.clone(),
@@ -124,7 +126,12 @@ async fn announce(run: &Run, known: &Known) -> Result<(), Error> {
             run.outcome(outcome(&kept.key, kind, None, &kept.message));
         }
     } else {
-        let why = "It stands only in the cluster; prune is off, so it stays.";
+        let why = match run.operation.trigger == Trigger::Interval && fabric.policy.prune {
+            true => {
+                "It stands only in the cluster. Somebody has to confirm its deletion, so an automatic sync leaves it."
+            }
+            false => "It stands only in the cluster; prune is off, so it stays.",
+        };
         for key in compared.settled.extra.iter().filter(|key| run.options().selects(key)) {
             run.outcome(outcome(key, OutcomeKind::Extra, None, why));
         }
@@ -184,7 +191,13 @@ async fn switches(known: &Known) -> Result<HashMap<ObjectKey, Vec<String>>, Erro
     Ok(found)
 }
 
-async fn write(run: &Run, cluster: &Cluster, kinds: &Kinds, known: &Known) -> Applied {
+async fn write(
+    run: &Run,
+    cluster: &Cluster,
+    kinds: &Kinds,
+    known: &Known,
+    too_soon: HashMap<ObjectKey, TooSoon>,
+) -> Applied {
     let options = run.options();
     run.begin(Phase::Apply, if options.dry_run { "Asking the server" } else { "Writing" });
     let rules = Rules {
@@ -192,7 +205,7 @@ async fn write(run: &Run, cluster: &Cluster, kinds: &Kinds, known: &Known) -> Ap
         shown_comparison: run.operation.shown_comparison_id,
         allow_address_removal: options.allow_address_removal,
         beside: known.part.beside.clone(),
-        too_soon: too_soon(run, known),
+        too_soon,
     };
     let plan = plan(&known.part.differing);
     let (frees, first) = freeing(known, &plan);
@@ -288,10 +301,16 @@ fn freeing(known: &Known, plan: &Plan) -> (HashMap<ObjectKey, Vec<ObjectKey>>, H
 
 /// VPCs that must not be created yet: one of that name was deleted, and some switch has not applied that. Hedgehog would
 /// give the new one numbers that are still in use there (githedgehog/fabric#656).
-fn too_soon(run: &Run, known: &Known) -> HashMap<ObjectKey, TooSoon> {
+async fn too_soon(run: &Run, known: &Known) -> Result<HashMap<ObjectKey, TooSoon>, Error> {
     let mut found = HashMap::new();
     let agents = known.compared.observation.agents.as_deref().unwrap_or_default();
-    for d in known.part.differing.iter().filter(|d| d.live.is_none() && d.manifest.key.kind == "VPC") {
+    let new: Vec<_> =
+        known.part.differing.iter().filter(|d| d.live.is_none() && d.manifest.key.kind == "VPC").collect();
+    if new.is_empty() {
+        return Ok(found);
+    }
+    let deleted = run.shared.store.operations().deleted(run.operation.fabric_id).await?;
+    for d in new {
         let holds = |holding: &&Holding| !holding.wanted && holding.holds && holding.kind == AgentKind::Agent;
         let mut names: Vec<&str> = known
             .holdings
@@ -302,9 +321,10 @@ fn too_soon(run: &Run, known: &Known) -> HashMap<ObjectKey, TooSoon> {
             .map(|holding| holding.agent.as_str())
             .collect();
         // The controller has told them already; what they have not applied may be that.
-        if names.is_empty() && d.state == ObjectState::Missing {
+        if names.is_empty() && (d.state == ObjectState::Missing || deleted.contains(&d.manifest.key)) {
             let pending = agents.iter().map(|a| &a.summary).filter(|a| a.kind == AgentKind::Agent);
-            let pending = pending.filter(|a| switch_state(a, run.now()) == SwitchState::Pending);
+            // Also one that is offline or stuck: it holds what it last applied.
+            let pending = pending.filter(|a| a.last_applied_gen != Some(a.generation));
             names = pending.map(|a| a.name.as_str()).collect();
         }
         if let Some(first) = names.first() {
@@ -316,5 +336,5 @@ fn too_soon(run: &Run, known: &Known) -> HashMap<ObjectKey, TooSoon> {
             found.insert(d.manifest.key.clone(), TooSoon { waiting_for: format!("Switch {first}"), message });
         }
     }
-    found
+    Ok(found)
 }

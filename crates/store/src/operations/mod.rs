@@ -21,6 +21,7 @@ pub use outcomes::OutcomeCount;
 pub use queue::{CancelRequest, Finish, Waiting};
 pub(crate) use rows::operation;
 use serde_json::Value;
+use std::collections::HashSet;
 use std::time::Duration;
 pub use summary::OperationSummary;
 
@@ -219,6 +220,12 @@ impl<'a> Operations<'a> {
     pub async fn put_right(&self, fabric_id: i64, key: &ObjectKey) -> Result<u64> {
         let mut conn = self.0.reader(st::PUT_RIGHT.doing).await?;
         st::PUT_RIGHT.one(&mut conn, "count", args![fabric_id, key.to_string()]).await?.unsigned("n")
+    }
+
+    /// What a fabric's ten newest syncs have deleted.
+    pub async fn deleted(&self, fabric_id: i64) -> Result<HashSet<ObjectKey>> {
+        let mut conn = self.0.reader(st::DELETED.doing).await?;
+        st::DELETED.all(&mut conn, args![fabric_id]).await?.iter().map(|row| row.word("object_key")).collect()
     }
 
     async fn newest(

@@ -201,6 +201,12 @@ super::statements! {
         " AND operation_id IN (SELECT id FROM operations WHERE fabric_id = $1 AND verb = 'sync_to_kubernetes'",
         " AND writes = 1 ORDER BY id DESC LIMIT 10)"
     );
+    /// Seeks: the newest syncs in one index, their deletions in another.
+    DELETED("read what the last syncs deleted") = (
+        "SELECT object_key FROM operation_objects WHERE outcome = 'pruned'",
+        " AND operation_id IN (SELECT id FROM operations WHERE fabric_id = $1 AND verb = 'sync_to_kubernetes'",
+        " AND writes = 1 ORDER BY id DESC LIMIT 10)"
+    );
     /// Those that nobody asked for. Keeps what a page may still show or a status derive from: the newest, and each verb's
     /// last success.
     PRUNE("delete old operations") = (
