@@ -57,7 +57,7 @@ async fn one_of_several_objects_is_refused_in_the_webhooks_words_and_the_others_
     let status = site.status().await?;
     assert_eq!(status["sync_status"], "error");
     let accepted = &status["stages"][1];
-    let reason = format!("VPC vpc-12 was refused: {}", text(&refused["message"]));
+    let reason = format!("VPC vpc-12 was refused: {said}");
     assert_eq!((&accepted["state"], &accepted["reason"]), (&json!("blocked"), &json!(reason)), "{accepted}");
     assert!(site.page().await?.visible_text().contains(words));
 

@@ -253,8 +253,11 @@ impl Shared {
             };
             if !is_done {
                 refused += 1;
-                let (kind, name) = (&outcome.key.kind, &outcome.key.name);
-                first.get_or_insert_with(|| format!("{kind} {name} was refused: {}", outcome.message));
+                let (kind, name, message) = (&outcome.key.kind, &outcome.key.name, outcome.message.as_str());
+                // It begins with what was tried, and names the object in that.
+                let tried = message.split_once(": ").filter(|(tried, _)| tried.contains(name.as_str()));
+                let why = tried.map_or(message, |(_, why)| why);
+                first.get_or_insert_with(|| format!("{kind} {name} was refused: {why}"));
             }
         }
         Ok((refused, first))
