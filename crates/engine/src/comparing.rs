@@ -179,6 +179,8 @@ pub(crate) struct News {
     pub says_it: Option<i64>,
     /// Whether the rules and the agents still have to be asked about the whole.
     pub owes_the_whole: bool,
+    /// Whether nothing was compared, because somebody else has compared with another reading of the source meanwhile.
+    pub is_outdated: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -191,6 +193,9 @@ async fn compare_to(shared: &Arc<Shared>, input: Input<'_>, depth: Depth, storin
     let (fabric_id, observation) = (input.fabric.id, input.observation);
     let memory_of_fabric = shared.memories.of(fabric_id);
     let mut slot = memory_of_fabric.lock().await;
+    if storing == Storing::News && !shared.watching.stands(fabric_id, input.desired) {
+        return Ok(News { compared: None, says_it: None, owes_the_whole: true, is_outdated: true });
+    }
     // Until the comparison is stored the slot is empty. Whatever ends this before, an error or a cancel, leaves a memory
     // that is read anew, never one that says what the store does not.
     let mut memory = std::mem::take(&mut *slot);
@@ -221,7 +226,7 @@ async fn compare_to(shared: &Arc<Shared>, input: Input<'_>, depth: Depth, storin
         if !stale {
             *slot = memory;
         }
-        return Ok(News { compared: None, says_it, owes_the_whole });
+        return Ok(News { compared: None, says_it, owes_the_whole, is_outdated: false });
     }
     delta.agents = observation.agents.as_ref().map(|agents| rollout::rows(agents, observation.observed_at));
     if stale {
@@ -251,7 +256,7 @@ async fn compare_to(shared: &Arc<Shared>, input: Input<'_>, depth: Depth, storin
     let verdicts::Found { differing, blocked } = found;
     let observation = observation.clone();
     let compared = Compared { comparison, differing, settled, blocked, findings, problems, observation };
-    Ok(News { compared: Some(compared), says_it: (!stale).then_some(id), owes_the_whole })
+    Ok(News { compared: Some(compared), says_it: (!stale).then_some(id), owes_the_whole, is_outdated: false })
 }
 
 /// The agents as the store keeps them.

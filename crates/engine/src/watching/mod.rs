@@ -195,6 +195,13 @@ impl Watching {
         }
     }
 
+    /// Whether the newest comparison was with this reading of the source.
+    pub fn stands(&self, fabric_id: i64, desired: &Arc<Desired>) -> bool {
+        let watched = self.of(fabric_id);
+        watched
+            .is_some_and(|w| w.lock().standing.as_ref().is_some_and(|standing| Arc::ptr_eq(&standing.desired, desired)))
+    }
+
     /// A comparison failed. Until one succeeds, what the watches see does not end that.
     pub fn failed(&self, fabric_id: i64) {
         if let Some(watched) = self.of(fabric_id) {

@@ -317,6 +317,10 @@ impl Watcher {
                 return;
             }
         };
+        if found.is_outdated {
+            self.touch();
+            return;
+        }
         self.owes_the_whole = found.owes_the_whole;
         if !found.owes_the_whole {
             self.whole_at = now + WHOLE_EACH.max(took * WHOLE_REST);
