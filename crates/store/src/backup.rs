@@ -1,7 +1,7 @@
 //! A copy of the database while others write to it, and what has to be put right in one that comes back: time has
 //! passed, and the world has gone on without it. Used by `hedgerow backup` and `hedgerow restore`.
 
-use crate::operations::end_phases;
+use crate::operations::{changes_something, end_phases};
 use crate::row::{Columns, to_json};
 use crate::sql::{Sql, args};
 use crate::statements::backup as st;
@@ -14,6 +14,10 @@ use std::path::Path;
 /// Of objects of an operation that was under way when the backup was made.
 const NOT_KNOWN: &str = "The backup was made before it was known what became of this object; it may have been written. The \
                          next run looks at it again.";
+
+/// The same of an operation that writes nothing: a dry run.
+const NOT_ASKED: &str =
+    "The backup was made before the server said what it would do with this object. Nothing was written.";
 
 /// What was put right in a restored database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +57,8 @@ impl Store {
             let message = "It was under way when the backup was made from which this console was restored. How far it \
                            came is not known here.";
             operations += st::INTERRUPT.run(&mut tx, args![id, now, message, to_json("phases", &phases)?]).await?;
-            LEFT_BY_THE_DEAD.run(&mut tx, args![id, NOT_KNOWN]).await?;
+            let writes = changes_something(row.bool("writes")?, &phases);
+            LEFT_BY_THE_DEAD.run(&mut tx, args![id, if writes { NOT_KNOWN } else { NOT_ASKED }]).await?;
         }
         let sessions = st::END_SESSIONS.run(&mut tx, args![now, "restore"]).await?;
         commit(tx, st::INTERRUPT.doing).await?;

@@ -11,7 +11,7 @@ use crate::sql::args;
 use crate::statements::operations as st;
 use crate::{Result, commit};
 use jiff::{SignedDuration, Timestamp};
-use model::operation::{PhaseProgress, PhaseState};
+use model::operation::{Phase, PhaseProgress, PhaseState};
 use std::time::Duration;
 
 /// Who runs an operation, and for how long it is believed to live without a heartbeat.
@@ -52,6 +52,9 @@ pub struct HeldLease {
 /// Of objects whose end nobody heard.
 const NOT_KNOWN: &str = "The process died before it said what became of this object; it may have been written in its last \
                          moment. The next run looks at it again.";
+/// The same of an operation that writes nothing: a dry run.
+const NOT_ASKED: &str =
+    "The process died before it said what the server would do with this object. Nothing was written.";
 
 impl Operations<'_> {
     /// Says that the process lives. `false`: the lease was lost, and whatever the process still does is nobody's.
@@ -94,19 +97,27 @@ impl Operations<'_> {
         let mut died = operation(&row)?;
         end_phases(&mut died.phases, now);
         let during = died.phases.iter().find(|p| p.state == PhaseState::Failed);
-        let message = format!(
-            "The process that ran this stopped answering{}. What it wrote before stays.",
+        let mut message = format!(
+            "The process that ran this stopped answering{}.",
             during.map(|p| format!(" during \"{}\"", p.phase.title())).unwrap_or_default()
         );
+        let writes = changes_something(died.writes, &died.phases);
+        message.push_str(if writes { " What it wrote before stays." } else { " Nothing was written." });
         let args = args![id, message, to_json("phases", &died.phases)?, now, &dead.owner, dead.beat];
         if st::INTERRUPT.run(&mut tx, args).await? == 0 {
             return Ok(None);
         }
-        st::LEFT_BY_THE_DEAD.run(&mut tx, args![id, NOT_KNOWN]).await?;
+        let of_objects = if writes { NOT_KNOWN } else { NOT_ASKED };
+        st::LEFT_BY_THE_DEAD.run(&mut tx, args![id, of_objects]).await?;
         let interrupted = operation(&st::GET.one(&mut tx, "operation", args![id]).await?)?;
         commit(tx, st::INTERRUPT.doing).await?;
         Ok(Some(interrupted))
     }
+}
+
+/// Whether an operation writes at all: to the cluster, or, when it adopts, to the source.
+pub(crate) fn changes_something(writes: bool, phases: &[PhaseProgress]) -> bool {
+    writes || phases.iter().any(|p| p.phase == Phase::Adopt)
 }
 
 /// A phase that ran has failed, one that waited will not run, and nothing is tried again.

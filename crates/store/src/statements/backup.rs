@@ -6,7 +6,7 @@ pub(crate) const VACUUM_INTO: &str = "VACUUM INTO ";
 
 super::statements! {
     OPEN("look for operations that were under way") = (
-        "SELECT id, phases FROM operations WHERE state IN ('queued', 'running') ORDER BY id"
+        "SELECT id, writes, phases FROM operations WHERE state IN ('queued', 'running') ORDER BY id"
     );
     INTERRUPT("mark a restored operation as interrupted") = (
         "UPDATE operations SET state = 'interrupted', code = 'interrupted', message = $3, phases = $4, ended_at = $2,",

@@ -1,16 +1,31 @@
 //! A copy of the database, and what is put right in one that was restored.
 
-use crate::bed::{Bed, ask, both_engines, fabric, t, user};
-use model::Code;
-use model::operation::{OperationState, Verb};
+use crate::bed::{Bed, ask, both_engines, fabric, lease, t, user};
+use model::operation::{ObjectOutcome, OperationState, OutcomeDetail, OutcomeKind, Verb};
+use model::{Code, ObjectKey};
 use store::sessions::TokenHash;
-use store::{EndReason, Error, NewSession, Scope, Store};
+use store::{EndReason, Error, NewOperation, NewSession, Page, Scope, Store};
 
 both_engines! {
     async fn restored_operations_are_interrupted_and_sessions_ended(bed) {
         let (fabric, anna) = (fabric(&bed, "lab").await, user(&bed, "anna").await);
         let new = ask(fabric.id, Verb::SyncToKubernetes, "all@abc");
         let waiting = bed.operations().enqueue(new, t(0)).await.unwrap().operation;
+        let dry = NewOperation { writes: false, ..ask(fabric.id, Verb::SyncToKubernetes, "dry") };
+        let dry = bed.operations().enqueue(dry, t(0)).await.unwrap().operation;
+        bed.operations().claim(dry.id, &lease("p"), t(1)).await.unwrap().unwrap();
+        let planned = ObjectOutcome {
+            key: ObjectKey::new("vpc.githedgehog.com", "VPC", "default", "vpc-1"),
+            outcome: OutcomeKind::NotAttempted,
+            verified: false,
+            code: None,
+            message: String::new(),
+            overwrote: Vec::new(),
+            attempts: 0,
+            at: t(1),
+            detail: OutcomeDetail::default(),
+        };
+        assert!(bed.operations().put_outcomes(dry.id, "p", &[planned]).await.unwrap());
         let token_hash = TokenHash([7; 32]);
         let session = NewSession {
             token_hash,
@@ -22,11 +37,14 @@ both_engines! {
         };
         bed.sessions().create(session, t(0)).await.unwrap();
         let settled = bed.settle_restored(t(50)).await.unwrap();
-        assert_eq!((settled.operations, settled.sessions), (1, 1));
+        assert_eq!((settled.operations, settled.sessions), (2, 1));
         let ended = bed.operations().get(waiting.id).await.unwrap();
         assert_eq!((ended.state, ended.code), (OperationState::Interrupted, Some(Code::Interrupted)));
         assert_eq!(ended.ended_at, Some(t(50)));
         assert!(ended.message.contains("restored"), "{}", ended.message);
+        let objects = bed.operations().outcomes(dry.id, &[], Page::all()).await.unwrap().rows;
+        let said = (objects[0].code, objects[0].message.ends_with("Nothing was written."));
+        assert_eq!(said, (Some(Code::Interrupted), true), "a dry run writes nothing: {}", objects[0].message);
         let session = bed.sessions().find_by_hash(&token_hash).await.unwrap().unwrap();
         assert_eq!((session.end_reason, session.ended_by.as_deref()), (Some(EndReason::Revoked), Some("restore")));
         let again = bed.settle_restored(t(60)).await.unwrap();

@@ -316,6 +316,29 @@ both_engines! {
         assert_eq!(claim(&bed, "p2", 33).await.unwrap().fingerprint, "b");
     }
 
+    async fn what_writes_nothing_and_dies_has_written_nothing(bed) {
+        let lab = fabric(&bed, "lab").await;
+        let dry = NewOperation { writes: false, ..ask(lab.id, Verb::SyncToKubernetes, "dry") };
+        let adopts = NewOperation {
+            phases: vec![phase(Phase::Adopt, PhaseState::Waiting)],
+            ..ask(lab.id, Verb::SyncFromFabric, "adopts")
+        };
+        for (new, stays, may_have) in [(dry, false, false), (adopts, true, true)] {
+            let phases = new.phases.clone();
+            enqueue(&bed, new).await;
+            let running = claim(&bed, "p1", 0).await.unwrap();
+            bed.operations().save_progress(running.id, "p1", &phases).await.unwrap();
+            bed.operations().put_outcomes(running.id, "p1", &[planned("vpc-1", None)]).await.unwrap();
+            let seen = held(&bed, running.id).await;
+            let died = bed.operations().interrupt(&seen, t(31)).await.unwrap().unwrap();
+            let said = (died.message.ends_with("What it wrote before stays."), died.message.ends_with("Nothing was written."));
+            assert_eq!(said, (stays, !stays), "{}", died.message);
+            let objects = bed.operations().outcomes(died.id, &[], Page::all()).await.unwrap().rows;
+            let said = (objects[0].code, objects[0].message.contains("may have been"));
+            assert_eq!(said, (Some(Code::Interrupted), may_have), "{}", objects[0].message);
+        }
+    }
+
     async fn cancelling(bed) {
         let lab = fabric(&bed, "lab").await;
         let queued = enqueue(&bed, ask(lab.id, Verb::SyncToKubernetes, "a")).await.operation;
