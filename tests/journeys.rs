@@ -62,6 +62,7 @@ mod kube_retries;
 mod kube_rollout;
 mod kube_self_heal;
 mod kube_sync_options;
+mod kube_true_words;
 mod kube_unhydrated;
 mod kube_watch;
 mod kube_webhooks;

@@ -18,7 +18,7 @@ pub(crate) use delete::Going;
 pub(crate) use words::describe;
 
 use crate::comparing::Differing;
-use crate::retrying::Next;
+use crate::retrying::{Fault, Next};
 use crate::run::Run;
 use cluster::{Cluster, Kinds};
 use futures::future::{BoxFuture, FutureExt};
@@ -167,9 +167,17 @@ impl Writer<'_> {
         self.run.may_write(key).map_err(|e| Box::new(refuse(e)))
     }
 
-    /// Waits for the next try of what failed in a way that passes. `false`: there is none.
-    async fn next_try(&self, phase: Phase, key: &ObjectKey, error: &cluster::Error, retries: &mut u32) -> bool {
-        if *retries >= RETRIES {
+    /// Waits for the next try of what failed in a way that passes, by itself or because this run makes it pass (`ours`).
+    /// `false`: there is none.
+    async fn next_try(
+        &self,
+        phase: Phase,
+        key: &ObjectKey,
+        error: &cluster::Error,
+        ours: bool,
+        retries: &mut u32,
+    ) -> bool {
+        if !(error.passes() || ours) || *retries >= RETRIES {
             return false;
         }
         *retries += 1;

@@ -111,8 +111,7 @@ impl Writer<'_> {
             }
             // What used it is gone by this very run: the webhook's own view lags behind.
             let lags = code == Code::KubernetesRejected && !users.is_empty() && !going.is_guarded;
-            let transient = code.retryable();
-            if (transient || lags) && self.next_try(Phase::Prune, key, &error, &mut retries).await {
+            if self.next_try(Phase::Prune, key, &error, lags, &mut retries).await {
                 continue;
             }
             return self.failed(key, &error, attempts);
@@ -145,7 +144,7 @@ impl Writer<'_> {
                         false => format!("Its finalizers keep it ({})", names.join(", ")),
                     }
                 }
-                Err(e) if !e.code().retryable() => return self.failed(key, &e, attempts),
+                Err(e) if !e.is_transient() => return self.failed(key, &e, attempts),
                 Err(e) => format!("Whether it is gone is not known: {e}"),
             };
             if tokio::time::Instant::now() >= until {

@@ -137,8 +137,7 @@ impl Writer<'_> {
                 return self.not_to_judge(key, missing, attempts);
             }
             let may_come = missing.as_ref().is_some_and(|missing| self.may_come(missing));
-            let transient = code.retryable() && code != Code::KubernetesConflict;
-            if (transient || may_come) && self.next_try(Phase::Apply, key, &error, &mut retries).await {
+            if self.next_try(Phase::Apply, key, &error, may_come, &mut retries).await {
                 continue;
             }
             return match missing.filter(|missing| self.is_to_come(missing)) {
