@@ -1,14 +1,61 @@
-//! What a sync says when somebody or something comes between its writes and its proof. Answers that do not pass are asked
-//! for once.
+//! What a sync says when somebody or something comes between its writes and its proof: what was written and could not be
+//! read back. Answers that do not pass are asked for once.
 
-use crate::apart::{Apart, Database};
+use crate::apart::{Apart, Behind, Database, SOON, VPCS, end_of};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use testkit::Rule;
+use testkit::{Gate, Rule};
 
 fn outcome<'a>(operation: &'a Value, name: &str) -> Result<&'a Value> {
     let rows = operation["outcomes"]["results"].as_array().context("the objects")?;
     rows.iter().find(|row| row["key"]["name"] == name).with_context(|| format!("{name} is no object of {operation}"))
+}
+
+fn words(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Presses Sync, and holds it where it has sent its first VPCs; gives the address of the operation.
+async fn held_at_the_vpcs(apart: &mut Apart, fabric: &Behind, gate: &Gate) -> Result<String> {
+    fabric.front.add(Rule::on("POST", "/vpcs?").without("dryRun").hold(gate));
+    let location = fabric.begin(&mut apart.user, "sync_to_kubernetes").await?;
+    gate.arrived(SOON).await?;
+    Ok(location)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_and_could_not_be_read_back_was_done_and_is_called_so() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let all = usize::from(VPCS) + 2;
+    // The token is revoked for everything, and the right to read one kind is lost.
+    let forbidden = "vpcs.vpc.githedgehog.com is forbidden: User \"x\" cannot list resource \"vpcs\" in API group";
+    for (rule, code, unread) in [
+        (Rule::on("GET", "/").unauthorized(), "kubernetes_unauthorized", all),
+        (Rule::on("GET", "/vpcs?").answer(403, "Forbidden", forbidden), "kubernetes_forbidden", VPCS.into()),
+    ] {
+        let fabric = apart.fabric().await?;
+        let gate = Gate::default();
+        let location = held_at_the_vpcs(&mut apart, &fabric, &gate).await?;
+        fabric.front.add(rule);
+        gate.open();
+        let ended = end_of(&mut apart.user, &location).await?;
+        ensure!(ended["state"] == "partial" && ended["code"] == code, "{ended}");
+        let said = format!(
+            "{} of {all} objects are live as desired; {unread} were written and could not be read back. ",
+            all - unread
+        );
+        ensure!(words(&ended["message"]).starts_with(&said), "{said}: {ended}");
+        ensure!(outcome(&ended, "vpc-01")?["outcome"] == "not_verified", "{ended}");
+        ensure!(fabric.live("vpc-01").await?.is_some(), "it was written");
+        let page = apart.user.visit(&location).await?.visible_text();
+        ensure!(page.contains("were written and could not be read back"), "{page}");
+        // What is not read back is not green, and the next run proves it.
+        let status = fabric.status(&mut apart.user).await?;
+        ensure!(status["sync_status"] != "in_sync", "{status}");
+        fabric.heal();
+        fabric.syncs(&mut apart.user).await?;
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -154,6 +154,7 @@ pub fn masked(message: &str) -> String {
         (r"\blist [A-Z]\w+ in\b", "list KIND in"),
         (r"First: [A-Z]\w+ [^ ]+:", "First: OBJECT:"),
         (r"\bN is not\b", "N are not"),
+        (r"\bN was written\b", "N were written"),
         (r"\|", "/"),
         (r"\s+", " "),
     ];
@@ -173,12 +174,12 @@ pub fn masked(message: &str) -> String {
 
 #[test]
 fn what_differs_from_run_to_run_is_masked() {
-    let said = "2 of 27 objects are live; 1 is not. First: VPC vpc-new-12: list Server in default: https://127.0.0.1:4711 \
+    let said = "2 of 27 objects are live; 1 is not, 1 was written. First: VPC vpc-new-12: list Server in default: https://127.0.0.1:4711 \
                 did not answer within 4.5 s (HTTP 401, deadbeef1 | server-01)";
     let masked = masked(said);
     assert_eq!(
         masked,
-        "N of N objects are live; N are not. First: OBJECT: list KIND in default: SERVER did not answer within N s \
+        "N of N objects are live; N are not, N were written. First: OBJECT: list KIND in default: SERVER did not answer within N s \
          (HTTP 401, COMMIT / server-N)"
     );
     let example = Example::new("partial", Some("kubernetes_timeout"), said);

@@ -52,17 +52,17 @@ fn survived() -> Cell {
 }
 
 /// The way to the cluster, or the right to use it, is lost: nothing was written before the first write, something
-/// afterwards, and when the switches are followed everything is done already.
+/// afterwards, also when it could not be read back, and when the switches are followed everything is done already.
 fn lost(moment: Moment, codes: &[&'static str]) -> Cell {
     match moment {
         Moment::Connect | Moment::FetchSource | Moment::List1 | Moment::List2 => {
             occurs(ends(&["failed"], codes), Names::Nothing)
         }
         Moment::DryRun => occurs(ends(&["failed", "partial"], codes), Names::Object),
-        Moment::Apply => occurs(ends(&["failed", "partial"], codes), Names::Object),
+        Moment::Apply => occurs(ends(&["partial"], codes), Names::Object),
         Moment::BeforeReread | Moment::Reread => {
             // Not "not verified": that is for what was read again and is something else.
-            occurs(ends(&["failed", "partial"], codes), Names::Nothing)
+            occurs(ends(&["partial"], codes), Names::Nothing)
         }
         Moment::Rollout => survived(),
     }
@@ -74,6 +74,7 @@ fn webhook(moment: Moment, codes: &[&'static str]) -> Cell {
         Moment::BeforeReread | Moment::Reread | Moment::Rollout => {
             Cell::Cannot("Nothing is written any more, and reading calls no webhook.")
         }
+        Moment::Apply => occurs(ends(&["partial"], codes), Names::Object),
         _ => occurs(ends(&["failed", "partial"], codes), Names::Object),
     }
 }
@@ -104,7 +105,9 @@ pub fn cell(fault: Fault, moment: Moment) -> Cell {
             cell => cell,
         },
         Slow => {
-            let late = ends(&["failed", "partial"], &["kubernetes_timeout"]);
+            let has_written = matches!(moment, Moment::Apply | Moment::BeforeReread | Moment::Reread);
+            let states: &[_] = if has_written { &["partial"] } else { &["failed", "partial"] };
+            let late = ends(states, &["kubernetes_timeout"]);
             let ends = [vec![("succeeded", None)], ends(&["timed_out"], &["deadline_exceeded"]), late].concat();
             if moment == Moment::Rollout { survived() } else { occurs(ends, Names::Nothing) }
         }
@@ -143,8 +146,8 @@ pub fn cell(fault: Fault, moment: Moment) -> Cell {
             _ => Cell::Cannot("Only the next page of a list is answered 410."),
         },
         CrdRemoved => match moment {
-            Moment::BeforeReread | Moment::Reread => {
-                occurs(ends(&["failed", "partial"], &["kubernetes_rejected"]), Names::Kind)
+            Moment::Apply | Moment::BeforeReread | Moment::Reread => {
+                occurs(ends(&["partial"], &["kubernetes_rejected"]), Names::Kind)
             }
             Moment::Rollout => survived(),
             _ => occurs(ends(&["failed", "partial"], &["kubernetes_rejected"]), Names::Kind),

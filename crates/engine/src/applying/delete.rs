@@ -144,7 +144,10 @@ impl Writer<'_> {
                         false => format!("Its finalizers keep it ({})", names.join(", ")),
                     }
                 }
-                Err(e) if !e.is_transient() => return self.failed(key, &e, attempts),
+                Err(e) if !e.is_transient() => {
+                    let message = format!("The deletion was accepted, but whether it is gone could not be read: {e}");
+                    return self.refusal(key, OutcomeKind::NotVerified, e.code(), message, attempts);
+                }
                 Err(e) => format!("Whether it is gone is not known: {e}"),
             };
             if tokio::time::Instant::now() >= until {

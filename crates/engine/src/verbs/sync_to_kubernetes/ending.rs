@@ -22,8 +22,16 @@ struct Counted {
     live: usize,
     /// Of these, those that are not done.
     bad: usize,
+    /// Of those, the ones whose write was accepted and which could not be read back.
+    unproved: usize,
+    /// Of those, the ones that could not be read, and were not written.
+    unread: usize,
     /// Objects that were to be deleted.
     going: usize,
+    /// Of these, those whose deletion was accepted, and of which nothing could be read then.
+    gone_unread: usize,
+    /// Writes and deletions that the server accepted, and that were not proved.
+    accepted: usize,
 }
 
 impl Counted {
@@ -37,8 +45,17 @@ impl Counted {
         let is_aside = |o: &&ObjectOutcome| matches!(o.outcome, OutcomeKind::Extra | OutcomeKind::LeftOut);
         let wanted: Vec<&ObjectOutcome> = outcomes.iter().filter(|o| !is_aside(o) && !going.contains(&o.key)).collect();
         let (live, bad) = (wanted.iter().filter(|o| o.verified).count(), wanted.iter().filter(|o| is_bad(o)).count());
+        let is_unread = |o: &ObjectOutcome| match o.outcome {
+            OutcomeKind::NotVerified => o.code != Some(Code::NotVerified),
+            OutcomeKind::NotAttempted => known.compared.unread(&o.key).is_some(),
+            _ => false,
+        };
+        let unproved = wanted.iter().filter(|o| is_accepted(o) && is_unread(o)).count();
+        let unread = wanted.iter().filter(|o| !is_accepted(o) && is_unread(o)).count();
+        let gone_unread = outcomes.iter().filter(|o| going.contains(&o.key) && is_accepted(o) && is_unread(o)).count();
+        let accepted = outcomes.iter().filter(|o| is_accepted(o)).count();
         let (wanted, going) = (wanted.len(), going.len());
-        Self { by_kind, wanted, live, bad, going, outcomes }
+        Self { by_kind, wanted, live, bad, unproved, unread, going, gone_unread, accepted, outcomes }
     }
 
     fn n(&self, kind: OutcomeKind) -> usize {
@@ -47,6 +64,22 @@ impl Counted {
 
     fn written(&self) -> usize {
         self.n(OutcomeKind::Created) + self.n(OutcomeKind::Updated)
+    }
+
+    /// How many are live, and of the others what is known of them: something else than Git wants, or nothing.
+    fn where_they_stand(&self, what: &str) -> String {
+        let count = |n: usize, one: &str, many: &str| match n {
+            0 => None,
+            1 => Some(format!("1 {one}")),
+            n => Some(format!("{n} {many}")),
+        };
+        let others = [
+            count(self.bad.saturating_sub(self.unproved + self.unread), "is not", "are not"),
+            count(self.unproved, "was written and could not be read back", "were written and could not be read back"),
+            count(self.unread, "could not be read", "could not be read"),
+        ];
+        let others: Vec<String> = others.into_iter().flatten().collect();
+        format!("{} of {} {what} are live as desired; {}.", self.live, self.wanted, others.join(", "))
     }
 
     fn first_bad(&self) -> Option<&ObjectOutcome> {
@@ -62,6 +95,11 @@ impl Counted {
 fn is_bad(outcome: &ObjectOutcome) -> bool {
     let unjudged = outcome.outcome == OutcomeKind::WaitingForReference && outcome.code.is_none();
     !outcome.outcome.is_good() && !unjudged
+}
+
+/// Whether the server accepted the write or the deletion, and what is there now is something else, or not known.
+fn is_accepted(outcome: &ObjectOutcome) -> bool {
+    outcome.outcome == OutcomeKind::NotVerified && outcome.attempts > 0
 }
 
 /// A sync that wrote, or had nothing to write.
@@ -92,17 +130,21 @@ pub(super) fn of_sync(
         (true, 0) => format!("Nothing to do: all {} {what} are live as desired.", c.live),
         (false, 0) if c.wanted == 0 => format!("{done}."),
         (false, 0) => format!("{done}; {all} are live as desired."),
-        (_, 1) => format!("{} of {} {what} are live as desired; 1 is not.", c.live, c.wanted),
-        (_, bad) => format!("{} of {} {what} are live as desired; {bad} are not.", c.live, c.wanted),
+        _ => c.where_they_stand(what),
     };
     if c.going > pruned || (c.bad > 0 && pruned > 0) {
-        message = format!("{message} {pruned} of {} deletions were done.", c.going);
+        let unread = match c.gone_unread {
+            0 => String::new(),
+            n => format!(", and {n} more could not be read back"),
+        };
+        message = format!("{message} {pruned} of {} deletions were done{unread}.", c.going);
     }
     message.push_str(&aside(known, &c));
     if !rollout.is_empty() {
         message = format!("{message} {rollout}");
     }
-    end(known, &c, message, comparison, stopped, wrote + pruned)
+    // A run whose writes were accepted has done something, also when nothing could be read back.
+    end(known, &c, message, comparison, stopped, wrote + pruned + c.accepted)
 }
 
 /// A dry run: nothing was changed, and this is what the server says.
