@@ -6,7 +6,7 @@ use crate::world::vpc;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::time::Duration;
-use testkit::{AgentMode, eventually};
+use testkit::{AgentMode, Rule, eventually};
 
 fn attachment(name: &str, vpc: &str) -> String {
     format!(
@@ -118,6 +118,23 @@ async fn what_git_drops_goes_in_reverse_order_and_what_is_not_ours_stays() -> Re
     let rollout = operation["phases"].as_array().and_then(|all| all.last()).context("the last phase")?;
     assert_eq!((&rollout["phase"], &rollout["state"]), (&json!("rollout"), &json!("done")), "{rollout}");
     assert!(text(&rollout["detail"]).contains("applied"), "a deletion is followed, too: {rollout}");
+
+    // The server deletes it, and its answer is lost; of another one nobody may read whether it is gone.
+    drop_files(&mut site, &["more/vpc-14.yaml", "more/vpc-15.yaml"]).await?;
+    site.door.add(Rule::on("DELETE", "/vpcs/vpc-14").times(1).break_off(0));
+    let forbidden = "vpcs.vpc.githedgehog.com is forbidden: User \"x\" cannot get resource \"vpcs\" in API group";
+    site.door.add(Rule::on("GET", "/vpcs/vpc-15").answer(403, "Forbidden", forbidden));
+    let (operation, outcomes) = site.sync_with(json!({"prune": true})).await?;
+    site.door.clear();
+    let lost = &outcomes["VPC/vpc-14"];
+    assert_eq!((&lost["outcome"], &lost["attempts"], &lost["verified"]), (&json!("pruned"), &json!(2), &json!(true)));
+    assert!(text(&lost["message"]).starts_with("It was deleted by an earlier try whose answer was lost"), "{lost}");
+    let unread = &outcomes["VPC/vpc-15"];
+    assert_eq!((&unread["outcome"], &unread["code"]), (&json!("not_verified"), &json!("kubernetes_forbidden")));
+    assert!(text(&unread["message"]).starts_with("The deletion was accepted, but whether it is gone"), "{unread}");
+    assert_eq!((&operation["state"], &operation["code"]), (&json!("partial"), &json!("kubernetes_forbidden")));
+    let message = text(&operation["message"]);
+    assert!(message.contains("1 of 2 deletions were done, and 1 more could not be read back."), "{message}");
     Ok(())
 }
 

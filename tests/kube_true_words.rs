@@ -1,7 +1,8 @@
 //! What a sync says when somebody or something comes between its writes and its proof: what was written and could not be
-//! read back. Answers that do not pass are asked for once.
+//! read back, what somebody created meanwhile. Answers that do not pass are asked for once.
 
 use crate::apart::{Apart, Behind, Database, SOON, VPCS, end_of};
+use crate::world::{vpc, world};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use testkit::{Gate, Rule};
@@ -55,6 +56,29 @@ async fn what_was_written_and_could_not_be_read_back_was_done_and_is_called_so()
         fabric.heal();
         fabric.syncs(&mut apart.user).await?;
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_created_meanwhile_is_not_said_to_have_been_changed() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let fabric = apart.fabric().await?;
+    let gate = Gate::default();
+    let location = held_at_the_vpcs(&mut apart, &fabric, &gate).await?;
+    let mut theirs: Value = serde_saphyr::from_str(&vpc("vpc-01", 1, 1999))?;
+    theirs["metadata"]["namespace"] = fabric.name.as_str().into();
+    world().await.plane.client()?.create(&theirs).await?;
+    gate.open();
+    let ended = end_of(&mut apart.user, &location).await?;
+    ensure!(ended["state"] == "partial" && ended["code"] == "kubernetes_conflict", "{ended}");
+    let row = outcome(&ended, "vpc-01")?;
+    ensure!(row["outcome"] == "changed_meanwhile", "{row}");
+    let said = words(&row["message"]);
+    ensure!(said.starts_with("It was created by somebody else between comparison and write (spec."), "{said}");
+    ensure!(said.contains("vlan: 1999 in the cluster, 1001 in Git"), "{said}");
+    ensure!(!said.contains("became") && !said.contains("changed"), "it was never anything else: {said}");
+    let live = fabric.live("vpc-01").await?.context("it is there")?;
+    ensure!(live["spec"]["subnets"]["default"]["vlan"] == 1999, "it was not overwritten: {live}");
     Ok(())
 }
 

@@ -1,9 +1,9 @@
 //! The deletion of one object: only the very one that was looked at, and it is waited for until it is gone.
 
 use super::words::{describe_change, in_one_line};
-use super::write::with;
+use super::write::{may_be_done, with};
 use super::{ROUNDS, Writer};
-use cluster::KindInfo;
+use cluster::{ErrorKind, KindInfo};
 use model::compare::{ObjectState, compare_object};
 use model::operation::{ObjectOutcome, OutcomeKind, Phase};
 use model::references::references;
@@ -57,6 +57,8 @@ impl Writer<'_> {
         let (key, dry_run) = (&going.key, self.rules.dry_run);
         let mut live = going.live.clone();
         let (mut rounds, mut retries, mut attempts) = (0, 0, 0);
+        // Whether an earlier try may have been carried out, though it failed.
+        let mut lost = false;
         loop {
             let (uid, version) = (meta(&live, "uid"), meta(&live, "resourceVersion"));
             if let Err(outcome) = self.may_send(key, attempts) {
@@ -71,9 +73,15 @@ impl Writer<'_> {
                 Err(e) => e,
             };
             let code = error.code();
-            if error.kind == cluster::ErrorKind::NotFound {
-                let message = "Somebody else deleted it before.".to_owned();
-                return ObjectOutcome { message, ..self.outcome(key, OutcomeKind::Pruned, attempts) };
+            if error.kind == ErrorKind::NotFound {
+                let message = match lost {
+                    true => "It was deleted by an earlier try whose answer was lost, or by somebody else since.",
+                    false => "Somebody else deleted it before.",
+                };
+                return ObjectOutcome {
+                    message: message.to_owned(),
+                    ..self.outcome(key, OutcomeKind::Pruned, attempts)
+                };
             }
             if code == Code::KubernetesConflict {
                 let now = match self.cluster.get(kind, &key.namespace, &key.name).await {
@@ -82,7 +90,13 @@ impl Writer<'_> {
                 };
                 let Some(now) = now else { continue };
                 if meta(&now, "uid") != uid {
-                    let message = "Somebody else deleted it and made another one of that name; it was not deleted.";
+                    let message = match lost {
+                        true => {
+                            "It was deleted by an earlier try whose answer was lost, or by somebody else since, and \
+                             somebody made another one of that name; that one was not deleted."
+                        }
+                        false => "Somebody else deleted it and made another one of that name; it was not deleted.",
+                    };
                     return self.changed(key, message.to_owned(), &[], attempts);
                 }
                 let (state, changes) = compare_object(Some(&live), Some(&now), None);
@@ -112,6 +126,7 @@ impl Writer<'_> {
             // What used it is gone by this very run: the webhook's own view lags behind.
             let lags = code == Code::KubernetesRejected && !users.is_empty() && !going.is_guarded;
             if self.next_try(Phase::Prune, key, &error, lags, &mut retries).await {
+                lost |= may_be_done(&error);
                 continue;
             }
             return self.failed(key, &error, attempts);

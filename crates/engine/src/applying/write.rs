@@ -26,6 +26,8 @@ enum Again {
     Settled,
     /// Somebody else changed it: what was compared, against what is there now.
     Changed(Vec<FieldDiff>),
+    /// It was not there when it was compared, and is now, in another form: the desired one against what is there.
+    Appeared(Vec<FieldDiff>),
     /// Somebody else deleted it.
     Gone,
 }
@@ -73,6 +75,8 @@ impl Writer<'_> {
         let mut live = d.live();
         let overwrote = overwritten(d.state, &d.diffs);
         let (mut rounds, mut retries, mut attempts) = (0, 0, 0);
+        // Whether an earlier try may have been carried out, though it failed.
+        let mut lost = false;
         loop {
             let step = match self.decide(d, live.as_deref(), attempts) {
                 Ok(step) => step,
@@ -109,8 +113,14 @@ impl Writer<'_> {
                         continue;
                     }
                     Ok(Again::Settled) => {
-                        let message = "It was made so by somebody else, or by an earlier try.".to_owned();
-                        let outcome = if retries > 0 { kind_of_outcome } else { OutcomeKind::Unchanged };
+                        let (outcome, message) = match lost {
+                            true => (
+                                kind_of_outcome,
+                                "It was made so by an earlier try whose answer was lost, or by somebody else.",
+                            ),
+                            false => (OutcomeKind::Unchanged, "It was made so by somebody else meanwhile."),
+                        };
+                        let message = message.to_owned();
                         return ObjectOutcome { message, overwrote, ..self.outcome(key, outcome, attempts) };
                     }
                     Ok(Again::Go(_)) => {
@@ -121,6 +131,16 @@ impl Writer<'_> {
                         let how = in_one_line(&changes, describe_change);
                         let message = format!("It was changed between comparison and write ({how}); not overwritten.");
                         return self.changed(key, message, &changes, attempts);
+                    }
+                    Ok(Again::Appeared(diffs)) => {
+                        let who = match lost {
+                            true => "by an earlier try whose answer was lost, or by somebody else",
+                            false => "by somebody else",
+                        };
+                        let how = in_one_line(&diffs, describe);
+                        let message =
+                            format!("It was created {who} between comparison and write ({how}); not overwritten.");
+                        return self.changed(key, message, &diffs, attempts);
                     }
                     Ok(Again::Gone) => {
                         let message =
@@ -138,6 +158,7 @@ impl Writer<'_> {
             }
             let may_come = missing.as_ref().is_some_and(|missing| self.may_come(missing));
             if self.next_try(Phase::Apply, key, &error, may_come, &mut retries).await {
+                lost |= may_be_done(&error);
                 continue;
             }
             return match missing.filter(|missing| self.is_to_come(missing)) {
@@ -242,16 +263,19 @@ impl Writer<'_> {
         if state == ObjectState::Equal {
             return Ok(Again::Settled);
         }
+        let Some(compared) = compared else { return Ok(Again::Appeared(diffs)) };
         // Only status or metadata moved: what was compared still stands, so the write is taken up again.
-        let (same, changes) = match compared {
-            Some(compared) => compare_object(Some(compared), Some(&now), None),
-            None => (ObjectState::Conflict, diffs),
-        };
+        let (same, changes) = compare_object(Some(compared), Some(&now), None);
         if same == ObjectState::Equal {
             return Ok(Again::Go(Some(Arc::new(now))));
         }
         Ok(Again::Changed(changes))
     }
+}
+
+/// Whether a call that failed may have been carried out: its answer was lost, or whoever answered may not know.
+pub(super) fn may_be_done(error: &cluster::Error) -> bool {
+    error.outcome_unknown || error.kind == ErrorKind::Server
 }
 
 /// An outcome with more known of it.
