@@ -1,10 +1,10 @@
 //! What a sync says when somebody or something comes between its writes and its proof: what was written and could not be
-//! read back, what somebody created meanwhile. Answers that do not pass are asked for once.
+//! read back, what somebody created meanwhile, what is being deleted. Answers that do not pass are asked for once.
 
 use crate::apart::{Apart, Behind, Database, SOON, VPCS, end_of};
 use crate::world::{vpc, world};
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::{Gate, Rule};
 
 fn outcome<'a>(operation: &'a Value, name: &str) -> Result<&'a Value> {
@@ -79,6 +79,42 @@ async fn what_somebody_created_meanwhile_is_not_said_to_have_been_changed() -> R
     ensure!(!said.contains("became") && !said.contains("changed"), "it was never anything else: {said}");
     let live = fabric.live("vpc-01").await?.context("it is there")?;
     ensure!(live["spec"]["subnets"]["default"]["vlan"] == 1999, "it was not overwritten: {live}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_deleted_is_not_in_sync_and_is_created_again_when_it_is_gone() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let fabric = apart.fabric().await?;
+    fabric.syncs(&mut apart.user).await?;
+    let (client, vpc) = (world().await.plane.client()?, format!("{}/vpc-01", fabric.name));
+    client.patch("VPC", &vpc, &json!({"metadata": {"finalizers": ["example.test/hold"]}})).await?;
+    client.delete("VPC", &vpc).await?;
+    let held = fabric.live("vpc-01").await?.context("its finalizer holds it")?;
+    let since = words(&held["metadata"]["deletionTimestamp"]);
+    fabric.press(&mut apart.user, "sync_from_fabric").await?;
+    let status = fabric.status(&mut apart.user).await?;
+    ensure!(status["sync_status"] == "out_of_sync", "{status}");
+    let page = format!("/fabrics/{}/objects/VPC.vpc.githedgehog.com/{vpc}/", fabric.id);
+    let shown = apart.user.visit(&page).await?.visible_text();
+    let said = format!("It is being deleted since {since}, held by its finalizers (example.test/hold).");
+    ensure!(shown.contains("metadata.deletionTimestamp") && shown.contains(&said), "{said}: {shown}");
+    let review = apart.user.visit(&format!("/fabrics/{}/sync/review/", fabric.id)).await?.visible_text();
+    ensure!(review.contains("Being deleted, waits") && review.contains(&said), "{review}");
+    ensure!(!review.contains("somebody else set"), "{review}");
+
+    fabric.front.take_calls();
+    let ended = fabric.press(&mut apart.user, "sync_to_kubernetes").await?;
+    ensure!(ended["state"] == "failed" && ended["code"] == "deletion_pending", "{ended}");
+    let row = outcome(&ended, "vpc-01")?;
+    ensure!(row["outcome"] == "waiting_for_reference" && row["verified"] == false, "{row}");
+    ensure!(words(&row["message"]).starts_with(&said), "{said}: {row}");
+    ensure!(fabric.written().is_empty(), "nothing is written to it: {:?}", fabric.written());
+    ensure!(fabric.status(&mut apart.user).await?["sync_status"] != "in_sync");
+
+    client.patch("VPC", &vpc, &json!({"metadata": {"finalizers": null}})).await?;
+    ensure!(fabric.live("vpc-01").await?.is_none(), "it is gone");
+    fabric.syncs(&mut apart.user).await?;
     Ok(())
 }
 

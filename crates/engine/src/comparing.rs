@@ -26,7 +26,7 @@ use crate::findings::Findings;
 use crate::observing::{Live, Observation, Problem};
 use crate::run::Run;
 use crate::{Error, Event, Shared};
-use model::compare::{FieldDiff, ObjectState};
+use model::compare::{Deletion, FieldDiff, ObjectState};
 use model::manifest::{Manifest, Severity};
 use model::operation::Trigger;
 use model::{Body, Code, ObjectKey};
@@ -66,6 +66,12 @@ impl Differing {
     /// The live object, parsed.
     pub fn live(&self) -> Option<Arc<Value>> {
         self.live.as_ref().map(|live| live.value())
+    }
+
+    /// What is known of it when it is being deleted: then nothing is written to it.
+    pub fn deletion(&self) -> Option<Deletion> {
+        let is_told = self.diffs.iter().any(|diff| diff.path == Deletion::FIELD);
+        self.live.as_ref().filter(|_| is_told).and_then(|live| Deletion::of(&live.value()))
     }
 
     /// The form that was last verified live, parsed.

@@ -116,7 +116,7 @@ codes! {
     /// More would be deleted than the fabric lets go without somebody typing its name.
     PruneUnconfirmed = "prune_unconfirmed", 422, None, false, "Look at the list of what would be deleted; to go on, type the fabric's name.";
     /// A deletion of that name has not reached every switch yet.
-    DeletionPending = "deletion_pending", 422, None, true, "Wait until the switches have applied the deletion, then sync again.";
+    DeletionPending = "deletion_pending", 422, None, true, "Wait until the deletion is through, in the cluster and on the switches, then sync again.";
     /// The write would take addresses away from a live link, and nobody has confirmed that.
     AddressRemoval = "address_removal", 422, None, false, "Put the addresses into the file, or confirm on the operation's page that they go.";
     /// Something changed after the comparison that the page showed.

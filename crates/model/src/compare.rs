@@ -1,14 +1,16 @@
 //! Desired × live → comparison: one verdict an object, with its field differences.
 //!
 //! `compare/diff.rs` walks the canonical trees that [`crate::normalise`] makes, `compare/metadata.rs` knows whose
-//! labels count, `compare/left.rs` what a run leaves to the cluster, `compare/managed.rs` reads who changed a field, `compare/write.rs` builds what is sent.
+//! labels count, `compare/left.rs` what a run leaves to the cluster, `compare/deletion.rs` what is being deleted, `compare/managed.rs` reads who changed a field, `compare/write.rs` builds what is sent.
 
+mod deletion;
 mod diff;
 mod left;
 mod managed;
 mod metadata;
 mod write;
 
+pub use deletion::Deletion;
 pub use left::{left_part, with_left_parts};
 pub use write::{desired_for_write, removed_link_addresses};
 
@@ -94,6 +96,7 @@ pub struct Verdict {
 /// | some | none | none | `undelivered` |
 /// | some | none | some | `missing`, whether Git changed too or not: there are no fields to be in conflict |
 /// | some | differs | none | `undelivered` |
+/// | some | equal, and is being deleted | any | `modified`: it goes ([`Deletion`]) |
 /// | some | differs | some | `undelivered`, `modified` or `conflict`, by the sides of the fields that differ |
 /// | none | some | any | `extra` |
 /// | none | none | any | `equal`: nothing is wanted and nothing is there |
@@ -113,7 +116,8 @@ pub fn compare_object(
         (None, None) => return (ObjectState::Equal, Vec::new()),
     };
     let found = differences(desired, live, base);
-    if found.is_empty() {
+    let going = deletion::diffs(desired, live);
+    if found.is_empty() && going.is_empty() {
         return (ObjectState::Equal, Vec::new());
     }
     let sides = base.map(|base| Sides::of(desired, live, base));
@@ -125,6 +129,7 @@ pub fn compare_object(
             let (manager, changed_at) = wrote.map_or((None, None), |(manager, at)| (Some(manager), at));
             FieldDiff { path: leaf.path.to_string(), desired: leaf.desired, live: leaf.live, side, manager, changed_at }
         })
+        .chain(going)
         .collect();
     let all = |side| diffs.iter().all(|diff| diff.side == side);
     let state = match () {

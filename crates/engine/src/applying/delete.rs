@@ -4,7 +4,7 @@ use super::words::{describe_change, in_one_line};
 use super::write::{may_be_done, with};
 use super::{ROUNDS, Writer};
 use cluster::{ErrorKind, KindInfo};
-use model::compare::{ObjectState, compare_object};
+use model::compare::{Deletion, ObjectState, compare_object};
 use model::operation::{ObjectOutcome, OutcomeKind, Phase};
 use model::references::references;
 use model::{Code, ObjectKey};
@@ -99,6 +99,10 @@ impl Writer<'_> {
                     };
                     return self.changed(key, message.to_owned(), &[], attempts);
                 }
+                // It goes already, by an earlier try or by somebody else: what is left is to wait.
+                if !dry_run && Deletion::of(&now).is_some() {
+                    return self.wait_until_gone(kind, key, uid, attempts).await;
+                }
                 let (state, changes) = compare_object(Some(&live), Some(&now), None);
                 let kept = model::prune::opt_out(&now);
                 if state == ObjectState::Equal && kept.is_none() && rounds < ROUNDS {
@@ -152,11 +156,9 @@ impl Writer<'_> {
                     return ObjectOutcome { message, ..self.outcome(key, OutcomeKind::Pruned, attempts) };
                 }
                 Ok(Some(now)) => {
-                    let finalizers = now.pointer("/metadata/finalizers").and_then(Value::as_array);
-                    let names: Vec<&str> = finalizers.into_iter().flatten().filter_map(Value::as_str).collect();
-                    match names.is_empty() {
-                        true => "It is being deleted".to_owned(),
-                        false => format!("Its finalizers keep it ({})", names.join(", ")),
+                    match Deletion::of(&now).map(|going| going.finalizers).unwrap_or_default().as_slice() {
+                        [] => "It is being deleted".to_owned(),
+                        names => format!("Its finalizers keep it ({})", names.join(", ")),
                     }
                 }
                 Err(e) if !e.is_transient() => {

@@ -45,6 +45,13 @@ impl Writer<'_> {
                 self.refusal(key, OutcomeKind::WaitingForReference, Code::DeletionPending, why.message.clone(), 0);
             return with(outcome, |detail| detail.waiting_for = Some(why.waiting_for.clone()));
         }
+        if let Some(going) = d.deletion() {
+            let message =
+                format!("{} It can only be created again when it is gone; sync again then.", going.sentence());
+            let outcome = self.refusal(key, OutcomeKind::WaitingForReference, Code::DeletionPending, message, 0);
+            let held = going.finalizers.first().map(|name| format!("finalizer {name}"));
+            return with(outcome, |detail| detail.waiting_for = held);
+        }
         if let Some(unseen) = self.unseen(d) {
             return unseen;
         }

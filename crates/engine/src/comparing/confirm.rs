@@ -108,6 +108,8 @@ fn questions(memory: &super::memory::Memory, compared: &Compared, asking: Asking
     let mut questions: Vec<Question> = compared
         .differing
         .iter()
+        // What is being deleted, a write would leave as it is: that says nothing about whether it stays.
+        .filter(|d| d.deletion().is_none())
         .filter(|d| unanswered(&d.manifest.key, &d.manifest, compared.observation.live.get(&d.manifest.key)))
         .take(DIFFERING)
         .map(|d| Question {

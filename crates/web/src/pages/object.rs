@@ -19,7 +19,7 @@ use auth::Action;
 use axum::extract::{RawPathParams, State};
 use axum::response::Response;
 use model::ObjectKey;
-use model::compare::{FieldDiff, ObjectState, Side};
+use model::compare::{Deletion, FieldDiff, ObjectState, Side};
 use model::manifest::{Finding, Severity};
 use model::rollout::{AgentSummary, Holding, RolloutState, SwitchState, expect_versions, object_rollout, worst_first};
 use model::status::short;
@@ -200,7 +200,11 @@ fn notices(detail: &ObjectDetail) -> Vec<Notice> {
     };
     let mut findings: Vec<&Finding> = detail.findings.iter().collect();
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    findings.into_iter().take(20).map(notice).collect()
+    let deletion = detail.live.as_ref().and_then(Deletion::of).map(|deletion| {
+        let why = "Nothing is written to it; it can only be created again when it is gone.";
+        Notice::new(Tone::Changed, deletion.sentence(), if detail.desired.is_some() { why } else { "" }, "")
+    });
+    deletion.into_iter().chain(findings.into_iter().take(20).map(notice)).collect()
 }
 
 fn fields_empty(detail: &ObjectDetail) -> String {

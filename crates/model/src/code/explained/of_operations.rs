@@ -78,16 +78,19 @@ pub(super) const PRUNE_UNCONFIRMED: Explained = Explained {
 };
 
 pub(super) const DELETION_PENDING: Explained = Explained {
-    title: "A deletion is still on its way to the switches",
+    title: "A deletion is still on its way",
     happened: "The object has the name or the place of one that was deleted, and that deletion has not reached every \
-               switch yet. Hedgehog may not get both in one step.",
+               switch yet: Hedgehog may not get both in one step. Or the object itself is being deleted, and its finalizers hold \
+               it.",
     causes: &[
         "The object was renamed or moved, which deletes it and creates another.",
         "A switch is offline or stuck.",
+        "Somebody deleted the object in the cluster, and the controller of its finalizer has not let it go.",
     ],
     seen: "The object is listed as waiting. The others were written.",
     steps: &[
-        "Wait until the switches have applied the deletion: the fabric's page names those that have not.",
+        "Wait until the switches have applied the deletion: the fabric's page names those that have not. Where finalizers \
+         hold the object, its message names them: look at the controllers that they belong to.",
         "Sync again.",
     ],
 };

@@ -8,7 +8,7 @@ use crate::pages::object::shown;
 use crate::parts::{Badge, Choice, Tone};
 use crate::url;
 use crate::view::View;
-use model::compare::{FieldDiff, ObjectState, Side};
+use model::compare::{Deletion, FieldDiff, ObjectState, Side};
 use model::manifest::Severity;
 use model::sync_options::kind_name;
 use std::collections::BTreeMap;
@@ -32,6 +32,7 @@ pub fn change(view: &View, fabric_id: i64, detail: &ObjectDetail, switches: &[St
     if is_written && detail.live.is_some() {
         fields = detail.diffs.iter().map(|diff| field(view, &key, brief.state, diff, left(&diff.path))).collect();
     }
+    let deletion = deletion(detail).map(|deletion| deletion.sentence());
     let overwrites = fields.iter().filter(|field| field.is_overwritten).count();
     let folded = if fields.len() > OPEN { fields.split_off(OPEN) } else { Vec::new() };
     let error = detail.findings.iter().find(|finding| finding.severity == Severity::Error);
@@ -44,6 +45,7 @@ pub fn change(view: &View, fabric_id: i64, detail: &ObjectDetail, switches: &[St
         action,
         why: match (error, brief.state) {
             (Some(error), _) => error.message.clone(),
+            (None, _) if deletion.is_some() => deletion.unwrap_or_default(),
             (None, ObjectState::Equal) => "It is as Git has it; nothing is written.".to_owned(),
             (None, ObjectState::Extra) => {
                 "Git does not name it; it is left alone unless deletions are chosen.".to_owned()
@@ -65,12 +67,18 @@ pub fn change(view: &View, fabric_id: i64, detail: &ObjectDetail, switches: &[St
     }
 }
 
+/// What is known of an object that Git names and that is being deleted in the cluster.
+fn deletion(detail: &ObjectDetail) -> Option<Deletion> {
+    detail.live.as_ref().filter(|_| detail.desired.is_some()).and_then(Deletion::of)
+}
+
 /// What a run would do with it, and whether that is a write.
 fn action(detail: &ObjectDetail) -> (Badge, bool) {
     let brief = &detail.brief;
     match brief.state {
         _ if brief.has_errors => (Badge::new(Tone::Bad, Icon::Bang, "Has errors, stays"), false),
         ObjectState::Unknown => (Badge::new(Tone::Stale, Icon::Question, "Not known, stays"), false),
+        _ if deletion(detail).is_some() => (Badge::new(Tone::Changed, Icon::Gone, "Being deleted, waits"), false),
         ObjectState::Equal => (Badge::new(Tone::Good, Icon::Tick, "Equal already"), false),
         ObjectState::Extra => (Badge::new(Tone::Off, Icon::Extra, "Only in cluster"), false),
         ObjectState::Missing => (Badge::new(Tone::Changed, Icon::Gone, "Create again"), true),
