@@ -3,6 +3,8 @@
 
 use crate::world::{Fabric, NAMESPACES, token, vpc, world};
 use anyhow::{Context, Result, ensure};
+use regex::Regex;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use testkit::{ClosedFolder, Console, ConsoleOptions, belongings, built_program, hedgerow, nobodys_number, sources_of};
 
@@ -63,6 +65,39 @@ fn below(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
         let path = entry?.path();
         if path.is_dir() { below(&path, found)? } else { found.push(path) }
     }
+    Ok(())
+}
+
+#[test]
+fn every_lesson_with_a_test_has_a_row_and_every_row_has_a_test() -> Result<()> {
+    let workspace = testkit::workspace();
+    let mut files = Vec::new();
+    below(&workspace.join("tests"), &mut files)?;
+    below(&workspace.join("crates"), &mut files)?;
+    files.retain(|file| file.extension().is_some_and(|end| end == "rs"));
+    let (name, number) = (Regex::new(r"fn lesson((?:_and)?_\d+)+_")?, Regex::new(r"_(\d+)")?);
+    let mut tested = BTreeSet::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+        for found in name.find_iter(&text) {
+            let numbers = number.captures_iter(found.as_str()).map(|one| one[1].parse::<u32>());
+            tested.extend(numbers.collect::<std::result::Result<Vec<_>, _>>()?);
+        }
+    }
+    let page = std::fs::read_to_string(workspace.join("docs/concepts/lessons.md"))?;
+    let numbers = |pattern: &str| -> Result<BTreeSet<u32>> {
+        let pattern = Regex::new(pattern)?;
+        Ok(pattern.captures_iter(&page).map(|row| row[1].parse()).collect::<std::result::Result<_, _>>()?)
+    };
+    let rows = numbers(r"(?m)^\| (\d+) \|")?;
+    assert!(rows.len() > 40, "{rows:?}");
+    assert_eq!(rows, tested, "the rows of docs/concepts/lessons.md, and the lessons that tests are named after");
+    // What has neither is said to be missing, by its number.
+    let said = page.split("The missing numbers, ").nth(1).and_then(|rest| rest.split(", belong").next());
+    let said = said.context("it says which are missing")?.split(" and ").map(str::parse);
+    let said = said.collect::<std::result::Result<BTreeSet<u32>, _>>()?;
+    let last = *rows.last().context("rows")?;
+    assert_eq!(said, (1..=last).filter(|number| !rows.contains(number)).collect(), "what is said to be missing");
     Ok(())
 }
 
