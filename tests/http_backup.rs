@@ -294,7 +294,7 @@ async fn postgresql_is_left_to_its_own_tools_in_words_that_say_what_else_to_keep
     let file = folder.join("b.tar");
     let refused = console.run(&["backup", text(&file)], None).await?;
     assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
-    for word in ["pg_dump", "sources", "secret.key"] {
+    for word in ["pg_dump", "sources", "secret.key", "goes on with automatic syncs at once"] {
         assert!(said(&refused).contains(word), "{word}: {}", said(&refused));
     }
     assert!(!file.exists());
