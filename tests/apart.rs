@@ -16,6 +16,12 @@ pub const SOON: Duration = Duration::from_secs(60);
 /// How many VPCs each fabric here has in its source.
 pub const VPCS: u8 = 3;
 
+/// The VPC that a sync is to delete where *prune* is held.
+pub const LEFTOVER: &str = "vpc-09";
+
+/// What a script asks for to have it deleted.
+const PRUNING: &str = r#"{"prune": true}"#;
+
 /// Which database a console has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
@@ -101,7 +107,8 @@ impl Apart {
         let server = format!("https://{}", cable.address());
         let mut fields: Vec<(&str, &str)> = own.iter().map(|(field, value)| (*field, value.as_str())).collect();
         let others = endpoint(&server, &account.token, world.plane.ca_certificate());
-        for (field, value) in others.into_iter().chain([("source_url", url.as_str())]) {
+        let policy = [("prune", "on"), ("prune_limit", "60"), ("source_url", url.as_str())];
+        for (field, value) in others.into_iter().chain(policy) {
             fields.retain(|(known, _)| *known != field);
             fields.push((field, value));
         }
@@ -135,9 +142,14 @@ pub struct Behind {
 impl Behind {
     /// Commits its objects, after some words.
     async fn commit(&self, words: &str) -> Result<()> {
+        self.commit_beside(words, None).await
+    }
+
+    /// The same, with or without one VPC more in a file of its own.
+    async fn commit_beside(&self, words: &str, other: Option<&str>) -> Result<()> {
         let vpcs = (1..=VPCS).map(|n| vpc(&format!("vpc-0{n}"), n, 1000 + u16::from(n))).collect::<Vec<_>>();
         let vpcs = format!("{words}{}", vpcs.join("---\n"));
-        let files = [("namespaces.yaml", Some(NAMESPACES)), ("vpcs.yaml", Some(vpcs.as_str()))];
+        let files = [("namespaces.yaml", Some(NAMESPACES)), ("vpcs.yaml", Some(vpcs.as_str())), ("other.yaml", other)];
         world().await.git.commit(&self.name, "main", &files, "VPCs").await.map(drop)
     }
 
@@ -169,6 +181,25 @@ impl Behind {
         let page = user.visit(&format!("/fabrics/{}/", self.id)).await?;
         let answer = user.submit(&page, &format!("form[data-verb={verb}]"), &[]).await?;
         answer.location().with_context(|| format!("{verb}: {} {}", answer.status, answer.visible_text()))
+    }
+
+    /// Everything is live, and a VPC more, which Git named once and names no more.
+    async fn has_leftover(&self, user: &mut HttpUser) -> Result<()> {
+        self.commit_beside("", Some(&vpc(LEFTOVER, 9, 1009))).await?;
+        self.syncs(user).await?;
+        ensure!(self.live(LEFTOVER).await?.is_some(), "{LEFTOVER} is in the cluster");
+        self.commit_beside("", None).await?;
+        self.front.take_calls();
+        Ok(())
+    }
+
+    /// Asks for a sync with these options, as the page's script does; the address of the operation.
+    pub async fn begin_with(&self, user: &mut HttpUser, options: &str) -> Result<String> {
+        let csrf = token(&user.visit(&format!("/fabrics/{}/", self.id)).await?)?;
+        let path = format!("/fabrics/{}/sync/", self.id);
+        let answer = user.script("POST", &path, &[("X-CSRFToken", csrf.as_str())], Some(options)).await?;
+        let said = answer.json()?;
+        said["operation"]["url"].as_str().map(str::to_owned).with_context(|| format!("no operation: {said}"))
     }
 
     /// Asks for a verb as the script of the fabric's page does.
@@ -234,9 +265,11 @@ impl Behind {
 pub async fn running_phase(user: &mut HttpUser, location: &str) -> Result<(String, Value)> {
     let operation = operation(user, location).await?;
     let phases = operation["phases"].as_array().into_iter().flatten();
-    let mut running = phases.rev().filter(|phase| phase["state"] == "running");
-    let running = running.find_map(|phase| phase["phase"].as_str()).unwrap_or_default().to_owned();
-    Ok((running, operation))
+    let running: Vec<&str> =
+        phases.rev().filter(|phase| phase["state"] == "running").filter_map(|phase| phase["phase"].as_str()).collect();
+    // *Apply* is open around the deletions, because what frees them is written before and the rest after.
+    let running = running.iter().find(|phase| **phase == "prune").or(running.first()).copied().unwrap_or_default();
+    Ok((running.to_owned(), operation))
 }
 
 /// The operation at this address, as it stands.
@@ -265,8 +298,11 @@ impl Hold {
     pub async fn begin(&self, apart: &Apart, fabric: &Behind) -> Result<String> {
         let mut user = apart.tab()?;
         loop {
-            self.arm(fabric).await?;
-            let location = fabric.begin(&mut user, self.verb).await?;
+            self.arm(fabric, &mut user).await?;
+            let location = match self.phase {
+                "prune" => fabric.begin_with(&mut user, PRUNING).await?,
+                _ => fabric.begin(&mut user, self.verb).await?,
+            };
             let id = location.trim_matches('/').rsplit('/').next().context("a number")?;
             let owner = eventually(SOON, "somebody runs it", || async {
                 let owner = apart.sql(&format!("SELECT lease_owner FROM operations WHERE id = {id}")).await?;
@@ -284,10 +320,23 @@ impl Hold {
         }
     }
 
-    async fn arm(&self, fabric: &Behind) -> Result<()> {
-        if self.phase == "compare" {
+    /// The same again, when everything works: it ends as the first one was to end.
+    pub async fn syncs(&self, fabric: &Behind, user: &mut HttpUser) -> Result<()> {
+        if self.phase == "prune" {
+            ensure!(fabric.live(LEFTOVER).await?.is_some(), "nothing deleted {LEFTOVER}");
+            let location = fabric.begin_with(user, PRUNING).await?;
+            let done = end_of(user, &location).await?;
+            ensure!(done["state"] == "succeeded" && fabric.live(LEFTOVER).await?.is_none(), "{done}");
+        }
+        fabric.syncs(user).await.map(drop)
+    }
+
+    async fn arm(&self, fabric: &Behind, user: &mut HttpUser) -> Result<()> {
+        match self.phase {
             // What the server has confirmed it is not asked about again.
-            fabric.commit("# The same objects in a new file.\n").await?;
+            "compare" => fabric.commit("# The same objects in a new file.\n").await?,
+            "prune" => fabric.has_leftover(user).await?,
+            _ => {}
         }
         (self.how)(fabric);
         Ok(())
@@ -318,6 +367,12 @@ pub fn holds() -> Vec<Hold> {
             phase: "compare",
             title: "Compare",
             how: |fabric| fabric.front.add(Rule::on("POST", "dryRun=All").hang()),
+        },
+        Hold {
+            verb: sync,
+            phase: "prune",
+            title: "Delete what Git no longer names",
+            how: |fabric| fabric.front.add(Rule::on("DELETE", "/vpcs/").hang()),
         },
         Hold {
             verb: sync,

@@ -1,7 +1,7 @@
 //! `kill -9` in every phase, on both database engines: the operation is interrupted after its lease, by whoever lives, and
 //! says so; nothing stays in `syncing`; the next sync looks at the cluster again and makes it as Git says.
 
-use crate::apart::{Apart, Behind, Database, Hold, SOON, holds, running_phase};
+use crate::apart::{Apart, Behind, Database, Hold, LEFTOVER, SOON, holds, running_phase};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use testkit::{HttpUser, eventually};
@@ -60,7 +60,7 @@ async fn released(user: &mut HttpUser, victim: &Victim) -> Result<()> {
     let status = fabric.status(user).await?;
     ensure!(status["sync_status"] != "syncing", "{}: {status}", hold.phase);
     // Where everything had been written, the comparison that follows finds it, and that ends the error.
-    if hold.verb == "sync_to_kubernetes" && !["verify", "rollout"].contains(&hold.phase) {
+    if hold.verb == "sync_to_kubernetes" && !["prune", "verify", "rollout"].contains(&hold.phase) {
         ensure!(
             status["sync_status"] == "error" && status["status"]["code"] == "interrupted",
             "{}: {status}",
@@ -76,7 +76,13 @@ async fn released(user: &mut HttpUser, victim: &Victim) -> Result<()> {
             "{in_hand:?}"
         );
     }
-    fabric.syncs(user).await?;
+    hold.syncs(fabric, user).await?;
+    if hold.phase == "prune" {
+        let written: Vec<(String, usize)> = fabric.written().into_iter().collect();
+        let is_it = |call: &str| call.starts_with("DELETE ") && call.ends_with(LEFTOVER);
+        ensure!(matches!(&written[..], [(call, 1)] if is_it(call)), "deleted once, no more: {written:?}");
+        return Ok(());
+    }
     fabric.wrote_each_once().with_context(|| format!("killed in {}", hold.phase))
 }
 
