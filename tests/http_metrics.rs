@@ -1,9 +1,11 @@
 //! What Prometheus reads: who may, what it says of a fabric, and that it says the same as the page.
 
+use crate::apart::{Apart, Database, SOON, end_of, running_phase};
 use crate::world::{NAMESPACES, endpoint, press, vpc, world};
 use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
 use std::time::Duration;
-use testkit::{Chaos, ChaosProxy, Console, ConsoleOptions, HttpUser, eventually};
+use testkit::{Chaos, ChaosProxy, Console, ConsoleOptions, HttpUser, Rule, eventually};
 
 const TOKEN: &str = "planted-metrics-token-1";
 
@@ -141,5 +143,131 @@ async fn the_metrics_say_of_a_fabric_what_its_page_says() -> Result<()> {
     let log = console.log();
     assert_eq!(log.matches("the background comparison fails").count(), 1, "{log}");
     assert_eq!(log.matches("the background comparison works again").count(), 1, "{log}");
+    Ok(())
+}
+
+/// Waits until a series is at least so large; gives the text that said it.
+async fn reaches(console: &Console, series: &str, least: f64) -> Result<String> {
+    eventually(SOON, &format!("{series} reaches {least}"), || async {
+        let text = scrape(console).await?;
+        ensure!(value(&text, series).is_some_and(|count| count >= least), "{:?} in\n{text}", value(&text, series));
+        Ok::<_, anyhow::Error>(text)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn watches_that_are_lost_are_counted_by_their_reason_and_their_openings_by_status() -> Result<()> {
+    let settings = [("HEDGEROW_METRICS_TOKEN", TOKEN), ("HEDGEROW_COMPARE_WATCH", "true")];
+    let mut apart = Apart::start(Database::Sqlite, &settings).await?;
+    let fabric = apart.fabric().await?;
+    let lost = |reason: &str| format!("hedgerow_watch_restarts_total{{reason=\"{reason}\"}}");
+    let opened = |code: &str| format!("hedgerow_kubernetes_requests_total{{verb=\"watch\",code=\"{code}\"}}");
+    let text = reaches(&apart.console, &opened("200"), 1.0).await?;
+    assert_eq!(value(&text, &lost("disconnected")), None, "nothing was cut yet: {text}");
+
+    fabric.cable.set(Chaos::Cut);
+    reaches(&apart.console, &lost("disconnected"), 1.0).await?;
+    let text = reaches(&apart.console, &opened("connection_failed"), 1.0).await?;
+    let (opened_before, lost_before) = (value(&text, &opened("200")), value(&text, &lost("disconnected")));
+    fabric.front.add(Rule::on("GET", "watch=true").times(1).expired());
+    fabric.cable.set(Chaos::Pass);
+    reaches(&apart.console, &opened("410"), 1.0).await?;
+    reaches(&apart.console, &lost("expired"), 1.0).await?;
+    let text = reaches(&apart.console, &opened("200"), opened_before.context("they were open")? + 1.0).await?;
+    assert_eq!(value(&text, &lost("disconnected")), lost_before, "tries to come back are no losses: {text}");
+    let took = value(&text, "hedgerow_kubernetes_request_duration_seconds_count{verb=\"watch\"}");
+    assert!(took.is_some_and(|count| count >= 3.0), "{text}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_and_how_long_things_took_is_counted() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[("HEDGEROW_METRICS_TOKEN", TOKEN)]).await?;
+    let fabric = apart.fabric().await?;
+    let of_fabric = |gauge: &str| {
+        format!("hedgerow_fabric_operations_{gauge}{{fabric=\"{}\",verb=\"sync_to_kubernetes\"}}", fabric.name)
+    };
+    fabric.front.add(Rule::on("GET", "/vpcs?").hang());
+    let runs = fabric.begin(&mut apart.tab()?, "sync_to_kubernetes").await?;
+    eventually(SOON, "the sync reads the cluster", || async {
+        let (phase, operation) = running_phase(&mut apart.tab()?, &runs).await?;
+        ensure!(phase == "observe", "{operation}");
+        Ok(())
+    })
+    .await?;
+    // Another sync than the one that runs waits for it.
+    let waits = fabric.begin_with(&mut apart.tab()?, r#"{"prune": true}"#).await?;
+    let text = reaches(&apart.console, &of_fabric("queued"), 1.0).await?;
+    assert_eq!(value(&text, &of_fabric("running")), Some(1.0), "{text}");
+    let ran = |part: &str| format!("hedgerow_operation_duration_seconds_{part}{{verb=\"sync_to_kubernetes\"}}");
+    assert_eq!(value(&text, &ran("count")), None, "it has not ended: {text}");
+
+    fabric.heal();
+    let mut seconds = 0.0;
+    for location in [&runs, &waits] {
+        let ended = end_of(&mut apart.tab()?, location).await?;
+        ensure!(ended["state"] == "succeeded", "{ended}");
+        let at = |key: &str| -> Result<jiff::Timestamp> { Ok(ended[key].as_str().context("a time")?.parse()?) };
+        seconds += at("ended_at")?.duration_since(at("started_at")?).as_secs_f64();
+    }
+    let text = eventually(SOON, "nothing waits and nothing runs", || async {
+        let text = scrape(&apart.console).await?;
+        for gauge in ["queued", "running"] {
+            ensure!(value(&text, &of_fabric(gauge)).unwrap_or_default() == 0.0, "{gauge}: {text}");
+        }
+        Ok::<_, anyhow::Error>(text)
+    })
+    .await?;
+    assert_eq!(value(&text, &ran("count")), Some(2.0), "{text}");
+    let sum = value(&text, &ran("sum")).context("its sum")?;
+    assert!((sum - seconds).abs() < 1.0, "they took {seconds} s by their pages and {sum} s by the metrics");
+    // Every call and every request has a time.
+    for (family, label, word) in [
+        ("kubernetes_request", "verb", "list"),
+        ("kubernetes_request", "verb", "create"),
+        ("http_request", "route", "fabric"),
+    ] {
+        let times = format!("hedgerow_{family}_duration_seconds_count{{{label}=\"{word}\"}}");
+        let counted = text.lines().filter(|line| {
+            line.starts_with(&format!("hedgerow_{family}s_total{{")) && line.contains(&format!("{label}=\"{word}\""))
+        });
+        let calls: f64 = counted.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
+        assert!(calls >= 1.0 && value(&text, &times) == Some(calls), "{calls} of {word}: {text}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_server_that_contradicts_the_comparison_is_counted_and_logged_with_the_object() -> Result<()> {
+    let settings = [("HEDGEROW_METRICS_TOKEN", TOKEN), ("HEDGEROW_COMPARE_INTERVAL", "1s")];
+    let mut apart = Apart::start(Database::Sqlite, &settings).await?;
+    let fabric = apart.fabric().await?;
+    // What the server says that a write of the VPC would make of it: something else than what is there.
+    let mut other: Value = serde_saphyr::from_str(&vpc("vpc-01", 1, 1999))?;
+    other["metadata"] = json!({"name": "vpc-01", "namespace": fabric.name, "uid": "u", "resourceVersion": "1"});
+    fabric.front.add(Rule::on("PUT", "/vpcs/vpc-01?").text(200, "application/json", &other.to_string()));
+    let disagreements = "hedgerow_comparison_disagreements_total";
+    assert_eq!(value(&scrape(&apart.console).await?, disagreements), Some(0.0));
+    let said = "the server disagrees with the offline comparison";
+    assert!(!apart.console.log().contains(said), "{}", apart.console.log());
+
+    let synced = fabric.press(&mut apart.user, "sync_to_kubernetes").await?;
+    ensure!(synced["state"] == "succeeded", "{synced}");
+    let text = reaches(&apart.console, disagreements, 1.0).await?;
+    let log = apart.console.log();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains(said)).collect();
+    assert_eq!(lines.len().to_string(), value(&text, disagreements).unwrap_or_default().to_string(), "{lines:?}");
+    for word in ["vpc-01", &format!("fabric={}", fabric.id), "server_says_equal=false"] {
+        assert!(lines[0].contains(word), "{word} is not in {}", lines[0]);
+    }
+    // Its word counts.
+    let status = eventually(SOON, "the page says what the server says", || async {
+        let status = fabric.status(&mut apart.tab()?).await?;
+        ensure!(status["sync_status"] == "out_of_sync", "{status}");
+        Ok::<_, anyhow::Error>(status)
+    })
+    .await?;
+    assert_eq!(status["status"]["counts"]["equal"], 4, "{status}");
     Ok(())
 }

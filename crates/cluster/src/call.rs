@@ -150,6 +150,17 @@ fn asked_to_wait(call: &Call, rest: Duration) -> Error {
     })
 }
 
+/// Counts a call that was sent, or was to be, for the metrics. Gives the status of its answer, 0 when there was none.
+fn count(call: &Call, result: Result<StatusCode, &Error>, start: Instant) -> u16 {
+    let status = result.map_or_else(|error| error.status.unwrap_or(0), |status| status.as_u16());
+    let code = match result {
+        Err(error) if status == 0 => error.kind.code().as_str().to_owned(),
+        _ => status.to_string(),
+    };
+    metrics::kubernetes_called(call.verb(), code, start.elapsed());
+    status
+}
+
 /// How far a call got; for the message when its time is up.
 #[derive(Clone, Copy)]
 enum Stage {
@@ -205,15 +216,7 @@ impl Cluster {
         let start = Instant::now();
         let result = tokio::time::timeout_at(deadline, self.exchange_unlimited(call, &mut stage, start)).await;
         let result = result.unwrap_or_else(|_| Err(self.timed_out(call, stage)));
-        let status = match &result {
-            Ok(answer) => answer.status.as_u16(),
-            Err(error) => error.status.unwrap_or(0),
-        };
-        let code = match &result {
-            Err(error) if status == 0 => error.kind.code().as_str().to_owned(),
-            _ => status.to_string(),
-        };
-        metrics::kubernetes_called(call.verb(), code, start.elapsed());
+        let status = count(call, result.as_ref().map(|answer| answer.status), start);
         tracing::debug!(operation = %call.operation, server = %self.inner.server, status, took_ms = start.elapsed().as_millis() as u64, "call");
         result
     }
@@ -254,13 +257,15 @@ impl Cluster {
     }
 
     /// Opens an answer that lasts: its body is the caller's, without a limit. It takes no slot of the gate, because slots
-    /// are for what ends, but it keeps to the pauses; the answer has to begin within the limit of a call.
+    /// are for what ends, but it keeps to the pauses; the answer has to begin within the limit of a call. What is counted
+    /// is the opening: its status, and the time to it.
     pub(crate) async fn open(&self, call: &Call) -> Result<Body, Error> {
         let inner = &*self.inner;
         let deadline = Instant::now() + inner.limits.request;
         if let Err(rest) = inner.gate.wait(deadline).await {
             return Err(asked_to_wait(call, rest));
         }
+        let start = Instant::now();
         let opening = async {
             let response = inner
                 .client
@@ -269,7 +274,7 @@ impl Cluster {
                 .map_err(|e| transport_fault(&call.operation, &inner.server, &e))?;
             let (parts, body) = response.into_parts();
             if parts.status.is_success() {
-                return Ok(body);
+                return Ok((parts.status, body));
             }
             let said = http_body_util::Limited::new(body, LARGEST_REFUSAL).collect().await;
             let said = said.map(http_body_util::Collected::to_bytes).unwrap_or_default();
@@ -277,12 +282,13 @@ impl Cluster {
         };
         let opened = tokio::time::timeout_at(deadline, opening).await;
         let opened = opened.unwrap_or_else(|_| Err(self.timed_out(call, Stage::Sent)));
+        count(call, opened.as_ref().map(|(status, _)| *status), start);
         if let Err(e) = &opened
             && e.kind == ErrorKind::TooMany
         {
             inner.gate.pause(e.retry_after.unwrap_or(Duration::from_secs(1)));
         }
-        opened
+        opened.map(|(_, body)| body)
     }
 
     fn timed_out(&self, call: &Call, stage: Stage) -> Error {

@@ -182,19 +182,23 @@ impl Watch {
                             let message =
                                 format!("No event and no bookmark for {} s.", self.limits.silence.as_secs_f32());
                             let error = Error::new(ErrorKind::ConnectionCut, &lines.operation, message);
+                            metrics::watch_restarted("silent");
                             return Err(self.failed(error));
                         }
-                        // The server ends a stream when its time is over.
+                        // The server ends a stream when its time is over; what ends it sooner is something else.
                         Ok(Ok(None)) => {
+                            if lines.opened.elapsed() < self.limits.lasts {
+                                metrics::watch_restarted("disconnected");
+                            }
                             self.failures += u32::from(!is_steady);
                             self.state = State::Known;
                         }
                         Ok(Ok(Some(line))) => match self.read(&line) {
                             Ok(event) => return Ok(event),
                             Err(e) if e.kind == ErrorKind::Gone => self.forgotten(&e),
-                            Err(e) => return Err(self.failed(e)),
+                            Err(e) => return Err(self.lost(e)),
                         },
-                        Ok(Err(e)) => return Err(self.failed(e)),
+                        Ok(Err(e)) => return Err(self.lost(e)),
                     }
                 }
             }
@@ -204,8 +208,20 @@ impl Watch {
     /// The server has forgotten the version: what happened since is not to be had any more.
     fn forgotten(&mut self, error: &Error) {
         tracing::debug!(operation = %error.operation, version = %self.version, "the watch's position expired, listing again");
+        metrics::watch_restarted("expired");
         self.failures += 1;
         self.state = State::Unlisted;
+    }
+
+    /// An open stream ended before its time. Tries to open one are counted as the calls that they are, not here: a
+    /// cluster that is away loses each watch once.
+    fn lost(&mut self, error: Error) -> Error {
+        metrics::watch_restarted(match error.kind {
+            ErrorKind::Protocol | ErrorKind::TooLarge => "unreadable",
+            _ if error.status.is_some() => "refused",
+            _ => "disconnected",
+        });
+        self.failed(error)
     }
 
     fn failed(&mut self, error: Error) -> Error {

@@ -90,7 +90,8 @@ impl Process {
         add.register("kubernetes_requests", help, process.kubernetes.clone());
         let help = "Time of one call to a Kubernetes API";
         add.register_with_unit("kubernetes_request_duration", help, Unit::Seconds, process.kubernetes_seconds.clone());
-        let help = "Watches that ended and were begun again, by reason";
+        let help =
+            "Watches that ended before their time, by reason: disconnected, silent, refused, unreadable, expired";
         add.register("watch_restarts", help, process.watch_restarts.clone());
         let help = "Statements that the database did not carry out, by kind: busy, unavailable, refused";
         add.register("store_errors", help, process.store_errors.clone());
@@ -125,7 +126,9 @@ pub fn kubernetes_called(verb: &'static str, code: String, took: Duration) {
     PROCESS.kubernetes_seconds.get_or_create(&[("verb", verb)]).observe(took.as_secs_f64());
 }
 
-/// A watch ended and is begun again; `reason` is one of a few words, such as `expired` or `disconnected`.
+/// A watch ended before its time and is begun again, for this `reason`: `disconnected` (the stream broke, or ended too
+/// soon), `silent` (it told nothing for too long), `refused` (the server ended it with an error), `unreadable` (it told
+/// what is no event) or `expired` (the server has forgotten where it stood; everything is listed again).
 pub fn watch_restarted(reason: &'static str) {
     PROCESS.watch_restarts.get_or_create(&[("reason", reason)]).inc();
 }
@@ -194,7 +197,8 @@ mod tests {
 
     #[test]
     fn every_metric_of_the_alert_rules_exists() {
-        // Another verb than above: the counters are of the process.
+        // A family is written once it has a value; that the program gives it one is the next test's. Another verb than
+        // above: the counters are of the process.
         operation_ended("sync_from_git", "failed", Duration::from_secs(1));
         request_answered("none", "GET", 500, Duration::from_millis(2));
         watch_restarted("disconnected");
@@ -216,6 +220,31 @@ mod tests {
         for name in named {
             let family = name.strip_suffix("_total").unwrap_or(name);
             assert!(text.contains(&format!("# TYPE {family} ")), "{name} is no metric:\n{text}");
+        }
+    }
+
+    #[test]
+    fn every_counter_is_raised_by_the_room_where_it_happens() {
+        let rooms = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut sources = Vec::new();
+        let mut folders: Vec<_> = std::fs::read_dir(rooms).unwrap().map(|room| room.unwrap().path()).collect();
+        folders.retain(|room| room.is_dir() && !room.ends_with("metrics"));
+        folders.iter_mut().for_each(|room| room.push("src"));
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                match path.is_dir() {
+                    true => folders.push(path),
+                    false => sources.push(std::fs::read_to_string(path).unwrap_or_default()),
+                }
+            }
+        }
+        let own = include_str!("lib.rs").split("\npub fn ").skip(1);
+        let counters: Vec<&str> = own.filter_map(|text| text.split_once('(')).map(|(name, _)| name).collect();
+        assert!(counters.len() >= 8, "{counters:?}");
+        for counter in counters {
+            let call = format!("metrics::{counter}(");
+            assert!(sources.iter().any(|source| source.contains(&call)), "nothing calls {call}");
         }
     }
 }

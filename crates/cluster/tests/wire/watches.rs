@@ -30,6 +30,14 @@ fn event(kind: &str, name: &str, version: &str) -> Value {
         "metadata": {"name": name, "namespace": "default", "resourceVersion": version}}})
 }
 
+/// How many watches of this process were lost for a reason, by what its metrics say. The tests beside this one raise it,
+/// too.
+fn lost(reason: &str) -> u64 {
+    let series = format!("hedgerow_watch_restarts_total{{reason=\"{reason}\"}} ");
+    let text = metrics::exposition(&metrics::Facts::default());
+    text.lines().find_map(|line| line.strip_prefix(&series)?.parse().ok()).unwrap_or_default()
+}
+
 fn version(query: &str) -> String {
     query.split('&').find_map(|part| part.strip_prefix("resourceVersion=")).unwrap_or("none").to_owned()
 }
@@ -100,18 +108,21 @@ async fn streams_that_end_at_once_are_opened_ever_more_rarely_although_they_tell
 
 #[tokio::test]
 async fn a_stream_without_a_word_counts_as_dead() {
+    let before = lost("silent");
     let server = Server::start(|_| async { half("", None) }).await;
     let mut watch = watch(&server, Some("42"));
     assert_eq!(watch.next().await.unwrap(), WatchEvent::Opened);
     let error = watch.next().await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::ConnectionCut, "{error}");
     assert!(error.message.contains("No event and no bookmark for 0.3 s"), "{error}");
+    assert!(lost("silent") > before, "it is not counted");
     assert_eq!(watch.next().await.unwrap(), WatchEvent::Opened, "and the next one is opened");
 }
 
 #[tokio::test]
 async fn a_forgotten_version_is_listed_anew_whichever_way_it_is_said() {
     for as_event in [false, true] {
+        let before = lost("expired");
         let turns = AtomicUsize::new(0);
         let server = Server::start(move |request| {
             let is_watch = request.uri().query().unwrap_or_default().contains("watch=true");
@@ -135,6 +146,7 @@ async fn a_forgotten_version_is_listed_anew_whichever_way_it_is_said() {
         }
         let WatchEvent::Listed(listed) = first else { panic!("{first:?}") };
         assert_eq!((listed.objects.len(), listed.resource_version.as_str()), (1, "42"));
+        assert!(lost("expired") > before, "it is not counted, said as an event: {as_event}");
         assert_eq!(watch.next().await.unwrap(), WatchEvent::Opened);
     }
 }
@@ -188,12 +200,34 @@ async fn what_is_no_event_is_an_error_and_nothing_is_made_of_it() {
     })
     .await;
     let mut watch = watch(&server, Some("42"));
+    let before = lost("unreadable");
     for _ in 0..count {
         assert_eq!(watch.next().await.unwrap(), WatchEvent::Opened);
         let error = watch.next().await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Protocol, "{error}");
     }
+    assert_eq!(lost("unreadable") - before, count as u64, "each is counted, and only this test makes any");
     assert_eq!(watch.next().await.unwrap(), WatchEvent::Opened);
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_too_soon_or_by_an_error_is_counted_as_lost() {
+    let refused = json!({"kind": "Status", "code": 500, "reason": "InternalError", "message": "etcd is away"});
+    let turns = [("refused", stream(&[json!({"type": "ERROR", "object": refused})])), ("disconnected", stream(&[]))];
+    for (reason, answer) in turns {
+        let answers = Mutex::new(Some(answer));
+        let server = Server::start(move |_| {
+            let answer = answers.lock().unwrap().take();
+            async move { answer.unwrap_or_else(|| half("", None)) }
+        })
+        .await;
+        let before = lost(reason);
+        let mut watch = watch(&server, Some("42"));
+        assert_eq!(watch.next().await.unwrap(), WatchEvent::Opened);
+        // An end without an error is not told: the next stream is opened.
+        let _ = watch.next().await;
+        assert!(lost(reason) > before, "{reason} is not counted");
+    }
 }
 
 #[tokio::test]
