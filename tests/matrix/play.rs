@@ -2,7 +2,7 @@
 
 use super::choice::Case;
 use super::plan::Plan;
-use super::stage::{DEADLINE, LEASE, Stage, told};
+use super::stage::{DEADLINE, LEASE, Look, Stage, told};
 use super::strike::{Ambush, strike};
 use super::table::{Names, victim};
 use super::words::{Fault, Moment};
@@ -45,7 +45,8 @@ pub async fn play(stage: &mut Stage, case: &Case) -> Result<Seen> {
     struck.lift(stage).await.context("take the fault away")?;
     // The admission webhooks, which know the objects by watching, may be behind; the run tries again.
     let (after, differ) = (stage.versions().await?, stage.differences(&plan).await?);
-    let states = watcher.stop().await?;
+    let looks = watcher.stop().await?;
+    let last_write = stage.last_write(&plan).await?;
 
     let mut seen = Seen {
         end: (text(&operation["state"]), operation["code"].as_str().map(str::to_owned)),
@@ -69,8 +70,11 @@ pub async fn play(stage: &mut Stage, case: &Case) -> Result<Seen> {
     must(really || last_success == success, format!("it did not succeed, and the last success is {last_success}"));
     must(!really || last_success != success, "it succeeded, and the last success is the old one".to_owned());
     must(!really || differ.is_empty(), format!("it succeeded, and these differ: {differ:?}"));
-    let green = states.iter().any(|state| state == "in_sync");
-    must(!green || differ.is_empty(), format!("{differ:?} differ, and the states were {states:?}"));
+    let greens: Vec<&Look> = looks.iter().filter(|look| look.0 == "in_sync").collect();
+    must(greens.is_empty() || differ.is_empty(), format!("{differ:?} differ, and it was seen: {looks:?}"));
+    // What was written is green when it was read again, and not before.
+    let old: Vec<&&Look> = greens.iter().filter(|look| look.1 < last_write).collect();
+    must(old.is_empty(), format!("last written at {last_write:?}, and green by older evidence: {old:?}"));
     for lie in lies(&operation, &plan, &differ) {
         must(false, lie);
     }

@@ -4,6 +4,7 @@
 
 use super::plan::Plan;
 use anyhow::{Context, Result, ensure};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -310,6 +311,21 @@ impl Stage {
         Ok(differ)
     }
 
+    /// When the console last wrote an object of the plan, as the API server notes it: to the second, rounded down. `None`
+    /// when it wrote none.
+    pub async fn last_write(&self, plan: &Plan) -> Result<Option<Timestamp>> {
+        let mut last = None;
+        for (kind, name) in plan.objects() {
+            let live = self.client.get(kind, &name).await?.unwrap_or_default();
+            for entry in live["metadata"]["managedFields"].as_array().into_iter().flatten() {
+                if entry["manager"] == model::prune::FIELD_MANAGER && entry["subresource"].is_null() {
+                    last = last.max(Some(entry["time"].as_str().context("a time")?.parse()?));
+                }
+            }
+        }
+        Ok(last)
+    }
+
     /// Looks at the fabric's state again and again until it is told to stop.
     pub fn watch(&self) -> Result<Watcher> {
         let mut other = HttpUser::new(self.console.url())?;
@@ -327,9 +343,10 @@ impl Stage {
                     && let Ok(status) = answer.json()
                 {
                     let state = status["sync_status"].as_str().unwrap_or_default().to_owned();
+                    let evidence = status["status"]["evidence_at"].as_str().and_then(|at| at.parse().ok());
                     let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
-                    if notes.last() != Some(&state) {
-                        notes.push(state);
+                    if notes.last() != Some(&(state.clone(), evidence)) {
+                        notes.push((state, evidence));
                     }
                 }
                 tokio::time::sleep(Duration::from_millis(200)).await;
@@ -339,16 +356,19 @@ impl Stage {
     }
 }
 
+/// The fabric's state, and the time of the evidence for it, as somebody saw them.
+pub type Look = (String, Option<Timestamp>);
+
 /// Somebody who looks at the fabric's state.
 pub struct Watcher {
     over: Arc<AtomicBool>,
-    seen: Arc<Mutex<Vec<String>>>,
+    seen: Arc<Mutex<Vec<Look>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Watcher {
-    /// The states that were seen, in their order.
-    pub async fn stop(self) -> Result<Vec<String>> {
+    /// What was seen, in its order.
+    pub async fn stop(self) -> Result<Vec<Look>> {
         self.over.store(true, Ordering::Relaxed);
         self.task.await.context("look at the fabric")?;
         Ok(self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone())
@@ -381,7 +401,7 @@ async fn shorten_deadline(database: &str, fabric: i64) -> Result<()> {
     let deadline_seconds = u32::try_from(DEADLINE.as_secs())?;
     let spec = FabricSpec { deadline_seconds, ..before.spec() };
     let keep = SecretChanges::default();
-    store.fabrics().update(&Scope::System, fabric, before.version, &spec, &keep, jiff::Timestamp::now()).await?;
+    store.fabrics().update(&Scope::System, fabric, before.version, &spec, &keep, Timestamp::now()).await?;
     store.close().await;
     Ok(())
 }
