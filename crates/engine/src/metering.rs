@@ -5,6 +5,7 @@ use crate::{Engine, Error, Overview};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use metrics::{FabricFacts, Facts};
 use model::compare::ObjectState;
+use model::operation::OperationState;
 use model::status::SyncState;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -43,16 +44,18 @@ impl Engine {
     async fn facts(&self) -> Result<Facts, Error> {
         let store = &self.shared.store;
         let fabrics = store.fabrics().list(&Scope::System, &FabricFilter::default(), Page::all()).await?.rows;
+        let open = &store.operations().open().await?;
         let reading = fabrics.into_iter().map(|fabric| async move {
             let overview = self.overview(&fabric).await?;
-            Ok::<_, Error>(of(&fabric, &overview, self.shared.now()))
+            Ok::<_, Error>(of(&fabric, &overview, open, self.shared.now()))
         });
         let fabrics = stream::iter(reading).buffered(AT_ONCE).try_collect().await?;
         Ok(Facts { store_up: true, fabrics })
     }
 }
 
-fn of(fabric: &Fabric, overview: &Overview, now: jiff::Timestamp) -> FabricFacts {
+/// What is told of a fabric; `open` are the operations of all fabrics that wait or run, whether they write or not.
+fn of(fabric: &Fabric, overview: &Overview, open: &[Operation], now: jiff::Timestamp) -> FabricFacts {
     let mut objects: BTreeMap<&'static str, u64> = ObjectState::ALL.iter().map(|state| (state.as_str(), 0)).collect();
     for (state, count) in overview.counts.values().flatten() {
         *objects.entry(state.as_str()).or_default() += count;
@@ -61,6 +64,7 @@ fn of(fabric: &Fabric, overview: &Overview, now: jiff::Timestamp) -> FabricFacts
     for switch in &overview.switches {
         *switches.entry(switch.state.as_str()).or_default() += 1;
     }
+    let open_in = |state| open.iter().filter(move |o| o.fabric_id == fabric.id && o.state == state);
     let seconds = |at: jiff::Timestamp| at.as_millisecond() as f64 / 1000.0;
     FabricFacts {
         name: fabric.name.clone(),
@@ -70,8 +74,8 @@ fn of(fabric: &Fabric, overview: &Overview, now: jiff::Timestamp) -> FabricFacts
         switches,
         evidence_age: overview.status.evidence_at.map(|at| (seconds(now) - seconds(at)).max(0.0)),
         last_success: overview.last_success.map(seconds),
-        running: by_verb(overview.running.iter()),
-        queued: by_verb(overview.queued.iter()),
+        running: by_verb(open_in(OperationState::Running)),
+        queued: by_verb(open_in(OperationState::Queued)),
     }
 }
 
