@@ -285,6 +285,15 @@ async fn an_update_that_frees_comes_first_and_a_broken_file_deletes_nothing() ->
     Ok(())
 }
 
+/// The outcome of an object that is not created before leaf-03 has applied the deletion of one of its name.
+fn waits_for_leaf_03(outcome: &Value) {
+    assert_eq!(
+        (&outcome["outcome"], &outcome["code"], &outcome["detail"]["waiting_for"]),
+        (&json!("waiting_for_reference"), &json!("deletion_pending"), &json!("Switch leaf-03")),
+        "{outcome}"
+    );
+}
+
 /// What a sync has deleted is known as well as what somebody deletes with kubectl, though nothing is left of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pruned_vpc_that_git_names_again_waits_for_every_switch() -> Result<()> {
@@ -307,13 +316,8 @@ async fn a_pruned_vpc_that_git_names_again_waits_for_every_switch() -> Result<()
         Ok(())
     })
     .await?;
-    let (operation, outcomes) = site.sync().await?;
-    let waits = &outcomes["VPC/vpc-12"];
-    assert_eq!(
-        (&waits["outcome"], &waits["code"], &waits["detail"]["waiting_for"]),
-        (&json!("waiting_for_reference"), &json!("deletion_pending"), &json!("Switch leaf-03")),
-        "{waits} {operation}"
-    );
+    let (_, outcomes) = site.sync().await?;
+    waits_for_leaf_03(&outcomes["VPC/vpc-12"]);
     assert!(site.live("VPC", "vpc-12").await?.is_none());
     site.hedgehog.set_agent("leaf-03", AgentMode::Working);
     site.until("every switch has applied what is left", crate::site::all_applied).await?;
@@ -333,12 +337,7 @@ async fn a_deleted_vpc_is_not_created_again_before_every_switch_has_let_it_go() 
     })
     .await?;
     let (operation, outcomes) = site.sync().await?;
-    let waits = &outcomes["VPC/vpc-12"];
-    assert_eq!(
-        (&waits["outcome"], &waits["code"], &waits["detail"]["waiting_for"]),
-        (&json!("waiting_for_reference"), &json!("deletion_pending"), &json!("Switch leaf-03")),
-        "{waits}"
-    );
+    waits_for_leaf_03(&outcomes["VPC/vpc-12"]);
     assert_eq!(outcomes["VPCAttachment/vpc-12--server-02"]["outcome"], "waiting_for_reference");
     assert_eq!(operation["code"], "deletion_pending", "{operation}");
     assert!(site.live("VPC", "vpc-12").await?.is_none());

@@ -180,14 +180,15 @@ fn take_over(kinds: &mut [KindInfo], known: &Kinds, read: &Forms, listed: &Liste
     let mut forms = Forms::default();
     for kind in kinds {
         let name = kind.definition_name();
-        let Some(form) = read.0.get(&name).filter(|form| listed.get(&name) == Some(&Some((*form).clone()))) else {
-            continue;
-        };
-        if let Some(known) = known.kinds.iter().find(|k| k.gvk == kind.gvk && k.plural == kind.plural) {
+        let now = listed.get(&name).and_then(Option::as_ref);
+        let known = known.kinds.iter().find(|k| k.gvk == kind.gvk && k.plural == kind.plural);
+        if let (Some(now), Some(known)) = (now, known)
+            && read.0.get(&name) == Some(now)
+        {
             kind.has_status |= known.has_status;
             kind.columns.clone_from(&known.columns);
             kind.schema.clone_from(&known.schema);
-            forms.0.insert(name, form.clone());
+            forms.0.insert(name, now.clone());
         }
     }
     forms

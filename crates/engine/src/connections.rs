@@ -235,3 +235,39 @@ impl Shared {
         Ok(opened)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cluster::{Problem, ProblemKind};
+
+    /// Found so many seconds before it was last asked.
+    fn discovered(kinds: Kinds, stood: u64) -> Discovered {
+        let since = Instant::now();
+        Discovered {
+            kinds: Arc::new(kinds),
+            forms: Forms::default(),
+            since,
+            asked_at: since + Duration::from_secs(stood),
+        }
+    }
+
+    #[test]
+    fn what_is_doubted_is_asked_for_ever_more_rarely_and_what_somebody_waits_for_at_once() {
+        let doubted = |stood| discovered(Kinds::default(), stood).believed_for(Belief::Doubted).as_secs();
+        assert_eq!([0, 10, 40, 299, 4000].map(doubted), [10, 10, 40, 299, 300]);
+        let whole = discovered(Kinds::default(), 0);
+        assert_eq!(
+            (whole.believed_for(Belief::Usual), whole.believed_for(Belief::Nothing)),
+            (KINDS_FOR, Duration::ZERO)
+        );
+        let problem = Problem {
+            kind: ProblemKind::GroupFailed,
+            subject: "vpc.githedgehog.com/v1beta1".into(),
+            message: "It does not answer.".into(),
+            hides_kinds: true,
+        };
+        let part = discovered(Kinds { kinds: Vec::new(), problems: vec![problem] }, 0);
+        assert_eq!(part.believed_for(Belief::Usual), DOUBTED_FOR, "a group that did not answer may do so by now");
+    }
+}

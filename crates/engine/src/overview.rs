@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use model::Code;
 use model::compare::ObjectState;
 use model::manifest::{Finding, Severity};
-use model::operation::{OperationState, OutcomeKind, Phase, Verb};
+use model::operation::{OperationState, Phase, Verb};
 use model::rollout::{AgentSummary, SwitchState, expect_versions, in_sentence};
 use model::status::{
     Cause, ComparisonAttempt, ComparisonFact, ComparisonOutcome, Facts, LastSync, RunningSync, Stage, StageFacts,
@@ -18,12 +18,10 @@ use model::status::{
 use serde::Serialize;
 use std::collections::BTreeMap;
 use store::operations::OperationSummary;
-use store::{Comparison, ComparisonResult, Fabric, Operation, Page};
+use store::{Comparison, ComparisonResult, Fabric, Operation};
 
 /// So many fabrics are looked at side by side for a list of them.
 const AT_ONCE: usize = 8;
-/// Of so many refused objects it is looked up how they are now; others count as they were.
-const REFUSED_READ: u32 = 50;
 
 /// One switch or gateway as it stands.
 #[derive(Debug, Clone, Serialize)]
@@ -241,26 +239,13 @@ impl Shared {
             is_bad && sync.commit.as_deref() == commit
         });
         let Some(last) = last else { return Ok((0, None)) };
-        let listed =
-            self.store.operations().outcomes(last.id, &[OutcomeKind::Refused], Page::first(REFUSED_READ)).await?;
-        let mut refused = listed.total.saturating_sub(listed.rows.len() as u64);
-        let mut first = None;
-        for outcome in listed.rows {
-            let is_done = match self.store.objects().get(fabric_id, &outcome.key).await {
-                Ok(object) => object.brief.state == ObjectState::Equal,
-                Err(store::Error::NotFound(_)) => true,
-                Err(e) => return Err(e.into()),
-            };
-            if !is_done {
-                refused += 1;
-                let (kind, name, message) = (&outcome.key.kind, &outcome.key.name, outcome.message.as_str());
-                // It begins with what was tried, and names the object in that.
-                let tried = message.split_once(": ").filter(|(tried, _)| tried.contains(name.as_str()));
-                let why = tried.map_or(message, |(_, why)| why);
-                first.get_or_insert_with(|| format!("{kind} {name} was refused: {why}"));
-            }
-        }
-        Ok((refused, first))
+        let Some((refused, key, message)) = self.store.operations().still_refused(fabric_id, last.id).await? else {
+            return Ok((0, None));
+        };
+        // It begins with what was tried, and names the object in that.
+        let tried = message.split_once(": ").filter(|(tried, _)| tried.contains(&key.name));
+        let why = tried.map_or(message.as_str(), |(_, why)| why);
+        Ok((refused, Some(format!("{} {} was refused: {why}", key.kind, key.name))))
     }
 }
 

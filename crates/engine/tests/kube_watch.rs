@@ -277,6 +277,27 @@ async fn a_kind_that_is_gone_and_comes_back_is_read_again_by_itself() {
     bed.engine.stop().await;
 }
 
+/// Hedgehog is upgraded: a kind that the source names is served in another version, and no more in the one that is known.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kind_that_is_served_in_another_version_is_found_by_itself() {
+    let bed = Bed::start(|settings| settings.compare_interval = Duration::from_secs(1)).await;
+    let mut vpc = lab::kinds::crds().into_iter().find(|crd| crd["spec"]["names"]["kind"] == "VPC").unwrap();
+    let name = vpc["metadata"]["name"].as_str().unwrap().to_owned();
+    bed.plane.kubectl(&["delete", "crd", &name, "--wait=true"]).await.unwrap();
+    vpc["spec"]["versions"][0]["name"] = json!("v1beta2");
+    bed.plane.install_crds(&[vpc]).await.unwrap();
+    bed.front.take_calls();
+    let listed = |call: &testkit::ApiCall| call.path.contains("/v1beta2/") && call.path.contains("/vpcs?");
+    eventually(PATIENCE, "it is listed in its new version", async || {
+        let calls = bed.front.calls();
+        if calls.iter().any(|call| listed(call) && call.status == 200) { Ok(()) } else { Err("it is not") }
+    })
+    .await
+    .unwrap();
+    bed.until("nothing is unread", |o| o.problems.is_empty() && o.sync_status == SyncState::OutOfSync).await;
+    bed.engine.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_is_reset_goes_on_where_it_was() {
     let bed = Bed::start(|_| {}).await;

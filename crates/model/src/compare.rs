@@ -1,7 +1,8 @@
 //! Desired × live → comparison: one verdict an object, with its field differences.
 //!
 //! `compare/diff.rs` walks the canonical trees that [`crate::normalise`] makes, `compare/metadata.rs` knows whose
-//! labels count, `compare/left.rs` what a run leaves to the cluster, `compare/deletion.rs` what is being deleted, `compare/managed.rs` reads who changed a field, `compare/write.rs` builds what is sent.
+//! labels count, `compare/left.rs` what a run leaves to the cluster, `compare/deletion.rs` what is being deleted,
+//! `compare/managed.rs` reads who changed a field, `compare/write.rs` builds what is sent.
 
 mod deletion;
 mod diff;

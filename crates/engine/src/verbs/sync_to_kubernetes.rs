@@ -323,9 +323,7 @@ async fn too_soon(run: &Run, known: &Known) -> Result<HashMap<ObjectKey, TooSoon
         // The controller has told them already; what they have not applied may be that.
         if names.is_empty() && (d.state == ObjectState::Missing || deleted.contains(&d.manifest.key)) {
             let pending = agents.iter().map(|a| &a.summary).filter(|a| a.kind == AgentKind::Agent);
-            // Also one that is offline or stuck: it holds what it last applied.
-            let pending = pending.filter(|a| a.last_applied_gen != Some(a.generation));
-            names = pending.map(|a| a.name.as_str()).collect();
+            names = pending.filter(|a| a.holds_an_older_form()).map(|a| a.name.as_str()).collect();
         }
         if let Some(first) = names.first() {
             let message = format!(

@@ -58,6 +58,12 @@ impl AgentSummary {
     pub fn has_skew(&self) -> bool {
         matches!((&self.version, &self.wanted_version), (Some(has), Some(wanted)) if has != wanted)
     }
+
+    /// Whether it holds something else than what it is given: what it last applied, also when it is offline or stuck. One
+    /// that never applied anything holds nothing.
+    pub fn holds_an_older_form(&self) -> bool {
+        self.last_applied_gen.is_some_and(|applied| applied != self.generation)
+    }
 }
 
 /// Fills in what is not said: an agent whose spec asks for no version is to run the one that more than half of its kind

@@ -62,6 +62,15 @@ fn a_switch_is_what_its_agent_says_while_it_speaks() {
 }
 
 #[test]
+fn what_was_applied_is_held_until_something_else_is() {
+    assert!(agent(3, 2, 3).holds_an_older_form() && !agent(3, 3, 3).holds_an_older_form());
+    let offline = AgentSummary { last_heartbeat: None, ..agent(3, 2, 3) };
+    assert!(offline.holds_an_older_form(), "nobody hears of it, and it holds what it has");
+    let planned = AgentSummary { last_applied_gen: None, ..agent(3, 0, 0) };
+    assert!(!planned.holds_an_older_form(), "a switch that was never there holds nothing");
+}
+
+#[test]
 fn a_reboot_and_another_version_are_told_from_applied_and_from_offline() {
     let state = |change: fn(&mut AgentSummary)| {
         let mut summary = agent(3, 3, 3);

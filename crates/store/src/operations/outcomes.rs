@@ -6,8 +6,8 @@ use crate::row::{Columns, to_json};
 use crate::sql::{Sql, args};
 use crate::statements::operations as st;
 use crate::{Listed, Page, Result, commit};
-use model::Code;
 use model::operation::{ObjectOutcome, OutcomeKind};
+use model::{Code, ObjectKey};
 
 /// How many objects had one outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +79,14 @@ impl Operations<'_> {
         let total = count.count(&mut conn).await?;
         let rows = select.all(&mut conn).await?.iter().map(outcome).collect::<Result<_>>()?;
         Ok(Listed { rows, total: total.unsigned_abs() })
+    }
+
+    /// How many objects an operation could not write because they were refused, and that are not equal now either; and the
+    /// first of them with the words of its refusal. `None` when there is none.
+    pub async fn still_refused(&self, fabric_id: i64, operation_id: i64) -> Result<Option<(u64, ObjectKey, String)>> {
+        let mut conn = self.0.reader(st::STILL_REFUSED.doing).await?;
+        let row = st::STILL_REFUSED.optional(&mut conn, args![fabric_id, operation_id]).await?;
+        row.map(|row| Ok((row.unsigned("n")?, row.word("object_key")?, row.text("message")?))).transpose()
     }
 
     /// How many objects had which outcome.

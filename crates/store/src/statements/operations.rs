@@ -201,6 +201,12 @@ super::statements! {
         " AND operation_id IN (SELECT id FROM operations WHERE fabric_id = $1 AND verb = 'sync_to_kubernetes'",
         " AND writes = 1 ORDER BY id DESC LIMIT 10)"
     );
+    /// The first of them, with how many there are. Seeks: the refusals of one operation, each object by its key.
+    STILL_REFUSED("read what is refused still") = (
+        "SELECT o.object_key, o.message, count(*) OVER () AS n FROM operation_objects o JOIN objects l",
+        " ON l.fabric_id = $1 AND l.object_key = o.object_key WHERE o.operation_id = $2 AND o.outcome = 'refused'",
+        " AND l.state <> 'equal' ORDER BY o.object_key LIMIT 1"
+    );
     /// Seeks: the newest syncs in one index, their deletions in another.
     DELETED("read what the last syncs deleted") = (
         "SELECT object_key FROM operation_objects WHERE outcome = 'pruned'",

@@ -1,6 +1,9 @@
 //! Operations as they are read: lists under a scope, what a status is derived from, outcomes, pruning.
 
 use crate::bed::{ask, both_engines, claim, fabric, t, user};
+use crate::comparisons::comparison;
+use crate::objects::row;
+use model::compare::ObjectState;
 use model::operation::{ObjectOutcome, OperationState, OutcomeDetail, OutcomeKind, Trigger, Verb};
 use model::{Code, ObjectKey};
 use serde_json::json;
@@ -172,6 +175,26 @@ both_engines! {
             assert!(!stored, "{owner} does not run {id}");
         }
         assert_eq!(bed.operations().outcomes(id, &[], Page::all()).await.unwrap().total, 1203);
+    }
+
+    async fn what_is_refused_still_and_what_was_deleted_is_known(bed) {
+        let (lab, other) = (fabric(&bed, "lab").await, fabric(&bed, "other").await);
+        let id = begun(&bed, ask(lab.id, Verb::SyncToKubernetes, "a"), 0).await;
+        let refused = |i| outcome(i, OutcomeKind::Refused);
+        // One was put right since, one is no object any more.
+        let outcomes = [refused(1), refused(4), refused(7), refused(22), outcome(10, OutcomeKind::Created),
+            outcome(13, OutcomeKind::Pruned)];
+        assert!(bed.operations().put_outcomes(id, "p", &outcomes).await.unwrap());
+        assert_eq!(bed.operations().still_refused(lab.id, id).await.unwrap(), None, "nothing was compared yet");
+        let differs = |i| ObjectRow { state: ObjectState::Undelivered, ..row(i) };
+        let upserts = vec![row(1), differs(4), differs(7), differs(10)];
+        let delta = ObjectDelta { upserts, deletes: Vec::new(), agents: None };
+        bed.comparisons().save(&comparison(lab.id, 0, ComparisonResult::Ok), &delta).await.unwrap();
+        let first = (2, refused(4).key, refused(4).message);
+        assert_eq!(bed.operations().still_refused(lab.id, id).await.unwrap(), Some(first));
+        assert_eq!(bed.operations().still_refused(other.id, id).await.unwrap(), None);
+        assert_eq!(bed.operations().deleted(lab.id).await.unwrap(), [outcome(13, OutcomeKind::Pruned).key].into());
+        assert!(bed.operations().deleted(other.id).await.unwrap().is_empty());
     }
 
     async fn what_failed_comes_before_what_was_left_because_of_it(bed) {
