@@ -7,7 +7,7 @@ use crate::preflight::{Leaving, Standing, judge, rules_of_part, stops_the_run};
 use crate::pruning::{PrunePlan, adopted_uids, breaks, of_rows, standing};
 use crate::{Engine, Error, Overview};
 use model::compare::{
-    ObjectState, compare_object, desired_for_write, left_part, removed_link_addresses, with_left_parts,
+    Deletion, ObjectState, compare_object, desired_for_write, left_part, removed_link_addresses, with_left_parts,
 };
 use model::manifest::{Finding, Location, Manifest, Severity};
 use model::path::Path;
@@ -48,6 +48,8 @@ pub struct ReviewCounts {
     pub updated: u64,
     /// Of those, the ones in which somebody else changed something.
     pub overwritten: u64,
+    /// They are being deleted in the cluster, so that nothing is written to them.
+    pub waiting: u64,
     /// Something stands against writing them.
     pub blocked: u64,
     /// They are as Git has them.
@@ -179,6 +181,7 @@ impl Stored {
         for row in &self.rows {
             match (standing(&row.key), &row.live) {
                 (Standing::Written, None) => counts.created += 1,
+                (Standing::Written, Some(live)) if Deletion::of(live).is_some() => counts.waiting += 1,
                 (Standing::Written, Some(_)) => {
                     counts.updated += 1;
                     counts.overwritten += u64::from(matches!(row.state, ObjectState::Modified | ObjectState::Conflict));

@@ -122,16 +122,14 @@ pub fn compare_object(
         return (ObjectState::Equal, Vec::new());
     }
     let sides = base.map(|base| Sides::of(desired, live, base));
-    let diffs: Vec<FieldDiff> = found
-        .into_iter()
-        .map(|leaf| {
-            let side = sides.as_ref().map_or(Side::Desired, |sides| sides.side(&leaf));
-            let wrote = leaf.live_path.as_ref().and_then(|path| managed::last_manager(live, path));
-            let (manager, changed_at) = wrote.map_or((None, None), |(manager, at)| (Some(manager), at));
-            FieldDiff { path: leaf.path.to_string(), desired: leaf.desired, live: leaf.live, side, manager, changed_at }
-        })
-        .chain(going)
-        .collect();
+    let fields = found.into_iter().map(|leaf| {
+        let side = sides.as_ref().map_or(Side::Desired, |sides| sides.side(&leaf));
+        let wrote = leaf.live_path.as_ref().and_then(|path| managed::last_manager(live, path));
+        let (manager, changed_at) = wrote.map_or((None, None), |(manager, at)| (Some(manager), at));
+        FieldDiff { path: leaf.path.to_string(), desired: leaf.desired, live: leaf.live, side, manager, changed_at }
+    });
+    // That it goes comes first: it is more than any field of it.
+    let diffs: Vec<FieldDiff> = going.into_iter().chain(fields).collect();
     let all = |side| diffs.iter().all(|diff| diff.side == side);
     let state = match () {
         () if all(Side::Desired) => ObjectState::Undelivered,

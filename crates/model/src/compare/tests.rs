@@ -56,8 +56,8 @@ fn what_is_being_deleted_is_never_equal() {
     let (state, diffs) = compare_object(Some(&subnet(2)), Some(&live), Some(&subnet(1)));
     assert_eq!(state, ObjectState::Conflict, "Git changed it, and somebody deletes it");
     let paths: Vec<&str> = diffs.iter().map(|diff| diff.path.as_str()).collect();
-    assert_eq!(paths, ["spec.subnets.default.vlan", "metadata.deletionTimestamp", "metadata.finalizers"]);
-    assert_eq!(diffs[1].changed_at, Some("2026-01-02T03:04:05Z".parse().unwrap()));
+    assert_eq!(paths, ["metadata.deletionTimestamp", "metadata.finalizers", "spec.subnets.default.vlan"]);
+    assert_eq!(diffs[0].changed_at, Some("2026-01-02T03:04:05Z".parse().unwrap()));
     assert_eq!(
         Deletion::of(&live).unwrap().sentence(),
         "It is being deleted since 2026-01-02T03:04:05Z, held by its finalizers (example.test/hold, b)."

@@ -194,6 +194,7 @@ fn summary(counts: ReviewCounts, prune: Option<&Prune>) -> Vec<Sum> {
         Sum::new(Tone::Waiting, counts.created, "would be created"),
         Sum::new(Tone::Waiting, counts.updated, "would be updated"),
         Sum::new(Tone::Changed, counts.overwritten, "with changes of somebody else"),
+        Sum::new(Tone::Changed, counts.waiting, "being deleted, would wait"),
         Sum::new(Tone::Bad, counts.blocked, "with errors, left as they are"),
         Sum::new(Tone::Good, counts.equal, "equal already"),
     ];

@@ -6,8 +6,16 @@ use serde_json::{Map, Value};
 /// What is written first, in this order; the rest follows by name.
 const FIRST: &[&str] = &["apiVersion", "kind", "metadata", "spec", "name", "namespace"];
 /// What Kubernetes itself keeps in the metadata.
-const SYSTEM: &[&str] =
-    &["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink", "ownerReferences"];
+const SYSTEM: &[&str] = &[
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionGracePeriodSeconds",
+    "managedFields",
+    "selfLink",
+    "ownerReferences",
+];
 
 /// The object's text.
 pub fn text(object: &Value) -> String {
