@@ -274,13 +274,6 @@ async fn lesson_14_a_key_gives_the_same_operation_for_every_verb_also_after_a_re
     Ok(())
 }
 
-/// How long an operation took from the press to its end, in milliseconds.
-async fn took(apart: &Apart, operation: &Value) -> Result<i64> {
-    let id = operation["id"].as_i64().context("its number")?;
-    let sql = format!("SELECT (ended_at - queued_at) / 1000 FROM operations WHERE id = {id}");
-    Ok(apart.sql(&sql).await?.parse()?)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_git_that_a_killed_console_left_behind_is_ended_and_not_waited_for() -> Result<()> {
     let mut apart = Apart::start(Database::Sqlite, &[]).await?;
@@ -296,7 +289,6 @@ async fn a_git_that_a_killed_console_left_behind_is_ended_and_not_waited_for() -
     ensure!(saved.status == 303, "{}", saved.visible_text());
     let fetched = fabric.press(&mut apart.user, "sync_from_git").await?;
     ensure!(fetched["state"] == "succeeded", "the precondition: {fetched}");
-    let before = took(&apart, &fetched).await?;
 
     git.set_mode(GitMode::NeverAnswer);
     fabric.begin(&mut apart.user, "sync_from_git").await?;
@@ -312,9 +304,6 @@ async fn a_git_that_a_killed_console_left_behind_is_ended_and_not_waited_for() -
     apart.console.resume().await?;
     let done = fabric.press(&mut apart.user, "sync_from_git").await?;
     ensure!(done["state"] == "succeeded", "{done}");
-    // The same as before the kill, with three seconds more for a machine that has just started a console.
-    let after = took(&apart, &done).await?;
-    ensure!(after <= 2 * before + 3000, "it took {after} ms, and {before} ms before");
     let log = apart.console.log();
     ensure!(log.contains("ended a git that a killed Hedgerow had left behind"), "{log}");
     eventually(SOON, "the orphans are gone", || {

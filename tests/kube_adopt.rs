@@ -190,9 +190,10 @@ async fn a_choice_over_several_pages_is_what_is_committed() -> Result<()> {
     let world = world().await;
     let mut fabric = Fabric::add().await?;
     // The repository's habit: VPCs lie in net/vpcs, with .yml; one name is taken by something else.
-    fabric
-        .commit(&[("net/vpcs/old.yml", Some(&vpc("old", 90, 1090))), ("net/vpcs/vpc-57.yml", Some("# mine\n"))])
-        .await?;
+    let old = vpc("old", 90, 1090);
+    let files =
+        [("n.yaml", Some(NAMESPACES)), ("net/vpcs/old.yml", Some(&*old)), ("net/vpcs/vpc-57.yml", Some("# mine\n"))];
+    fabric.commit(&files).await?;
     assert_eq!(fabric.press("sync_to_kubernetes").await?["state"], "succeeded");
     with_vpcs(&mut fabric, 0..60).await?;
     let list = fabric.user.visit(&format!("/fabrics/{}/adopt/", fabric.id)).await?;
@@ -215,8 +216,14 @@ async fn a_choice_over_several_pages_is_what_is_committed() -> Result<()> {
     let operation = commit(&mut fabric.user, &review).await?;
     assert_eq!(operation["state"], "succeeded", "{operation}");
     let files = world.git.files(&fabric.name, "main").await?;
-    let wanted =
-        ["README.md", "net/vpcs/old.yml", "net/vpcs/vpc-00.yml", "net/vpcs/vpc-57-vpc.yml", "net/vpcs/vpc-57.yml"];
+    let wanted = [
+        "README.md",
+        "n.yaml",
+        "net/vpcs/old.yml",
+        "net/vpcs/vpc-00.yml",
+        "net/vpcs/vpc-57-vpc.yml",
+        "net/vpcs/vpc-57.yml",
+    ];
     assert_eq!(files, wanted);
     let read = |path: &'static str| world.git.read(&fabric.name, "main", path);
     assert_eq!(read("net/vpcs/vpc-57.yml").await?.as_deref(), Some("# mine\n"), "nobody's file is overwritten");
@@ -238,7 +245,7 @@ async fn a_choice_over_several_pages_is_what_is_committed() -> Result<()> {
     assert_eq!(commit(&mut fabric.user, &review).await?["state"], "succeeded");
     assert_eq!(world.git.files(&fabric.name, "main").await?.len(), wanted.len() + 10);
     let status = fabric.status().await?;
-    assert_eq!(status["status"]["counts"]["equal"].as_u64(), Some(13), "{}", status["status"]);
+    assert_eq!(status["status"]["counts"]["equal"].as_u64(), Some(15), "{}", status["status"]);
     Ok(())
 }
 

@@ -173,6 +173,36 @@ async fn a_part_is_synced_and_what_is_not_part_of_it_is_left_and_said() -> Resul
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reference_that_leads_nowhere_ends_the_run_before_its_first_write() -> Result<()> {
+    let mut site = Site::start().await?;
+    site.commit(&fabric_files()).await?;
+    site.synced().await?;
+    site.write("new.yaml", &[vpcs(&[11]), attachment("vpc-11"), attachment("vpc-nope")].join("---\n")).await?;
+    let before = site.versions().await?;
+    site.writes(false);
+
+    let (operation, outcomes) = site.sync().await?;
+    assert_eq!(
+        (&operation["state"], &operation["code"]),
+        (&json!("failed"), &json!("preflight_failed")),
+        "{operation}"
+    );
+    let words =
+        "VPCAttachment vpc-nope--server-02 refers to VPC vpc-nope, which is neither in the source nor in the cluster";
+    let said = text(&operation["message"]);
+    assert!(said.contains(words) && said.contains("(new.yaml:"), "{said}");
+    assert!(outcomes.values().all(|one| one["outcome"] == "not_attempted"), "{outcomes:?}");
+    assert_eq!((site.versions().await?, site.writes(false)), (before, Vec::new()), "nothing was written");
+    assert!(site.page().await?.visible_text().contains(words));
+
+    // Without it, the rest is delivered.
+    let (operation, _) = site.sync_with(json!({"leave_object": [key("VPCAttachment", "vpc-nope--server-02")]})).await?;
+    assert_eq!(operation["state"], "succeeded", "{operation}");
+    site.there("VPCAttachment", "vpc-11--server-02").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_field_is_left_as_it_is_in_the_cluster() -> Result<()> {
     let mut site = Site::start().await?;
     site.commit(&fabric_files()).await?;

@@ -30,8 +30,9 @@ const NOBODY_ELSE_STOPS: &[&str] = &["unhydrated", "discarded_vlan_range"];
 
 /// Findings about an object that is to be written which end the run before its first write. Wiring that was never
 /// hydrated is not the fabric's desired state; a subnet that goes away under what stays and uses it leaves that hanging in
-/// the air, and nobody else stops it.
-const STOPS_THE_RUN: &[&str] = &["unhydrated", "subnet_in_use"];
+/// the air, and nobody else stops it; what refers to something that is neither in the source nor in the cluster would be
+/// refused when the run is half done, or, without webhooks, be written and lead nowhere.
+const STOPS_THE_RUN: &[&str] = &["unhydrated", "subnet_in_use", "missing_reference"];
 
 /// What a finding's object is to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -106,7 +106,7 @@ const ABSENT: &[(&str, &str)] = &[
 
 /// Two spines, four leaves, a gateway, twenty servers. To sync: a new VPC and two changed objects. Drifted: two objects
 /// that somebody edited, one that somebody deleted, two that exist in the cluster only. Wrong: a misspelt field in
-/// `vpcs/guest.yaml`, and a connection that does not exist in `attachments/bench.yaml`.
+/// `vpcs/guest.yaml`, and a connection that is attached already in `attachments/bench.yaml`.
 pub fn east() -> DemoFabric {
     let mut first = objects(EAST.iter().map(|f| (f.path, f.text)));
     first.retain(|o| !ABSENT.iter().any(|(kind, name)| o["kind"] == *kind && o["metadata"]["name"] == *name));

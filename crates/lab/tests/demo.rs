@@ -107,7 +107,11 @@ async fn east_has_something_of_everything() {
         ("Server", "server-19", "change"),
         // Wrong.
         ("VPC", "guest", "strict decoding error: unknown field \"spec.subnets.default.vlann\""),
-        ("VPCAttachment", "shared-default--server-19", "connection server-19--unbundled--leaf-04 not found"),
+        (
+            "VPCAttachment",
+            "shared-default--server-19",
+            "connection server-18--unbundled--leaf-04 already attached to shared/default",
+        ),
     ];
     for (kind, name, words) in &expected {
         assert!(of(kind, name).contains(words), "{kind} {name}: {}", of(kind, name));

@@ -174,7 +174,7 @@ fn ports(object: &Object<'_>, ends: &[End<'_>], world: &World<'_>, out: &mut Fou
                     let message = format!(
                         "{title}: there is no Gateway {device}. The server does not look; the link will lead nowhere."
                     );
-                    out.warning(object, &path, "missing_reference", message);
+                    out.warning(object, &path, "missing_gateway", message);
                 }
             }
             _ => {

@@ -18,9 +18,10 @@ pub(super) fn check(object: &Object<'_>, world: &World<'_>, out: &mut Found) {
     if group != "default" {
         world.follow(object, "spec.gatewayGroup", (GATEWAY, "GatewayGroup"), group, out);
     }
-    if !world.all((GATEWAY, "Gateway")).any(|gateway| groups_of(gateway).contains(&group)) {
+    let has_gateway = world.all((GATEWAY, "Gateway")).any(|gateway| groups_of(gateway).contains(&group));
+    if !has_gateway && !world.is_unread((GATEWAY, "Gateway")) {
         let message = format!("{title}: GatewayGroup {group} has no gateway.");
-        out.error(object, "spec.gatewayGroup", "missing_reference", message);
+        out.error(object, "spec.gatewayGroup", "missing_gateway", message);
     }
     let sides: Vec<(&String, &Value)> = entries(value, "/spec/peering").collect();
     if sides.len() != 2 {

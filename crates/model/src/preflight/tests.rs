@@ -298,7 +298,7 @@ fn wiring() {
         (
             "way-out",
             json!({"spec": {"gateway": {"links": [{"switch": {"port": "spine-1/E1/3", "ip": "172.30.128.2/31"}, "gateway": {"port": "gw-9/eth0", "ip": "172.30.128.3/31"}}]}}}),
-            &["W missing_reference spec.gateway.links[0].gateway.port"],
+            &["W missing_gateway spec.gateway.links[0].gateway.port"],
         ),
         ("leaf-2", json!({"spec": {"redundancy": {"group": "other"}}}), &["E missing_reference spec.redundancy.group"]),
         (
@@ -445,7 +445,7 @@ fn gateways() {
         (
             "blue--edge",
             json!({"spec": {"gatewayGroup": "nope"}}),
-            &["E missing_reference spec.gatewayGroup", "E missing_reference spec.gatewayGroup"],
+            &["E missing_gateway spec.gatewayGroup", "E missing_reference spec.gatewayGroup"],
         ),
         ("blue--edge", json!({"spec": {"peering": {"ext.edge": null}}}), &["E wrong_count spec.peering"]),
         (

@@ -133,6 +133,11 @@ impl<'a> World<'a> {
             .filter(|object| object.manifest.is_some())
     }
 
+    /// Whether nobody knows which objects of a kind the cluster has.
+    pub fn is_unread(&self, kind: Kind) -> bool {
+        self.unread.contains(&kind)
+    }
+
     /// The object that another one refers to. One that is neither in Git nor in the cluster is an error.
     pub fn follow(
         &self,
@@ -151,7 +156,7 @@ impl<'a> World<'a> {
                 kind.1
             );
             out.warning(from, path, "not_selected", message);
-        } else if found.is_none() && !self.unread.contains(&kind) {
+        } else if found.is_none() && !self.is_unread(kind) {
             let message = format!(
                 "{} refers to {} {name}, which is neither in the source nor in the cluster. Add it or correct the name.",
                 from.title(),
