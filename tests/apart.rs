@@ -20,7 +20,7 @@ pub const VPCS: u8 = 3;
 pub const LEFTOVER: &str = "vpc-09";
 
 /// What a script asks for to have it deleted.
-const PRUNING: &str = r#"{"prune": true}"#;
+pub const PRUNING: &str = r#"{"prune": true}"#;
 
 /// Which database a console has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,7 +184,7 @@ impl Behind {
     }
 
     /// Everything is live, and a VPC more, which Git named once and names no more.
-    async fn has_leftover(&self, user: &mut HttpUser) -> Result<()> {
+    pub async fn has_leftover(&self, user: &mut HttpUser) -> Result<()> {
         self.commit_beside("", Some(&vpc(LEFTOVER, 9, 1009))).await?;
         self.syncs(user).await?;
         ensure!(self.live(LEFTOVER).await?.is_some(), "{LEFTOVER} is in the cluster");

@@ -253,7 +253,7 @@ async fn a_write_of_which_every_answer_is_lost_is_what_was_read_back() -> Result
     let rows = done["outcomes"]["results"].as_array().context("the objects")?;
     let row = rows.iter().find(|row| row["key"]["name"] == "vpc-01").context("the VPC")?;
     ensure!(row["outcome"] == "created" && row["verified"] == true && row["code"].is_null(), "{row}");
-    ensure!(row["message"].as_str().is_some_and(|words| words.contains("No answer to its write came")), "{row}");
+    ensure!(row["message"].as_str().is_some_and(|words| words.contains("No clear answer to its write came")), "{row}");
     ensure!(done["state"] == "succeeded" && done["code"].is_null(), "everything is as desired: {done}");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What a sync says when somebody or something comes between its writes and its proof: what was written and could not be
-//! read back, what somebody created meanwhile, what is being deleted. Answers that do not pass are asked for once.
+//! read back, what nobody knows because no answer came either, what somebody created meanwhile, what is being deleted. Answers that do not pass are asked for once.
 
-use crate::apart::{Apart, Behind, Database, SOON, VPCS, end_of};
+use crate::apart::{Apart, Behind, Database, LEFTOVER, PRUNING, SOON, VPCS, end_of};
 use crate::world::{vpc, world};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -55,6 +55,87 @@ async fn what_was_written_and_could_not_be_read_back_was_done_and_is_called_so()
         ensure!(status["sync_status"] != "in_sync", "{status}");
         fabric.heal();
         fabric.syncs(&mut apart.user).await?;
+    }
+    Ok(())
+}
+
+const NO_VPCS: &str = "vpcs.vpc.githedgehog.com is forbidden: User \"x\" cannot list resource \"vpcs\" in API group";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_without_an_answer_that_cannot_be_read_back_is_known_by_nobody() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    // The server writes each time and nobody learns of it, and then the kind may not be read; nor may each object, so that
+    // what the second try meets is not known either.
+    for (unread, code) in [("/vpcs?", "kubernetes_unavailable"), ("/vpcs", "kubernetes_forbidden")] {
+        let fabric = apart.fabric().await?;
+        let gate = Gate::default();
+        let location = held_at_the_vpcs(&mut apart, &fabric, &gate).await?;
+        let lost = Rule::on("POST", "/vpcs?").without("dryRun").break_off(0);
+        fabric.front.add(if code == "kubernetes_forbidden" { lost.times(VPCS.into()) } else { lost });
+        fabric.front.add(Rule::on("GET", unread).answer(403, "Forbidden", NO_VPCS));
+        gate.open();
+        let ended = end_of(&mut apart.user, &location).await?;
+        ensure!(ended["state"] == "partial" && ended["code"] == code, "{ended}");
+        let said = "2 of 5 objects are live as desired; 3 may or may not have been written and could not be read back.";
+        ensure!(words(&ended["message"]).starts_with(said), "{ended}");
+        ensure!(ended["result"]["outcomes"]["unknown"] == VPCS, "{ended}");
+        let row = outcome(&ended, "vpc-01")?;
+        ensure!(row["outcome"] == "unknown" && row["verified"] == false && row["code"] == code, "{row}");
+        let (why, then) = ("No clear answer to its write came (", "It may or may not have been written; the next run");
+        ensure!(words(&row["message"]).starts_with(why) && words(&row["message"]).contains(then), "{row}");
+        let phases = ended["phases"].as_array().context("phases")?;
+        let apply = phases.iter().find(|phase| phase["phase"] == "apply").context("apply")?;
+        ensure!(words(&apply["detail"]).ends_with("0 not done, 3 without a clear answer"), "{apply}");
+        let page = apart.user.visit(&location).await?.visible_text();
+        ensure!(page.contains(said) && page.contains("5: 3 not known, 2 read back and equal"), "{page}");
+        let activity = apart.user.visit(&format!("/fabrics/{}/activity/", fabric.id)).await?.visible_text();
+        ensure!(activity.contains(said), "{activity}");
+        ensure!(fabric.live("vpc-01").await?.is_some(), "it was written");
+        ensure!(fabric.status(&mut apart.user).await?["sync_status"] != "in_sync");
+        fabric.heal();
+        fabric.syncs(&mut apart.user).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_without_an_answer_is_what_was_read_back_or_known_by_nobody() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let lost = || Rule::on("DELETE", "/vpcs/").break_off(0);
+    let refused = || Rule::on("DELETE", "/vpcs/").answer(500, "InternalError", "etcdserver: request timed out");
+    let unread = || Some(Rule::on("GET", "/vpcs?").answer(403, "Forbidden", NO_VPCS));
+    for (deletion, unread, outcome_word, told, summary) in [
+        (lost(), None, "pruned", "Read back, it is gone.", "1 deleted; all 5 are live as desired."),
+        (refused(), None, "failed", "Read back, it is still there.", "0 of 1 deletions were done."),
+        (
+            lost(),
+            unread(),
+            "unknown",
+            "It may or may not have been deleted; the next run looks at it again.",
+            "0 of 1 deletions were done, and 1 more may or may not have been deleted and could not be read back.",
+        ),
+    ] {
+        let fabric = apart.fabric().await?;
+        fabric.has_leftover(&mut apart.user).await?;
+        let gate = Gate::default();
+        fabric.front.add(Rule::on("DELETE", "/vpcs/").hold(&gate));
+        let location = fabric.begin_with(&mut apart.user, PRUNING).await?;
+        gate.arrived(SOON).await?;
+        fabric.front.add(deletion);
+        unread.into_iter().for_each(|rule| fabric.front.add(rule));
+        gate.open();
+        let ended = end_of(&mut apart.user, &location).await?;
+        let row = outcome(&ended, LEFTOVER)?;
+        ensure!(row["outcome"] == outcome_word && row["verified"] == (outcome_word == "pruned"), "{row}");
+        let said = words(&row["message"]);
+        ensure!(said.starts_with("No clear answer to its deletion came (") && said.contains(told), "{said}");
+        ensure!(words(&ended["message"]).contains(summary), "{summary}: {ended}");
+        ensure!((ended["state"] == "succeeded") == (outcome_word == "pruned"), "{ended}");
+        ensure!(fabric.live(LEFTOVER).await?.is_none() == (outcome_word != "failed"), "{LEFTOVER}: {ended}");
+        fabric.heal();
+        let location = fabric.begin_with(&mut apart.user, PRUNING).await?;
+        let done = end_of(&mut apart.user, &location).await?;
+        ensure!(done["state"] == "succeeded" && fabric.live(LEFTOVER).await?.is_none(), "{done}");
     }
     Ok(())
 }

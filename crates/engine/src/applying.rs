@@ -20,7 +20,7 @@ pub(crate) use words::describe;
 use crate::comparing::Differing;
 use crate::retrying::{Fault, Next};
 use crate::run::Run;
-use cluster::{Cluster, Kinds};
+use cluster::{Cluster, ErrorKind, Kinds};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
 use hand::Hand;
@@ -187,6 +187,15 @@ impl Writer<'_> {
         next.wait(self.run, phase).await
     }
 
+    /// Notes what came back from a call that writes. Where no answer came it may have been carried out, whatever later
+    /// tries come to (`lost`); a dry run changes nothing.
+    fn hear<T>(&self, key: &ObjectKey, answer: &Result<T, cluster::Error>, lost: &mut bool) {
+        *lost |= !self.rules.dry_run && answer.as_ref().is_err_and(may_be_done);
+        if answer.is_ok() || !*lost {
+            self.run.answered(key);
+        }
+    }
+
     async fn write_steps(
         &self,
         steps: &[Rank],
@@ -283,6 +292,11 @@ impl Writer<'_> {
     fn given_up(&self) -> MutexGuard<'_, HashSet<ObjectKey>> {
         lock(&self.given_up)
     }
+}
+
+/// Whether a call that failed may have been carried out: its answer was lost, or whoever answered may not know.
+fn may_be_done(error: &cluster::Error) -> bool {
+    error.outcome_unknown || error.kind == ErrorKind::Server
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,7 +4,7 @@ use crate::events::Event;
 use crate::run::{Finished, Run};
 use crate::{Error, noting};
 use model::Code;
-use model::operation::{OperationState, OutcomeKind, Phase};
+use model::operation::{ObjectOutcome, OperationState, OutcomeKind, Phase};
 use std::time::Duration;
 use store::operations::Finish;
 use tokio::time::Instant;
@@ -95,14 +95,19 @@ fn written(run: &Run) -> usize {
         return 0;
     }
     use OutcomeKind::{Adopted, Created, NotVerified, Pruned, Updated};
-    run.outcomes().iter().filter(|o| matches!(o.outcome, Created | Updated | Pruned | Adopted | NotVerified)).count()
+    // What was equal and is not any more was not sent.
+    let is_sent = |o: &ObjectOutcome| o.outcome != NotVerified || o.attempts > 0 || !run.operation.verb.writes();
+    let outcomes = run.outcomes();
+    let changed = outcomes.iter().filter(|o| matches!(o.outcome, Created | Updated | Pruned | Adopted | NotVerified));
+    changed.filter(|o| is_sent(o)).count()
 }
 
 /// What had been done when it ended before its time.
 fn done(run: &Run) -> String {
-    let planned = run.outcomes().iter().filter(|o| o.outcome == OutcomeKind::NotAttempted).count();
-    let open = run.unanswered();
-    what_was_done(written(run), planned.saturating_sub(open), open)
+    let count = |kind| run.outcomes().iter().filter(|o| o.outcome == kind).count();
+    let sent = run.unanswered();
+    let left = count(OutcomeKind::NotAttempted).saturating_sub(sent);
+    what_was_done(written(run), left, sent + count(OutcomeKind::Unknown))
 }
 
 /// The same by numbers: objects written, not written, and sent without an answer.

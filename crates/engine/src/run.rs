@@ -53,7 +53,7 @@ struct Progress {
     phases_dirty: bool,
     outcomes: BTreeMap<ObjectKey, ObjectOutcome>,
     dirty: BTreeSet<ObjectKey>,
-    /// Objects of which a write was sent and no answer has come yet.
+    /// Objects of which a write was sent and no answer has come yet, or none will: it was lost.
     sent: BTreeSet<ObjectKey>,
     /// How long each phase has taken that is over, and since when the others run.
     took: BTreeMap<Phase, Duration>,
@@ -163,7 +163,7 @@ impl Run {
         Ok(())
     }
 
-    /// How many writes were sent and have no answer yet.
+    /// How many writes were sent of which no answer came so far.
     pub fn unanswered(&self) -> usize {
         self.lock().sent.len()
     }
@@ -341,7 +341,7 @@ impl Run {
             if outcome.outcome == OutcomeKind::NotAttempted && outcome.code.is_none() {
                 outcome.code = Some(code);
                 if sent.contains(&outcome.key) {
-                    outcome.outcome = OutcomeKind::Failed;
+                    outcome.outcome = OutcomeKind::Unknown;
                     SENT.clone_into(&mut outcome.message);
                 } else {
                     why.clone_into(&mut outcome.message);

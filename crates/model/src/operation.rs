@@ -272,6 +272,8 @@ words! {
         NotVerified = "not_verified",
         /// The write failed for another reason (network, time, RBAC).
         Failed = "failed",
+        /// A write or deletion was sent, its answer was lost, and nobody could read back what came of it.
+        Unknown = "unknown",
         /// Not tried, because the operation ended before, or a finding blocks it.
         NotAttempted = "not_attempted",
         /// Only in the cluster; left alone.

@@ -8,6 +8,7 @@ use crate::statements::backup as st;
 use crate::statements::operations::LEFT_BY_THE_DEAD;
 use crate::{Engine, Error, Result, Store, commit};
 use jiff::Timestamp;
+use model::operation::OutcomeKind::{NotAttempted, Unknown};
 use model::operation::PhaseProgress;
 use std::path::Path;
 
@@ -58,7 +59,8 @@ impl Store {
                            came is not known here.";
             operations += st::INTERRUPT.run(&mut tx, args![id, now, message, to_json("phases", &phases)?]).await?;
             let writes = changes_something(row.bool("writes")?, &phases);
-            LEFT_BY_THE_DEAD.run(&mut tx, args![id, if writes { NOT_KNOWN } else { NOT_ASKED }]).await?;
+            let (of_objects, outcome) = if writes { (NOT_KNOWN, Unknown) } else { (NOT_ASKED, NotAttempted) };
+            LEFT_BY_THE_DEAD.run(&mut tx, args![id, of_objects, outcome.as_str()]).await?;
         }
         let sessions = st::END_SESSIONS.run(&mut tx, args![now, "restore"]).await?;
         commit(tx, st::INTERRUPT.doing).await?;

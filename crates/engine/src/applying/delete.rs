@@ -1,7 +1,7 @@
 //! The deletion of one object: only the very one that was looked at, and it is waited for until it is gone.
 
 use super::words::{describe_change, in_one_line};
-use super::write::{may_be_done, with};
+use super::write::with;
 use super::{ROUNDS, Writer};
 use cluster::{ErrorKind, KindInfo};
 use model::compare::{Deletion, ObjectState, compare_object};
@@ -57,7 +57,7 @@ impl Writer<'_> {
         let (key, dry_run) = (&going.key, self.rules.dry_run);
         let mut live = going.live.clone();
         let (mut rounds, mut retries, mut attempts) = (0, 0, 0);
-        // Whether an earlier try may have been carried out, though it failed.
+        // Whether a try may have been carried out, though it failed.
         let mut lost = false;
         loop {
             let (uid, version) = (meta(&live, "uid"), meta(&live, "resourceVersion"));
@@ -66,7 +66,7 @@ impl Writer<'_> {
             }
             attempts += 1;
             let deleted = self.cluster.delete(kind, &key.namespace, &key.name, uid, version, dry_run).await;
-            self.run.answered(key);
+            self.hear(key, &deleted, &mut lost);
             let error = match deleted {
                 Ok(()) if dry_run => return self.outcome(key, OutcomeKind::Pruned, attempts),
                 Ok(()) => return self.wait_until_gone(kind, key, uid, attempts).await,
@@ -86,7 +86,7 @@ impl Writer<'_> {
             if code == Code::KubernetesConflict {
                 let now = match self.cluster.get(kind, &key.namespace, &key.name).await {
                     Ok(now) => now,
-                    Err(e) => return self.failed(key, &e, attempts),
+                    Err(e) => return self.failed(key, &e, attempts, lost),
                 };
                 let Some(now) = now else { continue };
                 if meta(&now, "uid") != uid {
@@ -130,10 +130,9 @@ impl Writer<'_> {
             // What used it is gone by this very run: the webhook's own view lags behind.
             let lags = code == Code::KubernetesRejected && !users.is_empty() && !going.is_guarded;
             if self.next_try(Phase::Prune, key, &error, lags, &mut retries).await {
-                lost |= may_be_done(&error);
                 continue;
             }
-            return self.failed(key, &error, attempts);
+            return self.failed(key, &error, attempts, lost);
         }
     }
 

@@ -2,7 +2,7 @@
 //! is transient, and end with a word for it.
 
 use super::words::{describe, describe_change, in_one_line, kept, overwritten};
-use super::{ROUNDS, Writer};
+use super::{ROUNDS, Writer, may_be_done};
 use crate::comparing::Differing;
 use cluster::{ErrorKind, KindInfo};
 use model::compare::{FieldDiff, ObjectState, compare_object, desired_for_write, removed_link_addresses};
@@ -82,7 +82,7 @@ impl Writer<'_> {
         let mut live = d.live();
         let overwrote = overwritten(d.state, &d.diffs);
         let (mut rounds, mut retries, mut attempts) = (0, 0, 0);
-        // Whether an earlier try may have been carried out, though it failed.
+        // Whether a try may have been carried out, though it failed.
         let mut lost = false;
         loop {
             let step = match self.decide(d, live.as_deref(), attempts) {
@@ -97,7 +97,7 @@ impl Writer<'_> {
                 Step::Create(object) => (self.cluster.create(kind, object, dry_run).await, OutcomeKind::Created),
                 Step::Replace(object) => (self.cluster.replace(kind, object, dry_run).await, OutcomeKind::Updated),
             };
-            self.run.answered(key);
+            self.hear(key, &written, &mut lost);
             let error = match written {
                 Ok(written) => {
                     let message = written.warnings.join("; ");
@@ -154,7 +154,7 @@ impl Writer<'_> {
                             "It was deleted from the cluster between comparison and write; it was not made anew.";
                         return self.changed(key, message.to_owned(), &[], attempts);
                     }
-                    Err(e) => return self.failed(key, &e, attempts),
+                    Err(e) => return self.failed(key, &e, attempts, lost),
                 }
             }
             let missing = reference_not_found(&error.message).filter(|m| !m.is_provided_by(key));
@@ -165,12 +165,11 @@ impl Writer<'_> {
             }
             let may_come = missing.as_ref().is_some_and(|missing| self.may_come(missing));
             if self.next_try(Phase::Apply, key, &error, may_come, &mut retries).await {
-                lost |= may_be_done(&error);
                 continue;
             }
             return match missing.filter(|missing| self.is_to_come(missing)) {
                 Some(missing) => self.waits(key, &missing, &error, attempts),
-                None => self.failed(key, &error, attempts),
+                None => self.failed(key, &error, attempts, lost),
             };
         }
     }
@@ -218,12 +217,19 @@ impl Writer<'_> {
         with(outcome, |detail| detail.waiting_for = Some(waiting_for))
     }
 
-    pub(super) fn failed(&self, key: &ObjectKey, error: &cluster::Error, attempts: u32) -> ObjectOutcome {
+    /// The outcome of what is not tried any more. Where a try may have been carried out (`lost`), that is not known before
+    /// the object is read again.
+    pub(super) fn failed(&self, key: &ObjectKey, error: &cluster::Error, attempts: u32, lost: bool) -> ObjectOutcome {
         let kind = match error.code() {
+            _ if lost => OutcomeKind::Unknown,
             Code::KubernetesRejected => OutcomeKind::Refused,
             _ => OutcomeKind::Failed,
         };
-        let outcome = self.refusal(key, kind, error.code(), error.to_string(), attempts);
+        let message = match lost && !may_be_done(error) {
+            true => format!("An earlier try had no answer, and then {error}"),
+            false => error.to_string(),
+        };
+        let outcome = self.refusal(key, kind, error.code(), message, attempts);
         with(outcome, |detail| detail.webhook.clone_from(&error.webhook))
     }
 
@@ -278,11 +284,6 @@ impl Writer<'_> {
         }
         Ok(Again::Changed(changes))
     }
-}
-
-/// Whether a call that failed may have been carried out: its answer was lost, or whoever answered may not know.
-pub(super) fn may_be_done(error: &cluster::Error) -> bool {
-    error.outcome_unknown || error.kind == ErrorKind::Server
 }
 
 /// An outcome with more known of it.

@@ -154,7 +154,7 @@ async fn commit(
                 (false, false) => (OutcomeKind::NotAttempted, Some(failure.code), failure.message.clone()),
                 (false, true) => {
                     let why = "Whether the commit arrived is not known; Sync from Git shows it.";
-                    (OutcomeKind::Failed, Some(failure.code), format!("{} {why}", failure.message))
+                    (OutcomeKind::Unknown, Some(failure.code), format!("{} {why}", failure.message))
                 }
             };
             say(run, &one.key, outcome, code, why);

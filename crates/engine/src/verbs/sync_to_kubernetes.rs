@@ -1,10 +1,12 @@
 //! **Sync to Kubernetes**: make the cluster equal to the desired state, delete what Git names no more if that is asked
 //! for, read it again, and follow the switches. As a dry run: ask the server about each of these writes.
 //!
-//! `proof.rs` reads again and follows the switches, `ending.rs` says what it came to.
+//! `proof.rs` reads again and follows the switches, `settling.rs` says of what had no clear answer what was read of it,
+//! `ending.rs` what the run came to.
 
 mod ending;
 mod proof;
+mod settling;
 
 use super::steps;
 use crate::applying::{self, Applied, Rules, TooSoon, Work};
@@ -40,6 +42,13 @@ struct Known {
     warnings: Vec<model::manifest::Finding>,
     /// Which agents hold what; empty when nothing is to be written.
     holdings: BTreeMap<ObjectKey, Vec<Holding>>,
+}
+
+impl Known {
+    /// What is to be deleted.
+    fn going(&self) -> HashSet<&ObjectKey> {
+        self.pruning.plan.deletions.iter().map(|d| &d.key).collect()
+    }
 }
 
 pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
@@ -81,9 +90,9 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
 
     let too_soon = too_soon(run, &known).await?;
     let writing = (!options.dry_run).then(|| shared.watching.writing(fabric.id));
-    let written = write(run, &cluster, &kinds, &known, too_soon).await;
+    let mut applied = write(run, &cluster, &kinds, &known, too_soon).await;
     if options.dry_run {
-        return Ok(ending::of_dry_run(run, &known, written.stopped));
+        return Ok(ending::of_dry_run(run, &known, applied.stopped));
     }
     if is_idle {
         // Nothing was sent, so what was read a moment ago is the proof that a second reading would give.
@@ -93,11 +102,11 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
         return Ok(ending::of_sync(run, &known, comparison, None, String::new()));
     }
     let place = proof::Place { run, fabric: &fabric, cluster: &cluster, kinds: &kinds, desired: &desired };
-    let verified = place.verify(&known, &written).await?;
+    let verified = place.verify(&known, &mut applied).await?;
     drop(writing);
-    let rollout = place.follow(&known, &written, verified.as_ref()).await;
+    let rollout = place.follow(&known, &applied, verified.as_ref()).await;
     let comparison = verified.map(|verified| verified.comparison.id);
-    Ok(ending::of_sync(run, &known, comparison, written.stopped, rollout))
+    Ok(ending::of_sync(run, &known, comparison, applied.stopped, rollout))
 }
 
 /// Says of every object, before anything is written, where it stands: equal, extra, left out, blocked, or not attempted
@@ -222,24 +231,35 @@ async fn write(
 /// Says of both phases that change the cluster what they came to.
 fn close_phases(run: &Run, known: &Known) {
     let outcomes = run.outcomes();
-    let going: HashSet<&ObjectKey> = known.pruning.plan.deletions.iter().map(|d| &d.key).collect();
+    let going = known.going();
     let (deletions, writes): (Vec<_>, Vec<_>) = outcomes.iter().partition(|o| going.contains(&o.key));
-    let count = |kind| writes.iter().filter(|o| o.outcome == kind).count();
-    let (created, updated) = (count(OutcomeKind::Created), count(OutcomeKind::Updated));
+    let of = |outcomes: &[&ObjectOutcome], kind| outcomes.iter().filter(|o| o.outcome == kind).count();
+    let unheard = |outcomes: &[&ObjectOutcome]| match of(outcomes, OutcomeKind::Unknown) {
+        0 => String::new(),
+        n => format!(", {n} without a clear answer"),
+    };
+    let (created, updated) = (of(&writes, OutcomeKind::Created), of(&writes, OutcomeKind::Updated));
     let left = writes.iter().filter(|o| !o.outcome.is_good()).count();
+    let not_done = left - of(&writes, OutcomeKind::Unknown);
     let equal = known.part.equal.len();
     let sentence = match run.options().dry_run {
-        false => format!("{created} created, {updated} updated, {equal} were equal, {left} not done"),
+        false => {
+            let unheard = unheard(&writes);
+            format!("{created} created, {updated} updated, {equal} were equal, {not_done} not done{unheard}")
+        }
         true => format!("{created} would be created, {updated} updated, {equal} are equal, {left} not"),
     };
     let state = |left: usize| if left == 0 { PhaseState::Done } else { PhaseState::Partial };
     run.close(Phase::Apply, state(left), sentence);
     if run.options().prune {
-        let gone = deletions.iter().filter(|o| o.outcome == OutcomeKind::Pruned).count();
+        let gone = of(&deletions, OutcomeKind::Pruned);
         let would = if run.options().dry_run { "would be deleted" } else { "deleted" };
         let sentence = match &known.pruning.hindrance {
             Some(why) => why.clone(),
-            None => format!("{gone} of {} {would}, {} kept", deletions.len(), known.pruning.plan.kept.len()),
+            None => {
+                let (all, kept) = (deletions.len(), known.pruning.plan.kept.len());
+                format!("{gone} of {all} {would}, {kept} kept{}", unheard(&deletions))
+            }
         };
         run.close(Phase::Prune, state(deletions.len() - gone), sentence);
     }

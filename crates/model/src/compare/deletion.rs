@@ -29,11 +29,14 @@ impl Deletion {
 
     /// What is known, in one sentence.
     pub fn sentence(&self) -> String {
+        format!("It {}.", self.predicate())
+    }
+
+    /// The same of an object that the sentence has named, without its full stop.
+    pub fn predicate(&self) -> String {
         match self.finalizers.as_slice() {
-            [] => format!("It is being deleted since {}.", self.since),
-            names => {
-                format!("It is being deleted since {}, held by its finalizers ({}).", self.since, names.join(", "))
-            }
+            [] => format!("is being deleted since {}", self.since),
+            names => format!("is being deleted since {}, held by its finalizers ({})", self.since, names.join(", ")),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::sql::args;
 use crate::statements::operations as st;
 use crate::{Result, commit};
 use jiff::{SignedDuration, Timestamp};
+use model::operation::OutcomeKind::{NotAttempted, Unknown};
 use model::operation::{Phase, PhaseProgress, PhaseState};
 use std::time::Duration;
 
@@ -107,8 +108,8 @@ impl Operations<'_> {
         if st::INTERRUPT.run(&mut tx, args).await? == 0 {
             return Ok(None);
         }
-        let of_objects = if writes { NOT_KNOWN } else { NOT_ASKED };
-        st::LEFT_BY_THE_DEAD.run(&mut tx, args![id, of_objects]).await?;
+        let (of_objects, outcome) = if writes { (NOT_KNOWN, Unknown) } else { (NOT_ASKED, NotAttempted) };
+        st::LEFT_BY_THE_DEAD.run(&mut tx, args![id, of_objects, outcome.as_str()]).await?;
         let interrupted = operation(&st::GET.one(&mut tx, "operation", args![id]).await?)?;
         commit(tx, st::INTERRUPT.doing).await?;
         Ok(Some(interrupted))

@@ -89,10 +89,10 @@ pub(crate) const OUTCOME_IN: &str = "outcome IN ";
 /// What failed first, before what was left because of it: an object with an error of its own before those that only
 /// were not tried; what was written before what was equal anyway.
 pub(crate) const OUTCOME_ORDER: &str = " ORDER BY CASE outcome WHEN 'refused' THEN 0 WHEN 'failed' THEN 1 \
-     WHEN 'not_verified' THEN 2 WHEN 'changed_meanwhile' THEN 3 WHEN 'waiting_for_reference' THEN 4 \
-     WHEN 'not_attempted' THEN CASE WHEN code = 'source_invalid' THEN 5 ELSE 6 END WHEN 'pruned' THEN 7 \
-     WHEN 'created' THEN 8 WHEN 'updated' THEN 9 WHEN 'adopted' THEN 10 WHEN 'left_out' THEN 11 WHEN 'extra' THEN 12 \
-     ELSE 13 END, object_key";
+     WHEN 'unknown' THEN 2 WHEN 'not_verified' THEN 3 WHEN 'changed_meanwhile' THEN 4 \
+     WHEN 'waiting_for_reference' THEN 5 WHEN 'not_attempted' THEN CASE WHEN code = 'source_invalid' THEN 6 ELSE 7 END \
+     WHEN 'pruned' THEN 8 WHEN 'created' THEN 9 WHEN 'updated' THEN 10 WHEN 'adopted' THEN 11 WHEN 'left_out' THEN 12 \
+     WHEN 'extra' THEN 13 ELSE 14 END, object_key";
 
 super::statements! {
     INSERT("queue an operation") = (
@@ -169,7 +169,7 @@ super::statements! {
     );
     /// What was planned and of which nothing was heard. It may have been written in the process's last moment.
     LEFT_BY_THE_DEAD("say what is not known of the objects") = (
-        "UPDATE operation_objects SET code = 'interrupted', message = $2",
+        "UPDATE operation_objects SET code = 'interrupted', message = $2, outcome = $3",
         " WHERE operation_id = $1 AND outcome = 'not_attempted' AND code IS NULL"
     );
     RUNNING("look for running operations") = (

@@ -45,6 +45,7 @@ both_engines! {
         let objects = bed.operations().outcomes(dry.id, &[], Page::all()).await.unwrap().rows;
         let said = (objects[0].code, objects[0].message.ends_with("Nothing was written."));
         assert_eq!(said, (Some(Code::Interrupted), true), "a dry run writes nothing: {}", objects[0].message);
+        assert_eq!(objects[0].outcome, OutcomeKind::NotAttempted);
         let session = bed.sessions().find_by_hash(&token_hash).await.unwrap().unwrap();
         assert_eq!((session.end_reason, session.ended_by.as_deref()), (Some(EndReason::Revoked), Some("restore")));
         let again = bed.settle_restored(t(60)).await.unwrap();

@@ -198,21 +198,22 @@ both_engines! {
     }
 
     async fn what_failed_comes_before_what_was_left_because_of_it(bed) {
-        use OutcomeKind::{ChangedMeanwhile, Created, Extra, Failed, NotAttempted, NotVerified, Refused, Unchanged, Updated};
+        use OutcomeKind::{ChangedMeanwhile, Created, Extra, Failed, NotAttempted, NotVerified, Refused, Unchanged, Unknown,
+            Updated};
         let lab = fabric(&bed, "lab").await;
         let id = begun(&bed, ask(lab.id, Verb::SyncToKubernetes, "a"), 0).await;
-        let kinds = [Unchanged, NotAttempted, Extra, Updated, NotAttempted, Created, ChangedMeanwhile, NotVerified, Failed,
-            Refused];
+        let kinds = [Unchanged, NotAttempted, Extra, Updated, NotAttempted, Created, ChangedMeanwhile, NotVerified, Unknown,
+            Failed, Refused];
         let mut outcomes: Vec<_> = kinds.iter().enumerate().map(|(i, kind)| outcome(i, *kind)).collect();
         outcomes[1].code = Some(Code::PreflightFailed);
         outcomes[4].code = Some(Code::SourceInvalid);
         assert!(bed.operations().put_outcomes(id, "p", &outcomes).await.unwrap());
         let listed = bed.operations().outcomes(id, &[], Page::all()).await.unwrap().rows;
         let order: Vec<_> = listed.iter().map(|o| o.outcome).collect();
-        let expected = [Refused, Failed, NotVerified, ChangedMeanwhile, NotAttempted, NotAttempted, Created, Updated, Extra,
-            Unchanged];
+        let expected = [Refused, Failed, Unknown, NotVerified, ChangedMeanwhile, NotAttempted, NotAttempted, Created, Updated,
+            Extra, Unchanged];
         assert_eq!(order, expected);
-        assert_eq!(listed[4].code, Some(Code::SourceInvalid), "an error of its own before those that it held up");
+        assert_eq!(listed[5].code, Some(Code::SourceInvalid), "an error of its own before those that it held up");
         let first = bed.operations().outcomes(id, &[], Page::first(2)).await.unwrap().rows;
         assert_eq!(first, listed[..2], "page by page, too");
     }

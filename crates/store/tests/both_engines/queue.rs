@@ -311,8 +311,9 @@ both_engines! {
         assert_eq!(bed.operations().interrupt(&seen, t(32)).await.unwrap(), None);
         assert_eq!(bed.operations().leases().await.unwrap(), []);
         let objects = bed.operations().outcomes(died.id, &[], Page::all()).await.unwrap().rows;
-        let said: Vec<_> = objects.iter().map(|o| (o.key.name.as_str(), o.code, o.message.contains("may have been"))).collect();
-        assert_eq!(said, [("vpc-2", Some(Code::SourceInvalid), false), ("vpc-1", Some(Code::Interrupted), true)]);
+        let said: Vec<_> = objects.iter().map(|o| (o.key.name.as_str(), o.outcome, o.code, o.message.contains("may have been"))).collect();
+        let unknown = ("vpc-1", OutcomeKind::Unknown, Some(Code::Interrupted), true);
+        assert_eq!(said, [unknown, ("vpc-2", OutcomeKind::NotAttempted, Some(Code::SourceInvalid), false)]);
         assert_eq!(claim(&bed, "p2", 33).await.unwrap().fingerprint, "b");
     }
 
@@ -336,6 +337,7 @@ both_engines! {
             let objects = bed.operations().outcomes(died.id, &[], Page::all()).await.unwrap().rows;
             let said = (objects[0].code, objects[0].message.contains("may have been"));
             assert_eq!(said, (Some(Code::Interrupted), may_have), "{}", objects[0].message);
+            assert_eq!(objects[0].outcome == OutcomeKind::Unknown, may_have, "{:?}", objects[0]);
         }
     }
 

@@ -53,9 +53,10 @@ const REMARKS: usize = 50;
 const OPEN_REMARKS: usize = 4;
 
 /// The outcomes that are failures.
-const BAD: [OutcomeKind; 6] = [
+const BAD: [OutcomeKind; 7] = [
     OutcomeKind::Refused,
     OutcomeKind::Failed,
+    OutcomeKind::Unknown,
     OutcomeKind::NotVerified,
     OutcomeKind::ChangedMeanwhile,
     OutcomeKind::WaitingForReference,
@@ -310,13 +311,25 @@ fn summary(counts: &[OutcomeCount], operation: &Operation) -> String {
             (total, false) => format!("{total}: {}; nothing was written", parts.join(", ")),
         };
     }
+    let of = |wanted: OutcomeKind| sum(&|kind| kind == wanted);
+    let (unknown, unverified) = (of(OutcomeKind::Unknown), of(OutcomeKind::NotVerified));
     match (total, failed) {
         (0, _) => String::new(),
         (total, 0) => format!("{total}, {verified} of them read back and equal"),
         (total, open) if !operation.state.is_final() => {
             format!("{total}: {open} not done so far, {verified} read back and equal")
         }
-        (total, failed) => format!("{total}: {failed} not as desired, {verified} read back and equal"),
+        // Of what was not read back nobody can say that it is not as desired.
+        (total, failed) => {
+            let parts = [
+                (failed - unknown - unverified, "not as desired"),
+                (unverified, "not verified"),
+                (unknown, "not known"),
+            ];
+            let parts = parts.iter().filter(|(n, _)| *n > 0);
+            let parts: Vec<String> = parts.map(|(n, words)| format!("{n} {words}")).collect();
+            format!("{total}: {}, {verified} read back and equal", parts.join(", "))
+        }
     }
 }
 

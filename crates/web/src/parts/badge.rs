@@ -132,6 +132,7 @@ impl From<OutcomeKind> for Badge {
             }
             OutcomeKind::NotVerified => Self::new(Tone::Bad, Icon::Question, "Not verified"),
             OutcomeKind::Failed => Self::new(Tone::Bad, Icon::Bang, "Failed"),
+            OutcomeKind::Unknown => Self::new(Tone::Stale, Icon::Question, "Not known"),
             OutcomeKind::NotAttempted => Self::new(Tone::Off, Icon::Hollow, "Not attempted"),
             OutcomeKind::Pruned => Self::new(Tone::Good, Icon::Tick, "Deleted"),
             OutcomeKind::Adopted => Self::new(Tone::Good, Icon::Tick, "Adopted"),

@@ -4,10 +4,10 @@ use super::Known;
 use crate::Error;
 use crate::findings::errors_in_words;
 use crate::run::{Finished, Run};
+use model::Code;
 use model::operation::{ObjectOutcome, OutcomeKind};
-use model::{Code, ObjectKey};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 /// How many warnings and unread kinds an operation keeps; their number is exact.
 const KEPT: usize = 200;
@@ -26,10 +26,14 @@ struct Counted {
     unproved: usize,
     /// Of those, the ones that could not be read, and were not written.
     unread: usize,
+    /// Of those, the ones that may have been written: no clear answer came, and they could not be read back.
+    unknown: usize,
     /// Objects that were to be deleted.
     going: usize,
     /// Of these, those whose deletion was accepted, and of which nothing could be read then.
     gone_unread: usize,
+    /// Of these, those that may have been deleted: the same.
+    gone_unknown: usize,
     /// Writes and deletions that the server accepted, and that were not proved.
     accepted: usize,
 }
@@ -41,7 +45,7 @@ impl Counted {
         for o in &outcomes {
             *by_kind.entry(o.outcome.as_str()).or_default() += 1;
         }
-        let going: HashSet<&ObjectKey> = known.pruning.plan.deletions.iter().map(|d| &d.key).collect();
+        let going = known.going();
         let is_aside = |o: &&ObjectOutcome| matches!(o.outcome, OutcomeKind::Extra | OutcomeKind::LeftOut);
         let wanted: Vec<&ObjectOutcome> = outcomes.iter().filter(|o| !is_aside(o) && !going.contains(&o.key)).collect();
         let (live, bad) = (wanted.iter().filter(|o| o.verified).count(), wanted.iter().filter(|o| is_bad(o)).count());
@@ -53,9 +57,25 @@ impl Counted {
         let unproved = wanted.iter().filter(|o| is_accepted(o) && is_unread(o)).count();
         let unread = wanted.iter().filter(|o| !is_accepted(o) && is_unread(o)).count();
         let gone_unread = outcomes.iter().filter(|o| going.contains(&o.key) && is_accepted(o) && is_unread(o)).count();
+        let is_unknown = |o: &ObjectOutcome| o.outcome == OutcomeKind::Unknown;
+        let unknown = wanted.iter().filter(|o| is_unknown(o)).count();
+        let gone_unknown = outcomes.iter().filter(|o| going.contains(&o.key) && is_unknown(o)).count();
         let accepted = outcomes.iter().filter(|o| is_accepted(o)).count();
         let (wanted, going) = (wanted.len(), going.len());
-        Self { by_kind, wanted, live, bad, unproved, unread, going, gone_unread, accepted, outcomes }
+        Self {
+            by_kind,
+            wanted,
+            live,
+            bad,
+            unproved,
+            unread,
+            unknown,
+            going,
+            gone_unread,
+            gone_unknown,
+            accepted,
+            outcomes,
+        }
     }
 
     fn n(&self, kind: OutcomeKind) -> usize {
@@ -74,8 +94,13 @@ impl Counted {
             n => Some(format!("{n} {many}")),
         };
         let others = [
-            count(self.bad.saturating_sub(self.unproved + self.unread), "is not", "are not"),
+            count(self.bad.saturating_sub(self.unproved + self.unread + self.unknown), "is not", "are not"),
             count(self.unproved, "was written and could not be read back", "were written and could not be read back"),
+            count(
+                self.unknown,
+                "may or may not have been written and could not be read back",
+                "may or may not have been written and could not be read back",
+            ),
             count(self.unread, "could not be read", "could not be read"),
         ];
         let others: Vec<String> = others.into_iter().flatten().collect();
@@ -127,17 +152,19 @@ pub(super) fn of_sync(
     let mut message = match (done.is_empty(), c.bad) {
         (true, 0) if c.wanted == 0 && known.part.is_all => "Nothing to do: the source holds no objects.".to_owned(),
         (true, 0) if c.wanted == 0 => "Nothing to do: no object of the source is part of this run.".to_owned(),
+        (true, 0) if c.going > 0 => format!("All {} {what} are live as desired.", c.live),
         (true, 0) => format!("Nothing to do: all {} {what} are live as desired.", c.live),
         (false, 0) if c.wanted == 0 => format!("{done}."),
         (false, 0) => format!("{done}; {all} are live as desired."),
         _ => c.where_they_stand(what),
     };
     if c.going > pruned || (c.bad > 0 && pruned > 0) {
-        let unread = match c.gone_unread {
-            0 => String::new(),
-            n => format!(", and {n} more could not be read back"),
-        };
-        message = format!("{message} {pruned} of {} deletions were done{unread}.", c.going);
+        let others = [
+            (c.gone_unread, "could not be read back"),
+            (c.gone_unknown, "may or may not have been deleted and could not be read back"),
+        ];
+        let others = others.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!(", and {n} more {words}"));
+        message = format!("{message} {pruned} of {} deletions were done{}.", c.going, others.collect::<String>());
     }
     message.push_str(&aside(known, &c));
     if !rollout.is_empty() {

@@ -1,5 +1,6 @@
 //! What a sync wrote is proved: everything is read again, and the switches are followed.
 
+use super::settling::OpenEnds;
 use super::{Known, NOTHING_TO_FOLLOW};
 use crate::applying::{self, Applied};
 use crate::comparing::{self, Compared, Differing};
@@ -30,15 +31,17 @@ pub(super) struct Place<'a> {
 
 impl Place<'_> {
     /// Reads everything again: only what is equal now counts as live, and only what is not there any more as deleted.
-    pub async fn verify(&self, known: &Known, applied: &Applied) -> Result<Option<Compared>, Error> {
-        let (run, written) = (self.run, &applied.written);
+    pub async fn verify(&self, known: &Known, applied: &mut Applied) -> Result<Option<Compared>, Error> {
+        let run = self.run;
+        let open = OpenEnds::of(run, known);
         run.begin(Phase::Verify, "Reading the cluster again");
         let observed = steps::observe(run, self.fabric, self.cluster, self.kinds.clone(), Phase::Verify).await;
         let observation = match observed {
             Ok(observation) => observation,
-            Err(e) if written.is_empty() && applied.pruned.is_empty() => return Err(e),
+            Err(e) if applied.written.is_empty() && applied.pruned.is_empty() && open.is_empty() => return Err(e),
             Err(e) => {
-                for key in written.iter().chain(&applied.pruned) {
+                open.unread(run, &e);
+                for key in applied.written.iter().chain(&applied.pruned) {
                     run.amend(key, |o| {
                         o.outcome = OutcomeKind::NotVerified;
                         o.code = Some(e.code);
@@ -52,6 +55,8 @@ impl Place<'_> {
         };
         let compared = steps::compare(run, self.fabric, self.desired, &observation).await?;
         let is_live = self.read_back(known, &compared);
+        let left = open.settle(run, known, &compared, &is_live, applied);
+        let written = &applied.written;
         let mut proved = 0;
         for key in written.iter().filter(|key| is_live(key)) {
             let now = run.now();
@@ -69,16 +74,6 @@ impl Place<'_> {
                 o.message = format!("Accepted, but not live as desired when it was read again: {fields}");
             });
         }
-        // A write whose answer never came may have been carried out all the same: what is read tells.
-        for d in known.part.differing.iter().filter(|d| is_live(&d.manifest.key)) {
-            let (now, kind) = (run.now(), if d.live.is_none() { OutcomeKind::Created } else { OutcomeKind::Updated });
-            run.amend(&d.manifest.key, |o| {
-                if o.outcome == OutcomeKind::Failed && o.attempts > 0 {
-                    (o.verified, o.at, o.outcome, o.code) = (true, now, kind, None);
-                    o.message = format!("No answer to its write came ({}). Read back, it is as desired.", o.message);
-                }
-            });
-        }
         // What was equal before the run and is not any more is no success either.
         for o in run.outcomes().iter().filter(|o| o.outcome == OutcomeKind::Unchanged && !is_live(&o.key)) {
             if self.is_unread(&compared, &o.key, "Equal when the run began; it could not be read again") {
@@ -93,12 +88,12 @@ impl Place<'_> {
         }
         drop(is_live);
         proved += self.verify_deletions(&compared, &applied.pruned).await?;
-        let all = written.len() + applied.pruned.len();
+        let all = written.len() + applied.pruned.len() + left;
         let state = if proved == all { PhaseState::Done } else { PhaseState::Partial };
         run.advance(Phase::Verify, proved as u64, all as u64);
-        let sentence = match applied.pruned.len() {
-            0 => format!("{proved} of {all} written objects are live"),
-            _ => format!("{proved} of {all} written or deleted objects are as they should be"),
+        let sentence = match known.pruning.steps.is_empty() {
+            true => format!("{proved} of {all} written objects are live"),
+            false => format!("{proved} of {all} written or deleted objects are as they should be"),
         };
         run.close(Phase::Verify, state, sentence);
         Ok(Some(compared))
@@ -251,7 +246,7 @@ fn spare(time_limit: Duration) -> Duration {
 }
 
 /// Why an object is not live as desired.
-fn fields_of(compared: &Compared, key: &ObjectKey) -> String {
+pub(super) fn fields_of(compared: &Compared, key: &ObjectKey) -> String {
     let of = compared.differing.iter().find(|d| d.manifest.key == *key);
     let fields = of.map(|d| d.diffs.iter().map(applying::describe).collect::<Vec<_>>().join("; "));
     fields.filter(|fields| !fields.is_empty()).unwrap_or_else(|| "it is gone again".to_owned())
