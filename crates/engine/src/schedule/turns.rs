@@ -39,6 +39,8 @@ struct Place {
     /// How often in a row its cluster did not answer.
     misses: u32,
     under_way: Option<UnderWay>,
+    /// Its fabric was deleted while it was compared: what works still counts until it has ended.
+    is_gone: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +51,7 @@ struct UnderWay {
 
 impl Place {
     fn new(regular: Instant) -> Self {
-        Self { regular, extra: Vec::new(), misses: 0, under_way: None }
+        Self { regular, extra: Vec::new(), misses: 0, under_way: None, is_gone: false }
     }
 
     /// Since when it is due.
@@ -79,7 +81,10 @@ impl Turns {
 
     /// Forgets a fabric; one that is being compared is forgotten when that has ended.
     pub fn forget(&mut self, id: i64) {
-        self.fabrics.remove(&id);
+        match self.fabrics.get_mut(&id) {
+            Some(place) if place.under_way.is_some() => place.is_gone = true,
+            _ => drop(self.fabrics.remove(&id)),
+        }
     }
 
     /// Forgets all others.
@@ -122,6 +127,10 @@ impl Turns {
     /// A comparison has ended; `answered` says whether the cluster did.
     pub fn done(&mut self, id: i64, answered: bool, limits: &Limits, now: Instant) {
         let Some(place) = self.fabrics.get_mut(&id) else { return };
+        if place.is_gone {
+            self.fabrics.remove(&id);
+            return;
+        }
         place.under_way = None;
         if answered {
             place.misses = 0;
@@ -195,6 +204,16 @@ mod tests {
         turns.forget(8);
         turns.done(8, false, &LIMITS, now);
         assert!(turns.fabrics.is_empty());
+        // What works still takes its place, so that no more than the limit does.
+        let one = Limits { parallel: 1, ..LIMITS };
+        turns.ask(9, after(now, &[0]), now);
+        turns.ask(10, after(now, &[0]), now);
+        assert_eq!(turns.take(&[9], &one, now), [9]);
+        turns.forget(9);
+        assert!(turns.take(&[10], &one, now).is_empty(), "9 is still being compared");
+        turns.done(9, true, &one, now);
+        assert_eq!(turns.take(&[10], &one, now), [10]);
+        assert!(!turns.fabrics.contains_key(&9));
     }
 
     #[test]
