@@ -1,11 +1,11 @@
 //! What a sync says when somebody or something comes between its writes and its proof: what was written and could not be
 //! read back, what nobody knows because no answer came either, what somebody created meanwhile, what is being deleted. Answers that do not pass are asked for once.
 
-use crate::apart::{Apart, Behind, Database, LEFTOVER, PRUNING, SOON, VPCS, end_of};
+use crate::apart::{Apart, Behind, Database, LEFTOVER, PRUNING, SOON, VPCS, end_of, operation};
 use crate::world::{vpc, world};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testkit::{Gate, Rule};
+use testkit::{Gate, Rule, eventually};
 
 fn outcome<'a>(operation: &'a Value, name: &str) -> Result<&'a Value> {
     let rows = operation["outcomes"]["results"].as_array().context("the objects")?;
@@ -137,6 +137,62 @@ async fn a_deletion_without_an_answer_is_what_was_read_back_or_known_by_nobody()
         let done = end_of(&mut apart.user, &location).await?;
         ensure!(done["state"] == "succeeded" && fabric.live(LEFTOVER).await?.is_none(), "{done}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_was_accepted_is_looked_at_again() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    // Whether it is gone may not be read while it is waited for, and then: may be read again, or may not.
+    for (unread, outcome_word, told, summary) in [
+        ("/vpcs/", "pruned", "Read back, it is gone.", "1 deleted; all 5 are live as desired."),
+        (
+            "/vpcs",
+            "not_verified",
+            "It could not be read back: ",
+            "0 of 1 deletions were done, and 1 more could not be read back.",
+        ),
+    ] {
+        let fabric = apart.fabric().await?;
+        fabric.has_leftover(&mut apart.user).await?;
+        let gate = Gate::default();
+        fabric.front.add(Rule::on("DELETE", "/vpcs/").hold(&gate));
+        let location = fabric.begin_with(&mut apart.user, PRUNING).await?;
+        gate.arrived(SOON).await?;
+        fabric.front.add(Rule::on("GET", unread).answer(403, "Forbidden", NO_VPCS));
+        gate.open();
+        let ended = end_of(&mut apart.user, &location).await?;
+        let row = outcome(&ended, LEFTOVER)?;
+        ensure!(row["outcome"] == outcome_word && row["verified"] == (outcome_word == "pruned"), "{row}");
+        let said = words(&row["message"]);
+        ensure!(said.starts_with("The deletion was accepted, but whether it is gone"), "{said}");
+        ensure!(said.contains(told) && words(&ended["message"]).contains(summary), "{ended}");
+        ensure!((ended["state"] == "succeeded") == (outcome_word == "pruned"), "{ended}");
+        fabric.heal();
+        fabric.syncs(&mut apart.user).await?;
+    }
+    // Somebody's finalizer holds it, and the run is ended while it waits.
+    let fabric = apart.fabric().await?;
+    fabric.has_leftover(&mut apart.user).await?;
+    let (client, vpc) = (world().await.plane.client()?, format!("{}/{LEFTOVER}", fabric.name));
+    client.patch("VPC", &vpc, &json!({"metadata": {"finalizers": ["example.test/hold"]}})).await?;
+    let location = fabric.begin_with(&mut apart.user, PRUNING).await?;
+    eventually(SOON, "it waits until the VPC is gone", || async {
+        let now = operation(&mut apart.tab()?, &location).await?;
+        let waits = now["phases"].to_string().contains("Waiting until VPC vpc-09 is gone");
+        ensure!(waits && now["state"] == "running", "{now}");
+        Ok(())
+    })
+    .await?;
+    let page = apart.user.visit(&location).await?;
+    apart.user.submit(&page, "form[data-verb=cancel]", &[]).await?;
+    let ended = end_of(&mut apart.user, &location).await?;
+    let row = outcome(&ended, LEFTOVER)?;
+    ensure!(ended["state"] == "cancelled" && row["outcome"] == "not_verified", "{ended}");
+    ensure!(words(&row["message"]) == "Its deletion was accepted. It was not seen to be gone.", "{row}");
+    ensure!(words(&ended["message"]).contains("Until then 1 object had been written."), "{ended}");
+    client.patch("VPC", &vpc, &json!({"metadata": {"finalizers": null}})).await?;
+    fabric.syncs(&mut apart.user).await?;
     Ok(())
 }
 

@@ -14,7 +14,7 @@ mod hand;
 mod words;
 mod write;
 
-pub(crate) use delete::Going;
+pub(crate) use delete::{Going, left_behind};
 pub(crate) use words::describe;
 
 use crate::comparing::Differing;
@@ -271,7 +271,11 @@ impl Writer<'_> {
             self.stop.store(true, Ordering::Relaxed);
             lock(&self.stopped).get_or_insert((code, outcome.message.clone()));
         }
-        // What was known of it before the write stays known.
+        self.amend(outcome);
+    }
+
+    /// Gives an object this outcome; what was known of it before the write stays known.
+    fn amend(&self, outcome: ObjectOutcome) {
         let key = outcome.key.clone();
         self.run.amend(&key, |before| {
             let switches = std::mem::take(&mut before.detail.switches);

@@ -15,6 +15,9 @@ use std::time::Duration;
 /// How long a deleted object may take until it is gone: somebody's finalizers may keep it.
 const GONE_WITHIN: Duration = Duration::from_secs(15);
 
+/// Of an object that is waited for.
+const ACCEPTED: &str = "Its deletion was accepted. It was not seen to be gone.";
+
 /// One object that is to go.
 pub(crate) struct Going {
     /// Which object.
@@ -138,17 +141,16 @@ impl Writer<'_> {
 
     /// An accepted deletion is done when the object is not there any more.
     async fn wait_until_gone(&self, kind: &KindInfo, key: &ObjectKey, uid: &str, attempts: u32) -> ObjectOutcome {
+        // The run may be ended meanwhile: then this is what is known of it.
+        let accepted = OutcomeKind::NotVerified;
+        self.amend(ObjectOutcome { message: ACCEPTED.to_owned(), ..self.outcome(key, accepted, attempts) });
         let until = tokio::time::Instant::now() + GONE_WITHIN;
         let mut pause = Duration::from_millis(50);
         loop {
             let still = match self.cluster.get(kind, &key.namespace, &key.name).await {
                 Ok(None) => {
-                    let is_switch = key.kind == "Switch";
-                    let left = if is_switch { "Hedgehog leaves its Agent behind; delete that by hand." } else { "" };
-                    return ObjectOutcome {
-                        message: left.to_owned(),
-                        ..self.outcome(key, OutcomeKind::Pruned, attempts)
-                    };
+                    let message = left_behind(key).to_owned();
+                    return ObjectOutcome { message, ..self.outcome(key, OutcomeKind::Pruned, attempts) };
                 }
                 Ok(Some(now)) if meta(&now, "uid") != uid => {
                     let message = "It was deleted; another one of that name was made since.".to_owned();
@@ -184,6 +186,11 @@ impl Writer<'_> {
         let freed = self.frees.get(key).into_iter().flatten().cloned();
         deleted.chain(freed).collect()
     }
+}
+
+/// What has to be done by hand when an object is gone; mostly nothing.
+pub(crate) fn left_behind(key: &ObjectKey) -> &'static str {
+    if key.kind == "Switch" { "Hedgehog leaves its Agent behind; delete that by hand." } else { "" }
 }
 
 fn title(key: &ObjectKey) -> String {
