@@ -166,39 +166,61 @@ async fn a_key_that_stands_twice_in_json_is_said_with_its_place_and_nothing_of_i
     Ok(())
 }
 
-/// A file becomes a link that leads nowhere: its object is not known to be gone, so nothing is deleted for it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_manifest_that_became_a_link_is_an_error_and_deletes_nothing() -> Result<()> {
+/// Commits what is at `from` as a link at `path` in place of what is there.
+async fn link(fabric: &Fabric, from: &str, path: &str) -> Result<()> {
     let git = &world().await.git;
-    let mut fabric = Fabric::add_with(&[("prune", "on"), ("prune_limit", "100")]).await?;
-    let (one, two) = (vpc("vpc-01", 1, 1001), vpc("vpc-02", 2, 1002));
-    // What a link holds is the path that it leads to.
-    let files = [("n.yaml", NAMESPACES), ("1.yaml", &one), ("2.yaml", &two), ("target", "shared/2.yaml")];
-    fabric.commit(&files.map(|(path, text)| (path, Some(text)))).await?;
-    assert_eq!(fabric.press("sync_to_kubernetes").await?["state"], "succeeded", "the precondition");
-    let target = git.in_repo(&fabric.name, &["rev-parse", "main:target"]).await?;
-    let link = format!("120000,{},2.yaml", target.trim());
+    let target = git.in_repo(&fabric.name, &["rev-parse", &format!("main:{from}")]).await?;
     git.in_repo(&fabric.name, &["read-tree", "main"]).await?;
-    git.in_repo(&fabric.name, &["update-index", "--cacheinfo", &link]).await?;
+    let link = format!("120000,{},{path}", target.trim());
+    git.in_repo(&fabric.name, &["update-index", "--add", "--replace", "--cacheinfo", &link]).await?;
     let tree = git.in_repo(&fabric.name, &["write-tree"]).await?;
     let who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com"];
     let commit = [&who[..], &["commit-tree", "-p", "main", "-m", "Link", tree.trim()]].concat();
     let commit = git.in_repo(&fabric.name, &commit).await?;
-    git.in_repo(&fabric.name, &["update-ref", "refs/heads/main", commit.trim()]).await?;
+    git.in_repo(&fabric.name, &["update-ref", "refs/heads/main", commit.trim()]).await.map(drop)
+}
 
-    let csrf = crate::world::token(&fabric.page().await?)?;
-    let path = format!("/fabrics/{}/sync/?wait=50", fabric.id);
-    let pruned =
-        fabric.user.script("POST", &path, &[("X-CSRFToken", &csrf)], Some(r#"{"prune": true}"#)).await?.json()?;
-    ensure!(pruned["success"] == false, "{pruned}");
-    ensure!(fabric.live("VPC", "vpc-02").await?.is_some(), "it is still there: {pruned}");
-    let page = fabric.page().await?.visible_text();
-    ensure!(page.contains("2.yaml") && page.contains("symbolic link"), "{page}");
-    ensure!(fabric.status().await?["sync_status"] != "in_sync");
-    // As a file again, or taken away for good, it is as it was.
-    fabric.commit(&[("2.yaml", Some(&two))]).await?;
-    assert_eq!(fabric.press("sync_to_kubernetes").await?["state"], "succeeded");
-    assert_eq!(fabric.status().await?["sync_status"], "in_sync");
+/// A file, or a whole folder, becomes a link: the objects there are not known to be gone, so nothing is deleted for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_became_a_link_is_an_error_and_deletes_nothing() -> Result<()> {
+    let (one, two) = (vpc("vpc-01", 1, 1001), vpc("vpc-02", 2, 1002));
+    // What a link holds is the path that it leads to: here to nothing, to a folder of the same commit, out of it. The
+    // file becomes one, or its folder.
+    for (target, from, to) in [
+        ("shared/2.yaml", "vpcs/2.yaml", "vpcs/2.yaml"),
+        ("elsewhere", "vpcs/2.yaml", "vpcs"),
+        ("../elsewhere", "vpcs/2.yaml", "vpcs"),
+    ] {
+        let mut fabric = Fabric::add_with(&[("prune", "on"), ("prune_limit", "100")]).await?;
+        let files = [
+            ("n.yaml", NAMESPACES),
+            ("1.yaml", &one),
+            (from, &two),
+            ("elsewhere/notes.txt", "Nothing to read here."),
+            ("target", target),
+            ("readme-target", "n.yaml"),
+        ];
+        fabric.commit(&files.map(|(path, text)| (path, Some(text)))).await?;
+        // A link to a file, whose name is no manifest's, is nobody's trouble.
+        link(&fabric, "readme-target", "README").await?;
+        assert_eq!(fabric.press("sync_to_kubernetes").await?["state"], "succeeded", "the precondition");
+        link(&fabric, "target", to).await?;
+
+        let csrf = crate::world::token(&fabric.page().await?)?;
+        let path = format!("/fabrics/{}/sync/?wait=50", fabric.id);
+        let headers = [("X-CSRFToken", csrf.as_str())];
+        let pruned = fabric.user.script("POST", &path, &headers, Some(r#"{"prune": true}"#)).await?.json()?;
+        ensure!(pruned["success"] == false, "{target}: {pruned}");
+        ensure!(fabric.live("VPC", "vpc-02").await?.is_some(), "{target}: it is still there: {pruned}");
+        let page = fabric.page().await?.visible_text();
+        ensure!(page.contains(to) && page.contains("symbolic link"), "{target}: {page}");
+        ensure!(fabric.status().await?["sync_status"] != "in_sync");
+        // As a file again it is as it was.
+        let files = [(to, None), ("2.yaml", Some(two.as_str()))];
+        fabric.commit(&files).await?;
+        assert_eq!(fabric.press("sync_to_kubernetes").await?["state"], "succeeded", "{target}");
+        assert_eq!(fabric.status().await?["sync_status"], "in_sync");
+    }
     Ok(())
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn select(folder: &str, entries: Vec<Entry>) -> Selection {
     for entry in entries {
         let yaml = is_yaml(&entry.path);
         let Ok(below) = std::str::from_utf8(&entry.path) else {
-            if yaml {
+            if yaml || entry.kind == Kind::Link {
                 let shown = join(folder, &String::from_utf8_lossy(&entry.path));
                 let says = "The file's name is not UTF-8, so it is not read. Rename it.";
                 selection.findings.push(finding(Severity::Error, "file_name", &shown, says));
@@ -57,7 +57,9 @@ pub(crate) fn select(folder: &str, entries: Vec<Entry>) -> Selection {
                 let says = "This is a submodule; manifests in it are not read. Keep them in this repository.";
                 selection.findings.push(finding(Severity::Warning, "submodule", &path, says));
             }
-            Kind::Link if yaml => {
+            // What would not be read as a file or folder either is none of ours.
+            Kind::Link | Kind::LinkToFile if left_alone(below, hnp).is_some() => {}
+            Kind::Link | Kind::LinkToFile if yaml => {
                 // An error, as a file that cannot be read: who wrote it means objects to be here, and Git names them no
                 // more. What depends on knowing all of them, deleting above all, waits until it is put right.
                 let says = "This is a symbolic link, and links are not followed: no object is read here. Put the file \
@@ -65,9 +67,13 @@ pub(crate) fn select(folder: &str, entries: Vec<Entry>) -> Selection {
                 selection.findings.push(finding(Severity::Error, "symlink", &path, says));
             }
             Kind::Link => {
-                let says = "This is a symbolic link; if it leads to a folder, the manifests there are not read.";
-                selection.findings.push(finding(Severity::Info, "symlink", &path, says));
+                // An error for the same reason: manifests may have stood below, or are meant to.
+                let says = "This is a symbolic link to a folder, or to what is not in this commit, and links are not \
+                            followed: no object is read below it. Put the folder itself here, or remove the link.";
+                selection.findings.push(finding(Severity::Error, "symlink", &path, says));
             }
+            // Its name says that it is no manifest.
+            Kind::LinkToFile => {}
             Kind::File if !yaml => {}
             Kind::File => match left_alone(below, hnp) {
                 Some((skip, top)) => match skipped.entry(join(folder, top)) {

@@ -61,6 +61,11 @@ fn links_submodules_and_foreign_encodings_are_named() {
     let tree = vec![
         of(Kind::Link, b"l.yaml"),
         of(Kind::Link, b"dir"),
+        of(Kind::LinkToFile, b"m.yaml"),
+        of(Kind::LinkToFile, b"README"),
+        of(Kind::Link, b".github/workflows"),
+        of(Kind::LinkToFile, b".ci/l.yaml"),
+        of(Kind::Link, b"\xfe"),
         of(Kind::Submodule, b"sub"),
         of(Kind::File, b"\xff\xfe.yaml"),
         of(Kind::File, b"\xff.txt"),
@@ -70,7 +75,9 @@ fn links_submodules_and_foreign_encodings_are_named() {
     let rules: Vec<_> = selection.findings.iter().map(|f| (f.rule.as_str(), f.severity)).collect();
     let expected = [
         ("symlink", Severity::Error),
-        ("symlink", Severity::Info),
+        ("symlink", Severity::Error),
+        ("symlink", Severity::Error),
+        ("file_name", Severity::Error),
         ("submodule", Severity::Warning),
         ("file_name", Severity::Error),
     ];

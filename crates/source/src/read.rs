@@ -106,18 +106,32 @@ impl Repository {
             return Ok(Arc::new(empty));
         };
         let known = self.cache().by_tree(&scope, &tree);
-        let desired = match known {
-            Some(same) => Desired { commit, ..(*same).clone() },
-            None => self.read_tree(commit, &tree, &scope, limits).await?,
+        let (desired, of) = match known {
+            Some(same) => (Desired { commit, ..(*same).clone() }, tree),
+            None => {
+                let (desired, has_links) = self.read_tree(commit, &tree, &scope, limits).await?;
+                // Where a link leads may change outside of the tree.
+                let of = if has_links { desired.commit.id.clone() } else { tree };
+                (desired, of)
+            }
         };
         let desired = Arc::new(desired);
-        self.cache().keep(scope, tree, desired.clone());
+        self.cache().keep(scope, of, desired.clone());
         Ok(desired)
     }
 
-    async fn read_tree(&self, commit: Commit, tree: &str, scope: &Scope, limits: &Limits) -> Result<Desired, Error> {
+    /// What a tree holds, and whether there are links in it.
+    async fn read_tree(
+        &self,
+        commit: Commit,
+        tree: &str,
+        scope: &Scope,
+        limits: &Limits,
+    ) -> Result<(Desired, bool), Error> {
         let folder = self.config.folder().into_owned();
-        let selection = layout::select(&folder, tree::list(&self.git, tree).await?);
+        let mut entries = tree::list(&self.git, tree).await?;
+        let has_links = tree::follow_links(&self.git, &commit.id, &folder, &mut entries).await?;
+        let selection = layout::select(&folder, entries);
         let files = selection.files.len();
         if files > limits.files {
             let text = format!("The path holds {files} manifest files; {} are allowed.", limits.files);
@@ -140,7 +154,7 @@ impl Repository {
         let all = collect(parsed);
         findings.extend(all.findings);
         findings.sort_by(|a, b| place(a).cmp(&place(b)));
-        Ok(Desired { commit, manifests: all.manifests, findings, files })
+        Ok((Desired { commit, manifests: all.manifests, findings, files }, has_links))
     }
 
     /// Each file with what it holds, from the cache or parsed now.

@@ -9,14 +9,18 @@ use tokio::time::Instant;
 
 /// How much a listing may take: some 2 million entries.
 const LISTING_BYTES: usize = 256 << 20;
+/// The longest target of a link that a system takes.
+const LONGEST_TARGET: usize = 4096;
 
 /// What an entry of a tree is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A file.
     File,
-    /// A symbolic link.
+    /// A symbolic link: to a folder, out of the repository, to nothing, or not followed yet.
     Link,
+    /// A symbolic link that leads to a file of the same commit.
+    LinkToFile,
     /// A commit of another repository.
     Submodule,
 }
@@ -81,6 +85,49 @@ fn entry(line: &[u8]) -> Option<Entry> {
     Some(Entry { kind, id, path: line[tab + 1..].to_vec() })
 }
 
+/// Says of every link below `folder` whether it leads to a file of the commit. Gives whether there is a link at all.
+pub(crate) async fn follow_links(git: &Git, commit: &str, folder: &str, entries: &mut [Entry]) -> Result<bool, Error> {
+    debug_assert!(is_id(commit));
+    // A name is a line of its own; one with a line break in it stays a link of which nothing is known.
+    let is_link = |entry: &&mut Entry| entry.kind == Kind::Link && !entry.path.contains(&b'\n');
+    let has_links = entries.iter().any(|entry| entry.kind == Kind::Link);
+    let mut links: Vec<&mut Entry> = entries.iter_mut().filter(is_link).collect();
+    if links.is_empty() {
+        return Ok(has_links);
+    }
+    let mut input = Vec::new();
+    for link in &links {
+        input.extend_from_slice(format!("{commit}:").as_bytes());
+        input.extend_from_slice(folder.as_bytes());
+        input.extend_from_slice(if folder.is_empty() { b"" } else { b"/" });
+        input.extend_from_slice(&link.path);
+        input.push(b'\n');
+    }
+    // What leads nowhere is answered with its name or its target besides.
+    let limit = input.len() + links.len() * (LONGEST_TARGET + 200);
+    let call = git.call("cat-file", "Following links").args(["--batch-check", "--follow-symlinks"]);
+    let output = call.stdin(Stdin::Bytes(input)).limit(limit).run(Instant::now() + LOCAL).await?;
+    let mut rest = output.stdout.as_slice();
+    for link in &mut links {
+        let end = rest.iter().position(|b| *b == b'\n').ok_or_else(broken)?;
+        let line = std::str::from_utf8(&rest[..end]).unwrap_or_default();
+        let said = facts(line);
+        rest = &rest[end + 1..];
+        if let Some(size) = elsewhere(line) {
+            rest = rest.get(size + 1..).ok_or_else(broken)?;
+        } else if said.is_some_and(|(_, kind, _)| kind == "blob") {
+            link.kind = Kind::LinkToFile;
+        }
+    }
+    Ok(has_links)
+}
+
+/// `<word> <size>`, with so many bytes and a line break to follow: what a link leads to that is no object of the commit.
+fn elsewhere(line: &str) -> Option<usize> {
+    let (word, size) = line.split_once(' ')?;
+    matches!(word, "symlink" | "dangling" | "loop" | "notdir").then(|| size.parse().ok()).flatten()
+}
+
 /// The bytes of blobs whose sizes are known, in order.
 pub(crate) async fn blobs(git: &Git, wanted: &[(&String, usize)]) -> Result<Vec<Vec<u8>>, Error> {
     if wanted.is_empty() {
@@ -125,6 +172,9 @@ mod tests {
         assert_eq!(entry(format!("160000 commit {id}\ts").as_bytes()).unwrap().kind, Kind::Submodule);
         assert_eq!(entry(b"100644 blob short\tx"), None);
         assert_eq!(entry(b"nonsense"), None);
+        assert_eq!(elsewhere("symlink 12"), Some(12));
+        assert_eq!(elsewhere(&format!("{id} blob 12")), None);
+        assert_eq!(elsewhere("main:x missing"), None);
     }
 
     #[test]
