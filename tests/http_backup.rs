@@ -10,7 +10,7 @@ use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
-use testkit::{Chaos, ChaosProxy, Console, ConsoleOptions, Folder, HttpUser, eventually, hedgerow};
+use testkit::{Chaos, ChaosProxy, Console, ConsoleOptions, Folder, HttpUser, Postgres, eventually, hedgerow};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
@@ -294,9 +294,58 @@ async fn postgresql_is_left_to_its_own_tools_in_words_that_say_what_else_to_keep
     let file = folder.join("b.tar");
     let refused = console.run(&["backup", text(&file)], None).await?;
     assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
-    for word in ["pg_dump", "sources", "secret.key", "goes on with automatic syncs at once"] {
+    for word in ["pg_dump", "sources", "secret.key", "notices that when it starts"] {
         assert!(said(&refused).contains(word), "{word}: {}", said(&refused));
     }
     assert!(!file.exists());
+    Ok(())
+}
+
+/// Its own tools say nothing to the console; that the database is another one does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgresql_database_that_was_restored_is_put_right_before_anything_runs_by_itself() -> Result<()> {
+    let server = Postgres::shared().await?;
+    let url = server.database().await?;
+    let env = vec![("HEDGEROW_DATABASE_URL".to_owned(), url.clone())];
+    let mut console = Console::start(ConsoleOptions { env, ..ConsoleOptions::default() }).await?;
+    let (name, password) = (console.username()?.to_owned(), console.password()?.to_owned());
+    let (mut user, _) = console.login(&name, &password).await?;
+    let automatic = [("name", "local"), ("cluster_kind", "none"), ("credential_kind", "none"), ("self_heal", "on")];
+    let id = add(&mut user, &automatic).await?;
+    press(&mut user, id, "sync_from_git").await?;
+    console.stop().await?;
+    // Something was under way at the moment of the dump.
+    let begun = "UPDATE operations SET state = 'queued', verb = 'sync_to_kubernetes', writes = 1, started_at = NULL, \
+                 ended_at = NULL, code = NULL WHERE id = (SELECT max(id) FROM operations)";
+    server.sql(&url, begun).await?;
+    let restored = server.restored(&url).await?;
+    let done = "UPDATE operations SET state = 'cancelled', ended_at = queued_at WHERE state = 'queued'";
+    server.sql(&url, done).await?;
+
+    let key = text(&console.data_dir().join("secret.key")).to_owned();
+    let env = [("HEDGEROW_DATABASE_URL", restored.as_str()), ("HEDGEROW_SECRET_KEY_FILE", key.as_str())];
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let mut second = Console::start(ConsoleOptions { env, ..ConsoleOptions::default() }).await?;
+    let open = "SELECT count(*) FROM sessions WHERE ended_at IS NULL";
+    assert_eq!(server.sql(&restored, open).await?, "0", "whoever was logged in then is not any more");
+    let ended = "SELECT state || ' ' || message FROM operations WHERE verb = 'sync_to_kubernetes'";
+    let ended = server.sql(&restored, ended).await?;
+    assert!(ended.starts_with("interrupted It was under way when the backup was made"), "{ended}");
+    let (mut user, _) = second.login(&name, &password).await?;
+    let page = user.visit(&format!("/fabrics/{id}/")).await?;
+    let said = page.visible_text();
+    assert!(said.contains("suspended") && said.contains("The database was restored from a dump or copied"), "{said}");
+    // Once: whoever has looked and resumed is not overruled by the next start, nor logged out.
+    let resumed = user.submit(&page, "form[action$='resume/']", &[]).await?;
+    assert_eq!(resumed.status, 303, "{}", resumed.visible_text());
+    second.stop().await?;
+    second.resume().await?;
+    let said = user.visit(&format!("/fabrics/{id}/")).await?.visible_text();
+    assert!(said.contains("local") && !said.contains("restored from a dump"), "{said}");
+
+    // And the original, which was not restored, goes on as it was.
+    console.resume().await?;
+    let held = "SELECT count(*) FROM fabrics WHERE suspended_at IS NOT NULL";
+    assert_eq!((server.sql(&url, open).await?, server.sql(&url, held).await?), ("1".to_owned(), "0".to_owned()));
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! The console of one process, put together: data folder, database, key, engine, pages. `serve` starts one as it is,
 //! `demo` puts fabrics into it first.
 
+use crate::backup;
 use crate::data_dir::{self, Lock};
 use crate::database;
 use crate::metrics_listener::MetricsListener;
@@ -50,6 +51,7 @@ impl Opened {
         let folder = data_dir::open(&settings.data)?;
         let lock = data_dir::lock(&folder)?;
         let store = database::open_in(settings, &folder).await?;
+        backup::settle_moved(&store).await?;
         let key =
             MasterKey::open(&store, &key_file(settings, &folder)).await.context("cannot use the key of the secrets")?;
         let sealer = Sealer::new(&key);

@@ -10,6 +10,7 @@ use crate::{Engine, Error, Result, Store, commit};
 use jiff::Timestamp;
 use model::operation::OutcomeKind::{NotAttempted, Unknown};
 use model::operation::PhaseProgress;
+use sqlx::AnyConnection;
 use std::path::Path;
 
 /// Of objects of an operation that was under way when the backup was made.
@@ -19,6 +20,9 @@ const NOT_KNOWN: &str = "The backup was made before it was known what became of 
 /// The same of an operation that writes nothing: a dry run.
 const NOT_ASKED: &str =
     "The backup was made before the server said what it would do with this object. Nothing was written.";
+
+/// The fact that says in which database this was noted.
+const PLACE: &str = "database_place";
 
 /// What was put right in a restored database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,19 +55,52 @@ impl Store {
     /// session of then is good any more, because one that was ended since would come to life again.
     pub async fn settle_restored(&self, now: Timestamp) -> Result<Settled> {
         let mut tx = self.writer(st::INTERRUPT.doing).await?;
-        let mut operations = 0;
-        for row in st::OPEN.all(&mut tx, args![]).await? {
-            let (id, mut phases) = (row.int("id")?, row.json::<Vec<PhaseProgress>>("phases")?);
-            end_phases(&mut phases, now);
-            let message = "It was under way when the backup was made from which this console was restored. How far it \
-                           came is not known here.";
-            operations += st::INTERRUPT.run(&mut tx, args![id, now, message, to_json("phases", &phases)?]).await?;
-            let writes = changes_something(row.bool("writes")?, &phases);
-            let (of_objects, outcome) = if writes { (NOT_KNOWN, Unknown) } else { (NOT_ASKED, NotAttempted) };
-            LEFT_BY_THE_DEAD.run(&mut tx, args![id, of_objects, outcome.as_str()]).await?;
-        }
-        let sessions = st::END_SESSIONS.run(&mut tx, args![now, "restore"]).await?;
+        let settled = settle(&mut tx, now).await?;
         commit(tx, st::INTERRUPT.doing).await?;
-        Ok(Settled { operations, sessions })
+        Ok(settled)
     }
+
+    /// Which database this is, if it is not the one in which that was noted last: its own tools restored it. `None` when
+    /// it is, when it was never noted (then it is now), and on SQLite, whose file [`Self::settle_restored`] is for.
+    ///
+    /// # Errors
+    /// When the store does not answer, or its user may not ask for the server's identity.
+    pub async fn moved_to(&self) -> Result<Option<String>> {
+        let mut conn = self.reader(st::PLACE.doing).await?;
+        let place = st::PLACE.one(&mut conn, "place", args![]).await?.text("place")?;
+        drop(conn);
+        if place.is_empty() {
+            return Ok(None);
+        }
+        let noted = self.meta().get_or_set(PLACE, &place).await?;
+        Ok((noted != place).then_some(place))
+    }
+
+    /// Puts right a database that its own tools restored, and notes that it is this one now. `None` when another process
+    /// has done so.
+    pub async fn settle_moved(&self, place: &str, now: Timestamp) -> Result<Option<Settled>> {
+        let mut tx = self.writer(st::MOVED.doing).await?;
+        if st::MOVED.run(&mut tx, args![PLACE, place]).await? == 0 {
+            return Ok(None);
+        }
+        let settled = settle(&mut tx, now).await?;
+        commit(tx, st::MOVED.doing).await?;
+        Ok(Some(settled))
+    }
+}
+
+async fn settle(tx: &mut AnyConnection, now: Timestamp) -> Result<Settled> {
+    let mut operations = 0;
+    for row in st::OPEN.all(tx, args![]).await? {
+        let (id, mut phases) = (row.int("id")?, row.json::<Vec<PhaseProgress>>("phases")?);
+        end_phases(&mut phases, now);
+        let message = "It was under way when the backup was made from which this console was restored. How far it \
+                           came is not known here.";
+        operations += st::INTERRUPT.run(tx, args![id, now, message, to_json("phases", &phases)?]).await?;
+        let writes = changes_something(row.bool("writes")?, &phases);
+        let (of_objects, outcome) = if writes { (NOT_KNOWN, Unknown) } else { (NOT_ASKED, NotAttempted) };
+        LEFT_BY_THE_DEAD.run(tx, args![id, of_objects, outcome.as_str()]).await?;
+    }
+    let sessions = st::END_SESSIONS.run(tx, args![now, "restore"]).await?;
+    Ok(Settled { operations, sessions })
 }

@@ -102,6 +102,19 @@ impl Postgres {
         Ok(self.url(&name))
     }
 
+    /// Dumps a database with `pg_dump`, restores that into a new one, and returns its URL.
+    pub async fn restored(&self, url: &str) -> Result<String> {
+        let dump = self.folder.join(format!("dump-{}.sql", self.databases.load(Ordering::Relaxed)));
+        let mut pg_dump = Command::new(self.programs.join("pg_dump"));
+        pg_dump.arg("--dbname").arg(url).arg("--file").arg(&dump);
+        run("pg_dump", &mut pg_dump).await?;
+        let new = self.database().await?;
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname", &new]).arg("--file").arg(&dump);
+        run("restore a dump", &mut psql).await?;
+        Ok(new)
+    }
+
     /// The URL of a database.
     pub fn url(&self, database: &str) -> String {
         format!("postgres://hedgerow:{}@127.0.0.1:{}/{database}", self.password, self.port)

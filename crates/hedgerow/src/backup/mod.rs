@@ -6,9 +6,11 @@
 //! it, so that a file that was cut or damaged anywhere is refused before anything is put in place. The key that opens the
 //! stored credentials is not in it unless asked for: whoever has both can read them.
 
+mod moved;
 mod read;
 mod write;
 
+pub(crate) use moved::settle_moved;
 pub(crate) use read::{list, restore};
 pub(crate) use write::write;
 

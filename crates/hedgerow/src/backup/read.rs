@@ -171,21 +171,25 @@ async fn settle_in(store: &Store, manifest: &Manifest) -> anyhow::Result<(store:
     store.migrate().await.context("cannot bring the restored database up to date")?;
     let now = Timestamp::now();
     let settled = store.settle_restored(now).await.context("cannot put the restored database right")?;
+    let made = manifest.created_at.strftime("%Y-%m-%d %H:%M UTC");
+    let reason = format!("Restored from the backup of {made}: what Git holds here may be older than the cluster.");
+    Ok((settled, suspend(store, &reason, now).await?))
+}
+
+/// Suspends automatic syncs wherever there are some, and gives the names of these fabrics.
+pub(crate) async fn suspend(store: &Store, reason: &str, now: Timestamp) -> anyhow::Result<Vec<String>> {
     let all = store.fabrics().list(&Scope::System, &FabricFilter::default(), Page::all()).await;
     let mut suspended = Vec::new();
     for fabric in all.context("cannot read the fabrics")?.rows {
         let is_automatic = fabric.policy.sync_interval_seconds.is_some() || fabric.policy.self_heal;
         if is_automatic && fabric.suspension.is_none() {
-            let made = manifest.created_at.strftime("%Y-%m-%d %H:%M UTC");
-            let reason =
-                format!("Restored from the backup of {made}: what Git holds here may be older than the cluster.");
-            let suspension = Suspension { at: now, by: "restore".to_owned(), reason };
+            let suspension = Suspension { at: now, by: "restore".to_owned(), reason: reason.to_owned() };
             let set = store.fabrics().set_suspension(&Scope::System, fabric.id, Some(&suspension)).await;
             set.with_context(|| format!("cannot suspend the automatic syncs of {}", fabric.name))?;
             suspended.push(fabric.name);
         }
     }
-    Ok((settled, suspended))
+    Ok(suspended)
 }
 
 /// Moves what was unpacked to its place; the database comes last, so that without it there is no console.

@@ -62,8 +62,8 @@ async fn open(settings: &Settings) -> anyhow::Result<(PathBuf, Store)> {
         let text = format!(
             "the database is PostgreSQL, whose own tools make its backups: run pg_dump on 'database.url', and keep \
              beside it the folder {SOURCES} of {} (the desired state of fabrics without a remote repository) and, apart \
-             from both, the key {}. A console on a database that was restored this way does not know it, and goes on \
-             with automatic syncs at once: start it where it reaches no cluster, and suspend them on the fabrics' pages",
+             from both, the key {}. A console on a database that was restored of a dump notices that when it starts, and \
+             suspends automatic syncs; of a copy of the server's own files it cannot know (see deploy/README.md)",
             folder.display(),
             key_file(settings, &folder).display()
         );
