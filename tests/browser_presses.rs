@@ -1,10 +1,11 @@
 //! What one press does, and what it says when the session is over.
 
+use crate::apart::{Apart, Database, SOON, end_of};
 use crate::browser_tab::Tab;
 use crate::world::{Fabric, world};
 use anyhow::{Context, Result, ensure};
 use serde_json::json;
-use testkit::{Console, ConsoleOptions};
+use testkit::{Console, ConsoleOptions, Gate, Rule, eventually};
 
 /// The fabric's operations, newest first, as its page counts them.
 async fn operations(fabric: &mut Fabric, verb: &str) -> Result<usize> {
@@ -96,4 +97,41 @@ async fn browser_lesson_08_control_a_valid_session_is_not_told_to_log_in() -> Re
     let strip = tab.script("return document.querySelector('[data-strip=session]')").await?;
     assert_eq!(strip, json!(null), "no word about a session that is valid");
     tab.no_complaints("a valid session", &[]).await
+}
+
+/// The press of a page that does not know yet that the operation has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_that_comes_too_late_says_how_it_ended_and_the_page_shows_that() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let fabric = apart.fabric().await?;
+    let gate = Gate::default();
+    fabric.front.add(Rule::on("GET", "/vpcs?").times(1).hold(&gate));
+    let location = fabric.begin(&mut apart.user, "sync_from_fabric").await?;
+    gate.arrived(SOON).await?;
+    let tab = Tab::start(apart.console.url()).await?;
+    tab.login(&location, apart.console.username()?, apart.console.password()?).await?;
+    tab.find("#cancel-btn").await?;
+    // The tab hears nothing of the end, as when its stream is cut off.
+    tab.script("window.late = document.querySelector('form[data-verb=cancel]').cloneNode(true)").await?;
+    gate.open();
+    end_of(&mut apart.user, &location).await?;
+    tab.says("[data-live=operation-head] .badge", "Succeeded").await?;
+    tab.mark().await?;
+    tab.posts().await?;
+    tab.script("document.querySelector('.head-actions').append(window.late); late.querySelector('button').click()")
+        .await?;
+    let said = tab.says("[data-live=operation-notices] .notice", "Nothing was cancelled").await?;
+    ensure!(said.contains("had ended before it could be cancelled: succeeded at"), "{said}");
+    let spoken = tab.script("return document.getElementById('announce').textContent").await?;
+    ensure!(spoken.as_str().is_some_and(|words| words.contains("Nothing was cancelled")), "{spoken}");
+    eventually(SOON, "there is nothing left to cancel", || async {
+        let left = tab.script("return document.querySelectorAll('form[data-verb=cancel], .answer').length").await?;
+        ensure!(left == 0, "{left}");
+        Ok(())
+    })
+    .await?;
+    assert_eq!(tab.posts().await?, [format!("{location}cancel/")]);
+    tab.not_reloaded().await?;
+    tab.no_complaints("a late cancel", &["422 (Unprocessable"]).await?;
+    Ok(())
 }

@@ -115,6 +115,19 @@ async function follow(group, label, word, operation, first) {
   }
 }
 
+/**
+ * An operation had ended before it could be cancelled. Its own page says so where it tells of its end, in place of the
+ * button, as it does without this script.
+ * @param {Element} group
+ * @param {Problem} problem
+ */
+function late(group, problem) {
+  group.querySelector(".answer")?.remove();
+  history.replaceState(history.state, "", "?cancel=late");
+  const place = document.getElementById("announce");
+  if (place) place.textContent = problem.detail;
+}
+
 /** @param {HTMLFormElement} form */
 async function press(form) {
   const button = form.querySelector("button");
@@ -142,6 +155,8 @@ async function press(form) {
       const first = disposition === "already_running" ? `This already runs since ${operation.started_words}, started by ${operation.actor}.`
         : disposition === "queued" ? "Another operation runs. This one is queued and runs next." : "";
       await follow(group, label, word, operation, first);
+    } else if (outcome.kind === "problem" && outcome.problem.code === "already_ended") {
+      late(group, outcome.problem);
     } else if (outcome.kind === "problem") {
       refuse(group, outcome.problem);
     }
