@@ -138,6 +138,17 @@ pub fn operation_failed() -> operation::Page {
             false,
         ),
         outcome(
+            "vpc-04",
+            "VPC",
+            OutcomeKind::Unknown,
+            "No clear answer to its write came (create VPC default/vpc-04: 10.0.0.1:6443 did not answer within 30 s), and \
+             it could not be read back (vpcs.vpc.githedgehog.com is forbidden). It may or may not have been written; the \
+             next run looks at it again.",
+            Some(Code::KubernetesTimeout),
+            &["6 tries"],
+            false,
+        ),
+        outcome(
             "vpc-03--server-1",
             "VPCAttachment",
             OutcomeKind::NotAttempted,
@@ -169,7 +180,7 @@ pub fn operation_failed() -> operation::Page {
     page.remarks_total = 1;
     page.shows_now = true;
     page.shows_verified = false;
-    page.outcomes[2].fields = vec![object::FieldRow {
+    page.outcomes[3].fields = vec![object::FieldRow {
         path: "spec.subnets.default.vlan".into(),
         live: Some("1002".into()),
         desired: Some("1001".into()),
