@@ -188,7 +188,10 @@ async fn what_waits_and_how_long_things_took_is_counted() -> Result<()> {
     let of_fabric = |gauge: &str| {
         format!("hedgerow_fabric_operations_{gauge}{{fabric=\"{}\",verb=\"sync_to_kubernetes\"}}", fabric.name)
     };
+    // What writes nothing runs beside it, and is counted, too.
+    let reading = of_fabric("running").replace("sync_to_kubernetes", "sync_from_fabric");
     fabric.front.add(Rule::on("GET", "/vpcs?").hang());
+    let reads = fabric.begin(&mut apart.tab()?, "sync_from_fabric").await?;
     let runs = fabric.begin(&mut apart.tab()?, "sync_to_kubernetes").await?;
     eventually(SOON, "the sync reads the cluster", || async {
         let (phase, operation) = running_phase(&mut apart.tab()?, &runs).await?;
@@ -200,10 +203,12 @@ async fn what_waits_and_how_long_things_took_is_counted() -> Result<()> {
     let waits = fabric.begin_with(&mut apart.tab()?, r#"{"prune": true}"#).await?;
     let text = reaches(&apart.console, &of_fabric("queued"), 1.0).await?;
     assert_eq!(value(&text, &of_fabric("running")), Some(1.0), "{text}");
+    assert_eq!(value(&text, &reading), Some(1.0), "{text}");
     let ran = |part: &str| format!("hedgerow_operation_duration_seconds_{part}{{verb=\"sync_to_kubernetes\"}}");
     assert_eq!(value(&text, &ran("count")), None, "it has not ended: {text}");
 
     fabric.heal();
+    end_of(&mut apart.tab()?, &reads).await?;
     let mut seconds = 0.0;
     for location in [&runs, &waits] {
         let ended = end_of(&mut apart.tab()?, location).await?;
@@ -216,6 +221,7 @@ async fn what_waits_and_how_long_things_took_is_counted() -> Result<()> {
         for gauge in ["queued", "running"] {
             ensure!(value(&text, &of_fabric(gauge)).unwrap_or_default() == 0.0, "{gauge}: {text}");
         }
+        ensure!(value(&text, &reading).unwrap_or_default() == 0.0, "{text}");
         Ok::<_, anyhow::Error>(text)
     })
     .await?;

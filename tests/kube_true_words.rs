@@ -196,6 +196,30 @@ async fn a_deletion_that_was_accepted_is_looked_at_again() -> Result<()> {
     Ok(())
 }
 
+/// The answer to a deletion is lost, and a finalizer holds the object: the second try meets what goes already.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_goes_already_by_a_lost_deletion_is_waited_for() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let fabric = apart.fabric().await?;
+    fabric.has_leftover(&mut apart.user).await?;
+    let (client, vpc) = (world().await.plane.client()?, format!("{}/{LEFTOVER}", fabric.name));
+    client.patch("VPC", &vpc, &json!({"metadata": {"finalizers": ["example.test/hold"]}})).await?;
+    fabric.front.add(Rule::on("DELETE", "/vpcs/").times(1).break_off(0));
+    let location = fabric.begin_with(&mut apart.user, PRUNING).await?;
+    eventually(SOON, "it waits until the VPC is gone", || async {
+        let now = operation(&mut apart.tab()?, &location).await?;
+        ensure!(now["phases"].to_string().contains("Waiting until VPC vpc-09 is gone"), "{now}");
+        Ok(())
+    })
+    .await?;
+    client.patch("VPC", &vpc, &json!({"metadata": {"finalizers": null}})).await?;
+    let ended = end_of(&mut apart.user, &location).await?;
+    let row = outcome(&ended, LEFTOVER)?;
+    ensure!(row["outcome"] == "pruned" && row["verified"] == true && row["attempts"] == 2, "{row}");
+    ensure!(ended["state"] == "succeeded" && fabric.live(LEFTOVER).await?.is_none(), "{ended}");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_created_meanwhile_is_not_said_to_have_been_changed() -> Result<()> {
     let mut apart = Apart::start(Database::Sqlite, &[]).await?;
