@@ -261,8 +261,9 @@ async fn an_update_that_frees_comes_first_and_a_broken_file_deletes_nothing() ->
     // A document that cannot be read may be the one that names it.
     let (operation, outcomes) = site.sync_with(json!({"prune": true, "dry_run": true})).await?;
     let kept = &outcomes["VPC/vpc-12"];
-    assert_eq!(kept["outcome"], "not_attempted", "{kept}");
-    assert!(text(&kept["message"]).contains("1 document of the source could not be read"), "{kept} {operation}");
+    assert_eq!((&kept["outcome"], &kept["code"]), (&json!("not_attempted"), &json!("source_invalid")), "{kept}");
+    let words = "1 document of the source could not be read (more/broken.yaml:2:";
+    assert!(text(&kept["message"]).contains(words), "{kept} {operation}");
     site.commit(&[("more/broken.yaml", None)]).await?;
     ensure!(site.press("sync_from_git").await?["state"] == "succeeded");
 

@@ -133,7 +133,7 @@ fn check_object(operation: &str, kind: &KindInfo, object: &Value) -> Result<(), 
         return wrong("The object names no namespace.".to_owned());
     }
     if object["kind"].as_str() != Some(kind.gvk.kind.as_str()) || group_of(object) != kind.gvk.group {
-        return wrong(format!("The object is not a {}.", kind.gvk));
+        return wrong(format!("The object is none of kind {}.", kind.gvk));
     }
     Ok(())
 }

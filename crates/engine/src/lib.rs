@@ -41,7 +41,7 @@ pub use error::Error;
 pub use events::Event;
 pub use observing::Problem;
 pub use overview::{ConnectionCheck, Overview, SwitchRow};
-pub use pruning::PrunePlan;
+pub use pruning::{Hindrance, PrunePlan};
 pub use read_kinds::columns;
 pub use reviewing::{Remark, Review, ReviewCounts};
 pub use schedule::{Automation, LastRun, Standoff};

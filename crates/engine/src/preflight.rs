@@ -100,7 +100,9 @@ pub(crate) fn judge(findings: &[Finding], standing: impl Fn(&ObjectKey) -> Stand
             n => format!(" And {} more; the operation lists them with file and line.", n - 1),
         };
         let object = first.object.as_ref().map(ToString::to_string);
-        let named = object.clone().map(|o| format!("{o}: ")).unwrap_or_default();
+        // Most sentences name their object already.
+        let is_named = |key: &&ObjectKey| first.message.starts_with(&format!("{} {}", key.kind, key.name));
+        let named = first.object.as_ref().filter(|key| !is_named(key)).map(|o| format!("{o}: ")).unwrap_or_default();
         Error { object, ..Error::new(Code::PreflightFailed, format!("{named}{}{more}", first.with_place())) }
     });
     let is_about =

@@ -11,7 +11,7 @@ use crate::{Engine, Error, Overview};
 use model::Code;
 use model::ObjectKey;
 use model::compare::ObjectState;
-use model::manifest::Severity;
+use model::manifest::{Finding, Severity};
 use model::part;
 use model::prune::{Extra, Input, Owner};
 use model::sync_options::SyncOptions;
@@ -29,7 +29,7 @@ pub struct PrunePlan {
     /// Whether the fabric's policy allows deletions.
     pub is_allowed: bool,
     /// Why nothing would be deleted however much is asked for; `None` when nothing stands in the way.
-    pub hindrance: Option<String>,
+    pub hindrance: Option<Hindrance>,
     /// What would be deleted, what is kept, and whether somebody has to confirm it.
     #[serde(flatten)]
     pub plan: model::prune::PrunePlan,
@@ -54,19 +54,33 @@ pub(crate) fn owner(
     }
 }
 
-/// Why nothing may be deleted at all, if so: what Git names, or what uses what, is not known completely.
-pub(crate) fn hindrance(broken_documents: u64, unread: &[String]) -> Option<String> {
+/// Why nothing may be deleted at all.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hindrance {
+    /// What stands in the way.
+    pub code: Code,
+    /// The same as a sentence.
+    pub message: String,
+}
+
+/// Why nothing may be deleted at all, if so: what Git names, or what uses what, is not known completely. The findings name
+/// the first place of the source that could not be read.
+fn hindrance(broken_documents: u64, findings: &[Finding], unread: &[String]) -> Option<Hindrance> {
     if broken_documents > 0 {
+        let first = findings.iter().find(|f| f.object.is_none() && f.severity == Severity::Error);
+        let place = first.and_then(|f| f.location.as_ref()).map(|place| format!(" ({place})")).unwrap_or_default();
         let documents =
             if broken_documents == 1 { "1 document".to_owned() } else { format!("{broken_documents} documents") };
-        return Some(format!(
-            "{documents} of the source could not be read, so it is not known what Git names. Nothing is deleted until \
-             that is corrected."
-        ));
+        let message = format!(
+            "{documents} of the source could not be read{place}, so it is not known what Git names. Nothing is deleted \
+             until that is corrected."
+        );
+        return Some(Hindrance { code: Code::SourceInvalid, message });
     }
-    (!unread.is_empty()).then(|| {
-        format!("{} could not be read, so it is not known what is still in use. Nothing is deleted.", unread.join(", "))
-    })
+    let kinds = || unread.join(", ");
+    let message =
+        || format!("{} could not be read, so it is not known what is still in use. Nothing is deleted.", kinds());
+    (!unread.is_empty()).then(|| Hindrance { code: Code::Partial, message: message() })
 }
 
 impl Engine {
@@ -125,7 +139,12 @@ pub(crate) fn of_rows(
         options,
     });
     let comparison = overview.comparison.as_ref().map(|comparison| comparison.id);
-    PrunePlan { comparison, is_allowed: fabric.policy.prune, hindrance: hindrance(broken, &unread), plan }
+    PrunePlan {
+        comparison,
+        is_allowed: fabric.policy.prune,
+        hindrance: hindrance(broken, &overview.findings, &unread),
+        plan,
+    }
 }
 
 /// What an object of the stored comparison is to a run with these options; see `selecting::narrow`.
@@ -148,7 +167,7 @@ pub(crate) struct Pruning {
     /// What would be deleted, what is kept, and whether somebody has to confirm it.
     pub plan: model::prune::PrunePlan,
     /// Why nothing is deleted however much is asked for.
-    pub hindrance: Option<String>,
+    pub hindrance: Option<Hindrance>,
     /// What is deleted, by step; nothing when something stands in the way.
     pub steps: Vec<Vec<Going>>,
 }
@@ -193,7 +212,7 @@ pub(crate) async fn of_run(
     let broken = compared.settled.tally.totals.broken_documents;
     // What no kind of could be read may use anything.
     let unread: Vec<String> = compared.observation.problems.iter().map(|p| named(&p.kind)).collect();
-    let hindrance = hindrance(broken, &unread);
+    let hindrance = hindrance(broken, compared.findings.of_source(), &unread);
     let mut steps: Vec<Vec<Going>> = Vec::new();
     let unseen = Unseen::of(run, fabric).await?;
     for deletion in plan.deletions.iter().filter(|_| hindrance.is_none()) {

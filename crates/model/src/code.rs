@@ -102,7 +102,7 @@ codes! {
     /// The source is larger than the limits allow.
     SourceTooLarge = "source_too_large", 422, None, false, "Set the path to the folder that holds the manifests, or raise the limit.";
     /// The remote does not take the push.
-    SourcePushRefused = "source_push_refused", 422, None, false, "Merge the branch that is named, or let the account of the source push; then try again.";
+    SourcePushRefused = "source_push_refused", 422, None, false, "Let the account of the source push, or merge the branch if one is named; then try again.";
     /// Others committed to the branch at the same time, more often than it was tried again.
     SourceMoved = "source_moved", 422, None, true, "Try again; somebody else commits to the branch at the same time.";
     /// The object is not one that people keep in Git.

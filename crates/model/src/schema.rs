@@ -119,7 +119,7 @@ impl Check<'_> {
                 || "Remove it, or check where it belongs.".to_owned(),
                 |near| format!("Did you mean {near}?"),
             );
-            let message = format!("{} is no field of a {}; the server would drop it. {hint}", check.path, check.kind);
+            let message = format!("{} is no field of {}; the server would drop it. {hint}", check.path, check.kind);
             check.say("unknown_field", message);
         });
     }

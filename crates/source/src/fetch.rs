@@ -272,7 +272,10 @@ impl Repository {
     fn no_branch(&self, others: &[String]) -> Error {
         let branch = &self.config.branch;
         let text = match others {
-            [] => format!("There is no branch '{branch}'; the repository is empty."),
+            [] => format!(
+                "There is no branch '{branch}', nor any other: the repository is empty, or what answers at this address is \
+                 no Git server."
+            ),
             names => {
                 let more = if names.len() > NAMED { ", …" } else { "" };
                 let names = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");

@@ -40,7 +40,7 @@ pub(crate) fn select(folder: &str, entries: Vec<Entry>) -> Selection {
     let hnp = entries.iter().any(|e| e.kind == Kind::File && e.path.starts_with(b"managed/"));
     let mut selection = Selection { hnp, ..Selection::default() };
     let mut skipped: BTreeMap<String, (Skip, usize)> = BTreeMap::new();
-    let mut raw = Vec::new();
+    let (mut raw, mut json) = (Vec::new(), Vec::new());
     for entry in entries {
         let yaml = is_yaml(&entry.path);
         let Ok(below) = std::str::from_utf8(&entry.path) else {
@@ -53,12 +53,14 @@ pub(crate) fn select(folder: &str, entries: Vec<Entry>) -> Selection {
         };
         let path = join(folder, below);
         match entry.kind {
-            Kind::Submodule => {
-                let says = "This is a submodule; manifests in it are not read. Keep them in this repository.";
-                selection.findings.push(finding(Severity::Warning, "submodule", &path, says));
-            }
             // What would not be read as a file or folder either is none of ours.
-            Kind::Link | Kind::LinkToFile if left_alone(below, hnp).is_some() => {}
+            Kind::Link | Kind::LinkToFile | Kind::Submodule if left_alone(below, hnp).is_some() => {}
+            Kind::Submodule => {
+                // An error, as a link to a folder: manifests may have stood below, or are meant to.
+                let says = "This is a submodule; no object is read below it. Keep manifests in this repository itself, \
+                            or the submodule outside of the fabric's folder.";
+                selection.findings.push(finding(Severity::Error, "submodule", &path, says));
+            }
             Kind::Link | Kind::LinkToFile if yaml => {
                 // An error, as a file that cannot be read: who wrote it means objects to be here, and Git names them no
                 // more. What depends on knowing all of them, deleting above all, waits until it is put right.
@@ -74,7 +76,11 @@ pub(crate) fn select(folder: &str, entries: Vec<Entry>) -> Selection {
             }
             // Its name says that it is no manifest.
             Kind::LinkToFile => {}
-            Kind::File if !yaml => {}
+            Kind::File if !yaml => {
+                if ends(&entry.path, b".json") && left_alone(below, hnp).is_none() {
+                    json.push(path);
+                }
+            }
             Kind::File => match left_alone(below, hnp) {
                 Some((skip, top)) => match skipped.entry(join(folder, top)) {
                     Slot::Occupied(mut seen) => seen.get_mut().1 += 1,
@@ -86,6 +92,18 @@ pub(crate) fn select(folder: &str, entries: Vec<Entry>) -> Selection {
         }
     }
     selection.files.append(&mut raw);
+    if let Some(first) = json.first() {
+        let says = match json.len() {
+            1 => "This file is not read: manifests end in .yaml or .yml. JSON is YAML; if it is one, rename it."
+                .to_owned(),
+            n => format!(
+                "This and {} more that end in .json are not read: manifests end in .yaml or .yml. JSON is YAML; if they \
+                 are manifests, rename them.",
+                n - 1
+            ),
+        };
+        selection.findings.push(finding(Severity::Info, "json", first, &says));
+    }
     for (path, (skip, count)) in skipped {
         selection.findings.push(skip.finding(&path, count));
     }
@@ -132,8 +150,11 @@ fn left_alone(below: &str, hnp: bool) -> Option<(Skip, &str)> {
 }
 
 fn is_yaml(path: &[u8]) -> bool {
-    let ends = |end: &[u8]| path.len() > end.len() && path[path.len() - end.len()..].eq_ignore_ascii_case(end);
-    ends(b".yaml") || ends(b".yml")
+    ends(path, b".yaml") || ends(path, b".yml")
+}
+
+fn ends(path: &[u8], end: &[u8]) -> bool {
+    path.len() > end.len() && path[path.len() - end.len()..].eq_ignore_ascii_case(end)
 }
 
 fn join(folder: &str, below: &str) -> String {

@@ -67,6 +67,10 @@ fn links_submodules_and_foreign_encodings_are_named() {
         of(Kind::LinkToFile, b".ci/l.yaml"),
         of(Kind::Link, b"\xfe"),
         of(Kind::Submodule, b"sub"),
+        of(Kind::Submodule, b".tools/sub"),
+        of(Kind::File, b"one.JSON"),
+        of(Kind::File, b"two.json"),
+        of(Kind::File, b".vscode/settings.json"),
         of(Kind::File, b"\xff\xfe.yaml"),
         of(Kind::File, b"\xff.txt"),
     ];
@@ -78,10 +82,13 @@ fn links_submodules_and_foreign_encodings_are_named() {
         ("symlink", Severity::Error),
         ("symlink", Severity::Error),
         ("file_name", Severity::Error),
-        ("submodule", Severity::Warning),
+        ("submodule", Severity::Error),
         ("file_name", Severity::Error),
+        ("json", Severity::Info),
     ];
     assert_eq!(rules, expected);
+    let json = selection.findings.last().map(|f| f.with_place()).unwrap_or_default();
+    assert!(json.contains("one.JSON") && json.contains("This and 1 more that end in .json are not read"), "{json}");
 }
 
 fn manifest(file: &str, object: Value) -> (String, Parsed) {

@@ -161,10 +161,11 @@ async fn announce(run: &Run, fabric: &Fabric, known: &Known) -> Result<(), Error
         waiting.detail.switches = concerned(&d.manifest.key);
         run.outcome(waiting);
     }
-    let hindered = pruning.hindrance.as_deref();
+    let hindered = pruning.hindrance.as_ref();
     for deletion in &pruning.plan.deletions {
-        let code = hindered.map(|_| Code::Partial);
-        let mut waiting = outcome(&deletion.key, OutcomeKind::NotAttempted, code, hindered.unwrap_or_default());
+        let code = hindered.map(|why| why.code);
+        let message = hindered.map_or("", |why| &why.message);
+        let mut waiting = outcome(&deletion.key, OutcomeKind::NotAttempted, code, message);
         waiting.detail.switches = concerned(&deletion.key);
         run.outcome(waiting);
     }
@@ -255,7 +256,7 @@ fn close_phases(run: &Run, known: &Known) {
         let gone = of(&deletions, OutcomeKind::Pruned);
         let would = if run.options().dry_run { "would be deleted" } else { "deleted" };
         let sentence = match &known.pruning.hindrance {
-            Some(why) => why.clone(),
+            Some(why) => why.message.clone(),
             None => {
                 let (all, kept) = (deletions.len(), known.pruning.plan.kept.len());
                 format!("{gone} of {all} {would}, {kept} kept{}", unheard(&deletions))

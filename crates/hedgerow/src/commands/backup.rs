@@ -33,7 +33,7 @@ fn summary(manifest: &Manifest, file: &str) -> String {
     let bytes: u64 = manifest.files.iter().map(|file| file.size).sum();
     let repositories = manifest.fabrics.iter().filter(|fabric| fabric.repository).count();
     format!(
-        "backed up to {file}: the database, {} fabrics, {repositories} repositories, {bytes} bytes",
+        "backed up to {file}: the database, fabrics ({}), their repositories ({repositories}), {bytes} bytes",
         manifest.fabrics.len()
     )
 }

@@ -10,8 +10,8 @@ pub(crate) fn run(arguments: &cli::Restore) -> anyhow::Result<()> {
         .map_err(|error| error.context(format!("cannot restore {}", file.display())))?;
     let folder = data.display();
     let mut text = format!(
-        "restored the backup of {} into {folder}: {} fabrics\n\n\
-         - {} operations that were under way then are interrupted, and {} sessions are ended.\n",
+        "restored the backup of {} into {folder}; fabrics: {}\n\n\
+         - Operations that were under way then and are interrupted now: {}. Sessions that are ended: {}.\n",
         restored.manifest.created_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
         restored.manifest.fabrics.len(),
         restored.operations,

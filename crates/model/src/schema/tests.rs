@@ -72,8 +72,8 @@ fn what_it_does_not_allow_is_said_at_its_path() {
     assert_eq!(
         messages,
         [
-            "metadata.lables is no field of a Thing; the server would drop it. Did you mean labels?",
-            "specs is no field of a Thing; the server would drop it. Did you mean spec?",
+            "metadata.lables is no field of Thing; the server would drop it. Did you mean labels?",
+            "specs is no field of Thing; the server would drop it. Did you mean spec?",
             "spec is required and is not there."
         ]
     );

@@ -246,7 +246,7 @@ fn prune<'f>(fabric: &Fabric, found: &'f Review, chosen: &Chosen) -> (Option<Pru
     }
     let why_not = match (&found.prune.hindrance, found.prune.is_allowed) {
         (_, false) => Some("The fabric's policy does not allow deletions: allow them in Settings first.".to_owned()),
-        (Some(why), true) => Some(why.clone()),
+        (Some(why), true) => Some(why.message.clone()),
         (None, true) => None,
     };
     // Chosen objects are left out by their tick in the list above.
