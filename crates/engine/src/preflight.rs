@@ -10,13 +10,15 @@ use model::sync_options::SyncOptions;
 use model::{Body, Code, ObjectKey};
 use serde_json::Value;
 use source::Desired;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// What the check came to.
 pub(crate) struct Checked {
     /// Why nothing may be written, if so.
     pub stop: Option<Error>,
+    /// What is wrong with each object that ends the run, with file and line.
+    pub wrong: BTreeMap<ObjectKey, String>,
     /// What was found, one sentence.
     pub sentence: String,
     /// What is doubtful about what this run is about; recorded with it.
@@ -105,6 +107,12 @@ pub(crate) fn judge(findings: &[Finding], standing: impl Fn(&ObjectKey) -> Stand
         let named = first.object.as_ref().filter(|key| !is_named(key)).map(|o| format!("{o}: ")).unwrap_or_default();
         Error { object, ..Error::new(Code::PreflightFailed, format!("{named}{}{more}", first.with_place())) }
     });
+    let mut wrong = BTreeMap::new();
+    for finding in &stopping {
+        if let Some(key) = &finding.object {
+            wrong.entry(key.clone()).or_insert_with(|| finding.with_place());
+        }
+    }
     let is_about =
         |f: &&Finding| f.object.as_ref().is_none_or(|k| matches!(standing(k), Standing::Written | Standing::Equal));
     let warnings: Vec<Finding> =
@@ -114,7 +122,7 @@ pub(crate) fn judge(findings: &[Finding], standing: impl Fn(&ObjectKey) -> Stand
         1 => "1 warning; it is listed below".to_owned(),
         n => format!("{n} warnings; they are listed below"),
     };
-    Checked { stop, sentence, warnings }
+    Checked { stop, wrong, sentence, warnings }
 }
 
 /// Whether a finding ends a run before its first write.

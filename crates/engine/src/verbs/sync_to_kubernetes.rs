@@ -80,7 +80,7 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
     let is_idle = part.differing.is_empty() && pruning.steps.is_empty();
     let holdings = if is_idle { BTreeMap::new() } else { compared.holdings().await? };
     let known = Known { compared, part, pruning, warnings: checked.warnings, holdings };
-    announce(run, &fabric, &known).await?;
+    announce(run, &fabric, &known, &checked.wrong).await?;
     if let Some(stop) = checked.stop.or_else(|| known.pruning.refusal(run, &fabric)) {
         run.close(Phase::Preflight, PhaseState::Failed, stop.message.clone());
         run.leave_rest("Nothing was written, because the check before writing found errors.", stop.code);
@@ -110,8 +110,8 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
 }
 
 /// Says of every object, before anything is written, where it stands: equal, extra, left out, blocked, or not attempted
-/// yet; and which switches a write of it concerns.
-async fn announce(run: &Run, fabric: &Fabric, known: &Known) -> Result<(), Error> {
+/// yet; and which switches a write of it concerns. `wrong` says of some why they end the run.
+async fn announce(run: &Run, fabric: &Fabric, known: &Known, wrong: &BTreeMap<ObjectKey, String>) -> Result<(), Error> {
     let at = run.now();
     let outcome = |key: &ObjectKey, outcome, code, message: &str| ObjectOutcome {
         key: key.clone(),
@@ -157,7 +157,9 @@ async fn announce(run: &Run, fabric: &Fabric, known: &Known) -> Result<(), Error
     let switches = switches(known).await?;
     let concerned = |key: &ObjectKey| switches.get(key).cloned().unwrap_or_default();
     for d in &part.differing {
-        let mut waiting = outcome(&d.manifest.key, OutcomeKind::NotAttempted, None, "");
+        let why = wrong.get(&d.manifest.key);
+        let code = why.map(|_| Code::PreflightFailed);
+        let mut waiting = outcome(&d.manifest.key, OutcomeKind::NotAttempted, code, why.map_or("", String::as_str));
         waiting.detail.switches = concerned(&d.manifest.key);
         run.outcome(waiting);
     }
