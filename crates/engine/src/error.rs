@@ -23,8 +23,16 @@ impl Error {
 
 impl From<store::Error> for Error {
     fn from(e: store::Error) -> Self {
-        Self::new(e.code(), e.to_string())
+        Self::new(e.code(), as_sentence(&e.to_string()))
     }
+}
+
+/// The store's words begin small and have no full stop, because they also stand within others.
+fn as_sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let stop = if words.ends_with('.') { "" } else { "." };
+    format!("{first}{}{stop}", letters.as_str())
 }
 
 impl From<cluster::Error> for Error {

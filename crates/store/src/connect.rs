@@ -1,6 +1,6 @@
 //! Opening connections: the address, SQLite's pragmas, the two pools.
 
-use crate::{Engine, Error, Result};
+use crate::{Engine, Error, Outage, Result};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
 use std::path::{Path, PathBuf};
@@ -164,7 +164,7 @@ fn sqlite_path(url: &str) -> Result<PathBuf> {
 /// The database holds sealed secrets and password hashes: only its owner may read it. SQLite gives the files beside it
 /// (the write-ahead log) the same mode.
 pub(crate) fn prepare_file(path: &Path) -> Result<()> {
-    let failed = |e: std::io::Error| Error::Unavailable { doing: OPEN, source: sqlx::Error::Io(e) };
+    let failed = |e: std::io::Error| Error::Unavailable { doing: OPEN, why: Outage::Away, source: sqlx::Error::Io(e) };
     let mut options = std::fs::OpenOptions::new();
     options.read(true).append(true).create(true);
     #[cfg(unix)]

@@ -34,6 +34,33 @@ pub enum Unique {
     Other,
 }
 
+/// Why a database cannot be used for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outage {
+    /// It cannot be reached, or it shuts down.
+    Away,
+    /// There is no storage space left for it.
+    Full,
+    /// Its disk fails, may not be written, or has no room for what it needs beside its file.
+    Disk,
+    /// Its file is damaged, or is no database.
+    Damaged,
+}
+
+impl Outage {
+    fn sentence(self, doing: &str) -> String {
+        match self {
+            Outage::Away => format!("the database could not be reached to {doing}"),
+            Outage::Full => format!("the database has no storage space left to {doing}"),
+            Outage::Disk => {
+                format!("the database could not {doing}: its disk failed, is full, or may not be written to")
+            }
+            Outage::Damaged => format!("the database could not {doing}: its file is damaged"),
+        }
+    }
+}
+
 /// Everything that can go wrong in the store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -66,10 +93,12 @@ pub enum Error {
         source: sqlx::Error,
     },
     /// The database cannot be reached, or the disk is full or broken.
-    #[error("the database could not be reached to {doing}")]
+    #[error("{}", .why.sentence(.doing))]
     Unavailable {
         /// Which statement or step.
         doing: &'static str,
+        /// Which of these.
+        why: Outage,
         /// What the driver said.
         #[source]
         source: sqlx::Error,
@@ -147,13 +176,13 @@ impl Error {
                 }
                 _ => match db.code().as_deref().map(transient) {
                     Some(Transient::Busy) => Error::Busy { doing, source: error },
-                    Some(Transient::Unavailable) => Error::Unavailable { doing, source: error },
+                    Some(Transient::Unavailable(why)) => Error::Unavailable { doing, why, source: error },
                     _ => Error::Query { doing, source: error },
                 },
             },
             sqlx::Error::PoolTimedOut => Error::Busy { doing, source: error },
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
-                Error::Unavailable { doing, source: error }
+                Error::Unavailable { doing, why: Outage::Away, source: error }
             }
             sqlx::Error::Configuration(why) => Error::BadUrl(why.to_string()),
             _ => Error::Query { doing, source: error },
@@ -163,7 +192,7 @@ impl Error {
 
 enum Transient {
     Busy,
-    Unavailable,
+    Unavailable(Outage),
     No,
 }
 
@@ -172,13 +201,17 @@ fn transient(code: &str) -> Transient {
     if code.len() == 5 {
         return match code {
             "40001" | "40P01" | "55P03" | "57014" => Transient::Busy,
-            _ if ["08", "53", "57", "58"].contains(&&code[..2]) => Transient::Unavailable,
+            "53100" => Transient::Unavailable(Outage::Full),
+            "58030" => Transient::Unavailable(Outage::Disk),
+            _ if ["08", "53", "57", "58"].contains(&&code[..2]) => Transient::Unavailable(Outage::Away),
             _ => Transient::No,
         };
     }
     match code.parse::<i32>().map(|c| c & 0xff) {
-        Ok(5 | 6) => Transient::Busy,                             // BUSY, LOCKED
-        Ok(8 | 10 | 11 | 13 | 14 | 26) => Transient::Unavailable, // READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB
+        Ok(5 | 6) => Transient::Busy,                            // BUSY, LOCKED
+        Ok(8 | 10 | 14) => Transient::Unavailable(Outage::Disk), // READONLY, IOERR, CANTOPEN
+        Ok(11 | 26) => Transient::Unavailable(Outage::Damaged),  // CORRUPT, NOTADB
+        Ok(13) => Transient::Unavailable(Outage::Full),          // FULL
         _ => Transient::No,
     }
 }
@@ -206,4 +239,44 @@ fn which_check(constraint: Option<&str>, message: &str) -> String {
 
 fn after_colon(message: &str) -> &str {
     message.rsplit(": ").next().unwrap_or(message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_file_that_may_not_grow_has_no_storage_space_left() {
+        let one = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
+        let pool = one.connect("sqlite::memory:").await.unwrap();
+        for sql in ["PRAGMA max_page_count = 4", "CREATE TABLE t (x)"] {
+            sqlx::query(sql).execute(&pool).await.unwrap();
+        }
+        let refused = sqlx::query("INSERT INTO t VALUES (zeroblob(100000))").execute(&pool).await.unwrap_err();
+        let error = Error::sort("store a comparison", refused);
+        assert_eq!(error.code(), Code::StoreUnavailable);
+        assert_eq!(error.to_string(), "the database has no storage space left to store a comparison");
+    }
+
+    #[test]
+    fn outages_are_told_apart_by_the_code_of_either_engine() {
+        let why = |code| match transient(code) {
+            Transient::Unavailable(why) => Some(why),
+            _ => None,
+        };
+        for (code, expected) in [
+            ("53100", Some(Outage::Full)),
+            ("58030", Some(Outage::Disk)),
+            ("53300", Some(Outage::Away)),
+            ("57P01", Some(Outage::Away)),
+            ("42601", None),
+            ("13", Some(Outage::Full)),
+            ("778", Some(Outage::Disk)),
+            ("4874", Some(Outage::Disk)),
+            ("11", Some(Outage::Damaged)),
+            ("5", None),
+        ] {
+            assert_eq!(why(code), expected, "{code}");
+        }
+    }
 }

@@ -17,7 +17,7 @@ static SINCE: Mutex<Option<Instant>> = Mutex::new(None);
 pub(crate) fn failed(error: &Error) {
     let (kind, doing, source) = match error {
         Error::Busy { doing, source } => ("busy", doing, source),
-        Error::Unavailable { doing, source } => ("unavailable", doing, source),
+        Error::Unavailable { doing, source, .. } => ("unavailable", doing, source),
         Error::Query { .. } => return metrics::store_failed("refused"),
         _ => return,
     };

@@ -45,7 +45,7 @@ pub use adopted::Adopted;
 pub use agents::AgentRow;
 pub use attempts::{Attempt, NewAttempt};
 pub use comparisons::{Comparison, ComparisonResult, NewComparison, ObjectDelta};
-pub use error::{Error, Result, Unique};
+pub use error::{Error, Outage, Result, Unique};
 pub use fabrics::{
     Cluster, CredentialKind, EndpointLogin, Fabric, FabricSecrets, FabricSpec, NewFabric, Sealed, Source,
 };

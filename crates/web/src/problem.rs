@@ -189,7 +189,16 @@ impl From<store::Error> for Problem {
             error if error.code() == Code::Internal => Self::internal("read or write the database", &error),
             error if error.code() == Code::StoreUnavailable => {
                 tracing::debug!(error = %error, "the database did not answer");
-                Self::new(Code::StoreUnavailable, "The database did not answer.")
+                let said = match error {
+                    store::Error::Unavailable { why: store::Outage::Full, .. } => {
+                        "The database did not answer: there is no storage space left."
+                    }
+                    store::Error::Unavailable { why: store::Outage::Disk, .. } => {
+                        "The database did not answer: its disk failed, is full, or may not be written to."
+                    }
+                    _ => "The database did not answer.",
+                };
+                Self::new(Code::StoreUnavailable, said)
             }
             error => Self::new(error.code(), capitalised(&error.to_string())),
         }
