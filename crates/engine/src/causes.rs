@@ -3,11 +3,11 @@
 
 use crate::overview::problems_of;
 use crate::{Error, Shared};
-use model::ObjectKey;
 use model::compare::{ObjectState, Side};
 use model::manifest::Severity;
 use model::operation::Verb;
 use model::status::{CauseFacts, Changed, EndedSync, RolloutCounts, Status, SyncState};
+use model::{Code, ObjectKey};
 use store::objects::{ObjectFilter, ObjectSort};
 use store::operations::OperationSummary;
 use store::{Comparison, ComparisonResult, Page};
@@ -39,8 +39,12 @@ impl Shared {
             object: operation.error_object.as_ref().and_then(|object| object.parse().ok()),
         });
         let failed = known.latest.filter(|comparison| comparison.result != ComparisonResult::Ok);
+        // The status is about what runs only where nobody hears from it.
+        let is_silent = status.state == SyncState::Error && status.code == Some(Code::Interrupted);
+        let silent = known.operations.writer().filter(|run| is_silent && !self.leases.holds(run.id));
         let mut facts = CauseFacts {
             last_sync,
+            silent_sync: silent.map(|run| run.id),
             failed_comparison: failed.and_then(|comparison| comparison.operation_id),
             unread_kind: failed.and_then(|comparison| {
                 problems_of(comparison).into_iter().map(|problem| problem.kind).find(|kind| !kind.is_empty())

@@ -178,7 +178,10 @@ fn failure(facts: &Facts) -> Option<Failure> {
     // A lease that ran out is a sync that died, even before anybody has written that down.
     let died = facts.running_sync.as_ref().map(|run| Failure {
         code: Code::Interrupted,
-        message: "The process that ran the sync ended before it was done.".to_owned(),
+        message:
+            "Nobody has heard from the process that runs the sync for a whole lease: it ended, it stands still, or it \
+                  cannot reach the database."
+                .to_owned(),
         at: run.heartbeat_at,
     });
     let synced = facts.last_sync.as_ref().and_then(|sync| {

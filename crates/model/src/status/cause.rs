@@ -101,6 +101,8 @@ pub struct EndedSync {
 pub struct CauseFacts {
     /// The last sync that ended.
     pub last_sync: Option<EndedSync>,
+    /// The sync whose process has not been heard of for a whole lease, when the status is about that.
+    pub silent_sync: Option<i64>,
     /// The operation of the last try to compare, when that was one and failed.
     pub failed_comparison: Option<i64>,
     /// A kind that could not be read.
@@ -160,6 +162,7 @@ fn of_failure(code: Code, facts: &CauseFacts) -> (CauseKind, Evidence) {
     };
     let sync = facts.last_sync.as_ref();
     let evidence = match (kind, &facts.unread_kind) {
+        _ if let Some(silent) = facts.silent_sync => Evidence::Operation(silent),
         (_, _) if code == Code::ClusterChanged || code == Code::ClusterConfigInvalid => Evidence::Settings,
         (CauseKind::Credentials, Some(kind)) => Evidence::Kind(kind.clone()),
         (CauseKind::Refused, _) if let Some(key) = sync.and_then(|sync| sync.object.clone()) => Evidence::Object(key),
@@ -292,6 +295,7 @@ mod tests {
     fn full() -> CauseFacts {
         CauseFacts {
             last_sync: Some(EndedSync { operation: 7, commit: Some("c1".into()), object: Some(key("web")) }),
+            silent_sync: None,
             failed_comparison: None,
             unread_kind: Some("VPC.vpc.githedgehog.com".into()),
             commit: Some("4f2a9c1d0e".into()),
@@ -330,6 +334,9 @@ mod tests {
         let status = status(SyncState::Error, Some(Code::ConnectionFailed), Counts::default());
         assert_eq!(cause(&status, &compared, now()).unwrap().evidence, Evidence::Operation(9));
         assert_eq!(cause(&status, &CauseFacts::default(), now()).unwrap().evidence, Evidence::Comparison);
+        let silent = CauseFacts { silent_sync: Some(11), ..compared };
+        let status = Status { code: Some(Code::Interrupted), ..status };
+        assert_eq!(cause(&status, &silent, now()).unwrap().evidence, Evidence::Operation(11));
     }
 
     #[test]
