@@ -295,3 +295,76 @@ async fn a_write_that_something_else_answers_is_sent_once() -> Result<()> {
     ensure!(outcome(&ended, "default")?["attempts"] == 1, "{ended}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_first_sync_overwrites_of_others_is_kept_with_whose_it_was() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let fabric = apart.fabric().await?;
+    let mut object: Value = serde_saphyr::from_str(&vpc("vpc-01", 1, 1234))?;
+    object["metadata"]["namespace"] = fabric.name.as_str().into();
+    let file = file_of(&fabric.name, &object)?;
+    world().await.plane.kubectl(&["apply", "-f", &file]).await?;
+    std::fs::remove_file(&file)?;
+    // The page shows it, so that the press covers it.
+    fabric.press(&mut apart.user, "sync_from_fabric").await?;
+    let done = fabric.syncs(&mut apart.user).await?;
+    let row = outcome(&done, "vpc-01")?;
+    let overwrote = row["overwrote"].as_array().context("what it overwrote")?;
+    let said = "spec.subnets.default.vlan: 1234 in the cluster, 1001 in Git, by kubectl-client-side-apply";
+    ensure!(row["outcome"] == "updated" && overwrote.iter().any(|line| line == said), "{row}");
+    ensure!(outcome(&done, "vpc-02")?["overwrote"] == json!([]), "nobody else had it: {done}");
+    let page = apart.user.visit(done["url"].as_str().context("its address")?).await?.visible_text();
+    ensure!(page.contains(&format!("overwrote {said}")), "{page}");
+    Ok(())
+}
+
+/// An object in a file of its own.
+fn file_of(name: &str, object: &Value) -> Result<String> {
+    let path = std::env::temp_dir().join(format!("{name}.json"));
+    std::fs::write(&path, object.to_string())?;
+    Ok(path.to_string_lossy().into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_rewrites_at_each_write_is_said_to_be_its_doing() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let fabric = apart.fabric().await?;
+    let plane = &world().await.plane;
+    let name = format!("rewrites-{}", fabric.name);
+    let policy = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy",
+        "metadata": {"name": name}, "spec": {"reinvocationPolicy": "Never",
+        "matchConstraints": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": fabric.name}},
+            "resourceRules": [{"apiGroups": ["vpc.githedgehog.com"], "apiVersions": ["*"],
+                "operations": ["CREATE", "UPDATE"], "resources": ["vpcs"]}]},
+        "matchConditions": [{"name": "one", "expression": "object.metadata.name == 'vpc-01'"}],
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression":
+            "[JSONPatch{op: \"replace\", path: \"/spec/subnets/default/vlan\", value: 1777}]"}}]}});
+    let binding = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicyBinding",
+        "metadata": {"name": name}, "spec": {"policyName": name}});
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [policy, binding]});
+    let file = file_of(&name, &list)?;
+    plane.kubectl(&["create", "-f", &file]).await?;
+    std::fs::remove_file(&file)?;
+    // The API server takes a moment to notice it.
+    let client = plane.client()?;
+    eventually(SOON, "it rewrites", || async {
+        let mut probe: Value = serde_saphyr::from_str(&vpc("vpc-01", 1, 1001))?;
+        probe["metadata"]["namespace"] = fabric.name.as_str().into();
+        let key = format!("{}/vpc-01", fabric.name);
+        client.create(&probe).await?;
+        let live = client.get("VPC", &key).await?.context("the probe")?;
+        plane.kubectl(&["--namespace", &fabric.name, "delete", "vpc", "vpc-01"]).await?;
+        ensure!(live["spec"]["subnets"]["default"]["vlan"] == 1777, "{live}");
+        Ok(())
+    })
+    .await?;
+    let ended = fabric.press(&mut apart.user, "sync_to_kubernetes").await?;
+    plane.kubectl(&["delete", "mutatingadmissionpolicybinding,mutatingadmissionpolicy", &name]).await?;
+    let row = outcome(&ended, "vpc-01")?;
+    ensure!(row["outcome"] == "not_verified" && row["code"] == "not_verified", "{row}");
+    let said = "spec.subnets.default.vlan: 1777 in the cluster, 1001 in Git: the server changed what was sent (a mutating \
+                webhook, or a default)";
+    ensure!(words(&row["message"]).contains(said), "{row}");
+    ensure!(words(&ended["what_to_do"]).contains("the server changes what is sent"), "{ended}");
+    Ok(())
+}

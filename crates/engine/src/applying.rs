@@ -15,7 +15,7 @@ mod words;
 mod write;
 
 pub(crate) use delete::{Going, left_behind};
-pub(crate) use words::describe;
+pub(crate) use words::{describe, describe_written};
 
 use crate::comparing::Differing;
 use crate::retrying::{Fault, Next};

@@ -124,7 +124,7 @@ codes! {
     /// Some objects or kinds failed, others did not.
     Partial = "partial", 422, None, true, "Look at the objects that failed; the others are done.";
     /// Written, but the re-read found something else.
-    NotVerified = "not_verified", 422, None, true, "Somebody else writes the same objects; look at the differences.";
+    NotVerified = "not_verified", 422, None, true, "Look at the differences: somebody else writes the same objects, or the server changes what is sent (a mutating webhook).";
     /// The operation's deadline passed.
     DeadlineExceeded = "deadline_exceeded", 504, None, true, "Check which phase took the time, then sync again or raise the deadline.";
     /// A person cancelled the operation.

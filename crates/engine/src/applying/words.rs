@@ -1,6 +1,7 @@
 //! Fields in words: what was where, and whose it was.
 
 use model::compare::{FieldDiff, ObjectState, Side};
+use model::prune::FIELD_MANAGER;
 use serde_json::Value;
 
 /// How many fields an outcome keeps.
@@ -9,6 +10,16 @@ const FIELDS_KEPT: usize = 50;
 /// One field in one line: what stands where, and who put it there.
 pub(crate) fn describe(diff: &FieldDiff) -> String {
     format!("{}: {} in the cluster, {} in Git{}", diff.path, show(&diff.live), show(&diff.desired), by(diff))
+}
+
+/// One field of an object that this run has just written: where it is Hedgerow's own and something else than was sent, the
+/// server changed it on its way.
+pub(crate) fn describe_written(diff: &FieldDiff) -> String {
+    if diff.manager.as_deref() != Some(FIELD_MANAGER) {
+        return describe(diff);
+    }
+    let what = describe(&FieldDiff { manager: None, ..diff.clone() });
+    format!("{what}: the server changed what was sent (a mutating webhook, or a default)")
 }
 
 /// One field that somebody changed, of a comparison of the earlier form (as desired) with the later one (as live).
@@ -31,13 +42,14 @@ pub(super) fn kept(diffs: &[FieldDiff]) -> Vec<FieldDiff> {
     diffs.iter().take(FIELDS_KEPT).cloned().collect()
 }
 
-/// What a write overwrites of others: only what was changed in the cluster.
-pub(super) fn overwritten(state: ObjectState, diffs: &[FieldDiff]) -> Vec<String> {
-    if matches!(state, ObjectState::Modified | ObjectState::Conflict) {
-        diffs.iter().filter(|d| d.side != Side::Desired).map(describe).collect()
-    } else {
-        Vec::new()
-    }
+/// What a write overwrites of others: what was changed in the cluster, and, of an object that was never verified
+/// (`is_new`), what somebody else has set.
+pub(super) fn overwritten(state: ObjectState, is_new: bool, diffs: &[FieldDiff]) -> Vec<String> {
+    let is_changed = matches!(state, ObjectState::Modified | ObjectState::Conflict);
+    let is_theirs = |d: &FieldDiff| {
+        is_new && d.live.is_some() && d.manager.as_deref().is_some_and(|manager| manager != FIELD_MANAGER)
+    };
+    diffs.iter().filter(|d| (is_changed && d.side != Side::Desired) || is_theirs(d)).map(describe).collect()
 }
 
 fn show(value: &Option<Value>) -> String {

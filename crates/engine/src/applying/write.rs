@@ -80,7 +80,7 @@ impl Writer<'_> {
     async fn write_until_settled(&self, kind: &KindInfo, d: &Differing) -> ObjectOutcome {
         let (key, dry_run) = (&d.manifest.key, self.rules.dry_run);
         let mut live = d.live();
-        let overwrote = overwritten(d.state, &d.diffs);
+        let overwrote = overwritten(d.state, d.base.is_none(), &d.diffs);
         let (mut rounds, mut retries, mut attempts) = (0, 0, 0);
         // Whether a try may have been carried out, though it failed.
         let mut lost = false;

@@ -9,7 +9,7 @@ use crate::run::Run;
 use crate::verbs::steps;
 use crate::{Error, observing};
 use cluster::{Cluster, Kinds};
-use model::compare::{ObjectState, compare_object};
+use model::compare::{FieldDiff, ObjectState, compare_object};
 use model::operation::{OutcomeKind, Phase, PhaseState};
 use model::part::Part;
 use model::rollout::Holding;
@@ -67,7 +67,7 @@ impl Place<'_> {
             if self.is_unread(&compared, key, "Written, but it could not be read back") {
                 continue;
             }
-            let fields = fields_of(&compared, key);
+            let fields = fields_in_words(&compared, key, applying::describe_written);
             run.amend(key, |o| {
                 o.outcome = OutcomeKind::NotVerified;
                 o.code = Some(Code::NotVerified);
@@ -247,8 +247,12 @@ fn spare(time_limit: Duration) -> Duration {
 
 /// Why an object is not live as desired.
 pub(super) fn fields_of(compared: &Compared, key: &ObjectKey) -> String {
+    fields_in_words(compared, key, applying::describe)
+}
+
+fn fields_in_words(compared: &Compared, key: &ObjectKey, one: impl Fn(&FieldDiff) -> String) -> String {
     let of = compared.differing.iter().find(|d| d.manifest.key == *key);
-    let fields = of.map(|d| d.diffs.iter().map(applying::describe).collect::<Vec<_>>().join("; "));
+    let fields = of.map(|d| d.diffs.iter().map(one).collect::<Vec<_>>().join("; "));
     fields.filter(|fields| !fields.is_empty()).unwrap_or_else(|| "it is gone again".to_owned())
 }
 
