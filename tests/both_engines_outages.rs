@@ -4,19 +4,20 @@
 use crate::apart::{Apart, Behind, Database, SOON, end_of, operation, running_phase};
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
-use testkit::{HeldDatabase, HttpUser, Postgres, Rule, eventually};
+use testkit::{Gate, HeldDatabase, HttpUser, Postgres, Rule, eventually};
 
 /// A lease that runs out while the database is gone.
 const SHORT: (&str, &str) = ("HEDGEROW_OPERATION_LEASE", "5s");
 
-/// A press that needs the database is answered with 503 and a sentence.
-async fn refused(fabric: &Behind, user: &mut HttpUser) -> Result<()> {
+/// A press that needs the database is answered with 503 and a sentence, which it gives.
+async fn refused(fabric: &Behind, user: &mut HttpUser) -> Result<String> {
     let answer = fabric.ask(user, "sync-from-git/", &[]).await?;
     ensure!(answer.status == 503, "{} {}", answer.status, answer.body);
     let said = answer.json()?;
     ensure!(said["code"] == "store_unavailable" && said["retryable"] == true, "{said}");
-    ensure!(said["message"].as_str().is_some_and(|m| m.contains("database")), "{said}");
-    Ok(())
+    let message = said["message"].as_str().unwrap_or_default();
+    ensure!(message.contains("database") && message.starts_with(char::is_uppercase), "{said}");
+    Ok(message.to_owned())
 }
 
 /// Waits until an operation runs and its reading of the VPCs is under way.
@@ -34,6 +35,7 @@ async fn is_reading(apart: &Apart, location: &str) -> Result<()> {
 async fn a_file_that_is_held_for_longer_than_a_lease_ends_the_operation_with_that_reason() -> Result<()> {
     let mut apart = Apart::start(Database::Sqlite, &[SHORT]).await?;
     let fabric = apart.fabric().await?;
+    fabric.syncs(&mut apart.user).await?;
     fabric.front.add(Rule::on("GET", "/vpcs?").hang());
     let location = fabric.begin(&mut apart.user, "sync_to_kubernetes").await?;
     is_reading(&apart, &location).await?;
@@ -44,6 +46,21 @@ async fn a_file_that_is_held_for_longer_than_a_lease_ends_the_operation_with_tha
     refused(&fabric, &mut apart.tab()?).await?;
     // Longer than the lease of five seconds: by now the run has stopped by itself, and says so as soon as it can.
     refused(&fabric, &mut apart.tab()?).await?;
+    // Its process lives, and nobody hears from it. What is meant is this sync, not the one before that succeeded.
+    let status = eventually(SOON, "its lease is over for all who look", || async {
+        let status = fabric.status(&mut apart.tab()?).await?;
+        ensure!(status["sync_status"] == "error" && status["code"] == "interrupted", "{status}");
+        Ok(status)
+    })
+    .await?;
+    let said = status["message"].as_str().unwrap_or_default();
+    ensure!(said.starts_with("Nobody has heard from the process that runs the sync for a whole lease"), "{status}");
+    let page = apart.user.visit(&format!("/fabrics/{}/", fabric.id)).await?;
+    let id = location.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let shown = page.visible_text();
+    ensure!(shown.contains(said) && shown.contains(&format!("Operation {id}")), "{id}: {shown}");
+    let leads = format!("{said} Operation {id}");
+    ensure!(shown.split_whitespace().collect::<Vec<_>>().join(" ").contains(&leads), "{leads}: {shown}");
     drop(held);
     let ended = end_of(&mut apart.user, &location).await?;
     ensure!(["failed", "interrupted"].contains(&ended["state"].as_str().unwrap_or_default()), "{ended}");
@@ -126,7 +143,8 @@ async fn a_full_disk_is_said_and_is_over_when_there_is_room_again() -> Result<()
     is_reading(&apart, &location).await?;
     // The write-ahead log is longer than that already, so nothing can be added to it.
     apart.console.limit_files(Some(65536)).await?;
-    refused(&fabric, &mut apart.tab()?).await.with_context(|| apart.console.log())?;
+    let said = refused(&fabric, &mut apart.tab()?).await.with_context(|| apart.console.log())?;
+    ensure!(said.contains("its disk failed, is full") && said.contains("queue an operation"), "{said}");
     let page = apart.user.visit(&format!("/fabrics/{}/", fabric.id)).await?;
     ensure!(page.status == 200, "what is read is still there: {}", page.status);
     let now = operation(&mut apart.user, &location).await?;
@@ -139,6 +157,63 @@ async fn a_full_disk_is_said_and_is_over_when_there_is_room_again() -> Result<()
     apart.console.limit_files(None).await?;
     let ended = end_of(&mut apart.user, &location).await?;
     ensure!(["store_unavailable", "interrupted"].contains(&ended["code"].as_str().unwrap_or_default()), "{ended}");
+    fabric.heal();
+    fabric.syncs(&mut apart.user).await?;
+    Ok(())
+}
+
+/// The database has no room in the middle of a sync: what it wrote before counts, and the reason is the disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_without_room_is_named_and_what_was_written_before_counts() -> Result<()> {
+    let mut apart = Apart::start(Database::postgres().await?, &[]).await?;
+    let fabric = apart.fabric().await?;
+    let gate = Gate::default();
+    fabric.front.add(Rule::on("POST", "/vpcs?").without("dryRun").hold(&gate));
+    let location = fabric.begin(&mut apart.user, "sync_to_kubernetes").await?;
+    gate.arrived(SOON).await?;
+    // What the server says when it cannot extend a file.
+    let full = "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'could not extend \
+                file: No space left on device' USING ERRCODE = '53100'; END $$";
+    apart.sql(full).await?;
+    for table in ["comparisons", "operations"] {
+        apart.sql(&format!("CREATE TRIGGER no_room BEFORE INSERT ON {table} EXECUTE FUNCTION no_room()")).await?;
+    }
+    gate.open();
+    let ended = end_of(&mut apart.user, &location).await?;
+    ensure!(ended["state"] == "partial" && ended["code"] == "store_unavailable", "{ended}");
+    let said = ended["message"].as_str().unwrap_or_default();
+    ensure!(said.starts_with("The database has no storage space left to store a comparison."), "{said}");
+    ensure!(said.ends_with("Until then 5 objects had been written."), "{said}");
+    let said = refused(&fabric, &mut apart.tab()?).await?;
+    ensure!(said == "The database has no storage space left to queue an operation.", "{said}");
+    for table in ["comparisons", "operations"] {
+        apart.sql(&format!("DROP TRIGGER no_room ON {table}")).await?;
+    }
+    fabric.heal();
+    fabric.syncs(&mut apart.user).await?;
+    Ok(())
+}
+
+/// The process stands still, as in a machine that is suspended: the database is not to blame.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_stood_still_says_so_and_does_not_blame_the_database() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[SHORT]).await?;
+    let fabric = apart.fabric().await?;
+    fabric.front.add(Rule::on("GET", "/vpcs?").hang());
+    let location = fabric.begin(&mut apart.user, "sync_to_kubernetes").await?;
+    is_reading(&apart, &location).await?;
+    apart.console.freeze()?;
+    let began = std::time::Instant::now();
+    eventually(SOON, "a lease has passed", || async {
+        ensure!(began.elapsed() > Duration::from_secs(7), "{:?}", began.elapsed());
+        Ok(())
+    })
+    .await?;
+    apart.console.thaw()?;
+    let ended = end_of(&mut apart.user, &location).await?;
+    ensure!(ended["state"] == "failed" && ended["code"] == "store_unavailable", "{ended}");
+    let said = ended["message"].as_str().unwrap_or_default();
+    ensure!(said.starts_with("This operation's heartbeat was not sent in time"), "{said}");
     fabric.heal();
     fabric.syncs(&mut apart.user).await?;
     Ok(())

@@ -114,8 +114,7 @@ fn told_what_was_done(hold: &Hold, ended: &Value, said: &str) -> Result<()> {
         }
         // Everything else was there already.
         "prune" => {
-            let words =
-                "No write had been answered; 1 object had been sent without an answer yet, and may have been written";
+            let words = "No write had been confirmed; 1 object had been sent without a clear answer yet, and may have been written";
             ensure!(said.contains(words), "{said}: {ended}");
             let open: Vec<&Value> = rows.iter().filter(|row| row["key"]["name"] == LEFTOVER).collect();
             let told = |row: &Value| row["message"].as_str().is_some_and(|m| m.contains("may have taken effect"));
@@ -135,15 +134,64 @@ fn told_what_was_done(hold: &Hold, ended: &Value, said: &str) -> Result<()> {
                 1 => "1 object had been".to_owned(),
                 n => format!("{n} objects had been"),
             };
-            let is_told = said.contains(&format!("{sent} sent without an answer yet, and may have been written"));
+            let is_told = said.contains(&format!("{sent} sent without a clear answer yet, and may have been written"));
             ensure!(is_told != open.is_empty(), "{said}: {ended}");
-            ensure!(!open.is_empty() || !said.contains("without an answer"), "{said}: {ended}");
+            ensure!(!open.is_empty() || !said.contains("without a clear answer"), "{said}: {ended}");
         }
         _ => {
             ensure!(said.contains("Until then 5 objects had been written."), "{}: {said}", hold.phase);
             let verified = hold.phase == "rollout";
             ensure!(of("created").iter().all(|row| row["verified"] == verified), "{}: {ended}", hold.phase);
         }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_its_next_try_when_it_is_cancelled_was_tried_and_is_told_so() -> Result<()> {
+    let mut apart = Apart::start(Database::Sqlite, &[]).await?;
+    let gateway = "<html>Service unavailable</html>";
+    // A gateway says nothing about what became of the write; one that asks to be called later has not taken it.
+    for (rule, tries, outcome, told, sentence) in [
+        (
+            Rule::on("POST", "/vpcs?").without("dryRun").text(503, "text/html", gateway),
+            2,
+            "unknown",
+            "It was sent, no clear answer came (create VPC",
+            "had been sent without a clear answer yet, and may have been written",
+        ),
+        (
+            Rule::on("POST", "/vpcs?").without("dryRun").throttle(50),
+            1,
+            "failed",
+            "Tried once, and it was not done (create VPC",
+            "Until then 2 objects had been written, 3 had not.",
+        ),
+    ] {
+        let fabric = apart.fabric().await?;
+        fabric.front.add(rule);
+        let location = fabric.begin(&mut apart.user, "sync_to_kubernetes").await?;
+        eventually(SOON, "they wait for their next try", || async {
+            let now = operation(&mut apart.tab()?, &location).await?;
+            let phases = now["phases"].as_array().context("phases")?;
+            let tried = phases.iter().filter_map(|p| p["retry"]["attempt"].as_u64()).max();
+            ensure!(tried.is_some_and(|attempt| attempt > tries), "{now}");
+            Ok(())
+        })
+        .await?;
+        cancel(&mut apart.user, &location).await?;
+        let ended = end_of(&mut apart.user, &location).await?;
+        ensure!(ended["state"] == "cancelled", "{ended}");
+        ensure!(ended["message"].as_str().is_some_and(|said| said.contains(sentence)), "{ended}");
+        let rows = ended["outcomes"]["results"].as_array().context("the objects")?;
+        let of_vpcs: Vec<&Value> = rows.iter().filter(|row| row["key"]["kind"] == "VPC").collect();
+        let tried = |row: &&&Value| row["attempts"].as_u64().is_some_and(|n| n >= tries);
+        ensure!(of_vpcs.len() == 3 && of_vpcs.iter().any(|row| tried(&row)), "{ended}");
+        for row in of_vpcs.iter().filter(tried) {
+            ensure!(row["outcome"] == outcome && row["code"] == "cancelled", "{row}");
+            ensure!(row["message"].as_str().is_some_and(|said| said.starts_with(told)), "{told}: {row}");
+        }
+        fabric.heal();
     }
     Ok(())
 }

@@ -160,11 +160,12 @@ impl Writer<'_> {
 
     /// Whether a write may leave now; otherwise the object's outcome. A dry run changes nothing, so nobody minds it.
     fn may_send(&self, key: &ObjectKey, attempts: u32) -> Result<(), Box<ObjectOutcome>> {
-        if self.rules.dry_run {
-            return Ok(());
-        }
         let refuse = |e: crate::Error| self.refusal(key, OutcomeKind::NotAttempted, e.code, e.message, attempts);
-        self.run.may_write(key).map_err(|e| Box::new(refuse(e)))
+        if !self.rules.dry_run {
+            self.run.may_write(key).map_err(|e| Box::new(refuse(e)))?;
+        }
+        self.run.tries(key);
+        Ok(())
     }
 
     /// Waits for the next try of what failed in a way that passes, by itself or because this run makes it pass (`ours`).
@@ -191,6 +192,9 @@ impl Writer<'_> {
     /// tries come to (`lost`); a dry run changes nothing.
     fn hear<T>(&self, key: &ObjectKey, answer: &Result<T, cluster::Error>, lost: &mut bool) {
         *lost |= !self.rules.dry_run && answer.as_ref().is_err_and(may_be_done);
+        if let Err(e) = answer {
+            self.run.failed_try(key, e.to_string());
+        }
         if answer.is_ok() || !*lost {
             self.run.answered(key);
         }

@@ -53,10 +53,13 @@ pub(crate) fn conclude(run: &Run, end: End) -> LastWord {
             };
             LastWord { state, finished }
         }
-        End::Verb(Err(e)) => LastWord {
-            state: OperationState::Failed,
-            finished: Finished { message: e.message, code: Some(e.code), object: e.object, ..Finished::default() },
-        },
+        End::Verb(Err(e)) => {
+            // What stopped it, and, of a run that has sent something, how far it had come.
+            let began = written(run) > 0 || run.unanswered() > 0;
+            let message = if began { format!("{} {}", e.message, done(run)) } else { e.message };
+            let finished = Finished { message, code: Some(e.code), object: e.object, ..Finished::default() };
+            LastWord { state: stopped(run), finished }
+        }
         End::Cancelled => {
             let by = run.shared.cancelled_by(run.operation.id);
             word(OperationState::Cancelled, Code::Cancelled, format!("Cancelled by {by}. {}", done(run)))
@@ -67,13 +70,9 @@ pub(crate) fn conclude(run: &Run, end: End) -> LastWord {
             word(OperationState::TimedOut, Code::DeadlineExceeded, message)
         }
         End::HoldPassed => {
-            let state = if written(run) == 0 { OperationState::Failed } else { OperationState::Partial };
-            let message = format!(
-                "The database did not take this operation's heartbeat, so it stopped before another process could take \
-                 it for dead. {}",
-                done(run)
-            );
-            word(state, Code::StoreUnavailable, message)
+            let why = run.hold.why_passed();
+            let message = format!("{why}, so it stopped before another process could take it for dead. {}", done(run));
+            word(stopped(run), Code::StoreUnavailable, message)
         }
         End::Stopping => word(
             OperationState::Interrupted,
@@ -87,6 +86,11 @@ pub(crate) fn conclude(run: &Run, end: End) -> LastWord {
     }
     run.close_open_phases(&last.finished.message);
     last
+}
+
+/// How it ends when something stopped it: what was written before counts.
+fn stopped(run: &Run) -> OperationState {
+    if written(run) == 0 { OperationState::Failed } else { OperationState::Partial }
 }
 
 /// Objects that were changed; a dry run changes none, though it says what would be.
@@ -115,12 +119,12 @@ fn what_was_done(written: usize, left: usize, open: usize) -> String {
     let objects = |n: usize| if n == 1 { "1 object".to_owned() } else { format!("{n} objects") };
     let mut said = match (written, left) {
         (0, _) if open == 0 => return "Nothing had been written.".to_owned(),
-        (0, _) => "No write had been answered".to_owned(),
+        (0, _) => "No write had been confirmed".to_owned(),
         (w, 0) => format!("Until then {} had been written", objects(w)),
         (w, l) => format!("Until then {} had been written, {l} had not", objects(w)),
     };
     if open > 0 {
-        said = format!("{said}; {} had been sent without an answer yet, and may have been written", objects(open));
+        said = format!("{said}; {} had been sent without a clear answer yet, and may have been written", objects(open));
     }
     format!("{said}.")
 }
@@ -232,10 +236,10 @@ mod tests {
         assert_eq!(what_was_done(5, 0, 0), "Until then 5 objects had been written.");
         assert_eq!(
             what_was_done(4, 1, 1),
-            "Until then 4 objects had been written, 1 had not; 1 object had been sent without an answer yet, and may \
-             have been written."
+            "Until then 4 objects had been written, 1 had not; 1 object had been sent without a clear answer yet, and \
+             may have been written."
         );
-        assert!(what_was_done(0, 3, 2).starts_with("No write had been answered; 2 objects had been sent"));
+        assert!(what_was_done(0, 3, 2).starts_with("No write had been confirmed; 2 objects had been sent"));
     }
 
     #[test]

@@ -77,23 +77,57 @@ impl Watch {
 /// The lease of an operation of our own: how long it is certainly ours.
 pub(crate) struct Hold {
     length: Duration,
-    renewed: Mutex<Instant>,
+    beats: Mutex<Beats>,
+}
+
+/// The heartbeats of an operation of our own, by when each was sent.
+#[derive(Clone, Copy)]
+struct Beats {
+    /// The last one that was stored.
+    stored: Instant,
+    /// The last one that was sent while the lease was certainly ours.
+    sent: Instant,
 }
 
 impl Hold {
     /// A lease of this length that was asked for at this moment, which is before it was given.
     pub fn new(length: Duration, asked: Instant) -> Self {
-        Self { length, renewed: Mutex::new(asked) }
+        Self { length, beats: Mutex::new(Beats { stored: asked, sent: asked }) }
+    }
+
+    fn beats(&self) -> MutexGuard<'_, Beats> {
+        self.beats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A heartbeat is sent at this moment.
+    pub fn beat(&self, asked: Instant) {
+        let until = self.until();
+        let mut beats = self.beats();
+        if asked < until {
+            beats.sent = asked;
+        }
     }
 
     /// A heartbeat was stored that was sent at this moment.
     pub fn renew(&self, asked: Instant) {
-        *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) = asked;
+        self.beats().stored = asked;
+    }
+
+    /// Why it does not stand any more, as far as this process can tell: a heartbeat was sent in time and not stored, or
+    /// none was sent, because the process stood still.
+    pub fn why_passed(&self) -> &'static str {
+        let beats = *self.beats();
+        if beats.sent > beats.stored {
+            "The database did not take this operation's heartbeat in time"
+        } else {
+            "This operation's heartbeat was not sent in time, because the process stood still (a machine that was \
+             suspended, or has too much to do)"
+        }
     }
 
     /// Until when nobody else can have taken over, with a third of the lease to spare for what is on its way.
     fn until(&self) -> Instant {
-        *self.renewed.lock().unwrap_or_else(PoisonError::into_inner) + self.length * 2 / 3
+        self.beats().stored + self.length * 2 / 3
     }
 
     /// Whether it is certainly still ours.
@@ -228,5 +262,19 @@ mod tests {
         hold.renew(start.checked_sub(LEASE).unwrap());
         assert!(!hold.stands());
         hold.passed().await;
+    }
+
+    #[test]
+    fn a_hold_that_passed_says_whether_the_database_or_the_process_stood_still() {
+        let start = Instant::now().checked_sub(LEASE * 2).unwrap();
+        let hold = Hold::new(LEASE, start);
+        assert!(hold.why_passed().contains("was not sent in time"));
+        // One that leaves when it is too late says nothing of the database.
+        hold.beat(start + LEASE);
+        assert!(hold.why_passed().contains("was not sent in time"));
+        hold.beat(start + LEASE / 4);
+        assert!(hold.why_passed().starts_with("The database did not take"));
+        hold.renew(start + LEASE / 4);
+        assert!(hold.why_passed().contains("was not sent in time"));
     }
 }

@@ -118,6 +118,7 @@ async fn keep_alive(run: &Run) {
     let (often, soon) = (shared.lease.duration / 4, shared.lease.duration / 16);
     loop {
         let asked = Instant::now();
+        run.hold.beat(asked);
         let beat = operations.heartbeat(run.operation.id, &shared.lease, shared.now());
         match tokio::time::timeout(shared.lease.duration / 3, beat).await {
             Ok(Ok(true)) => {

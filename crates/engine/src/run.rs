@@ -55,6 +55,8 @@ struct Progress {
     dirty: BTreeSet<ObjectKey>,
     /// Objects of which a write was sent and no answer has come yet, or none will: it was lost.
     sent: BTreeSet<ObjectKey>,
+    /// How often each object was tried, and what came back from the last try; nothing while that is on its way.
+    tried: BTreeMap<ObjectKey, (u32, Option<String>)>,
     /// How long each phase has taken that is over, and since when the others run.
     took: BTreeMap<Phase, Duration>,
     since: BTreeMap<Phase, Instant>,
@@ -68,6 +70,21 @@ const SAME_PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_millis(300);
 /// Of an object whose write was on its way when the operation ended.
 const SENT: &str = "A write was sent, and the operation ended before its answer came: it may have taken effect. The next \
                     run looks at it again.";
+
+/// Of an object that was to be tried again when the operation ended, and of which nobody knows whether an earlier try was
+/// carried out.
+fn unclear(answer: &str) -> String {
+    format!(
+        "It was sent, no clear answer came ({answer}), and the operation ended before the next try: it may have taken \
+         effect. The next run looks at it again."
+    )
+}
+
+/// The same of one that was not carried out, as the answer says.
+fn not_taken(tries: u32, answer: &str) -> String {
+    let times = if tries == 1 { "once".to_owned() } else { format!("{tries} times") };
+    format!("Tried {times}, and it was not done ({answer}). The operation ended before the next try.")
+}
 
 impl Progress {
     /// A phase ends, or begins to wait.
@@ -156,11 +173,25 @@ impl Run {
     /// When the lease has not been renewed for too long.
     pub fn may_write(&self, key: &ObjectKey) -> Result<(), Error> {
         if !self.hold.stands() {
-            let message = "The database has not taken a heartbeat for too long, so nothing more is written.";
+            let message = format!("{}, so nothing more is written.", self.hold.why_passed());
             return Err(Error::new(Code::StoreUnavailable, message));
         }
         self.lock().sent.insert(key.clone());
         Ok(())
+    }
+
+    /// A try of this object leaves: a write, or the question of a dry run.
+    pub fn tries(&self, key: &ObjectKey) {
+        let mut progress = self.lock();
+        let (tries, answer) = progress.tried.entry(key.clone()).or_default();
+        (*tries, *answer) = (*tries + 1, None);
+    }
+
+    /// It failed with these words.
+    pub fn failed_try(&self, key: &ObjectKey, why: String) {
+        if let Some((_, answer)) = self.lock().tried.get_mut(key) {
+            *answer = Some(why);
+        }
     }
 
     /// How many writes were sent of which no answer came so far.
@@ -336,15 +367,22 @@ impl Run {
     pub fn leave_rest(&self, why: &str, code: Code) {
         let now = self.now();
         let mut progress = self.lock();
-        let Progress { outcomes, dirty, sent, .. } = &mut *progress;
+        let Progress { outcomes, dirty, sent, tried, .. } = &mut *progress;
         for outcome in outcomes.values_mut() {
             if outcome.outcome == OutcomeKind::NotAttempted && outcome.code.is_none() {
                 outcome.code = Some(code);
-                if sent.contains(&outcome.key) {
-                    outcome.outcome = OutcomeKind::Unknown;
-                    SENT.clone_into(&mut outcome.message);
-                } else {
-                    why.clone_into(&mut outcome.message);
+                let (tries, answer) = tried.remove(&outcome.key).unwrap_or_default();
+                outcome.attempts = tries;
+                let answer = answer.map(|answer| answer.trim_end_matches('.').to_owned());
+                let last = match (sent.contains(&outcome.key), answer) {
+                    (true, None) => Some((OutcomeKind::Unknown, SENT.to_owned())),
+                    (true, Some(answer)) => Some((OutcomeKind::Unknown, unclear(&answer))),
+                    (false, Some(answer)) => Some((OutcomeKind::Failed, not_taken(tries, &answer))),
+                    (false, None) => None,
+                };
+                match last {
+                    Some((kind, message)) => (outcome.outcome, outcome.message) = (kind, message),
+                    None => why.clone_into(&mut outcome.message),
                 }
                 outcome.at = now;
                 dirty.insert(outcome.key.clone());
