@@ -49,18 +49,18 @@ async fn a_file_that_is_held_for_longer_than_a_lease_ends_the_operation_with_tha
     // Its process lives, and nobody hears from it. What is meant is this sync, not the one before that succeeded.
     let status = eventually(SOON, "its lease is over for all who look", || async {
         let status = fabric.status(&mut apart.tab()?).await?;
-        ensure!(status["sync_status"] == "error" && status["code"] == "interrupted", "{status}");
+        ensure!(status["sync_status"] == "error" && status["status"]["code"] == "interrupted", "{status}");
         Ok(status)
     })
     .await?;
-    let said = status["message"].as_str().unwrap_or_default();
+    let said = status["status"]["message"].as_str().unwrap_or_default();
     ensure!(said.starts_with("Nobody has heard from the process that runs the sync for a whole lease"), "{status}");
     let page = apart.user.visit(&format!("/fabrics/{}/", fabric.id)).await?;
     let id = location.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     let shown = page.visible_text();
     ensure!(shown.contains(said) && shown.contains(&format!("Operation {id}")), "{id}: {shown}");
-    let leads = format!("{said} Operation {id}");
-    ensure!(shown.split_whitespace().collect::<Vec<_>>().join(" ").contains(&leads), "{leads}: {shown}");
+    let evidence = &status["cause"]["evidence"];
+    ensure!(evidence["what"] == "operation" && evidence["which"].to_string() == id, "{status}");
     drop(held);
     let ended = end_of(&mut apart.user, &location).await?;
     ensure!(["failed", "interrupted"].contains(&ended["state"].as_str().unwrap_or_default()), "{ended}");
