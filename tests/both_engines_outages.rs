@@ -60,7 +60,7 @@ async fn a_file_that_is_held_for_longer_than_a_lease_ends_the_operation_with_tha
     let shown = page.visible_text();
     ensure!(shown.contains(said) && shown.contains(&format!("Operation {id}")), "{id}: {shown}");
     let evidence = &status["cause"]["evidence"];
-    ensure!(evidence["what"] == "operation" && evidence["which"].to_string() == id, "{status}");
+    ensure!(evidence["what"] == "operation" && evidence["which"] == id.parse::<i64>()?, "{status}");
     drop(held);
     let ended = end_of(&mut apart.user, &location).await?;
     ensure!(["failed", "interrupted"].contains(&ended["state"].as_str().unwrap_or_default()), "{ended}");
