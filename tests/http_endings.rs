@@ -339,10 +339,12 @@ async fn a_git_that_a_killed_console_left_behind_is_ended_and_not_waited_for() -
     ensure!(fetched["state"] == "succeeded", "the precondition: {fetched}");
 
     git.set_mode(GitMode::NeverAnswer);
+    let asked = git.requests();
     fabric.begin(&mut apart.user, "sync_from_git").await?;
+    // It has asked: what is on its way yet would be served once the server answers again.
     eventually(SOON, "git asks its server", || {
-        let there = children(&apart, &fabric);
-        async move { if there.len() > 1 { Ok(()) } else { Err(format!("{there:?}")) } }
+        let (is_asked, there) = (git.requests() > asked, children(&apart, &fabric));
+        async move { if is_asked && there.len() > 1 { Ok(()) } else { Err(format!("{is_asked} {there:?}")) } }
     })
     .await?;
     apart.console.kill9();
