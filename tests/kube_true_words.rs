@@ -16,6 +16,18 @@ fn words(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+const NO_VPCS: &str = "vpcs.vpc.githedgehog.com is forbidden: User \"x\" cannot list resource \"vpcs\" in API group";
+
+/// Presses Sync with prune where a VPC is left over, and holds it where it has sent its deletion; gives the address of the
+/// operation.
+async fn held_at_the_deletion(apart: &mut Apart, fabric: &Behind, gate: &Gate) -> Result<String> {
+    fabric.has_leftover(&mut apart.user).await?;
+    fabric.front.add(Rule::on("DELETE", "/vpcs/").hold(gate));
+    let location = fabric.begin_with(&mut apart.user, PRUNING).await?;
+    gate.arrived(SOON).await?;
+    Ok(location)
+}
+
 /// Presses Sync, and holds it where it has sent its first VPCs; gives the address of the operation.
 async fn held_at_the_vpcs(apart: &mut Apart, fabric: &Behind, gate: &Gate) -> Result<String> {
     fabric.front.add(Rule::on("POST", "/vpcs?").without("dryRun").hold(gate));
@@ -29,10 +41,9 @@ async fn what_was_written_and_could_not_be_read_back_was_done_and_is_called_so()
     let mut apart = Apart::start(Database::Sqlite, &[]).await?;
     let all = usize::from(VPCS) + 2;
     // The token is revoked for everything, and the right to read one kind is lost.
-    let forbidden = "vpcs.vpc.githedgehog.com is forbidden: User \"x\" cannot list resource \"vpcs\" in API group";
     for (rule, code, unread) in [
         (Rule::on("GET", "/").unauthorized(), "kubernetes_unauthorized", all),
-        (Rule::on("GET", "/vpcs?").answer(403, "Forbidden", forbidden), "kubernetes_forbidden", VPCS.into()),
+        (Rule::on("GET", "/vpcs?").answer(403, "Forbidden", NO_VPCS), "kubernetes_forbidden", VPCS.into()),
     ] {
         let fabric = apart.fabric().await?;
         let gate = Gate::default();
@@ -58,8 +69,6 @@ async fn what_was_written_and_could_not_be_read_back_was_done_and_is_called_so()
     }
     Ok(())
 }
-
-const NO_VPCS: &str = "vpcs.vpc.githedgehog.com is forbidden: User \"x\" cannot list resource \"vpcs\" in API group";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_without_an_answer_that_cannot_be_read_back_is_known_by_nobody() -> Result<()> {
@@ -116,11 +125,8 @@ async fn a_deletion_without_an_answer_is_what_was_read_back_or_known_by_nobody()
         ),
     ] {
         let fabric = apart.fabric().await?;
-        fabric.has_leftover(&mut apart.user).await?;
         let gate = Gate::default();
-        fabric.front.add(Rule::on("DELETE", "/vpcs/").hold(&gate));
-        let location = fabric.begin_with(&mut apart.user, PRUNING).await?;
-        gate.arrived(SOON).await?;
+        let location = held_at_the_deletion(&mut apart, &fabric, &gate).await?;
         fabric.front.add(deletion);
         unread.into_iter().for_each(|rule| fabric.front.add(rule));
         gate.open();
@@ -154,11 +160,8 @@ async fn a_deletion_that_was_accepted_is_looked_at_again() -> Result<()> {
         ),
     ] {
         let fabric = apart.fabric().await?;
-        fabric.has_leftover(&mut apart.user).await?;
         let gate = Gate::default();
-        fabric.front.add(Rule::on("DELETE", "/vpcs/").hold(&gate));
-        let location = fabric.begin_with(&mut apart.user, PRUNING).await?;
-        gate.arrived(SOON).await?;
+        let location = held_at_the_deletion(&mut apart, &fabric, &gate).await?;
         fabric.front.add(Rule::on("GET", unread).answer(403, "Forbidden", NO_VPCS));
         gate.open();
         let ended = end_of(&mut apart.user, &location).await?;

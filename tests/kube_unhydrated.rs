@@ -1,8 +1,10 @@
 //! Wiring as a person writes it for the installer, without addresses and AS numbers: nothing of it may be written.
 
-use crate::site::{Site, fabric_objects, hedgehogs_definitions, shared_folder, text, unhydrated, yaml};
+use crate::site::{
+    Site, fabric_objects, hedgehogs_definitions, shared_folder, stopped_by_preflight, text, unhydrated, yaml,
+};
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -11,11 +13,7 @@ async fn stopped(site: &mut Site) -> Result<(Value, BTreeMap<String, Value>)> {
     let before = site.versions().await?;
     site.writes(false);
     let (operation, outcomes) = site.sync().await?;
-    assert_eq!(
-        (&operation["state"], &operation["code"]),
-        (&json!("failed"), &json!("preflight_failed")),
-        "{operation}"
-    );
+    stopped_by_preflight(&operation);
     assert!(text(&operation["message"]).contains("is not hydrated"), "{operation}");
     assert!(text(&operation["what_to_do"]).contains("nothing was written"), "{operation}");
     assert_eq!(site.writes(false), [""; 0], "no write was sent");

@@ -283,6 +283,12 @@ pub fn all_applied(status: &Value) -> bool {
     done && switches(status).is_ok_and(|all| !all.is_empty() && all.values().all(|state| state == "applied"))
 }
 
+/// That the check before writing ended an operation.
+pub fn stopped_by_preflight(operation: &Value) {
+    let ended = (text(&operation["state"]), text(&operation["code"]));
+    assert_eq!(ended, ("failed".to_owned(), "preflight_failed".to_owned()), "{operation}");
+}
+
 /// A JSON text, or nothing.
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
