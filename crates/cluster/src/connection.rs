@@ -177,9 +177,7 @@ impl Cluster {
         if report.outcome != Outcome::NoKinds && self.lacks_namespace(namespace).await? {
             report.outcome = Outcome::NoNamespace;
             report.code = Some(Code::ClusterConfigInvalid);
-            report.message = format!(
-                "Connected, but the cluster has no namespace '{namespace}'. Hedgehog's objects live in 'default'."
-            );
+            report.message = no_namespace(namespace);
         }
         Ok(())
     }
@@ -187,7 +185,10 @@ impl Cluster {
 
 impl Cluster {
     /// Whether the namespace is certain not to exist. Credentials that may not look at it leave that open.
-    async fn lacks_namespace(&self, namespace: &str) -> Result<bool, Error> {
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub async fn lacks_namespace(&self, namespace: &str) -> Result<bool, Error> {
         if namespace.is_empty() {
             return Ok(false);
         }
@@ -199,6 +200,11 @@ impl Cluster {
             Err(e) => Err(e),
         }
     }
+}
+
+/// What is said of a cluster without the namespace that a fabric is to live in.
+pub fn no_namespace(namespace: &str) -> String {
+    format!("Connected, but the cluster has no namespace '{namespace}'. Hedgehog's objects live in 'default'.")
 }
 
 /// A refusal by RBAC of one step is no obstacle to the others.
@@ -242,7 +248,10 @@ fn conclude(report: &mut TestReport, found: Kinds) {
         (Outcome::Ok, None, format!("Connected{who}; {count} kinds of Hedgehog found."))
     } else {
         let what = match (report.can_read, report.can_write) {
-            (true, _) => "These credentials may read everything, but not write everything",
+            (true, _) => {
+                "Reading works: comparisons do all that they need. A sync would be refused, because these \
+                          credentials may not write everything"
+            }
             (false, true) => "These credentials may not read everything that Hedgerow needs",
             (false, false) => "These credentials may neither read nor write everything that Hedgerow needs",
         };

@@ -39,7 +39,7 @@ mod watch;
 
 pub use access::{Access, ConfigError, Credentials, check_client_certificate};
 pub use account::service_account_manifest;
-pub use connection::{FoundKind, Missing, Outcome, TestReport};
+pub use connection::{FoundKind, Missing, Outcome, TestReport, no_namespace};
 pub use discover::Forms;
 pub use error::{Conflict, Error, ErrorKind, Failure, TlsReason};
 pub use identity::{Identity, ServerVersion};

@@ -41,6 +41,17 @@ pub(crate) async fn connect(run: &Run, fabric: &Fabric) -> Result<(Cluster, Arc<
     Ok((cluster, kinds))
 }
 
+/// Proves that the fabric's namespace is there, before anything is written to it. Credentials that may not look at it
+/// leave that open.
+pub(crate) async fn check_namespace(run: &Run, fabric: &Fabric, cluster: &Cluster) -> Result<(), Error> {
+    let retrying = Retrying::within(run, Phase::Connect);
+    let lacks = || cluster.lacks_namespace(&fabric.namespace);
+    if !retrying.call("look for the namespace", lacks).await? {
+        return Ok(());
+    }
+    Err(Error::new(Code::ClusterConfigInvalid, cluster::no_namespace(&fabric.namespace)))
+}
+
 /// Compares the cluster's identity with the one that the fabric remembers, and remembers it at first contact.
 pub(crate) async fn check_identity(
     shared: &Shared,

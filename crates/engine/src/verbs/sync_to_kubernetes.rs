@@ -62,6 +62,7 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
         return Err(Error::new(Code::PruneNotAllowed, message));
     }
     let (cluster, kinds) = steps::connect(run, &fabric).await?;
+    steps::check_namespace(run, &fabric, &cluster).await?;
     let desired = steps::fetch(run, &fabric).await?;
     let shared = &run.shared;
     let operations = shared.store.operations();
