@@ -112,6 +112,8 @@ async fn somebody_who_keeps_changing_it_is_named_and_left_alone_for_a_while() ->
     assert_eq!(fight["object"]["name"], "web");
     assert_eq!(fight["field"], "spec.subnets.default.vlan");
     assert!(fight["manager"].as_str().is_some_and(|manager| manager.starts_with("kubectl")), "{fight}");
+    let panel = fabric.page().await?.text("[data-live=automatic]").unwrap_or_default();
+    assert!(panel.contains("VPC web is left alone until") && panel.contains("put right 4 times"), "{panel}");
     let until: jiff::Timestamp = fight["until"].as_str().context("a time")?.parse()?;
     assert!(until > jiff::Timestamp::now(), "{fight}");
     let said = fabric.page().await?.text("[data-live=notices]").unwrap_or_default();

@@ -7,7 +7,7 @@ mod heal;
 mod window;
 
 pub use automatic::{Automatic, AutomaticState, Situation};
-pub use heal::{Fight, Heal, Patience, REMEMBERED, fights};
+pub use heal::{Fight, Heal, LeftAlone, Patience, REMEMBERED, fights, left_alone};
 pub use window::Gate;
 
 use crate::operation::words;

@@ -4,8 +4,10 @@
 use super::automatic::{remembered_since, situation};
 use crate::{Error, Shared};
 use jiff::Timestamp;
+use model::ObjectKey;
+use model::compare::ObjectState;
 use model::operation::{OperationState, Trigger};
-use model::policy::{Automatic, Fight, Policy, Suspension, fights};
+use model::policy::{Automatic, AutomaticState, Fight, Policy, Suspension, fights, left_alone};
 use serde::Serialize;
 use store::Fabric;
 
@@ -48,7 +50,19 @@ pub struct Standoff {
     pub sentence: String,
 }
 
+/// So many objects that are left alone are looked at for the sentence; the fights among them are all listed.
+const LEFT_NAMED: usize = 4;
+
 impl Shared {
+    /// Whether an object is not as Git has it, as far as the newest comparison knows.
+    async fn differs(&self, fabric_id: i64, key: &ObjectKey) -> Result<bool, Error> {
+        match self.store.objects().get(fabric_id, key).await {
+            Ok(detail) => Ok(detail.brief.state != ObjectState::Equal),
+            Err(store::Error::NotFound(_)) => Ok(false),
+            Err(e) => Err(e.into()),
+        }
+    }
+
     /// How the automatic syncs of a fabric stand.
     pub(crate) async fn automation(&self, fabric: &Fabric, now: Timestamp) -> Result<Automation, Error> {
         let (policy, automatic) = (&fabric.policy, self.store.automatic());
@@ -65,9 +79,18 @@ impl Shared {
             let of_trigger = self.store.operations().last_of(fabric.id, trigger).await?;
             last = last.into_iter().chain(of_trigger).max_by_key(|operation| operation.id);
         }
+        let mut standing = policy.automatic(&situation(fabric, settled), now);
+        if matches!(standing.state, AutomaticState::Waiting | AutomaticState::Due) {
+            for left in left_alone(&heals, now).into_iter().take(LEFT_NAMED) {
+                // What is as it should be is not left alone, it needs nothing.
+                if self.differs(fabric.id, &left.object).await? {
+                    standing.sentence = format!("{} {}", standing.sentence, left.sentence());
+                }
+            }
+        }
         let standoff = |fight: Fight| Standoff { sentence: fight.sentence(), fight };
         Ok(Automation {
-            standing: policy.automatic(&situation(fabric, settled), now),
+            standing,
             policy: policy.clone(),
             suspension: fabric.suspension.clone(),
             last_run: last.map(|o| LastRun { operation: o.id, trigger: o.trigger, at: o.queued_at, state: o.state }),

@@ -73,6 +73,8 @@ impl Fight {
 pub struct Patience {
     /// It is left alone until then; in the past when it may be put right now.
     pub until: Option<Timestamp>,
+    /// How often it was put right in a row.
+    pub times: usize,
     /// The fight, when there is one and its pause is not over.
     pub fight: Option<Fight>,
 }
@@ -98,7 +100,7 @@ impl Patience {
         }
         row.pop();
         let (Some(first), Some(last)) = (row.first().copied(), row.last().copied()) else {
-            return Self { until: None, fight: None };
+            return Self { until: None, times: 0, fight: None };
         };
         let until = last.checked_add(pause(row.len())).unwrap_or(Timestamp::MAX);
         let is_fight = row.len() >= FIGHT && until > now;
@@ -114,7 +116,7 @@ impl Patience {
                 until,
             }
         });
-        Self { until: Some(until), fight }
+        Self { until: Some(until), times: row.len(), fight }
     }
 }
 
@@ -122,6 +124,45 @@ impl Patience {
 pub fn fights(heals: &[Heal], now: Timestamp) -> Vec<Fight> {
     let objects: std::collections::BTreeSet<&ObjectKey> = heals.iter().map(|heal| &heal.object).collect();
     objects.into_iter().filter_map(|object| Patience::of(object, heals, now).fight).collect()
+}
+
+/// An object that self-heal leaves alone for now, whether or not that is called a fight yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftAlone {
+    /// Which object.
+    pub object: ObjectKey,
+    /// The field manager that changed it most often; empty when that is not known.
+    pub manager: String,
+    /// How often it was put right in a row.
+    pub times: usize,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+impl LeftAlone {
+    /// The same in one sentence.
+    pub fn sentence(&self) -> String {
+        let who = if self.manager.is_empty() { "somebody" } else { &self.manager };
+        let times = if self.times == 1 { "once".to_owned() } else { format!("{} times", self.times) };
+        format!(
+            "{} {} is left alone until {} UTC: it was put right {times}, and {who} keeps changing it.",
+            self.object.kind,
+            self.object.name,
+            self.until.strftime("%H:%M:%S"),
+        )
+    }
+}
+
+/// Every object whose pause is not over.
+pub fn left_alone(heals: &[Heal], now: Timestamp) -> Vec<LeftAlone> {
+    let objects: std::collections::BTreeSet<&ObjectKey> = heals.iter().map(|heal| &heal.object).collect();
+    let of = |object: &ObjectKey| {
+        let patience = Patience::of(object, heals, now);
+        let until = patience.until.filter(|until| *until > now)?;
+        let manager = most(heals.iter().filter(|heal| heal.object == *object).map(|heal| heal.manager.as_str()));
+        Some(LeftAlone { object: object.clone(), manager, times: patience.times, until })
+    };
+    objects.into_iter().filter_map(of).collect()
 }
 
 /// The pause after so many heals in a row.

@@ -223,7 +223,12 @@ fn self_heal_waits_longer_each_time_and_then_names_the_other_writer() {
     assert_eq!(Patience::of(&vpc("web"), &heals, after(1_601)).until, Some(after(1_600 + 30 * 60)));
     // Left alone for long enough, it starts from new.
     let calm = after(1_600 + 2 * 30 * 60 + 1);
-    assert_eq!(Patience::of(&vpc("web"), &heals, calm), Patience { until: None, fight: None });
+    let left = |now| left_alone(&heals, now).iter().map(|left| left.sentence()).collect::<Vec<_>>();
+    assert_eq!(left(calm), Vec::<String>::new(), "it is not left alone any more");
+    let said = left(after(1_601));
+    assert!(said.len() == 1 && said[0].starts_with("VPC web is left alone until 1"), "{said:?}");
+    assert!(said[0].ends_with(" UTC: it was put right 5 times, and kubectl-edit keeps changing it."), "{said:?}");
+    assert_eq!(Patience::of(&vpc("web"), &heals, calm), Patience { until: None, times: 0, fight: None });
 }
 
 #[test]
