@@ -55,6 +55,7 @@ mod http_status_lessons;
 mod kube_adopt;
 mod kube_adopt_ends;
 mod kube_adopt_refused;
+mod kube_known;
 mod kube_lessons;
 mod kube_prune;
 mod kube_recorded;

@@ -47,7 +47,9 @@ impl Shared {
             silent_sync: silent.map(|run| run.id),
             failed_comparison: failed.and_then(|comparison| comparison.operation_id),
             unread_kind: failed.and_then(|comparison| {
-                problems_of(comparison).into_iter().map(|problem| problem.kind).find(|kind| !kind.is_empty())
+                // The first is the one that the comparison's message is about.
+                let first = problems_of(comparison).into_iter().next().filter(|first| !first.kind.is_empty())?;
+                Some(format!("{}.{}", first.kind, first.group))
             }),
             commit: known.judged.and_then(|c| c.commit.as_ref()).map(|commit| commit.id.clone()),
             rollout: known.rollout,

@@ -10,10 +10,10 @@ use model::Code;
 use model::compare::ObjectState;
 use model::manifest::{Finding, Severity};
 use model::operation::{OperationState, Phase, Verb};
-use model::rollout::{AgentSummary, SwitchState, expect_versions, in_sentence};
+use model::rollout::{AgentKind, AgentSummary, SwitchState, expect_versions, in_sentence, without_agent};
 use model::status::{
-    Cause, ComparisonAttempt, ComparisonFact, ComparisonOutcome, Facts, LastSync, RunningSync, Stage, StageFacts,
-    Status, SyncState, cause, derive, stages,
+    Cause, ComparisonAttempt, ComparisonFact, ComparisonOutcome, Facts, LastSync, PartialComparison, RunningSync,
+    Stage, StageFacts, Status, SyncState, cause, derive, stages,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -28,8 +28,10 @@ const AT_ONCE: usize = 8;
 pub struct SwitchRow {
     /// Its name.
     pub name: String,
-    /// What its agent says, without secrets.
-    pub agent: AgentSummary,
+    /// Switch or gateway, by its agent's kind.
+    pub kind: AgentKind,
+    /// What its agent says, without secrets; `None` where no agent of that name was read.
+    pub agent: Option<AgentSummary>,
     /// Where it stands.
     pub state: SwitchState,
     /// The same in one sentence.
@@ -43,6 +45,8 @@ pub struct SwitchRow {
 pub struct ConnectionCheck {
     /// Whether the cluster answered, and all that is needed is permitted.
     pub ok: bool,
+    /// Whether it answered and all that a comparison needs is permitted; a sync may still be refused.
+    pub can_read: bool,
     /// The same in one sentence.
     pub message: String,
 }
@@ -152,15 +156,25 @@ impl Engine {
         };
         let status = derive(&facts, now);
         let read_at = times.iter().copied().max();
-        let (refused, refusal) = shared.refused(fabric.id, &operations, latest_ok.as_ref()).await?;
+        let (refused, refusal) = shared.refused(fabric.id, &operations, judged.as_ref()).await?;
         let findings = judged.as_ref().map(|c| c.findings.clone()).unwrap_or_default();
+        let unread = judged.as_ref().is_some_and(|c| problems_of(c).iter().any(of_agents));
+        let partial = judged.as_ref().filter(|c| c.result == ComparisonResult::Partial);
         let more = StageFacts {
+            partial: partial.map(|c| PartialComparison {
+                found: ComparisonFact {
+                    commit: c.commit.as_ref().map(|commit| commit.id.clone()).unwrap_or_default(),
+                    at: c.evidence_at(),
+                    counts: tally.totals,
+                },
+                reason: c.message.clone(),
+            }),
             committed_at: head.as_ref().and_then(|c| c.committed_at),
             source_error: latest.as_ref().and_then(source_error),
             refused,
             refused_reason: refusal.or_else(|| findings.iter().find(|f| f.severity == Severity::Error).map(named)),
             rollout: (!only.is_empty()).then(|| tally.rollout.counts(&only, read_at, now)),
-            no_agents: only.is_empty() && judged.as_ref().is_some_and(|c| !problems_of(c).iter().any(of_agents)),
+            no_agents: only.is_empty() && judged.is_some() && !unread,
         };
         let stages = stages(&facts, &more, now);
         let known = crate::causes::Known {
@@ -171,15 +185,24 @@ impl Engine {
         };
         let cause = cause(&status, &shared.cause_facts(fabric.id, &status, known).await?, now);
         let untold = tally.rollout.untold();
-        let switches = only
-            .into_iter()
-            .zip(times)
-            .map(|(agent, observed_at)| {
-                let state = state_of(&agent, &untold, now);
-                let sentence = in_sentence(&agent, state, now);
-                SwitchRow { name: agent.name.clone(), agent, state, sentence, observed_at }
-            })
-            .collect();
+        let silent = tally.without_agent(&only).into_iter().map(|(kind, name)| SwitchRow {
+            name: name.to_owned(),
+            kind,
+            agent: None,
+            state: SwitchState::Unknown,
+            sentence: match unread {
+                true => format!("Nothing is known of {name}: the agents could not be read."),
+                false => without_agent(name),
+            },
+            observed_at: judged.as_ref().map_or(now, Comparison::evidence_at),
+        });
+        let silent: Vec<SwitchRow> = silent.collect();
+        let heard = only.into_iter().zip(times).map(|(agent, observed_at)| {
+            let state = state_of(&agent, &untold, now);
+            let sentence = in_sentence(&agent, state, now);
+            SwitchRow { name: agent.name.clone(), kind: agent.kind, agent: Some(agent), state, sentence, observed_at }
+        });
+        let switches = heard.chain(silent).collect();
         let test = operations.operations.iter().find(|o| o.verb == Verb::TestConnection && o.state.is_final());
         let success = |verb| operations.last_success(verb).and_then(|o| o.ended_at);
         Ok(Overview {
@@ -194,8 +217,11 @@ impl Engine {
             last_git_success: success(Verb::SyncFromGit),
             last_connection_check: test.and_then(|o| o.ended_at),
             last_comparison: latest.as_ref().map(Comparison::evidence_at),
-            connection: test
-                .map(|o| ConnectionCheck { ok: o.state == OperationState::Succeeded, message: o.message.clone() }),
+            connection: test.map(|o| ConnectionCheck {
+                ok: o.state == OperationState::Succeeded,
+                can_read: matches!(o.state, OperationState::Succeeded | OperationState::Partial),
+                message: o.message.clone(),
+            }),
             queued: operations.queued().cloned().collect(),
             running,
             counts: tally.by_kind,

@@ -234,9 +234,8 @@ pub fn object_rollout<'a>(
         .map(|holding| {
             let known = agents.iter().find(|a| a.name == holding.agent && a.kind == holding.kind);
             let state = match known {
-                // Without any Agent nothing was read; without this one the controller has not made it yet.
-                None if agents.is_empty() => SwitchState::Unknown,
-                None => SwitchState::Submitted,
+                // The controller has not made its Agent yet, or somebody deleted it: nothing says what it runs.
+                None => SwitchState::Unknown,
                 Some(_) if !holding.is_settled() => SwitchState::Submitted,
                 Some(agent) => switch_state(agent, now),
             };
@@ -279,8 +278,20 @@ pub fn in_sentence(agent: &AgentSummary, state: SwitchState, now: Timestamp) -> 
             since(agent.unapplied_since.or(agent.last_attempt_at))
         ),
         SwitchState::Offline => format!("{name} has not been heard of for {}.", since(agent.last_heartbeat)),
-        SwitchState::Unknown => format!("Nothing is known of {name}."),
+        SwitchState::Unknown => match agent.last_heartbeat {
+            None => format!("Nothing is known of {name}: its Agent has never had a heartbeat."),
+            Some(heartbeat) => format!(
+                "Nothing is known of {name}: its last heartbeat is {} ahead of this server's clock, so one of the two \
+                 clocks is wrong. Check NTP on the switch and on this server.",
+                in_words(heartbeat.duration_since(now))
+            ),
+        },
     }
+}
+
+/// The same of a switch or gateway without an Agent.
+pub fn without_agent(name: &str) -> String {
+    format!("Nothing is known of {name}: the cluster has no Agent of that name.")
 }
 
 #[cfg(test)]

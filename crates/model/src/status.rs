@@ -10,7 +10,7 @@ mod stages;
 
 pub use cause::{Cause, CauseFacts, CauseKind, Changed, EndedSync, Evidence, cause};
 pub use facts::{ComparisonAttempt, ComparisonFact, ComparisonOutcome, Counts, Facts, LastSync, RunningSync};
-pub use stages::{RolloutCounts, Stage, StageFacts, StageName, StageState, stages};
+pub use stages::{PartialComparison, RolloutCounts, Stage, StageFacts, StageName, StageState, stages};
 
 use crate::code::Code;
 use crate::operation::{OperationState, words};
@@ -39,6 +39,16 @@ words! {
         OutOfSync = "out_of_sync",
         /// The newest comparison is of the current commit, fresh, and every object is equal.
         InSync = "in_sync",
+    }
+}
+
+words! {
+    /// Which of the two a failure is of.
+    FailureOf {
+        /// The last sync.
+        Sync = "sync",
+        /// The last comparison.
+        Comparison = "comparison",
     }
 }
 
@@ -84,6 +94,9 @@ pub struct Status {
     pub state: SyncState,
     /// The code of the error, when there is one.
     pub code: Option<Code>,
+    /// What the error is of, when there is one.
+    #[serde(default)]
+    pub failed: Option<FailureOf>,
     /// One true sentence.
     pub message: String,
     /// When the fact that decides came to be.
@@ -100,6 +113,7 @@ pub fn derive(facts: &Facts, now: Timestamp) -> Status {
     let status = |state, code, message: String, since| Status {
         state,
         code,
+        failed: None,
         message,
         since,
         evidence_at: comparison.map(|c| c.at),
@@ -119,7 +133,8 @@ pub fn derive(facts: &Facts, now: Timestamp) -> Status {
         return status(SyncState::Syncing, None, message, Some(run.started_at));
     }
     if let Some(failure) = failure(facts) {
-        return status(SyncState::Error, Some(failure.code), failure.message, Some(failure.at));
+        let error = status(SyncState::Error, Some(failure.code), failure.message, Some(failure.at));
+        return Status { failed: Some(failure.of), ..error };
     }
     let Some(comparison) = comparison else {
         return status(SyncState::NeverSynced, None, "No comparison with the cluster has succeeded yet.".into(), None);
@@ -157,6 +172,7 @@ pub fn short(commit: &str) -> &str {
 }
 
 struct Failure {
+    of: FailureOf,
     code: Code,
     message: String,
     at: Timestamp,
@@ -167,6 +183,7 @@ fn failure(facts: &Facts) -> Option<Failure> {
     let compared = facts.last_attempt.as_ref().filter(|attempt| attempt.outcome != ComparisonOutcome::Ok).map(|a| {
         let partial = a.outcome == ComparisonOutcome::Partial;
         Failure {
+            of: FailureOf::Comparison,
             code: a.code.unwrap_or(if partial { Code::Partial } else { Code::Internal }),
             message: sentence(
                 &a.message,
@@ -177,6 +194,7 @@ fn failure(facts: &Facts) -> Option<Failure> {
     });
     // A lease that ran out is a sync that died, even before anybody has written that down.
     let died = facts.running_sync.as_ref().map(|run| Failure {
+        of: FailureOf::Sync,
         code: Code::Interrupted,
         message:
             "Nobody has heard from the process that runs the sync for a whole lease: it ended, it stands still, or it \
@@ -196,7 +214,8 @@ fn failure(facts: &Facts) -> Option<Failure> {
             | OperationState::Queued
             | OperationState::Running => return None,
         };
-        Some(Failure { code: sync.code.unwrap_or(code), message: sentence(&sync.message, words), at: sync.ended_at })
+        let (code, message) = (sync.code.unwrap_or(code), sentence(&sync.message, words));
+        Some(Failure { of: FailureOf::Sync, code, message, at: sync.ended_at })
     });
     let sync = died.or(synced).filter(|sync| {
         let ended_by = facts.last_comparison.as_ref().filter(|c| c.at > sync.at && c.counts.all_equal());

@@ -9,7 +9,7 @@ use model::ObjectKey;
 use model::part::Part;
 use model::rollout::{
     AgentKind, AgentSummary, AgentView, Holding, RolloutState, SwitchRollout, SwitchState, expect_versions, holdings,
-    in_sentence, object_rollout, switch_state, worst_first,
+    in_sentence, object_rollout, switch_state, without_agent, worst_first,
 };
 use model::status::RolloutCounts;
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,12 @@ impl Groups {
     pub fn untold(&self) -> BTreeSet<(AgentKind, &str)> {
         let holdings = self.0.iter().flat_map(|(group, _)| group).filter(|holding| !holding.is_settled());
         holdings.map(|holding| (holding.kind, holding.agent.as_str())).collect()
+    }
+
+    /// Agents that are to hold some desired object, whether or not there are such Agents.
+    pub fn wanted(&self) -> impl Iterator<Item = (AgentKind, &str)> {
+        let holdings = self.0.iter().flat_map(|(group, _)| group).filter(|holding| holding.wanted);
+        holdings.map(|holding| (holding.kind, holding.agent.as_str()))
     }
 
     /// How far they are now.
@@ -133,7 +139,7 @@ impl Compared {
         let applied = states.values().filter(|s| s.state == SwitchState::Applied).count() as u64;
         let gateways = states.keys().filter(|(kind, _)| *kind == AgentKind::GatewayAgent).count() as u64;
         let blocked = states.values().filter(|s| s.state != SwitchState::Applied).all(|s| s.state.is_blocked());
-        let told = states.values().any(|s| s.state != SwitchState::Submitted);
+        let told = states.values().any(|s| s.generation.is_some() && s.state != SwitchState::Submitted);
         let mut switches: Vec<SwitchRollout> = states.into_values().collect();
         worst_first(&mut switches);
         if agents.is_empty() && concerned > 0 {
@@ -193,7 +199,7 @@ fn why(switches: &[SwitchRollout], agents: &[AgentSummary], now: Timestamp) -> S
 fn in_words(name: &str, state: SwitchState, agents: &[AgentSummary], now: Timestamp) -> String {
     match agents.iter().find(|agent| agent.name == name) {
         Some(agent) => in_sentence(agent, state, now),
-        None => format!("Nothing is known of {name}: the cluster has no Agent of that name."),
+        None => without_agent(name),
     }
 }
 

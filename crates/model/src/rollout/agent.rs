@@ -1,6 +1,7 @@
 //! Agents as Hedgerow reads them: a summary that may be stored and shown, and the specs that they hold.
 
 use crate::kind::{GATEWAY, VPC, WIRING};
+use crate::object::ObjectKey;
 use crate::operation::words;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,17 @@ words! {
         Agent = "Agent",
         /// A gateway.
         GatewayAgent = "GatewayAgent",
+    }
+}
+
+impl AgentKind {
+    /// The agent that a switch or gateway is to have, under its own name; `None` of any other object.
+    pub fn of(key: &ObjectKey) -> Option<Self> {
+        match (key.group.as_str(), key.kind.as_str()) {
+            (WIRING, "Switch") => Some(Self::Agent),
+            (GATEWAY, "Gateway") => Some(Self::GatewayAgent),
+            _ => None,
+        }
     }
 }
 

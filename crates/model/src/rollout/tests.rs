@@ -112,6 +112,21 @@ fn reboot_and_version_are_read_from_the_agent() {
 }
 
 #[test]
+fn a_clock_that_is_ahead_is_named_with_how_much_and_what_to_do() {
+    let mut ahead = agent(3, 3, 3);
+    ahead.last_heartbeat = Some(at(3_540));
+    let state = switch_state(&ahead, at(0));
+    assert_eq!(state, SwitchState::Unknown);
+    let said = in_sentence(&ahead, state, at(0));
+    for part in ["leaf-1", "59 min ahead", "clock", "Check NTP on the switch and on this server."] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    ahead.last_heartbeat = None;
+    let said = in_sentence(&ahead, switch_state(&ahead, at(0)), at(0));
+    assert_eq!(said, "Nothing is known of leaf-1: its Agent has never had a heartbeat.");
+}
+
+#[test]
 fn where_no_version_is_asked_for_the_others_say_what_is_usual() {
     let with = |name: &str, version: &str| AgentSummary {
         kind: AgentKind::GatewayAgent,
@@ -151,7 +166,7 @@ fn an_object_is_as_far_as_the_worst_of_its_switches() {
     assert_eq!(rollout(&[holding("leaf-1", true)]), RolloutState::Applied);
     assert_eq!(rollout(&[holding("leaf-1", true), holding("leaf-2", true)]), RolloutState::Pending);
     assert_eq!(rollout(&[holding("leaf-1", false)]), RolloutState::Submitted);
-    assert_eq!(rollout(&[holding("leaf-9", false)]), RolloutState::Submitted, "its Agent is not made yet");
+    assert_eq!(rollout(&[holding("leaf-9", false)]), RolloutState::Unknown, "there is no Agent of that name");
     let gone = Holding { wanted: false, ..holding("leaf-1", true) };
     assert_eq!(rollout(&[gone]), RolloutState::Submitted, "deleted, and still held");
     assert_eq!(object_rollout(&[holding("leaf-1", false)], [], at(0)).state, RolloutState::Unknown);

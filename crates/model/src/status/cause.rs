@@ -1,7 +1,7 @@
 //! What has kept a fabric from being in sync, or its switches from running what the cluster holds: the worst cause in
 //! one sentence, with where its evidence stands. Pages, lists and the JSON take it from here.
 
-use super::{RolloutCounts, Status, SyncState, in_words, short};
+use super::{FailureOf, RolloutCounts, Status, SyncState, in_words, short};
 use crate::code::Code;
 use crate::compare::ObjectState;
 use crate::object::ObjectKey;
@@ -105,7 +105,7 @@ pub struct CauseFacts {
     pub silent_sync: Option<i64>,
     /// The operation of the last try to compare, when that was one and failed.
     pub failed_comparison: Option<i64>,
-    /// A kind that could not be read.
+    /// The kind that the last comparison says could not be read, when that is why it was partial.
     pub unread_kind: Option<String>,
     /// The commit that was compared.
     pub commit: Option<String>,
@@ -131,7 +131,7 @@ pub fn cause(status: &Status, facts: &CauseFacts, now: Timestamp) -> Option<Caus
         SyncState::Syncing | SyncState::NeverSynced => None,
         SyncState::NotConfigured | SyncState::Disabled => Some(told(CauseKind::Settings, Evidence::Settings)),
         SyncState::Error => {
-            let (kind, evidence) = of_failure(status.code.unwrap_or(Code::Internal), facts);
+            let (kind, evidence) = of_failure(status, facts);
             Some(told(kind, evidence))
         }
         SyncState::Unknown => Some(told(CauseKind::Stale, Evidence::Comparison)),
@@ -140,7 +140,8 @@ pub fn cause(status: &Status, facts: &CauseFacts, now: Timestamp) -> Option<Caus
     }
 }
 
-fn of_failure(code: Code, facts: &CauseFacts) -> (CauseKind, Evidence) {
+fn of_failure(status: &Status, facts: &CauseFacts) -> (CauseKind, Evidence) {
+    let code = status.code.unwrap_or(Code::Internal);
     let kind = match code {
         Code::ConnectionFailed
         | Code::ClusterChanged
@@ -160,18 +161,23 @@ fn of_failure(code: Code, facts: &CauseFacts) -> (CauseKind, Evidence) {
         }
         _ => CauseKind::Failed,
     };
-    let sync = facts.last_sync.as_ref();
+    // A comparison is about what it could not read, never about an object that some sync wrote before.
+    let sync = facts.last_sync.as_ref().filter(|_| status.failed != Some(FailureOf::Comparison));
+    let operation = if sync.is_some() { sync.map(|sync| sync.operation) } else { facts.failed_comparison };
     let evidence = match (kind, &facts.unread_kind) {
         _ if let Some(silent) = facts.silent_sync => Evidence::Operation(silent),
-        (_, _) if code == Code::ClusterChanged || code == Code::ClusterConfigInvalid => Evidence::Settings,
+        _ if code == Code::ClusterChanged || code == Code::ClusterConfigInvalid => Evidence::Settings,
+        (CauseKind::Source, _) => of_operation(operation),
         (CauseKind::Credentials, Some(kind)) => Evidence::Kind(kind.clone()),
+        (_, Some(kind)) if sync.is_none() => Evidence::Kind(kind.clone()),
         (CauseKind::Refused, _) if let Some(key) = sync.and_then(|sync| sync.object.clone()) => Evidence::Object(key),
-        _ => match facts.failed_comparison.or(sync.map(|sync| sync.operation)) {
-            Some(operation) => Evidence::Operation(operation),
-            None => Evidence::Comparison,
-        },
+        _ => of_operation(operation),
     };
     (kind, evidence)
+}
+
+fn of_operation(operation: Option<i64>) -> Evidence {
+    operation.map_or(Evidence::Comparison, Evidence::Operation)
 }
 
 fn differing(status: &Status, facts: &CauseFacts, now: Timestamp) -> Option<Cause> {
@@ -284,7 +290,8 @@ mod tests {
 
     fn status(state: SyncState, code: Option<Code>, counts: Counts) -> Status {
         let message = "What the status says.".to_owned();
-        Status { state, code, message, since: None, evidence_at: None, counts: Some(counts) }
+        let failed = code.map(|_| FailureOf::Sync);
+        Status { state, code, failed, message, since: None, evidence_at: None, counts: Some(counts) }
     }
 
     fn changed(name: &str, gone: bool) -> Changed {
@@ -330,13 +337,30 @@ mod tests {
             assert_eq!((found.kind, found.evidence), (kind, evidence), "{code}");
             assert_eq!((found.code, found.sentence.as_str()), (Some(code), "What the status says."));
         }
-        let compared = CauseFacts { failed_comparison: Some(9), ..full() };
         let status = status(SyncState::Error, Some(Code::ConnectionFailed), Counts::default());
-        assert_eq!(cause(&status, &compared, now()).unwrap().evidence, Evidence::Operation(9));
         assert_eq!(cause(&status, &CauseFacts::default(), now()).unwrap().evidence, Evidence::Comparison);
-        let silent = CauseFacts { silent_sync: Some(11), ..compared };
+        let silent = CauseFacts { silent_sync: Some(11), ..full() };
         let status = Status { code: Some(Code::Interrupted), ..status };
         assert_eq!(cause(&status, &silent, now()).unwrap().evidence, Evidence::Operation(11));
+    }
+
+    #[test]
+    fn what_a_comparison_failed_on_is_not_what_the_last_sync_wrote() {
+        let of = |code, facts: &CauseFacts| {
+            let error = status(SyncState::Error, Some(code), Counts::default());
+            let failed = Some(FailureOf::Comparison);
+            cause(&Status { failed, ..error }, facts, now()).unwrap().evidence
+        };
+        let unread = Evidence::Kind("VPC.vpc.githedgehog.com".into());
+        for code in [Code::KubernetesRejected, Code::KubernetesForbidden, Code::KubernetesTimeout] {
+            assert_eq!(of(code, &full()), unread, "{code}");
+        }
+        let whole = CauseFacts { unread_kind: None, ..full() };
+        let asked = CauseFacts { failed_comparison: Some(9), ..whole.clone() };
+        for code in [Code::KubernetesRejected, Code::ConnectionFailed, Code::SourceUnreachable] {
+            assert_eq!(of(code, &whole), Evidence::Comparison, "{code}: by itself");
+            assert_eq!(of(code, &asked), Evidence::Operation(9), "{code}: somebody asked for it");
+        }
     }
 
     #[test]

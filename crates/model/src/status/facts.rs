@@ -26,6 +26,9 @@ pub struct Counts {
     pub extra_unmanaged: u64,
     /// Not judged: the manifest is wrong.
     pub unknown: u64,
+    /// Not judged: Git names it, and its kind could not be read. Comparisons of older releases count these as `unknown`.
+    #[serde(default)]
+    pub unread: u64,
     /// Equal, but Git names something that the server discards (rule words that begin with `discarded_`).
     pub discarded: u64,
     /// Documents of the source that could not be read as objects.
@@ -50,12 +53,12 @@ impl Counts {
 
     /// Objects that Git names.
     pub fn desired(&self) -> u64 {
-        self.equal + self.undelivered + self.modified + self.missing + self.conflict + self.unknown
+        self.equal + self.undelivered + self.modified + self.missing + self.conflict + self.unknown + self.unread
     }
 
     /// Objects that are not as Git wants them.
     pub fn differing(&self) -> u64 {
-        self.undelivered + self.modified + self.missing + self.conflict + self.unknown + self.extra
+        self.undelivered + self.modified + self.missing + self.conflict + self.unknown + self.unread + self.extra
     }
 
     /// Whether everything that Git names was read, is live, and keeps nothing back.
@@ -71,6 +74,7 @@ impl Counts {
             (self.missing, "missing in the cluster"),
             (self.conflict, "changed on both sides"),
             (self.unknown, "with errors in the manifest"),
+            (self.unread, "not read"),
             (self.extra, "only in the cluster"),
         ];
         let list: Vec<String> =

@@ -1,6 +1,6 @@
 //! The stage rail: *saved → accepted → live → applied*, each with its count, its time and its evidence.
 
-use super::{ComparisonFact, ComparisonOutcome, Facts, in_words, short};
+use super::{ComparisonFact, ComparisonOutcome, Counts, Facts, in_words, short};
 use crate::code::Code;
 use crate::operation::words;
 use jiff::Timestamp;
@@ -49,11 +49,22 @@ pub struct RolloutCounts {
     pub at: Option<Timestamp>,
 }
 
+/// A comparison that could not read everything, and is newer than any that could.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartialComparison {
+    /// What it found.
+    pub found: ComparisonFact,
+    /// What it could not read, and why: one sentence.
+    pub reason: String,
+}
+
 /// What the stage rail needs beside the facts of the status.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct StageFacts {
     /// When the current commit was made or fetched.
     pub committed_at: Option<Timestamp>,
+    /// The newest comparison that judged anything, when it is a partial one.
+    pub partial: Option<PartialComparison>,
     /// Why the source could not be read, when the last try failed.
     pub source_error: Option<(Code, String)>,
     /// Objects that the API server or a webhook refused in the last sync, or that a finding keeps back.
@@ -87,7 +98,8 @@ pub struct Stage {
 
 /// The four stages, in order.
 pub fn stages(facts: &Facts, more: &StageFacts, now: Timestamp) -> [Stage; 4] {
-    let comparison = facts.last_comparison.as_ref();
+    let partial = more.partial.as_ref();
+    let comparison = partial.map(|partial| &partial.found).or(facts.last_comparison.as_ref());
     let old = |at: Option<Timestamp>| at.is_some_and(|at| now.duration_since(at).abs() > facts.freshness);
     let stale = comparison.is_some_and(|c| {
         old(Some(c.at))
@@ -111,14 +123,25 @@ pub fn stages(facts: &Facts, more: &StageFacts, now: Timestamp) -> [Stage; 4] {
         let (done, total) = (done(c, more.refused), c.counts.desired());
         let state = match () {
             () if behind.is_some() => StageState::Underway,
-            () if done >= total => StageState::Done,
-            () if more.refused > 0 => StageState::Blocked,
+            () if done >= total && partial.is_none() => StageState::Done,
+            () if more.refused + c.counts.unread > 0 => StageState::Blocked,
             () => StageState::Underway,
         };
+        // What keeps the rest away is said with it, and a full count alone does not make a partial comparison whole.
+        let unread = partial.map(|partial| match c.counts.unread {
+            0 => format!("The last comparison was partial: {}", partial.reason),
+            1 => format!("1 object could not be read: {}", partial.reason),
+            n => format!("{n} objects could not be read: {}", partial.reason),
+        });
         let reason = match (&behind, state) {
             (Some(behind), _) => behind.clone(),
             (None, StageState::Done) => String::new(),
-            _ => reason(c),
+            _ => [Some(reason(c)), unread]
+                .into_iter()
+                .flatten()
+                .filter(|why| !why.is_empty())
+                .collect::<Vec<_>>()
+                .join(" "),
         };
         Stage { name, state, done, total, at: Some(c.at), reason, stale }
     };
@@ -134,8 +157,12 @@ pub fn stages(facts: &Facts, more: &StageFacts, now: Timestamp) -> [Stage; 4] {
             None => not_there(c),
         },
     );
-    let live = objects(StageName::Live, |c, _| c.counts.equal, &|c| format!("{}.", c.counts.in_words()));
-    [saved(facts, more), accepted, live, applied(more, old(more.rollout.as_ref().and_then(|r| r.at)))]
+    let live = objects(StageName::Live, |c, _| c.counts.equal, &|c| {
+        // What was not read is said for itself, with the reason.
+        let differs = Counts { unread: 0, ..c.counts }.in_words();
+        if differs.is_empty() { differs } else { format!("{differs}.") }
+    });
+    [saved(facts, comparison, more), accepted, live, applied(more, old(more.rollout.as_ref().and_then(|r| r.at)))]
 }
 
 /// Why objects that Git names are not in the cluster as Git has them, or as they were accepted.
@@ -156,7 +183,7 @@ fn not_there(comparison: &ComparisonFact) -> String {
         };
         said.push(format!("{n}{noun} {}", if n == 1 { one } else { many }));
     }
-    format!("{}.", said.join(", "))
+    if said.is_empty() { String::new() } else { format!("{}.", said.join(", ")) }
 }
 
 fn plural(n: u64, one: &str, many: &str) -> String {
@@ -168,8 +195,8 @@ fn other_commit(facts: &Facts, comparison: &ComparisonFact) -> Option<String> {
     (current != comparison.commit).then(|| format!("Commit {} has not been compared yet.", short(current)))
 }
 
-fn saved(facts: &Facts, more: &StageFacts) -> Stage {
-    let counts = facts.last_comparison.as_ref().map(|c| c.counts).unwrap_or_default();
+fn saved(facts: &Facts, comparison: Option<&ComparisonFact>, more: &StageFacts) -> Stage {
+    let counts = comparison.map(|c| c.counts).unwrap_or_default();
     let (total, done) = (counts.desired() + counts.broken_documents, counts.desired() - counts.unknown);
     let (state, reason) = match (&more.source_error, &facts.current_commit) {
         (Some((_, message)), _) => (StageState::Blocked, message.clone()),

@@ -100,8 +100,17 @@ fn rows(f: &Facts) -> [(SyncState, bool); 8] {
     let comparison = f.last_comparison.as_ref();
     let all_equal = |c: &ComparisonFact| {
         let n = c.counts;
-        [n.undelivered, n.modified, n.missing, n.conflict, n.unknown, n.extra, n.discarded, n.broken_documents]
-            == [0; 8]
+        [
+            n.undelivered,
+            n.modified,
+            n.missing,
+            n.conflict,
+            n.unknown,
+            n.unread,
+            n.extra,
+            n.discarded,
+            n.broken_documents,
+        ] == [0; 9]
     };
     let sync_failed_at = match (&f.running_sync, &f.last_sync) {
         (Some(dead), _) => Some(dead.heartbeat_at),
@@ -139,6 +148,7 @@ fn the_first_row_that_holds_wins_over_the_whole_product() {
         assert_eq!(status.state, wanted, "{facts:#?}");
         assert!(status.message.ends_with('.') || status.message == "why", "{}", status.message);
         assert_eq!(status.code.is_some(), status.state == SyncState::Error, "{status:?}");
+        assert_eq!(status.failed.is_some(), status.state == SyncState::Error, "{status:?}");
         *seen.entry(status.state).or_insert(0) += 1;
     }
     assert_eq!(seen.len(), SyncState::ALL.len(), "{seen:?}");
@@ -258,6 +268,36 @@ fn the_stage_rail_says_which_stage_is_not_reached_and_why() {
     assert!(rail[1].stale && rail[2].stale && !rail[0].stale && !rail[3].stale);
     assert_eq!(rail[2].reason, "Commit fffffff has not been compared yet.");
     assert_eq!(rail[2].age(at(NOW)).as_deref(), Some("8 min"));
+}
+
+#[test]
+fn the_stages_say_what_a_partial_comparison_knows_and_what_it_could_not_read() {
+    let of = |counts: Counts| PartialComparison {
+        found: ComparisonFact { commit: "4f2a9c1d".into(), at: at(NOW - 3), counts },
+        reason: "The cluster does not serve the kind GatewayGroup.".into(),
+    };
+    let first = Facts { last_comparison: None, ..synced() };
+    let partial = Some(of(Counts { equal: 3, unread: 1, ..Counts::default() }));
+    let more = StageFacts { partial, ..StageFacts::default() };
+    let [saved, accepted, live, _] = stages(&first, &more, at(NOW));
+    assert_eq!((saved.state, saved.done, saved.total), (StageState::Done, 4, 4), "no manifest is wrong");
+    for stage in [accepted, live] {
+        assert_eq!((stage.state, stage.done, stage.total), (StageState::Blocked, 3, 4), "{stage:?}");
+        assert_eq!(stage.at, Some(at(NOW - 3)));
+        assert_eq!(stage.reason, "1 object could not be read: The cluster does not serve the kind GatewayGroup.");
+    }
+    // Newer than one that could read everything; and what is not delivered is said, too.
+    let partial = Some(of(Counts { equal: 1, undelivered: 2, unread: 2, ..Counts::default() }));
+    let [_, accepted, live, _] = stages(&synced(), &StageFacts { partial, ..StageFacts::default() }, at(NOW));
+    assert!(accepted.reason.starts_with("2 objects are not delivered. 2 objects could not be read: "), "{accepted:?}");
+    assert!(live.reason.starts_with("2 not delivered. 2 objects could not be read: "), "{live:?}");
+    // What Git names was read and is equal, another kind was not: never plainly done.
+    let partial = Some(of(Counts { equal: 3, ..Counts::default() }));
+    let [_, accepted, live, _] = stages(&synced(), &StageFacts { partial, ..StageFacts::default() }, at(NOW));
+    for stage in [accepted, live] {
+        assert_eq!((stage.state, stage.done, stage.total), (StageState::Underway, 3, 3), "{stage:?}");
+        assert!(stage.reason.starts_with("The last comparison was partial: The cluster does not"), "{stage:?}");
+    }
 }
 
 #[test]

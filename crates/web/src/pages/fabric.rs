@@ -28,7 +28,7 @@ use model::compare::ObjectState;
 use model::manifest::Severity;
 use model::operation::{OperationState, Verb};
 use model::rollout::{AgentKind, SwitchState};
-use model::status::{SyncState, short};
+use model::status::{FailureOf, SyncState, short};
 use std::cmp::Reverse;
 use store::objects::{ObjectFilter, ObjectSort};
 use store::operations::OperationFilter;
@@ -89,7 +89,7 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
             name: object.key.name.clone(),
             kind: object.key.kind.clone(),
             state: object.state.into(),
-            hint: hint(&detail, view.now),
+            hint: hint(&detail, &overview, view.now),
         });
     }
     let of_fabric = OperationFilter { fabric_id: Some(fabric.id), ..OperationFilter::default() };
@@ -115,10 +115,7 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
         counts: counts(fabric.id, &overview),
         findings: findings(&fabric, &overview),
         findings_total: overview.findings_total,
-        findings_empty: match &overview.comparison {
-            Some(_) => "None. Everything in the source is written as the cluster will take it.".to_owned(),
-            None => "Nothing was read yet.".to_owned(),
-        },
+        findings_empty: findings_empty(&overview),
         switches: switches(&view, &overview),
         switches_summary: switches_summary(&overview),
         switches_empty: match &overview.comparison {
@@ -133,9 +130,12 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
 }
 
 /// The first difference of an object in one line, or the error that keeps it from being written.
-fn hint(detail: &store::ObjectDetail, now: jiff::Timestamp) -> String {
+fn hint(detail: &store::ObjectDetail, overview: &Overview, now: jiff::Timestamp) -> String {
     if let Some(error) = detail.findings.iter().find(|finding| finding.severity == Severity::Error) {
         return format!("has an error: {}", error.message);
+    }
+    if detail.brief.state == ObjectState::Unknown {
+        return format!("not known: {}", why_unread(&detail.brief.key, overview));
     }
     match (&detail.desired, &detail.live) {
         (Some(_), None) if detail.brief.state == ObjectState::Missing => return "was live and is gone".to_owned(),
@@ -156,6 +156,13 @@ fn hint(detail: &store::ObjectDetail, now: jiff::Timestamp) -> String {
     let text = format!("{}: {} in the cluster, {} in Git", diff.path, side(&diff.live), side(&diff.desired));
     let cut: String = text.chars().take(180).collect();
     format!("{cut}{}{by}{more}", if cut.len() < text.len() { "…" } else { "" })
+}
+
+/// Why nobody has looked at an object: what its kind, or the cluster as a whole, did not answer.
+pub fn why_unread(key: &model::ObjectKey, overview: &Overview) -> String {
+    let of_kind = overview.problems.iter().find(|p| p.group == key.group && p.kind == key.kind);
+    let problem = of_kind.or_else(|| overview.problems.iter().find(|p| p.kind.is_empty()));
+    problem.map_or_else(|| format!("the kind {} was not read", key.kind), |problem| problem.message.clone())
 }
 
 /// What stands in the way, with its code and what to do.
@@ -179,7 +186,11 @@ fn notices(fabric: &Fabric, overview: &Overview, last: &[Operation]) -> Vec<Noti
         let mut notice = Notice::failure(code, capitalised(&overview.status.message));
         let ended = last.iter().find(|operation| operation.writes && operation.state.is_final());
         let failed = ended.filter(|operation| operation.code == Some(code));
-        notice.link = failed.map(|operation| (format!("Operation {}", operation.id), url::operation(operation.id)));
+        notice.link = match overview.status.failed {
+            // A comparison is about what it could not read, not about a sync that happens to bear the same code.
+            Some(FailureOf::Comparison) => derive::evidence(overview, false),
+            _ => failed.map(|operation| (format!("Operation {}", operation.id), url::operation(operation.id))),
+        };
         notices.push(notice);
     }
     let told = overview.status.code.filter(|_| overview.status.state == SyncState::Error);
@@ -196,7 +207,10 @@ fn notices(fabric: &Fabric, overview: &Overview, last: &[Operation]) -> Vec<Noti
     if let Some(check) = overview.connection.as_ref().filter(|check| !check.ok)
         && overview.last_connection_check > overview.last_comparison
     {
-        notices.push(Notice::new(Tone::Bad, "The last connection test failed.", check.message.clone(), ""));
+        notices.push(match check.can_read {
+            true => Notice::new(Tone::Waiting, "The credentials only compare.", check.message.clone(), ""),
+            false => Notice::new(Tone::Bad, "The last connection test failed.", check.message.clone(), ""),
+        });
     }
     notices
 }
@@ -226,6 +240,22 @@ fn differs_empty(overview: &Overview) -> String {
     match overview.status.state {
         SyncState::InSync => format!("Nothing. Every object in the cluster equals commit {commit}."),
         _ => format!("Nothing did when commit {commit} was last compared."),
+    }
+}
+
+fn findings_empty(overview: &Overview) -> String {
+    if overview.comparison.is_none() {
+        return "Nothing was read yet.".to_owned();
+    }
+    let unread: Vec<&str> =
+        overview.problems.iter().map(|p| if p.kind.is_empty() { "a part of the cluster" } else { &p.kind }).collect();
+    match unread.as_slice() {
+        [] => "None. Everything in the source is written as the cluster will take it.".to_owned(),
+        kinds => format!(
+            "None in what could be checked. Not everything could be read ({}), so how the cluster will take the rest is \
+             not known.",
+            kinds.join(", ")
+        ),
     }
 }
 
@@ -268,11 +298,12 @@ fn switches(view: &View, overview: &Overview) -> Vec<SwitchLine> {
     switches.sort_by_key(|switch| (Reverse(switch.state.severity()), switch.name.clone()));
     let line = |switch: &engine::SwitchRow| SwitchLine {
         name: switch.name.clone(),
-        is_gateway: switch.agent.kind == AgentKind::GatewayAgent,
+        is_gateway: switch.kind == AgentKind::GatewayAgent,
         state: switch_badge(switch.state),
+        is_loud: switch.state.severity() >= SwitchState::Unknown.severity(),
         sentence: switch.sentence.clone(),
-        generations: generations(&switch.agent),
-        heartbeat: switch.agent.last_heartbeat.map(|at| view.when(at)),
+        generations: switch.agent.as_ref().map_or_else(|| "–".to_owned(), generations),
+        heartbeat: switch.agent.as_ref().and_then(|agent| agent.last_heartbeat).map(|at| view.when(at)),
     };
     switches.into_iter().map(line).collect()
 }
@@ -400,6 +431,8 @@ pub struct SwitchLine {
     pub name: String,
     pub is_gateway: bool,
     pub state: Badge,
+    /// Whether the sentence stands in the row; otherwise it is a hint.
+    pub is_loud: bool,
     pub sentence: String,
     pub generations: String,
     pub heartbeat: Option<When>,

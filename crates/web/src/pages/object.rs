@@ -3,7 +3,7 @@
 use crate::extract::OfFabric;
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
-use crate::pages::fabric::generations;
+use crate::pages::fabric::{generations, why_unread};
 use crate::parts::compare::{SideBlock, patch, sides, with_fields};
 use crate::parts::derive::{self, switch_badge};
 use crate::parts::head::FabricPage;
@@ -95,7 +95,7 @@ async fn show(
             url::with_query(&url::adopt(fabric.id), &[("adopt", &key), ("step", "review")])
         }),
         fields: detail.diffs.iter().map(|diff| FieldRow::of(&view, diff)).collect(),
-        fields_empty: fields_empty(&detail),
+        fields_empty: fields_empty(&detail, &overview),
         sides: sides(&live, &desired),
         sides_note: match (&detail.live, &detail.desired) {
             (Some(_), Some(_)) => "what the server fills in stands on both sides",
@@ -146,6 +146,9 @@ fn counted(detail: &ObjectDetail) -> Option<serde_json::Value> {
 
 fn rollout_empty(state: RolloutState, detail: &ObjectDetail, no_agents: bool) -> String {
     match state {
+        _ if detail.live.is_none() && detail.brief.state == ObjectState::Unknown => {
+            "It is not known whether it is in the cluster."
+        }
         _ if detail.live.is_none() => "It is not in the cluster.",
         _ if no_agents => "No agents were read, so it is not known what the switches run.",
         _ => "No switch or gateway runs it: live is its last stage.",
@@ -207,13 +210,16 @@ fn notices(detail: &ObjectDetail) -> Vec<Notice> {
     deletion.into_iter().chain(findings.into_iter().take(20).map(notice)).collect()
 }
 
-fn fields_empty(detail: &ObjectDetail) -> String {
+fn fields_empty(detail: &ObjectDetail, overview: &engine::Overview) -> String {
     match detail.brief.state {
         ObjectState::Equal => "None. The cluster holds it as Git has it.",
         ObjectState::Undelivered if detail.live.is_none() => "The whole object: it is not in the cluster yet.",
         ObjectState::Missing => "The whole object: it was live and is gone from the cluster.",
         ObjectState::Extra => "The whole object: it is only in the cluster. It is left alone.",
-        ObjectState::Unknown => "Not known: the manifest has errors, or the kind could not be read.",
+        ObjectState::Unknown if detail.findings.iter().any(|finding| finding.severity == Severity::Error) => {
+            "Not known: the manifest has errors."
+        }
+        ObjectState::Unknown => return format!("Not known: {}", why_unread(&detail.brief.key, overview)),
         _ => "None that counts.",
     }
     .to_owned()

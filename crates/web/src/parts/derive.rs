@@ -221,8 +221,15 @@ mod tests {
 
     #[test]
     fn only_in_sync_is_green_and_no_two_states_look_alike() {
-        let status =
-            |state| Status { state, code: None, message: String::new(), since: None, evidence_at: None, counts: None };
+        let status = |state| Status {
+            state,
+            code: None,
+            failed: None,
+            message: String::new(),
+            since: None,
+            evidence_at: None,
+            counts: None,
+        };
         for state in SyncState::ALL {
             let (tone, _) = look(&status(*state));
             assert_eq!(tone == Tone::Good, *state == SyncState::InSync, "{state}");

@@ -113,6 +113,7 @@ pub fn fabric() -> fabric::Page {
         name: name.into(),
         is_gateway,
         state,
+        is_loud: false,
         sentence: String::new(),
         generations: generations.into(),
         heartbeat: Some(ago(seconds)),
