@@ -1,10 +1,14 @@
-//! Drift on an open page: somebody changes the cluster with kubectl, and the page that is open in Chromium says so.
+//! Drift on an open page: somebody changes the cluster with kubectl, and the page that is open in Chromium says so, in
+//! every place where a page that is read afresh says it.
 
 use crate::browser_tab::Tab;
 use crate::kube_watch::watching;
-use crate::site::fabric_files;
+use crate::site::{all_applied, fabric_files};
+use crate::world::vpc;
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
+use std::time::Duration;
+use testkit::eventually;
 
 /// Notes when the page's head says these words, on the machine's clock, in milliseconds.
 const NOTE: &str = "
@@ -17,12 +21,72 @@ const NOTE: &str = "
     new MutationObserver(note).observe(document.body, {subtree: true, childList: true, characterData: true});
     note();";
 
+/// What the open page says, and what the same page says when it is read afresh, without the ages and the clock.
+const BOTH: &str = r#"
+    const words = (page) => {
+        const copy = page.querySelector("body").cloneNode(true);
+        const passing = "script, #announce, .strips, .answer, time[data-ago], [data-clock], pre[data-copy] ~ button";
+        copy.querySelectorAll(passing).forEach((node) => node.remove());
+        return copy.textContent.replace(/\s+/g, " ");
+    };
+    return fetch(location.href, {credentials: "same-origin", headers: {Accept: "text/html"}})
+        .then((answer) => answer.text())
+        .then((text) => ({open: words(document), fresh: words(new DOMParser().parseFromString(text, "text/html"))}));"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_page_says_in_every_place_what_a_fresh_one_says() -> Result<()> {
+    let mut site = watching().await?;
+    site.commit(&fabric_files()).await?;
+    site.synced().await?;
+    site.until("it is in sync, and applied", |s| s["sync_status"] == "in_sync" && all_applied(s)).await?;
+
+    let tab = Tab::start(site.console.url()).await?;
+    let (name, password) = (site.console.username()?, site.console.password()?);
+    tab.login("/", name, password).await?;
+    let of_fabric = |rest: &str| format!("/fabrics/{}/{rest}", site.id);
+    let pages = [
+        "/".to_owned(),
+        of_fabric(""),
+        of_fabric("objects/"),
+        of_fabric("objects/?kind=VPC.vpc.githedgehog.com&state=extra"),
+        of_fabric("objects/VPC.vpc.githedgehog.com/default/vpc-01/"),
+        of_fabric("operations/"),
+    ];
+    for page in pages {
+        // The control: nothing has happened since it was opened.
+        tab.open(&page).await?;
+        let before = agree(&tab, &page, "").await?;
+        tab.mark().await?;
+        let mut extra: Value = serde_saphyr::from_str(&vpc("extra", 250, 1998))?;
+        extra["metadata"]["namespace"] = "default".into();
+        site.client.create(&extra).await?;
+        let drifted = agree(&tab, &page, &before).await?;
+        site.client.delete("VPC", "extra").await?;
+        agree(&tab, &page, &drifted).await?;
+        tab.not_reloaded().await?;
+    }
+    Ok(())
+}
+
+/// What the open page and a fresh one say, once it is the same and no longer what was said before.
+async fn agree(tab: &Tab, page: &str, before: &str) -> Result<String> {
+    eventually(Duration::from_secs(20), &format!("the open page {page} says what a fresh one says"), || async {
+        let both = tab.script(BOTH).await?;
+        let [open, fresh] = ["open", "fresh"].map(|which| both[which].as_str().unwrap_or_default().to_owned());
+        ensure!(!fresh.is_empty() && fresh != before, "nothing has changed: {fresh}");
+        ensure!(open == fresh, "open:  {open}\nfresh: {fresh}");
+        Ok(fresh)
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn drift_made_by_kubectl_reaches_an_open_page() -> Result<()> {
     let mut site = watching().await?;
     site.commit(&fabric_files()).await?;
     site.synced().await?;
-    site.until("it is in sync", |status| status["sync_status"] == "in_sync").await?;
+    // The switches that a sync has to follow are applied by then: nothing is compared any more but what a watch sees.
+    site.until("it is in sync, and applied", |s| s["sync_status"] == "in_sync" && all_applied(s)).await?;
 
     let tab = Tab::start(site.console.url()).await?;
     let (name, password) = (site.console.username()?, site.console.password()?);

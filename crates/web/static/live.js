@@ -84,6 +84,8 @@ function exchange(region, other) {
   const focused = active && region.contains(active) ? active : null;
   const selection = document.getSelection();
   if (selection && !selection.isCollapsed && region.contains(selection.anchorNode)) return;
+  // A list that is open would close.
+  if (focused instanceof HTMLSelectElement) return;
   const group = region.querySelector("[data-press-group]");
   const held = group && group.querySelector(".answer, [data-busy]") ? group : null;
   const opened = Array.from(region.querySelectorAll("details"), (details) => details.open);
@@ -91,7 +93,7 @@ function exchange(region, other) {
   fresh.querySelectorAll("details").forEach((details, index) => {
     if (opened[index]) details.open = true;
   });
-  keepTicks(region, fresh);
+  keepChoices(region, fresh);
   if (held) {
     // A press is under way or its answer stands there: keep the buttons, renew what they would send.
     const place = fresh.querySelector("[data-press-group]");
@@ -110,11 +112,17 @@ function exchange(region, other) {
 }
 
 /**
- * What the user has ticked stays ticked, as long as it is there.
+ * What the user has ticked or chosen stays so, as long as it is there.
  * @param {Element} region
  * @param {Element} fresh
  */
-function keepTicks(region, fresh) {
+function keepChoices(region, fresh) {
+  for (const select of region.querySelectorAll("select")) {
+    const other = fresh.querySelector(`select[name="${CSS.escape(select.name)}"]`);
+    const kept = select.selectedOptions[0];
+    if (!(other instanceof HTMLSelectElement) || !kept || kept.defaultSelected) continue;
+    for (const option of other.options) if (option.value === kept.value) option.selected = true;
+  }
   for (const box of region.querySelectorAll('input[type="checkbox"]')) {
     if (!(box instanceof HTMLInputElement) || box.checked === box.defaultChecked) continue;
     for (const other of fresh.querySelectorAll(`input[type="checkbox"][name="${CSS.escape(box.name)}"]`)) {

@@ -1,5 +1,5 @@
 // @ts-check
-// Relative times, kept current by the server's clock, in the same words as the server's (`when.rs`).
+// Relative times and the clock in the bar, kept current by the server's clock, in the same words as the server's (`when.rs`).
 
 /** @param {number} seconds */
 function span(seconds) {
@@ -24,9 +24,12 @@ export function serverNow() {
   return Number.isNaN(said) || !read ? Date.now() : said + (Date.now() - Number(read));
 }
 
-/** Says every relative time anew. */
+/** Says every relative time anew, and what time it is. */
 export function say() {
   const now = serverNow();
+  const clock = document.querySelector("[data-clock]");
+  const time = `${new Date(now).toISOString().slice(11, 16)} UTC`;
+  if (clock && clock.textContent !== time) clock.textContent = time;
   for (const node of document.querySelectorAll("time[data-ago]")) {
     const at = Date.parse(node.getAttribute("datetime") ?? "");
     if (Number.isNaN(at)) continue;
