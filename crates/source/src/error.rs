@@ -124,7 +124,14 @@ const RULES: &[Rule] = &[
     rule(
         &["permission denied (publickey", "permission denied (password", "too many authentication failures"],
         Code::SourceUnauthorized,
-        " refused the SSH key.",
+        " refused the SSH key, or was shown none. Check that a key is entered, and that its public half may read this \
+         repository.",
+    ),
+    rule(
+        &["host key is known for"],
+        Code::SourceConfigInvalid,
+        " showed an SSH host key of which the known_hosts lines hold none. Compare its fingerprint with the one that the \
+         server's operator gives, and enter the line for it.",
     ),
     rule(
         &["host key verification failed", "remote host identification has changed"],
@@ -279,7 +286,8 @@ fn last_words(said: &str) -> Option<String> {
     let progress = |line: &str| line.contains('%') || line.contains("done.") || line.starts_with("hint:");
     let lines: Vec<&str> = said.split(['\n', '\r']).map(str::trim).filter(|l| !l.is_empty() && !progress(l)).collect();
     let start = lines.len().saturating_sub(4);
-    let text: String = lines[start..].join("; ").chars().filter(|c| !c.is_control()).take(400).collect();
+    let lines: Vec<&str> = lines[start..].iter().map(|line| line.trim_end_matches('.')).collect();
+    let text: String = lines.join("; ").chars().filter(|c| !c.is_control()).take(400).collect();
     let text = text.trim_end_matches('.').to_owned();
     (!text.is_empty()).then_some(text)
 }
@@ -318,6 +326,11 @@ mod tests {
             ("fatal: unable to access 'https://x/': The requested URL returned error: 301", Code::SourceConfigInvalid),
             ("fatal: transport 'ext' not allowed", Code::SourceConfigInvalid),
             ("Host key verification failed.\nfatal: Could not read from remote repository.", Code::SourceConfigInvalid),
+            (
+                "No ED25519 host key is known for [x]:2222 and you have requested strict checking.\r\nHost key verification \
+                 failed.",
+                Code::SourceConfigInvalid,
+            ),
             ("fatal: unable to access 'https://x/': Operation too slow. Less than 1 bytes/sec", Code::SourceTimeout),
             ("error: file write error: No space left on device\nfatal: unable to write", Code::StoreUnavailable),
             ("fatal: the remote end hung up unexpectedly", Code::SourceUnreachable),
