@@ -87,6 +87,17 @@ async fn lesson_17_a_git_server_that_fails_writes_nothing_and_ends_with_its_code
     git.set_mode(GitMode::Serve);
     assert_eq!(fabric.press("sync_to_kubernetes").await?["state"], "succeeded");
     assert!(fabric.live("VPC", "vpc-01").await?.is_some());
+
+    // Nor is a fabric in sync with what nobody can read any more: the failed fetch says so at once, by whatever verb.
+    assert_eq!(fabric.status().await?["sync_status"], "in_sync", "the control");
+    git.set_mode(GitMode::Fail(403));
+    assert_eq!(fabric.press("sync_from_git").await?["state"], "failed");
+    let status = fabric.status().await?;
+    assert_eq!(status["sync_status"], "error", "{status}");
+    assert_eq!(status["status"]["code"], "source_unauthorized", "{status}");
+    git.set_mode(GitMode::Serve);
+    assert_eq!(fabric.press("sync_from_git").await?["state"], "succeeded");
+    assert_eq!(fabric.status().await?["sync_status"], "in_sync");
     Ok(())
 }
 

@@ -10,7 +10,14 @@ use serde_json::json;
 
 pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
     let fabric = steps::fabric(run).await?;
-    let desired = steps::fetch(run, &fabric).await?;
+    let desired = match steps::fetch(run, &fabric).await {
+        Ok(desired) => desired,
+        // Nobody knows any more what is desired: that stands in the fabric's status at once.
+        Err(e) => {
+            comparing::failed_run(run, &e).await?;
+            return Err(e);
+        }
+    };
     let fetched = format!("Fetched {}: {} objects", desired.commit.short(), desired.manifests.len());
     let errors = desired.findings.iter().filter(|f| f.severity == model::manifest::Severity::Error).count();
     let mut result = json!({ "commit": desired.commit.id, "objects": desired.manifests.len(), "files": desired.files,
