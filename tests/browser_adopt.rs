@@ -18,6 +18,7 @@ async fn browser_an_object_of_the_cluster_is_ticked_reviewed_and_committed() -> 
     tab.click("[data-live=differs] a[href$='/adopt/']").await?;
     tab.says("#adopt-said", "Nothing is ticked.").await?;
     tab.click("label[for=adopt-1]").await?;
+    tab.says("#adopt-said", "1 ticked.").await?;
     tab.click("#review-ticked").await?;
     tab.says("#adopt-form", "vpcs/vpc-02.yaml").await?;
     tab.says("main", "Git holds no VPC yet.").await?;

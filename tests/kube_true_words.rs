@@ -96,7 +96,7 @@ async fn a_write_without_an_answer_that_cannot_be_read_back_is_known_by_nobody()
         let apply = phases.iter().find(|phase| phase["phase"] == "apply").context("apply")?;
         ensure!(words(&apply["detail"]).ends_with("0 not done, 3 without a clear answer"), "{apply}");
         let page = apart.user.visit(&location).await?.visible_text();
-        ensure!(page.contains(said) && page.contains("5: 3 not known, 2 read back and equal"), "{page}");
+        ensure!(page.contains(said) && page.contains("5: 3 not known, 2 read back and as desired"), "{page}");
         let activity = apart.user.visit(&format!("/fabrics/{}/activity/", fabric.id)).await?.visible_text();
         ensure!(activity.contains(said), "{activity}");
         ensure!(fabric.live("vpc-01").await?.is_some(), "it was written");

@@ -28,6 +28,29 @@ impl fmt::Display for When {
 
 impl askama::filters::HtmlSafe for When {}
 
+/// How long it is until a moment, or since one. Written as a `<time>` element that the page's script keeps current.
+#[derive(Debug, Clone, Copy)]
+pub enum Span {
+    /// Until it comes; "0 s" from then on.
+    Until(When),
+    /// Since it was.
+    Since(When),
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (way, at, span) = match *self {
+            Self::Until(when) => ("left", when.at, when.at.duration_since(when.now)),
+            Self::Since(when) => ("since", when.at, when.now.duration_since(when.at)),
+        };
+        let words = if span.as_secs() < 1 { "0 s".to_owned() } else { length(span) };
+        let (machine, absolute) = (machine(at), absolute(at));
+        write!(f, r#"<time datetime="{machine}" title="{absolute}" data-{way}>{words}</time>"#)
+    }
+}
+
+impl askama::filters::HtmlSafe for Span {}
+
 /// The moment for machines, to the second.
 pub fn machine(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
@@ -91,6 +114,10 @@ mod tests {
         assert_eq!(length(SignedDuration::from_millis(1_440)), "1.4 s");
         assert_eq!(length(SignedDuration::from_secs(75)), "75 s");
         assert_eq!(length(SignedDuration::from_secs(150)), "2 min 30 s");
+        let until = Span::Until(When::new(now + SignedDuration::from_secs(894), now)).to_string();
+        assert!(until.ends_with(" data-left>14 min 54 s</time>"), "{until}");
+        let since = Span::Since(When::new(now - SignedDuration::from_secs(5), now)).to_string();
+        assert!(since.ends_with(" data-since>5.0 s</time>"), "{since}");
         assert_eq!(
             When::new(now, now).to_string(),
             r#"<time datetime="2026-02-03T14:02:00Z" title="2026-02-03 14:02:00 UTC" data-ago>now</time>"#

@@ -62,7 +62,25 @@ async function send(form) {
   }
 }
 
+/**
+ * How many are ticked, in the words of the adoption's page.
+ * @param {number} ticked
+ * @param {number} elsewhere
+ */
+function ticks(ticked, elsewhere) {
+  if (ticked === 0) return "Nothing is ticked.";
+  if (elsewhere === 0) return `${ticked} ticked.`;
+  return elsewhere === ticked ? `${ticked} ticked, none of them on this page.` : `${ticked} ticked, ${elsewhere} of them not on this page.`;
+}
+
 export function start() {
+  for (const said of document.querySelectorAll("[data-ticked]")) {
+    const form = said.closest("form");
+    const elsewhere = Number(said.getAttribute("data-elsewhere"));
+    form?.addEventListener("change", () => {
+      said.textContent = ticks(elsewhere + form.querySelectorAll('input[type="checkbox"]:checked').length, elsewhere);
+    });
+  }
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (!(form instanceof HTMLFormElement) || !form.matches("form[data-keep]")) return;

@@ -3,7 +3,7 @@
 // regions that differ. Hints come as a stream while the tab is visible; where streams fail, the page asks now and then.
 import { call, endSession, loginUrl, onSessionEnd, onSessionReturn, sessionEnded } from "./call.js";
 import { element, removeStrip, strip } from "./dom.js";
-import { say } from "./times.js";
+import { PASSING, say } from "./times.js";
 
 const POLL_MS = 5_000;
 const QUIET_LIMIT_MS = 45_000;
@@ -139,7 +139,7 @@ function settled(region) {
   const copy = /** @type {Element} */ (region.cloneNode(true));
   copy.querySelectorAll(".answer").forEach((node) => node.remove());
   copy.querySelectorAll('input[name="csrfmiddlewaretoken"], input[name="idempotency_key"]').forEach((node) => node.remove());
-  copy.querySelectorAll("time[data-ago]").forEach((node) => (node.textContent = ""));
+  copy.querySelectorAll(PASSING).forEach((node) => (node.textContent = ""));
   copy.querySelectorAll("details[open]").forEach((node) => node.removeAttribute("open"));
   copy.querySelectorAll("pre[data-copy] ~ button").forEach((node) => node.remove());
   return copy.innerHTML;

@@ -20,7 +20,7 @@ use crate::parts::head::{Age, FabricPage, verb_action};
 use crate::parts::stages::Weight;
 use crate::parts::*;
 use crate::url;
-use crate::when::When;
+use crate::when::{Span, When};
 use jiff::{SignedDuration, Timestamp};
 use model::Code;
 use model::compare::ObjectState;

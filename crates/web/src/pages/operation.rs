@@ -20,7 +20,7 @@ use crate::routes::{Needs, Route};
 use crate::state::AppState;
 use crate::url::{self, pattern};
 use crate::view::{self, Query, View};
-use crate::when::length;
+use crate::when::{Span, When, length};
 use askama::Template;
 use auth::Action;
 use axum::extract::State;
@@ -110,7 +110,8 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
         notices,
         removal: removal(&operation, &listed, may_cancel),
         phases: operation.phases.iter().map(|phase| phase_line(phase, view.now)).collect(),
-        deadline: deadline(&operation, view.now),
+        left: left(&operation, view.now),
+        time_words: time_words(&operation, view.now),
         outcomes: listed.iter().map(|outcome| outcomes::row(&view, &operation, outcome, now.as_ref())).collect(),
         shows_now: now.is_some(),
         shows_verified: now.is_none() && !dry,
@@ -224,6 +225,10 @@ fn notices(operation: &Operation) -> Vec<Notice> {
     if operation.state == OperationState::Cancelled {
         (notice.tone, notice.icon) = (Tone::Off, Icon::Stopped);
     }
+    if code == Code::PruneUnconfirmed {
+        let review = url::with_query(&url::sync_review(operation.fabric_id), &[("prune", "on")]);
+        notice.link = Some(("The review, with what would be deleted and the field for the name".to_owned(), review));
+    }
     notice.request_id = Some(operation.request_id.clone()).filter(|id| !id.is_empty());
     vec![notice]
 }
@@ -247,7 +252,8 @@ fn removal(operation: &Operation, listed: &[ObjectOutcome], may_sync: bool) -> O
 
 fn phase_line(phase: &PhaseProgress, now: jiff::Timestamp) -> PhaseLine {
     let look = Badge::from(phase.state);
-    let took = phase.started_at.map(|began| length(phase.ended_at.unwrap_or(now).duration_since(began)));
+    let took = phase.started_at.zip(phase.ended_at).map(|(began, ended)| length(ended.duration_since(began)));
+    let runs = phase.started_at.filter(|_| phase.state == PhaseState::Running);
     PhaseLine {
         phase: phase.phase.to_string(),
         state: phase.state.to_string(),
@@ -259,30 +265,36 @@ fn phase_line(phase: &PhaseProgress, now: jiff::Timestamp) -> PhaseLine {
         total: phase.total,
         count: if phase.total > 0 { format!("{} of {}", phase.done, phase.total) } else { String::new() },
         detail: phase.detail.clone(),
-        retry: phase.retry.as_ref().map(|retry| retry_line(retry, now)).unwrap_or_default(),
+        retry: phase.retry.as_ref().map(|retry| retry_line(retry, now)),
         retries: match (phase.retries, &phase.retry) {
             (0, _) | (_, Some(_)) => String::new(),
             (1, None) => "1 retry".to_owned(),
             (n, None) => format!("{n} retries"),
         },
+        runs: runs.map(|began| Span::Since(When::new(began, now))),
         took: took.unwrap_or_default(),
     }
 }
 
 /// What failed in a way that passes, and when it is tried again.
-fn retry_line(retry: &Retry, now: jiff::Timestamp) -> String {
+fn retry_line(retry: &Retry, now: jiff::Timestamp) -> RetryLine {
     let Retry { what, why, code, attempt, of, at } = retry;
-    let when = match *at > now {
-        true => format!("in {}", length(at.duration_since(now))),
-        false => "now".to_owned(),
-    };
     let why = why.trim_end_matches('.');
-    format!("Trying again {when} (try {attempt} of {of}): {what}. The last try failed: {why} ({code}).")
+    RetryLine {
+        pause: (*at > now).then(|| Span::Until(When::new(*at, now))),
+        words: format!("(try {attempt} of {of}): {what}. The last try failed: {why} ({code})."),
+    }
 }
 
-fn deadline(operation: &Operation, now: jiff::Timestamp) -> String {
+/// How much time it has left; `None` when none is running out.
+fn left(operation: &Operation, now: jiff::Timestamp) -> Option<Span> {
+    let at = operation.deadline_at.filter(|at| operation.state == OperationState::Running && *at > now)?;
+    Some(Span::Until(When::new(at, now)))
+}
+
+/// The same in words, of an operation of which no time is running out.
+fn time_words(operation: &Operation, now: jiff::Timestamp) -> String {
     match (operation.state, operation.deadline_at) {
-        (OperationState::Running, Some(at)) if at > now => format!("{} left", length(at.duration_since(now))),
         (OperationState::Running, Some(_)) => "its time is up".to_owned(),
         (OperationState::Queued, _) => {
             format!("has {} once it begins", length(operation.time_limit.try_into().unwrap_or_default()))
@@ -315,9 +327,10 @@ fn summary(counts: &[OutcomeCount], operation: &Operation) -> String {
     let (unknown, unverified) = (of(OutcomeKind::Unknown), of(OutcomeKind::NotVerified));
     match (total, failed) {
         (0, _) => String::new(),
-        (total, 0) => format!("{total}, {verified} of them read back and equal"),
+        (total, 0) if verified == total => format!("{total}, read back and as desired"),
+        (total, 0) => format!("{total}, {verified} of them read back and as desired"),
         (total, open) if !operation.state.is_final() => {
-            format!("{total}: {open} not done so far, {verified} read back and equal")
+            format!("{total}: {open} not done so far, {verified} read back and as desired")
         }
         // Of what was not read back nobody can say that it is not as desired.
         (total, failed) => {
@@ -328,7 +341,7 @@ fn summary(counts: &[OutcomeCount], operation: &Operation) -> String {
             ];
             let parts = parts.iter().filter(|(n, _)| *n > 0);
             let parts: Vec<String> = parts.map(|(n, words)| format!("{n} {words}")).collect();
-            format!("{total}: {}, {verified} read back and equal", parts.join(", "))
+            format!("{total}: {}, {verified} read back and as desired", parts.join(", "))
         }
     }
 }
@@ -381,6 +394,9 @@ fn facts(view: &View, operation: &Operation) -> Vec<Fact> {
 fn about(operation: &Operation) -> String {
     let options: SyncOptions = serde_json::from_value(operation.options.clone()).unwrap_or_default();
     let many = |n: usize, one: &str, many: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {many}") };
+    if !options.adopt.is_empty() {
+        return format!("adopting {}", many(options.adopt.len(), "object", "objects"));
+    }
     let mut parts = vec![match (options.objects.len(), options.kinds.len()) {
         (0, 0) => "everything".to_owned(),
         (0, _) => {
@@ -478,7 +494,10 @@ pub struct Page {
     pub notices: Vec<Notice>,
     pub removal: Option<Removal>,
     pub phases: Vec<PhaseLine>,
-    pub deadline: String,
+    /// How much time it has left, while that runs out.
+    pub left: Option<Span>,
+    /// The same in words, while none does.
+    pub time_words: String,
     pub outcomes: Vec<OutcomeRow>,
     /// Whether the rows say where the objects stand now.
     pub shows_now: bool,
@@ -524,9 +543,19 @@ pub struct PhaseLine {
     pub total: u64,
     pub count: String,
     pub detail: String,
-    /// What is about to be tried again; empty when nothing is.
-    pub retry: String,
+    /// What is about to be tried again.
+    pub retry: Option<RetryLine>,
     /// How often something was, when that is over.
     pub retries: String,
+    /// How long it has run, while it does.
+    pub runs: Option<Span>,
     pub took: String,
+}
+
+/// What failed in a way that passes.
+pub struct RetryLine {
+    /// How long until it is tried again; `None` when it is being tried.
+    pub pause: Option<Span>,
+    /// Which try it is, of what, and why.
+    pub words: String,
 }

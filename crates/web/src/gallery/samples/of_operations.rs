@@ -15,8 +15,9 @@ fn phase(title: &str, state: PhaseState, done: u64, total: u64, detail: &str, to
         total,
         count: if total > 0 { format!("{done} of {total}") } else { String::new() },
         detail: detail.into(),
-        retry: String::new(),
+        retry: None,
         retries: String::new(),
+        runs: None,
         took: took.into(),
     }
 }
@@ -56,15 +57,20 @@ pub fn operation_running() -> operation::Page {
             phase("Compare", PhaseState::Done, 60, 60, "34 equal, 26 to write", "12 ms"),
             phase("Check before writing", PhaseState::Done, 60, 60, "no errors, 1 warning", "3 ms"),
             operation::PhaseLine {
-                retry: "Trying again in 0.8 s (try 2 of 6): VPC vpc-05. The last try failed: The API server did not \
-                        answer within 30 s (kubernetes_timeout)."
-                    .into(),
+                retry: Some(operation::RetryLine {
+                    pause: Some(Span::Until(ago(-4))),
+                    words: "(try 2 of 6): VPC vpc-05. The last try failed: The API server did not answer within 30 s \
+                            (kubernetes_timeout)."
+                        .into(),
+                }),
+                runs: Some(Span::Since(ago(12))),
                 ..phase("Write to the cluster", PhaseState::Running, 34, 60, "Writing Connection", "1.1 s")
             },
             phase("Read again and verify", PhaseState::Waiting, 0, 0, "", ""),
             phase("Follow the switches", PhaseState::Waiting, 0, 0, "", ""),
         ],
-        deadline: "9 min 58 s left".into(),
+        left: Some(Span::Until(ago(-598))),
+        time_words: String::new(),
         outcomes: vec![],
         shows_now: false,
         shows_verified: true,
@@ -126,7 +132,7 @@ pub fn operation_failed() -> operation::Page {
     page.phases[5] = phase("Write to the cluster", PhaseState::Partial, 58, 60, "vpc-03 was refused", "1.4 s");
     page.phases[6] = phase("Read again and verify", PhaseState::Done, 58, 58, "58 equal", "210 ms");
     page.phases[7] = phase("Follow the switches", PhaseState::Done, 7, 7, "all switches applied", "4.2 s");
-    page.deadline = "took 6.2 s".into();
+    (page.left, page.time_words) = (None, "took 6.2 s".into());
     page.outcomes = vec![
         outcome(
             "vpc-03",

@@ -137,7 +137,7 @@ pub fn review() -> Page {
                 href: url::objects(FABRIC),
                 note: "Hedgerow did not write it, and nobody took it over into Git.".into(),
             }],
-            confirm: Some("2 of 5 objects would be deleted; more than 20 in a hundred have to be confirmed.".into()),
+            confirm: Some("2 of 5 objects would be deleted; more than 20 percent have to be confirmed.".into()),
             typed: "estt".into(),
             typed_error: Some("'estt' is not the fabric's name.".into()),
         }),

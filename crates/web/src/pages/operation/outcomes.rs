@@ -39,12 +39,12 @@ pub fn badge(kind: OutcomeKind, is_dry: bool) -> Badge {
     }
 }
 
-/// The same while the operation runs: what was not attempted may still be.
+/// The same while the operation runs: what is not done is in hand, or waits.
 fn badge_in(operation: &Operation, kind: OutcomeKind) -> Badge {
     let badge = badge(kind, is_dry(operation));
     match kind {
         OutcomeKind::NotAttempted if !operation.state.is_final() => {
-            Badge::new(Tone::Off, Icon::Clock, "Not attempted so far")
+            Badge::new(Tone::Off, Icon::Clock, "Not done so far")
         }
         _ => badge,
     }
@@ -73,6 +73,7 @@ pub fn row(
 ) -> OutcomeRow {
     let dry = is_dry(operation);
     let verified = match (outcome.verified, outcome.outcome) {
+        (true, OutcomeKind::Pruned) => Badge::new(Tone::Good, Icon::Tick, "read back, gone"),
         (true, _) => Badge::new(Tone::Good, Icon::Tick, "read back, equal"),
         (false, OutcomeKind::Extra) => Badge::new(Tone::Off, Icon::Hollow, "left alone"),
         (false, _) => Badge::new(Tone::Off, Icon::Hollow, "not read back"),
