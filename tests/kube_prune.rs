@@ -157,6 +157,12 @@ async fn for_much_and_for_all_the_fabrics_name_is_to_be_typed() -> Result<()> {
         assert!(message.contains("4 of the ") && message.contains(words), "{message}");
         assert_eq!(outcomes["VPC/vpc-11"]["outcome"], "not_attempted");
         assert_eq!(site.versions().await?, before, "nothing was written");
+        // From the operation it is one step to the field that asks for the name.
+        let page = site.operation_page(&operation).await?;
+        let link = "[data-live=operation-notices] a[href*='/review/']";
+        let review = page.attribute(link, "href")?.context("a link to the review")?;
+        let review = site.user.visit(&review).await?;
+        ensure!(review.attribute("#id_prune_confirmation", "name").is_ok(), "{}", review.visible_text());
     }
     let (operation, _) = site.sync_with(json!({"prune": true, "prune_confirmation": "site"})).await?;
     assert_eq!(operation["state"], "succeeded", "{operation}");

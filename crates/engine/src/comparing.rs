@@ -138,17 +138,25 @@ impl Compared {
 
     /// What was found, in one sentence.
     pub fn sentence(&self) -> String {
-        let differ = self.differing.len() + self.blocked.len();
+        // Of what was not read nobody knows whether it differs.
+        let unread = self.blocked.iter().filter(|(key, _)| self.unread(key).is_some()).count();
+        let differ = self.differing.len() + self.blocked.len() - unread;
         let all = differ + self.settled.equal.len();
         let extra = match self.settled.extra.len() {
             0 => String::new(),
             1 => " 1 more stands only in the cluster.".to_owned(),
             n => format!(" {n} more stand only in the cluster."),
         };
+        let unread = match unread {
+            0 => String::new(),
+            1 => " 1 could not be read.".to_owned(),
+            n => format!(" {n} could not be read."),
+        };
         match (all, differ) {
-            (0, _) => format!("The source holds no objects.{extra}"),
-            (n, 0) => format!("All {n} objects are equal.{extra}"),
-            (n, d) => format!("{d} of {n} objects differ.{extra}"),
+            (0, _) if unread.is_empty() => format!("The source holds no objects.{extra}"),
+            (0, _) => format!("None of the source's objects was compared.{unread}{extra}"),
+            (n, 0) => format!("All {n} objects are equal.{unread}{extra}"),
+            (n, d) => format!("{d} of {n} objects differ.{unread}{extra}"),
         }
     }
 }

@@ -145,6 +145,9 @@ impl Stored {
             })
             .collect();
         remarks.sort_by_key(|remark| Reverse((remark.stops, remark.finding.severity)));
+        // One that several objects give is said once.
+        let mut said = HashSet::new();
+        remarks.retain(|Remark { finding, .. }| said.insert((finding.object.clone(), finding.message.clone())));
         let written: HashMap<&ObjectKey, &Value> = self
             .rows
             .iter()

@@ -321,7 +321,7 @@ fn confirm(deletions: &[Deletion], managed: u64, input: &Input<'_>) -> Option<St
     (n * 100 > limit * managed).then(|| {
         format!(
             "{n} of the {managed} objects that the fabric manages would be deleted ({named}), more than its limit of \
-             {limit} in a hundred."
+             {limit} percent."
         )
     })
 }

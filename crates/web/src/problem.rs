@@ -237,8 +237,14 @@ impl From<askama::Error> for Problem {
 
 /// A sentence of an error's text: a capital letter at its beginning and a full stop at its end.
 pub fn capitalised(text: &str) -> String {
+    // A host or an address is written as it is.
+    let is_name = text.split_whitespace().next().is_some_and(|word| word[..word.len() - 1].contains(['.', ':', '/']));
     let mut chars = text.chars();
-    let mut sentence: String = chars.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let first = chars.next();
+    let mut sentence: String = match (first, is_name) {
+        (Some(first), false) => first.to_uppercase().collect(),
+        (first, _) => first.into_iter().collect(),
+    };
     sentence.push_str(chars.as_str());
     if !sentence.is_empty() && !sentence.ends_with(['.', '?', ':']) {
         sentence.push('.');

@@ -93,7 +93,12 @@ pub(crate) async fn check_identity(
 pub(crate) async fn fetch(run: &Run, fabric: &Fabric) -> Result<Arc<Desired>, Error> {
     run.begin(Phase::FetchSource, "Fetching the source");
     let repository = run.shared.repository(fabric).await?;
-    let progress = |line: &str| run.detail(Phase::FetchSource, line.to_owned());
+    // How far it is, and what the server says; why it failed is for the retry to say, in our words.
+    let progress = |line: &str| {
+        if line.contains('%') || line.starts_with("remote:") {
+            run.detail(Phase::FetchSource, line.to_owned());
+        }
+    };
     let fetch = || repository.fetch(run.shared.settings.fetch_timeout, &progress);
     let commit = Retrying::within(run, Phase::FetchSource).call("fetch the source", fetch).await?;
     read(run, fabric, &commit.id).await
@@ -132,11 +137,17 @@ pub(crate) async fn observe(
     kinds: Arc<Kinds>,
     phase: Phase,
 ) -> Result<Arc<Observation>, Error> {
-    run.begin(phase, "Reading the cluster");
+    // While switches are followed the phase counts those.
+    let counts = phase != Phase::Rollout;
+    if counts {
+        run.begin(phase, "Reading the cluster");
+    }
     let retrying = Retrying::within(run, phase);
     let progress = |done, total, objects| {
-        run.advance(phase, done, total);
-        run.detail(phase, format!("{objects} objects read"));
+        if counts {
+            run.advance(phase, done, total);
+            run.detail(phase, format!("{objects} objects read"));
+        }
     };
     let observation = observing::observe(cluster, kinds, &fabric.namespace, run.now(), &progress, retrying).await?;
     if phase == Phase::Observe {

@@ -323,6 +323,9 @@ fn freeing(known: &Known, plan: &Plan) -> (HashMap<ObjectKey, Vec<ObjectKey>>, H
     (frees, first)
 }
 
+/// So many switches a sentence names.
+const NAMED: usize = 5;
+
 /// VPCs that must not be created yet: one of that name was deleted, and some switch has not applied that. Hedgehog would
 /// give the new one numbers that are still in use there (githedgehog/fabric#656).
 async fn too_soon(run: &Run, known: &Known) -> Result<HashMap<ObjectKey, TooSoon>, Error> {
@@ -350,10 +353,13 @@ async fn too_soon(run: &Run, known: &Known) -> Result<HashMap<ObjectKey, TooSoon
             names = pending.filter(|a| a.holds_an_older_form()).map(|a| a.name.as_str()).collect();
         }
         if let Some(first) = names.first() {
+            let have = if names.len() == 1 { "has" } else { "have" };
+            let more = names.len().saturating_sub(NAMED);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
             let message = format!(
-                "A VPC of this name was deleted, and {} has not applied that yet. It is not created again before; sync \
-                 again in a moment.",
-                names.join(", ")
+                "A VPC of this name was deleted, and {}{more} {have} not applied that yet. It is not created again before; \
+                 sync again in a moment.",
+                names[..names.len().min(NAMED)].join(", ")
             );
             found.insert(d.manifest.key.clone(), TooSoon { waiting_for: format!("Switch {first}"), message });
         }

@@ -177,9 +177,7 @@ fn a_name_has_to_be_typed_for_much_or_for_all() {
     assert_eq!((within.confirm, within.managed), (None, 10));
     let beyond = of(&staying, 29).confirm.unwrap();
     assert!(
-        beyond.contains("3 of the 10")
-            && beyond.contains("VPC v0, VPC v1, VPC v2")
-            && beyond.contains("29 in a hundred")
+        beyond.contains("3 of the 10") && beyond.contains("VPC v0, VPC v1, VPC v2") && beyond.contains("29 percent")
     );
     let all = Input { desired: 4, desired_and_live: 0, ..input(ours(&going), &[], &options) };
     assert!(plan(&all).confirm.unwrap().starts_with("All 3 objects"));

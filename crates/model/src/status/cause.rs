@@ -255,7 +255,8 @@ fn modified(n: u64, facts: &CauseFacts, now: Timestamp) -> Option<Cause> {
 fn rollout(facts: &CauseFacts) -> Option<Cause> {
     let rollout = facts.rollout.as_ref().filter(|rollout| rollout.applied < rollout.total)?;
     let why = rollout.reason.clone().unwrap_or_default();
-    let sentence = format!("Rolling out: switches run {} of {} objects. {why}", rollout.applied, rollout.total);
+    let sentence =
+        format!("Not applied everywhere: switches run {} of {} objects. {why}", rollout.applied, rollout.total);
     let sentence = sentence.trim_end().to_owned();
     Some(Cause { kind: CauseKind::Rollout, code: None, sentence, evidence: Evidence::Switches })
 }
@@ -414,7 +415,11 @@ mod tests {
         let in_sync = status(SyncState::InSync, None, Counts::default());
         let found = cause(&in_sync, &full(), now()).unwrap();
         assert_eq!((found.kind, found.evidence), (CauseKind::Rollout, Evidence::Switches));
-        assert!(found.sentence.starts_with("Rolling out: switches run 5 of 7 objects. leaf-04"), "{}", found.sentence);
+        assert!(
+            found.sentence.starts_with("Not applied everywhere: switches run 5 of 7 objects. leaf-04"),
+            "{}",
+            found.sentence
+        );
         assert_eq!(cause(&in_sync, &CauseFacts { rollout: None, ..full() }, now()), None);
         for quiet in [SyncState::Syncing, SyncState::NeverSynced] {
             assert_eq!(cause(&status(quiet, None, Counts::default()), &full(), now()), None, "{quiet}");

@@ -293,14 +293,19 @@ fn findings(fabric: &Fabric, overview: &Overview) -> Vec<FindingLine> {
     findings.into_iter().take(FINDINGS).map(|finding| FindingLine::of(fabric.id, finding)).collect()
 }
 
+/// Each of so many switches without an agent has its sentence in its row.
+const SILENT_IN_WORDS: usize = 8;
+
 fn switches(view: &View, overview: &Overview) -> Vec<SwitchLine> {
     let mut switches: Vec<_> = overview.switches.iter().collect();
     switches.sort_by_key(|switch| (Reverse(switch.state.severity()), switch.name.clone()));
+    // Of many without an agent the stage says it once.
+    let is_many = switches.iter().filter(|switch| switch.agent.is_none()).count() > SILENT_IN_WORDS;
     let line = |switch: &engine::SwitchRow| SwitchLine {
         name: switch.name.clone(),
         is_gateway: switch.kind == AgentKind::GatewayAgent,
         state: switch_badge(switch.state),
-        is_loud: switch.state.severity() >= SwitchState::Unknown.severity(),
+        is_loud: switch.state.severity() >= SwitchState::Unknown.severity() && (switch.agent.is_some() || !is_many),
         sentence: switch.sentence.clone(),
         generations: switch.agent.as_ref().map_or_else(|| "–".to_owned(), generations),
         heartbeat: switch.agent.as_ref().and_then(|agent| agent.last_heartbeat).map(|at| view.when(at)),

@@ -143,7 +143,7 @@ async fn review(
             .map(|commit| format!("{} {}", short(&commit.id), commit.subject))
             .unwrap_or_default(),
         notices: said.into_iter().chain(notices(fabric, &overview)).collect(),
-        summary: summary(found.counts, prune.as_ref()),
+        summary: summary(found.counts, chosen.options.leave_objects.len(), prune.as_ref()),
         why_not: derive::why_not(fabric, Verb::SyncToKubernetes, true),
         kinds,
         kinds_open: !chosen.options.kinds.is_empty(),
@@ -189,13 +189,14 @@ fn notices(fabric: &Fabric, overview: &Overview) -> Vec<Notice> {
 }
 
 /// What a run would do, in numbers.
-fn summary(counts: ReviewCounts, prune: Option<&Prune>) -> Vec<Sum> {
+fn summary(counts: ReviewCounts, left: usize, prune: Option<&Prune>) -> Vec<Sum> {
     let mut sums = vec![
         Sum::new(Tone::Waiting, counts.created, "would be created"),
         Sum::new(Tone::Waiting, counts.updated, "would be updated"),
         Sum::new(Tone::Changed, counts.overwritten, "with changes of somebody else"),
         Sum::new(Tone::Changed, counts.waiting, "being deleted, would wait"),
         Sum::new(Tone::Bad, counts.blocked, "with errors, left as they are"),
+        Sum::new(Tone::Off, left as u64, "left out"),
         Sum::new(Tone::Good, counts.equal, "equal already"),
     ];
     if let Some(prune) = prune.filter(|prune| prune.is_chosen) {

@@ -251,7 +251,12 @@ fn end(
         message = format!("{message} Not read: {}", problem.message);
         (Some(problem.code), Some(problem.kind.clone()))
     } else if let Some(first) = c.first_bad() {
-        message = format!("{message} First: {} {}: {}", first.key.kind, first.key.name, first.message);
+        let name = format!("{} {}", first.key.kind, first.key.name);
+        // Most messages name the object themselves.
+        message = match first.message.starts_with(&name) {
+            true => format!("{message} First: {}", first.message),
+            false => format!("{message} First: {name}: {}", first.message),
+        };
         (first.code, Some(first.key.to_string()))
     } else if !bad && known.part.is_all && known.compared.source_errors() > 0 {
         message = format!("{message} {}", errors_in_words(&known.compared.findings.all));
