@@ -1,9 +1,11 @@
 //! An open page stays true while others act: by the event stream, and by asking now and then where streams fail.
 
 use crate::browser_tab::Tab;
+use crate::site::{Site, fabric_files};
 use crate::world::{Fabric, NAMESPACES, vpc, world};
 use anyhow::{Result, ensure};
 use serde_json::json;
+use testkit::Rule;
 
 /// The streams of the tab that have ended, with the status of each; 0 is no answer.
 const ENDED_STREAMS: &str = "return performance.getEntriesByType('resource')
@@ -44,4 +46,27 @@ async fn an_open_page_follows_by_the_stream() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_open_page_follows_by_asking_where_streams_fail() -> Result<()> {
     follows(false).await
+}
+
+/// Nobody hints that time has passed: the open page itself knows until when its evidence counts.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_page_is_not_green_for_longer_than_its_evidence_counts() -> Result<()> {
+    let settings = [("HEDGEROW_COMPARE_INTERVAL", "9s"), ("HEDGEROW_COMPARE_FRESHNESS", "10s")];
+    let mut site = Site::start_with(&lab::kinds::crds(), &settings).await?;
+    site.commit(&fabric_files()).await?;
+    site.synced().await?;
+    site.until("it is in sync", |status| status["sync_status"] == "in_sync").await?;
+    let tab = Tab::start(site.console.url()).await?;
+    tab.login("/", site.console.username()?, site.console.password()?).await?;
+    tab.says(".fabric-row", "In sync").await?;
+    tab.mark().await?;
+
+    // The API server takes every call and answers none: a comparison is under way for longer than the evidence counts.
+    site.door.add(Rule::on("GET", "").hang());
+    tab.says(".fabric-row", "Unknown").await?;
+    let status = site.status().await?;
+    ensure!(status["sync_status"] == "unknown", "what the page says is so: {status}");
+    site.door.clear();
+    tab.says(".fabric-row", "In sync").await?;
+    tab.not_reloaded().await
 }

@@ -9,6 +9,7 @@ pub mod code;
 pub mod compare;
 pub mod kind;
 pub mod manifest;
+pub mod naming;
 pub mod normalise;
 pub mod object;
 pub mod operation;

@@ -300,15 +300,12 @@ fn steps(going: &[(&ObjectKey, &Value)]) -> HashMap<ObjectKey, usize> {
 
 /// Why the fabric's name has to be typed, if it has.
 fn confirm(deletions: &[Deletion], managed: u64, input: &Input<'_>) -> Option<String> {
-    const NAMED: usize = 5;
     let n = deletions.len() as u64;
     if n == 0 {
         return None;
     }
-    let names: Vec<String> = deletions.iter().take(NAMED).map(|d| format!("{} {}", d.key.kind, d.key.name)).collect();
-    let more = deletions.len().saturating_sub(NAMED);
-    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    let named = format!("{}{more}", names.join(", "));
+    let names: Vec<String> = deletions.iter().map(|d| format!("{} {}", d.key.kind, d.key.name)).collect();
+    let named = crate::naming::few(&names);
     if input.desired == 0 {
         return Some(format!(
             "The source holds no objects at all, and {n} would be deleted ({named}). Is it the right branch and folder?"

@@ -103,6 +103,9 @@ pub struct Status {
     pub since: Option<Timestamp>,
     /// How new the evidence about the objects is: when the last full comparison read the cluster.
     pub evidence_at: Option<Timestamp>,
+    /// Until when that evidence counts, unless there is newer; `None` when it does not count any more, or there is none.
+    #[serde(default)]
+    pub fresh_until: Option<Timestamp>,
     /// What that comparison found.
     pub counts: Option<Counts>,
 }
@@ -117,6 +120,7 @@ pub fn derive(facts: &Facts, now: Timestamp) -> Status {
         message,
         since,
         evidence_at: comparison.map(|c| c.at),
+        fresh_until: comparison.and_then(|c| c.at.checked_add(facts.freshness).ok()).filter(|until| *until > now),
         counts: comparison.map(|c| c.counts),
     };
     if !facts.has_cluster {

@@ -118,6 +118,8 @@ pub struct Frame {
     pub ending: Ending,
     /// The stream of hints for this page.
     pub events: Option<String>,
+    /// When the evidence behind this page stops to count unless there is newer; the page reads itself again then.
+    pub fresh_until: Option<Timestamp>,
     /// Seconds after which a page without script loads again; 0 for never.
     pub refresh_without_script: u32,
 }
@@ -131,6 +133,11 @@ impl Frame {
     /// The server's clock for scripts.
     pub fn now_machine(&self) -> String {
         when::machine(self.now)
+    }
+
+    /// When the evidence stops to count, for scripts; empty when that changes nothing.
+    pub fn fresh_until_machine(&self) -> String {
+        self.fresh_until.map(when::machine).unwrap_or_default()
     }
 
     /// The server's clock for people.

@@ -98,6 +98,7 @@ impl View {
             here: self.here(),
             ending: Ending::of(session, self.state.sessions.limits(), self.now),
             events: None,
+            fresh_until: None,
             refresh_without_script: 0,
         })
     }

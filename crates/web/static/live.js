@@ -3,12 +3,16 @@
 // regions that differ. Hints come as a stream while the tab is visible; where streams fail, the page asks now and then.
 import { call, endSession, loginUrl, onSessionEnd, onSessionReturn, sessionEnded } from "./call.js";
 import { element, removeStrip, strip } from "./dom.js";
-import { PASSING, say } from "./times.js";
+import { PASSING, say, serverNow } from "./times.js";
 
 const POLL_MS = 5_000;
 const QUIET_LIMIT_MS = 45_000;
+/** A server that has not answered a reading by then is said not to. */
+const SILENT_MS = 8_000;
 const RETRY_MS = [1_000, 2_000, 5_000, 15_000, 30_000];
 const AT_MOST_EVERY_MS = 400;
+/** What depends on the time alone (a switch that falls silent, a window that opens) gives no hint. */
+const AT_LEAST_EVERY_MS = 30_000;
 
 /** @type {AbortController | null} */
 let stream = null;
@@ -42,7 +46,9 @@ export function refresh() {
 
 async function readAgain() {
   if (!document.querySelector("[data-live]")) return;
+  const silence = setTimeout(lost, SILENT_MS);
   const outcome = await call(location.pathname + location.search, { wants: "page", background: true });
+  clearTimeout(silence);
   if (outcome.kind === "problem") {
     if (outcome.problem.code === "transport_failed") lost();
     return;
@@ -57,6 +63,7 @@ async function readAgain() {
     if (other) exchange(region, other);
   }
   document.body.dataset.now = fresh.body.dataset.now ?? "";
+  document.body.dataset.freshUntil = fresh.body.dataset.freshUntil ?? "";
   // Another tab may have moved the session's end.
   document.body.dataset.idleDeadline = fresh.body.dataset.idleDeadline ?? "";
   document.body.dataset.read = String(Date.now());
@@ -253,6 +260,16 @@ function close() {
   stream = null;
 }
 
+/** Reads the page again where nobody hints: when the evidence stops to count, and now and then. */
+function look() {
+  if (document.hidden || sessionEnded() || refreshing) return;
+  const rest = Date.now() - lastRefresh;
+  const until = Date.parse(document.body.dataset.freshUntil ?? "");
+  // Both are said to the second.
+  const isStale = serverNow() > until + 1_000;
+  if (rest > AT_LEAST_EVERY_MS || (isStale && rest > POLL_MS)) refresh();
+}
+
 export function start() {
   onSessionEnd((problem) => {
     close();
@@ -270,6 +287,8 @@ export function start() {
   });
   if (!url) return;
   open(url);
+  lastRefresh = Date.now();
+  setInterval(look, 1_000);
   // A hidden tab holds no connection: browsers allow few of them to one server.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) close();

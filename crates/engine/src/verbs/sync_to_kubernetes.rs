@@ -20,6 +20,7 @@ use crate::{Error, preflight};
 use cluster::{Cluster, Kinds};
 use futures::TryFutureExt;
 use model::compare::{ObjectState, Verdict};
+use model::naming;
 use model::operation::{ObjectOutcome, OutcomeDetail, OutcomeKind, Phase, PhaseState, Trigger};
 use model::plan::Plan;
 use model::prune::KeptBecause;
@@ -323,9 +324,6 @@ fn freeing(known: &Known, plan: &Plan) -> (HashMap<ObjectKey, Vec<ObjectKey>>, H
     (frees, first)
 }
 
-/// So many switches a sentence names.
-const NAMED: usize = 5;
-
 /// VPCs that must not be created yet: one of that name was deleted, and some switch has not applied that. Hedgehog would
 /// give the new one numbers that are still in use there (githedgehog/fabric#656).
 async fn too_soon(run: &Run, known: &Known) -> Result<HashMap<ObjectKey, TooSoon>, Error> {
@@ -353,13 +351,11 @@ async fn too_soon(run: &Run, known: &Known) -> Result<HashMap<ObjectKey, TooSoon
             names = pending.filter(|a| a.holds_an_older_form()).map(|a| a.name.as_str()).collect();
         }
         if let Some(first) = names.first() {
-            let have = if names.len() == 1 { "has" } else { "have" };
-            let more = names.len().saturating_sub(NAMED);
-            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
             let message = format!(
-                "A VPC of this name was deleted, and {}{more} {have} not applied that yet. It is not created again before; \
-                 sync again in a moment.",
-                names[..names.len().min(NAMED)].join(", ")
+                "A VPC of this name was deleted, and {} {} not applied that yet. It is not created again before; sync \
+                 again in a moment.",
+                naming::few(&names),
+                naming::verb(&names, "has", "have")
             );
             found.insert(d.manifest.key.clone(), TooSoon { waiting_for: format!("Switch {first}"), message });
         }

@@ -143,9 +143,12 @@ impl LeftAlone {
     /// The same in one sentence.
     pub fn sentence(&self) -> String {
         let who = if self.manager.is_empty() { "somebody" } else { &self.manager };
-        let times = if self.times == 1 { "once".to_owned() } else { format!("{} times", self.times) };
+        let row = match self.times {
+            1 => format!("it was put right once, and {who} has changed it before"),
+            times => format!("it was put right {times} times, and {who} keeps changing it"),
+        };
         format!(
-            "{} {} is left alone until {} UTC: it was put right {times}, and {who} keeps changing it.",
+            "{} {} is left alone until {} UTC: {row}.",
             self.object.kind,
             self.object.name,
             self.until.strftime("%H:%M:%S"),

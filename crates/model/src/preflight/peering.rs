@@ -3,6 +3,7 @@
 use super::read::{entries, list, namespace_of, net, text, texts};
 use super::world::{Found, Object, World};
 use crate::kind::{GATEWAY, VPC};
+use crate::naming::few;
 use crate::path::Path;
 use std::collections::{BTreeSet, HashMap};
 
@@ -142,7 +143,7 @@ pub(super) fn check_together(world: &World<'_>, out: &mut Found) {
                 "{}: {} are peered by {} already; newer releases refuse a second peering.",
                 object.title(),
                 members.join(" and "),
-                others.join(", ")
+                few(&others)
             );
             let path = if object.kind == "GatewayPeering" { "spec.peering" } else { "spec.permit" };
             out.warning(object, path, "peered_twice", message);

@@ -6,6 +6,7 @@ use super::profile;
 use super::read::{entries, flag, net, number, text, texts};
 use super::world::{Found, Object, World};
 use crate::kind::{GATEWAY, WIRING};
+use crate::naming::{few, verb};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
@@ -62,9 +63,10 @@ fn breakouts(object: &Object<'_>, live: &Value, world: &World<'_>, out: &mut Fou
         let users: Vec<String> = world.all((WIRING, "Connection")).filter(uses).map(Object::title).collect();
         if !users.is_empty() {
             let message = format!(
-                "{title}: the breakout of {port} changes while {} uses it. This is known to fail on the switch; take the \
+                "{title}: the breakout of {port} changes while {} {} it. This is known to fail on the switch; take the \
                  connection away first.",
-                users.join(", ")
+                few(&users),
+                verb(&users, "uses", "use")
             );
             let path = crate::path::Path::root().join("spec").join("portBreakouts").join(port.as_str());
             out.warning(object, path, "disruptive_edit", message);
@@ -181,8 +183,7 @@ fn unique<'w, 'a: 'w, T: Eq + Hash + ToString>(
         for object in &holders {
             let others: Vec<String> =
                 holders.iter().filter(|o| o.name != object.name || o.kind != object.kind).map(|o| o.title()).collect();
-            let message =
-                format!("{}: {path} {} is also that of {}.", object.title(), value.to_string(), others.join(", "));
+            let message = format!("{}: {path} {} is also that of {}.", object.title(), value.to_string(), few(&others));
             if is_error {
                 out.error(object, path, "used_twice", message);
             } else {

@@ -5,6 +5,7 @@ use super::users::SubnetUsers;
 use super::vpc_subnet;
 use super::world::{Found, Object, World};
 use crate::kind::{VPC, WIRING};
+use crate::naming::{few, verb};
 use crate::path::Path;
 use serde_json::Value;
 use std::cell::OnceCell;
@@ -89,9 +90,10 @@ fn edits<'u, 'w: 'u>(object: &Object<'_>, live: &Value, users: &dyn Fn() -> &'u 
             let users = users().of_subnet(object.name, name);
             if !users.is_empty() {
                 let message = format!(
-                    "{}: subnet {name} goes away while {} uses it. The server does not refuse this; detach first.",
+                    "{}: subnet {name} goes away while {} {} it. The server does not refuse this; detach first.",
                     object.title(),
-                    users.join(", ")
+                    few(users),
+                    verb(users, "uses", "use")
                 );
                 out.warning(object, "spec.subnets", "subnet_in_use", message);
             }
@@ -114,10 +116,11 @@ fn edits<'u, 'w: 'u>(object: &Object<'_>, live: &Value, users: &dyn Fn() -> &'u 
         let users = users().of_subnet(object.name, name);
         if !users.is_empty() {
             let message = format!(
-                "{}, subnet {name}: {} changes while {} uses it. This is known to break the switches' agents; detach, edit, and attach again.",
+                "{}, subnet {name}: {} changes while {} {} it. This is known to break the switches' agents; detach, edit, and attach again.",
                 object.title(),
                 changed.join(" and "),
-                users.join(", ")
+                few(users),
+                verb(users, "uses", "use")
             );
             out.warning(object, path.child(changed[0]), "disruptive_edit", message);
         }

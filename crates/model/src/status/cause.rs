@@ -292,7 +292,7 @@ mod tests {
     fn status(state: SyncState, code: Option<Code>, counts: Counts) -> Status {
         let message = "What the status says.".to_owned();
         let failed = code.map(|_| FailureOf::Sync);
-        Status { state, code, failed, message, since: None, evidence_at: None, counts: Some(counts) }
+        Status { state, code, failed, message, since: None, evidence_at: None, fresh_until: None, counts: Some(counts) }
     }
 
     fn changed(name: &str, gone: bool) -> Changed {

@@ -56,6 +56,7 @@ fn frame(title: &str, page: &'static str, nav: Nav) -> Frame {
             now(),
         ),
         events: None,
+        fresh_until: None,
         refresh_without_script: 0,
     }
     .crumbs(vec![], title)

@@ -58,6 +58,7 @@ async fn show(State(state): State<AppState>, view: View) -> Result<Response, Pro
     let can_add = view.login.access.actor().may(Action::Add, ObjectType::Fabric);
     let mut frame = view.frame("fabrics", "Fabrics", Nav::Fabrics)?.crumbs(vec![], "Fabrics");
     frame.events = Some(url::events());
+    frame.fresh_until = overviews.iter().filter_map(|overview| overview.status.fresh_until).min();
     frame.refresh_without_script = 30;
     let chips = search.iter().map(|value| Chip { name: "name", value: value.clone(), without: url::fabrics() });
     let page = Page {

@@ -100,6 +100,7 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
         .crumbs(vec![("Fabrics".into(), url::fabrics())], &*fabric.name);
     frame.find = Find::objects(fabric.id);
     frame.events = Some(url::fabric_events(fabric.id));
+    frame.fresh_until = overview.status.fresh_until;
     frame.refresh_without_script = 15;
     let page = Page {
         frame,
@@ -292,6 +293,9 @@ fn findings(fabric: &Fabric, overview: &Overview) -> Vec<FindingLine> {
     findings.sort_by_key(|finding| Reverse(finding.severity));
     findings.into_iter().take(FINDINGS).map(|finding| FindingLine::of(fabric.id, finding)).collect()
 }
+
+/// So many switches, the worst, are not folded.
+const OPEN_SWITCHES: usize = 20;
 
 /// Each of so many switches without an agent has its sentence in its row.
 const SILENT_IN_WORDS: usize = 8;

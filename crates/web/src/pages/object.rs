@@ -64,6 +64,7 @@ async fn show(
     let (head, tabs) = derive::head(&view, &fabric, &overview, FabricPage::Objects).await?;
     let mut frame = frame(&view, &fabric, &key, "object")?;
     frame.events = Some(url::fabric_events(fabric.id));
+    frame.fresh_until = overview.status.fresh_until;
     let text = |object: &Option<serde_json::Value>| object.as_ref().map(yaml::text).unwrap_or_default();
     let as_written = text(&detail.desired);
     let (live, desired) = (text(&detail.live), text(&counted(&detail)));

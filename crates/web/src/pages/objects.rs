@@ -195,6 +195,7 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
     columns.push(fixed("File"));
     let mut frame = view.fabric_frame("objects", "Objects", &fabric, None, "Objects")?;
     frame.events = Some(url::fabric_events(id));
+    frame.fresh_until = overview.status.fresh_until;
     let page = Page {
         frame,
         head,

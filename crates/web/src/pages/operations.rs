@@ -167,6 +167,7 @@ async fn fabric_page(
     let name = if tab == FabricPage::Operations { "fabric_operations" } else { "fabric_activity" };
     let mut frame = view.fabric_frame(name, title, fabric, None, title)?;
     frame.events = Some(url::fabric_events(fabric.id));
+    frame.fresh_until = overview.status.fresh_until;
     let page = page(state, view, frame, (Some(head), Some(tabs)), title, wanted, log).await?;
     view::page(name, &page)
 }

@@ -228,6 +228,7 @@ mod tests {
             message: String::new(),
             since: None,
             evidence_at: None,
+            fresh_until: None,
             counts: None,
         };
         for state in SyncState::ALL {
