@@ -41,7 +41,7 @@ async fn an_open_page_says_in_every_place_what_a_fresh_one_says() -> Result<()> 
     site.until("it is in sync, and applied", |s| s["sync_status"] == "in_sync" && all_applied(s)).await?;
 
     // Of two fabrics the list says in its headline how many are in which state.
-    add_fabric(&mut site.user, &[("name", "another"), ("source", "local")]).await?;
+    add_fabric(&mut site.user, &[("name", "another"), ("cluster_kind", "none")]).await?;
 
     let tab = Tab::start(site.console.url()).await?;
     let (name, password) = (site.console.username()?, site.console.password()?);

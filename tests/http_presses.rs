@@ -284,3 +284,33 @@ async fn a_press_after_a_push_is_not_the_sync_of_the_commit_before() -> Result<(
     assert!(fabric.live("VPC", "vpc-09").await?.is_some(), "what was pushed before the press is in the cluster");
     Ok(())
 }
+
+/// A sync delivers the commit that it began with. When somebody has fetched another one meanwhile, its last look at the
+/// cluster must not bring the pages back to the older one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_fetched_while_a_sync_ran_is_what_the_pages_tell_when_it_ends() -> Result<()> {
+    let front = ApiFront::start(&world().await.plane).await?;
+    let mut fabric = fabric_behind(&front, "fetched-meanwhile").await?;
+    let gate = Gate::default();
+    front.add(Rule::on("POST", "/vpcs?").without("dryRun").hold(&gate));
+    let first = fabric.ask("sync/", &[]).await?.json()?;
+    let place = first["operation"]["url"].as_str().context("an address")?.to_owned();
+    eventually(Duration::from_secs(30), "the run writes", || async {
+        ensure!(front.calls().iter().any(|call| call.method == "POST" && call.path.contains("/vpcs?")));
+        Ok(())
+    })
+    .await?;
+    let pushed = fabric.commit(&[("more.yaml", Some(&vpc("vpc-09", 9, 1009)))]).await?;
+    assert_eq!(fabric.press("sync_from_git").await?["state"], "succeeded");
+    gate.open();
+    let ended = fabric.ended(&place).await?;
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    assert_ne!(ended["commit"], pushed.as_str(), "the control: it was of the commit before");
+
+    let status = fabric.status().await?;
+    assert_eq!(status["sync_status"], "out_of_sync", "{status}");
+    assert_eq!(status["status"]["counts"]["undelivered"], 1, "{status}");
+    let review = fabric.user.visit(&format!("/fabrics/{}/sync/review/", fabric.id)).await?.visible_text();
+    ensure!(review.contains(&pushed[..7]) && review.contains("vpc-09"), "{review}");
+    Ok(())
+}

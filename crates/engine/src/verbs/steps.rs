@@ -173,6 +173,22 @@ pub(crate) async fn compare(
     Retrying::within(run, Phase::Compare).call("store the comparison", store).await
 }
 
+/// Compares what a run has read at its end with the newest commit too, where somebody fetched another one while it ran:
+/// what pages tell is of that one, and must not go back to the run's own. A run does not fail by it.
+pub(crate) async fn compare_newest(run: &Run, fabric: &Fabric, own: &Desired, observation: &Arc<Observation>) {
+    let compared = async {
+        let repository = run.shared.repository(fabric).await?;
+        let newest = run.shared.last_fetched(fabric, &repository).await?;
+        let Some(newest) = newest.filter(|commit| commit.id != own.commit.id) else { return Ok(()) };
+        let desired = repository.read(&newest.id, &fabric.namespace, &run.shared.settings.source).await?;
+        compare(run, fabric, &desired, observation).await.map(drop)
+    };
+    if let Err(e) = compared.await {
+        tracing::warn!(fabric = fabric.id, operation = run.operation.id, error = %e,
+            "the newest commit could not be compared at the end of a sync of an older one");
+    }
+}
+
 fn input<'a>(
     run: &'a Run,
     fabric: &'a Fabric,

@@ -54,6 +54,7 @@ impl Place<'_> {
             }
         };
         let compared = steps::compare(run, self.fabric, self.desired, &observation).await?;
+        steps::compare_newest(run, self.fabric, self.desired, &observation).await;
         let is_live = self.read_back(known, &compared);
         let left = open.settle(run, known, &compared, &is_live, applied);
         let written = &applied.written;
@@ -227,10 +228,10 @@ impl Place<'_> {
     /// Reads everything once more and stores what it comes to.
     async fn store_reports(&self) {
         let read = steps::observe(self.run, self.fabric, self.cluster, self.kinds.clone(), Phase::Rollout).await;
-        if let Ok(observation) = read
-            && let Err(e) = steps::compare(self.run, self.fabric, self.desired, &observation).await
-        {
-            tracing::warn!(fabric = self.fabric.id, error = %e, "the rollout could not be stored");
+        let Ok(observation) = read else { return };
+        match steps::compare(self.run, self.fabric, self.desired, &observation).await {
+            Ok(_) => steps::compare_newest(self.run, self.fabric, self.desired, &observation).await,
+            Err(e) => tracing::warn!(fabric = self.fabric.id, error = %e, "the rollout could not be stored"),
         }
     }
 
