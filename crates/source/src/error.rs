@@ -139,6 +139,11 @@ const RULES: &[Rule] = &[
         " showed another SSH host key than the known one. If the server's key was really renewed, enter its new \
          known_hosts lines.",
     ),
+    stays(
+        &["bad line length character"],
+        Code::SourceUnreachable,
+        " did not speak Git's protocol: the account there prints a text of its own, or may not run Git.",
+    ),
     rule(
         &["no matching host key type", "no matching key exchange", "no matching cipher"],
         Code::SourceConfigInvalid,
@@ -354,6 +359,7 @@ mod tests {
         }
         for said in [
             "fatal: unable to access 'https://x/': server certificate verification failed. CAfile: none",
+            "fatal: protocol error: bad line length character: This",
             "fatal: fsck error in packed object",
             "fatal: Authentication failed for 'https://x/'",
             "fatal: couldn't find remote ref refs/heads/nope",

@@ -6,7 +6,8 @@ mod data;
 pub mod outcomes;
 
 pub use data::{as_json, code, failure};
-use outcomes::{OutcomeRow, SwitchLine, is_dry};
+pub use outcomes::is_dry;
+use outcomes::{OutcomeRow, SwitchLine};
 
 use crate::extract::OfOperation;
 use crate::frame::{Frame, Nav};

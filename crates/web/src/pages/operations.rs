@@ -6,6 +6,7 @@ pub mod filter;
 use crate::extract::OfFabric;
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
+use crate::pages::operation::is_dry;
 use crate::parts::derive;
 use crate::parts::head::FabricPage;
 use crate::parts::list::page_of;
@@ -74,7 +75,10 @@ async fn names(state: &AppState, view: &View, entries: &[Entry]) -> Result<HashM
 /// An operation as a row.
 pub fn row(view: &View, operation: &Operation, fabric: Option<&str>) -> OperationRow {
     OperationRow {
-        title: operation.verb.title().to_owned(),
+        title: match is_dry(operation) {
+            true => format!("{}, dry run", operation.verb.title()),
+            false => operation.verb.title().to_owned(),
+        },
         href: Some(url::operation(operation.id)),
         fabric: fabric.map(|name| (name.to_owned(), Some(url::fabric(operation.fabric_id)))),
         state: operation.state.into(),

@@ -212,8 +212,10 @@ impl Draft {
                  Empty: only people and scripts start a sync.",
             ),
             rollout_wait: own(FieldKind::Text, "rollout_wait", &typed.rollout_wait)
-                .placeholder("5 min")
-                .help("How long an operation waits for the switches. Empty: as long as the server's settings say."),
+                .help(
+                    "Such as 30 s, 5 min. How long an operation waits for the switches. Empty: as long as the server's \
+                     settings say.",
+                ),
             self_heal: check("self_heal", typed.self_heal).help(
                 "What somebody changes or deletes in the cluster is put right as soon as it is seen. Somebody who keeps \
                  changing it is named, and left alone for a growing time.",
