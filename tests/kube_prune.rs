@@ -2,11 +2,11 @@
 //! webhooks, controller and agents. What was deleted is read from the cluster, the order from the API server's door.
 
 use crate::site::{Site, fabric_files, stopped_by_preflight, text};
-use crate::world::vpc;
+use crate::world::{self, vpc};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::time::Duration;
-use testkit::{AgentMode, Rule, eventually};
+use testkit::{AgentMode, Gate, Rule, eventually};
 
 fn attachment(name: &str, vpc: &str) -> String {
     format!(
@@ -300,17 +300,18 @@ fn waits_for_leaf_03(outcome: &Value) {
     );
 }
 
-/// What a sync has deleted is known as well as what somebody deletes with kubectl, though nothing is left of it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_pruned_vpc_that_git_names_again_waits_for_every_switch() -> Result<()> {
+/// Everything is applied, and Git drops a VPC. Its switch is told of what happens to it, and does not apply it.
+async fn vpc_12_dropped_and_leaf_03_stuck() -> Result<Site> {
     let mut site = start().await?;
     site.until("every switch has applied everything", crate::site::all_applied).await?;
     site.allow_prune(60).await?;
-    // Its switch is told of it, and does not apply it.
     site.hedgehog.set_agent("leaf-03", AgentMode::Stuck);
     drop_files(&mut site, &["more/vpc-12.yaml", "more/attachment.yaml"]).await?;
-    let (operation, outcomes) = site.sync_with(json!({"prune": true})).await?;
-    assert_eq!(outcomes["VPC/vpc-12"]["outcome"], "pruned", "{operation}");
+    Ok(site)
+}
+
+/// Git names it again: it is not created before leaf-03 has applied that it is gone, and then it is.
+async fn vpc_12_named_again_waits(site: &mut Site) -> Result<()> {
     let back = more();
     let again = |path: &str| back.iter().find(|(at, _)| at == path).map(|(_, text)| text.clone()).unwrap_or_default();
     let (vpc, attachment) = (again("more/vpc-12.yaml"), again("more/attachment.yaml"));
@@ -329,6 +330,37 @@ async fn a_pruned_vpc_that_git_names_again_waits_for_every_switch() -> Result<()
     site.until("every switch has applied what is left", crate::site::all_applied).await?;
     site.synced().await?;
     site.there("VPC", "vpc-12").await.map(drop)
+}
+
+/// What a sync has deleted is known as well as what somebody deletes with kubectl, though nothing is left of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pruned_vpc_that_git_names_again_waits_for_every_switch() -> Result<()> {
+    let mut site = vpc_12_dropped_and_leaf_03_stuck().await?;
+    let (operation, outcomes) = site.sync_with(json!({"prune": true})).await?;
+    assert_eq!(outcomes["VPC/vpc-12"]["outcome"], "pruned", "{operation}");
+    vpc_12_named_again_waits(&mut site).await
+}
+
+/// The server deletes it, no answer comes, and it cannot be read back: nobody knows, so it may have been deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vpc_that_may_have_been_pruned_waits_for_every_switch_as_well() -> Result<()> {
+    let mut site = vpc_12_dropped_and_leaf_03_stuck().await?;
+    let gate = Gate::default();
+    site.door.add(Rule::on("DELETE", "/vpcs/vpc-12").hold(&gate));
+    let page = site.page().await?;
+    let location = site.begin_from(&page, json!({"prune": true})).await?;
+    gate.arrived(Duration::from_secs(60)).await?;
+    site.door.add(Rule::on("DELETE", "/vpcs/vpc-12").break_off(0));
+    let forbidden = "vpcs.vpc.githedgehog.com is forbidden: User \"x\" cannot list resource \"vpcs\" in API group";
+    site.door.add(Rule::on("GET", "/vpcs?").answer(403, "Forbidden", forbidden));
+    gate.open();
+    let operation = world::ended(&mut site.user, &location).await?;
+    let (operation, outcomes) = site.outcomes_of(operation).await?;
+    assert_eq!(outcomes["VPC/vpc-12"]["outcome"], "unknown", "{operation}");
+    site.door.clear();
+    // What is compared before Git names it again knows of no such VPC.
+    ensure!(site.press("sync_from_fabric").await?["state"] == "succeeded");
+    vpc_12_named_again_waits(&mut site).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -141,6 +141,13 @@ impl Site {
 
     /// The same from a page that was opened before.
     pub async fn sync_from(&mut self, page: &Page, options: Value) -> Result<(Value, BTreeMap<String, Value>)> {
+        let location = self.begin_from(page, options).await?;
+        let operation = world::ended(&mut self.user, &location).await?;
+        self.outcomes_of(operation).await
+    }
+
+    /// Asks for it from a page, and gives the address of the operation at once.
+    pub async fn begin_from(&mut self, page: &Page, options: Value) -> Result<String> {
         let form = "form[data-verb=sync_to_kubernetes]";
         let comparison = page.attribute(&format!("{form} input[name=comparison]"), "value")?;
         let mut body = options;
@@ -149,9 +156,7 @@ impl Site {
         let path = format!("/fabrics/{}/sync/", self.id);
         let answer = self.user.script("POST", &path, &[("X-CSRFToken", &csrf)], Some(&body.to_string())).await?;
         let answer = answer.json()?;
-        let location = answer["operation"]["url"].as_str().with_context(|| format!("no operation: {answer}"))?;
-        let operation = world::ended(&mut self.user, location).await?;
-        self.outcomes_of(operation).await
+        answer["operation"]["url"].as_str().map(str::to_owned).with_context(|| format!("no operation: {answer}"))
     }
 
     /// The fabric's policy lets a sync delete, up to this share of a hundred without a confirmation: by the form of its

@@ -282,9 +282,9 @@ impl Writer<'_> {
     fn amend(&self, outcome: ObjectOutcome) {
         let key = outcome.key.clone();
         self.run.amend(&key, |before| {
-            let switches = std::mem::take(&mut before.detail.switches);
+            let OutcomeDetail { switches, deletion, .. } = std::mem::take(&mut before.detail);
             *before = outcome;
-            before.detail.switches = switches;
+            (before.detail.switches, before.detail.deletion) = (switches, deletion);
         });
     }
 

@@ -343,4 +343,7 @@ pub struct OutcomeDetail {
     /// What the API server said besides its answer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Whether it was there and was to be deleted, not written.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub deletion: bool,
 }

@@ -171,6 +171,7 @@ async fn announce(run: &Run, fabric: &Fabric, known: &Known, wrong: &BTreeMap<Ob
         let message = hindered.map_or("", |why| &why.message);
         let mut waiting = outcome(&deletion.key, OutcomeKind::NotAttempted, code, message);
         waiting.detail.switches = concerned(&deletion.key);
+        waiting.detail.deletion = true;
         run.outcome(waiting);
     }
     for (key, why) in &part.blocked {

@@ -15,7 +15,7 @@ use crate::{Listed, Page, Result, Store};
 use jiff::Timestamp;
 pub use leases::{HeldLease, Lease};
 pub(crate) use leases::{changes_something, end_phases};
-use model::operation::{OperationState, PhaseProgress, Trigger, Verb};
+use model::operation::{OperationState, OutcomeDetail, OutcomeKind, PhaseProgress, Trigger, Verb};
 use model::{Code, ObjectKey};
 pub use outcomes::OutcomeCount;
 pub use queue::{CancelRequest, Finish, Waiting};
@@ -222,10 +222,18 @@ impl<'a> Operations<'a> {
         st::PUT_RIGHT.one(&mut conn, "count", args![fabric_id, key.to_string()]).await?.unsigned("n")
     }
 
-    /// What a fabric's ten newest syncs have deleted.
+    /// What a fabric's ten newest syncs have deleted, or may have: also where no clear answer came, where it was not seen
+    /// to be gone, and where somebody else was faster. What is not there any more of these was deleted.
     pub async fn deleted(&self, fabric_id: i64) -> Result<HashSet<ObjectKey>> {
         let mut conn = self.0.reader(st::DELETED.doing).await?;
-        st::DELETED.all(&mut conn, args![fabric_id]).await?.iter().map(|row| row.word("object_key")).collect()
+        let mut deleted = HashSet::new();
+        for row in st::DELETED.all(&mut conn, args![fabric_id]).await? {
+            let (outcome, detail): (OutcomeKind, OutcomeDetail) = (row.word("outcome")?, row.json("detail")?);
+            if outcome == OutcomeKind::Pruned || detail.deletion {
+                deleted.insert(row.word("object_key")?);
+            }
+        }
+        Ok(deleted)
     }
 
     async fn newest(

@@ -207,9 +207,10 @@ super::statements! {
         " ON l.fabric_id = $1 AND l.object_key = o.object_key WHERE o.operation_id = $2 AND o.outcome = 'refused'",
         " AND l.state <> 'equal' ORDER BY o.object_key LIMIT 1"
     );
-    /// Seeks: the newest syncs in one index, their deletions in another.
+    /// Seeks: the newest syncs in one index, what may be a deletion of theirs in another.
     DELETED("read what the last syncs deleted") = (
-        "SELECT object_key FROM operation_objects WHERE outcome = 'pruned'",
+        "SELECT object_key, outcome, detail FROM operation_objects",
+        " WHERE outcome IN ('pruned', 'unknown', 'not_verified', 'changed_meanwhile')",
         " AND operation_id IN (SELECT id FROM operations WHERE fabric_id = $1 AND verb = 'sync_to_kubernetes'",
         " AND writes = 1 ORDER BY id DESC LIMIT 10)"
     );
