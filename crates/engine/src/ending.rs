@@ -70,7 +70,7 @@ pub(crate) fn conclude(run: &Run, end: End) -> LastWord {
             word(OperationState::TimedOut, Code::DeadlineExceeded, message)
         }
         End::HoldPassed => {
-            let why = run.hold.why_passed();
+            let why = run.hold.why_passed(run.now());
             let message = format!("{why}, so it stopped before another process could take it for dead. {}", done(run));
             word(stopped(run), Code::StoreUnavailable, message)
         }
@@ -142,7 +142,7 @@ fn whose_time(times: &[(Phase, Duration)]) -> String {
 }
 
 /// A time as a person says it.
-fn in_words(time: Duration) -> String {
+pub(crate) fn in_words(time: Duration) -> String {
     match time.as_secs() {
         0..=9 => format!("{:.1} s", time.as_secs_f32()),
         seconds @ 10..=119 => format!("{seconds} s"),

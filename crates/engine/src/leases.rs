@@ -1,9 +1,12 @@
 //! Leases by clocks that only go forward. Two questions have their answer here: has another process's operation been
 //! silent for its whole lease, as far as this process itself has seen ([`Watch`])? And is an operation of our own
-//! certainly still ours ([`Hold`])? No clock on a wall is asked, so one that jumps steals nothing.
+//! certainly still ours ([`Hold`])? No clock on a wall is asked, so one that jumps steals nothing; it only helps to say why
+//! a hold has passed.
 
+use crate::ending::in_words;
 use crate::events::Event;
 use crate::{Error, Shared, noting};
+use jiff::Timestamp;
 use model::Code;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -85,14 +88,17 @@ pub(crate) struct Hold {
 struct Beats {
     /// The last one that was stored.
     stored: Instant,
+    /// What the clock on the wall showed then.
+    stored_at: Timestamp,
     /// The last one that was sent while the lease was certainly ours.
     sent: Instant,
 }
 
 impl Hold {
-    /// A lease of this length that was asked for at this moment, which is before it was given.
-    pub fn new(length: Duration, asked: Instant) -> Self {
-        Self { length, beats: Mutex::new(Beats { stored: asked, sent: asked }) }
+    /// A lease of this length that was asked for at this moment, which is before it was given; `at` is the same by the
+    /// clock on the wall.
+    pub fn new(length: Duration, asked: Instant, at: Timestamp) -> Self {
+        Self { length, beats: Mutex::new(Beats { stored: asked, stored_at: at, sent: asked }) }
     }
 
     fn beats(&self) -> MutexGuard<'_, Beats> {
@@ -108,21 +114,42 @@ impl Hold {
         }
     }
 
-    /// A heartbeat was stored that was sent at this moment.
-    pub fn renew(&self, asked: Instant) {
-        self.beats().stored = asked;
+    /// A heartbeat was stored that was sent at this moment; `at` is the same by the clock on the wall.
+    pub fn renew(&self, asked: Instant, at: Timestamp) {
+        let mut beats = self.beats();
+        (beats.stored, beats.stored_at) = (asked, at);
     }
 
-    /// Why it does not stand any more, as far as this process can tell: a heartbeat was sent in time and not stored, or
-    /// none was sent, because the process stood still.
-    pub fn why_passed(&self) -> &'static str {
+    /// Why it does not stand any more at `now`, as far as this process can tell: the machine was suspended, a heartbeat
+    /// was sent in time and not stored, or none was sent, because the process stood still.
+    pub fn why_passed(&self, now: Timestamp) -> String {
+        self.why_passed_at(Instant::now(), now)
+    }
+
+    fn why_passed_at(&self, moment: Instant, now: Timestamp) -> String {
         let beats = *self.beats();
-        if beats.sent > beats.stored {
-            "The database did not take this operation's heartbeat in time"
+        if let Some(leap) = self.leap(&beats, moment, now) {
+            format!(
+                "This machine stood still for about {} (it was suspended), or its clock was set ahead, and the database \
+                 took no heartbeat of this operation after that",
+                in_words(leap)
+            )
+        } else if beats.sent > beats.stored {
+            "The database did not take this operation's heartbeat in time".to_owned()
         } else {
             "This operation's heartbeat was not sent in time, because the process stood still (a machine that was \
              suspended, or has too much to do)"
+                .to_owned()
         }
+    }
+
+    /// How much further the clock on the wall went since the last stored heartbeat than the one that only goes forward,
+    /// which stands still while the machine is suspended. Less than what the lease has to spare is a clock that is set
+    /// right.
+    fn leap(&self, beats: &Beats, moment: Instant, now: Timestamp) -> Option<Duration> {
+        let by_wall = Duration::try_from(now.duration_since(beats.stored_at)).ok()?;
+        let leap = by_wall.checked_sub(moment.saturating_duration_since(beats.stored))?;
+        (leap >= self.length / 3).then_some(leap)
     }
 
     /// Until when nobody else can have taken over, with a third of the lease to spare for what is on its way.
@@ -251,30 +278,57 @@ mod tests {
         assert_eq!(watch.saw(vec![HeldLease { owner: "third".into(), ..lease(1) }], at, at), []);
     }
 
+    /// What the clock on the wall shows so many seconds after the lease was given.
+    fn wall(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
     #[tokio::test]
     async fn a_hold_ends_well_before_anybody_else_may_begin() {
         let start = Instant::now();
-        let hold = Hold::new(LEASE, start);
+        let hold = Hold::new(LEASE, start, wall(0));
         assert_eq!(hold.until(), start + Duration::from_secs(8));
-        hold.renew(start + Duration::from_secs(5));
+        hold.renew(start + Duration::from_secs(5), wall(5));
         assert_eq!(hold.until(), start + Duration::from_secs(13), "from the moment in which the heartbeat was sent");
         assert!(hold.stands());
-        hold.renew(start.checked_sub(LEASE).unwrap());
+        hold.renew(start.checked_sub(LEASE).unwrap(), wall(-12));
         assert!(!hold.stands());
         hold.passed().await;
     }
 
     #[test]
     fn a_hold_that_passed_says_whether_the_database_or_the_process_stood_still() {
-        let start = Instant::now().checked_sub(LEASE * 2).unwrap();
-        let hold = Hold::new(LEASE, start);
-        assert!(hold.why_passed().contains("was not sent in time"));
+        let start = Instant::now();
+        let hold = Hold::new(LEASE, start, wall(0));
+        let why = || hold.why_passed_at(start + LEASE * 2, wall(24));
+        assert!(why().contains("was not sent in time"));
         // One that leaves when it is too late says nothing of the database.
         hold.beat(start + LEASE);
-        assert!(hold.why_passed().contains("was not sent in time"));
+        assert!(why().contains("was not sent in time"));
         hold.beat(start + LEASE / 4);
-        assert!(hold.why_passed().starts_with("The database did not take"));
-        hold.renew(start + LEASE / 4);
-        assert!(hold.why_passed().contains("was not sent in time"));
+        assert!(why().starts_with("The database did not take"));
+        hold.renew(start + LEASE / 4, wall(3));
+        assert!(why().contains("was not sent in time"));
+    }
+
+    #[test]
+    fn a_machine_that_was_suspended_is_told_from_a_database_that_does_not_answer() {
+        let start = Instant::now();
+        let hold = Hold::new(LEASE, start, wall(0));
+        hold.renew(start + LEASE / 4, wall(3));
+        hold.beat(start + LEASE / 2);
+        // Eight seconds later by the clock that stood still meanwhile.
+        let why = |seconds| hold.why_passed_at(start + Duration::from_secs(11), wall(seconds));
+        let suspended = "This machine stood still for about 61 min (it was suspended), or its clock was set ahead, and the \
+                         database took no heartbeat of this operation after that";
+        assert_eq!(why(11 + 61 * 60), suspended);
+        assert!(why(11 + 4).starts_with("This machine stood still for about 4.0 s"));
+        // A clock that is set right by a little, or set back, is none.
+        for seconds in [11, 11 + 3, 11 - 3, 11 - 3600] {
+            assert!(why(seconds).starts_with("The database did not take"), "{seconds}");
+        }
+        // What was before the last heartbeat that was stored does not matter.
+        hold.renew(start + LEASE / 2, wall(6 + 3600));
+        assert!(why(11 + 3600).contains("was not sent in time"));
     }
 }

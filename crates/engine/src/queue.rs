@@ -117,12 +117,12 @@ async fn keep_alive(run: &Run) {
     let operations = shared.store.operations();
     let (often, soon) = (shared.lease.duration / 4, shared.lease.duration / 16);
     loop {
-        let asked = Instant::now();
+        let (asked, at) = (Instant::now(), shared.now());
         run.hold.beat(asked);
-        let beat = operations.heartbeat(run.operation.id, &shared.lease, shared.now());
+        let beat = operations.heartbeat(run.operation.id, &shared.lease, at);
         match tokio::time::timeout(shared.lease.duration / 3, beat).await {
             Ok(Ok(true)) => {
-                run.hold.renew(asked);
+                run.hold.renew(asked, at);
                 tokio::time::sleep(often).await;
                 continue;
             }

@@ -148,7 +148,7 @@ impl Run {
         let options: SyncOptions = serde_json::from_value(operation.options.clone()).unwrap_or_default();
         let phases = waiting_phases(operation.verb, &options);
         let progress = Mutex::new(Progress { phases, phases_dirty: true, ..Progress::default() });
-        let hold = Hold::new(shared.lease.duration, asked);
+        let hold = Hold::new(shared.lease.duration, asked, shared.now());
         let deadline = asked + operation.time_limit.min(ENDLESS);
         Self { shared, operation, options, place, hold, deadline, progress }
     }
@@ -173,7 +173,7 @@ impl Run {
     /// When the lease has not been renewed for too long.
     pub fn may_write(&self, key: &ObjectKey) -> Result<(), Error> {
         if !self.hold.stands() {
-            let message = format!("{}, so nothing more is written.", self.hold.why_passed());
+            let message = format!("{}, so nothing more is written.", self.hold.why_passed(self.now()));
             return Err(Error::new(Code::StoreUnavailable, message));
         }
         self.lock().sent.insert(key.clone());
