@@ -156,23 +156,28 @@ async fn lesson_21_counts_are_the_repositorys() -> Result<()> {
     Ok(())
 }
 
-/// JSON in a file is as YAML: the last of two equal keys does not win in silence.
+/// JSON in a file is as YAML: the last of two equal keys does not win in silence, nor does one of two equal objects. Both
+/// places are named, for whoever reads it on a page.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_stands_twice_in_json_is_said_with_its_place_and_nothing_of_it_is_written() -> Result<()> {
+async fn what_stands_twice_is_said_with_both_places_and_nothing_of_it_is_written() -> Result<()> {
     let mut fabric = Fabric::add().await?;
     let twice = r#"{"apiVersion": "vpc.githedgehog.com/v1beta1", "kind": "VPC", "metadata": {"name": "twice"},
  "spec": {"ipv4Namespace": "default", "vlanNamespace": "default", "subnets": {"default": {"subnet": "10.0.7.0/24",
    "vlan": 1007, "gateway": "10.0.7.1", "vlan": 1008}}}}
 "#;
-    let files = [("n.yaml", Some(NAMESPACES)), ("1.yaml", Some(&*vpc("vpc-01", 1, 1001))), ("twice.yaml", Some(twice))];
-    fabric.commit(&files).await?;
+    let (one, two) = (vpc("vpc-01", 1, 1001), vpc("vpc-02", 2, 1002));
+    let files = [("n.yaml", NAMESPACES), ("1.yaml", &one), ("2.yaml", &two), ("3.yaml", &two), ("twice.yaml", twice)];
+    fabric.commit(&files.map(|(path, text)| (path, Some(text)))).await?;
     let synced = fabric.press("sync_to_kubernetes").await?;
     assert_eq!((&synced["state"], &synced["code"]), (&"partial".into(), &"source_invalid".into()), "{synced}");
     let page = fabric.page().await?.visible_text();
-    for part in ["twice.yaml:3:41", "spec.subnets.default.vlan stands twice", "in line 3 and again here"] {
+    for part in [
+        "spec.subnets.default.vlan stands twice in one mapping: in twice.yaml:3:4 and in twice.yaml:3:41",
+        "VPC vpc-02 stands twice: in 2.yaml:1:1 and in 3.yaml:1:1",
+    ] {
         assert!(page.contains(part), "{part}: {page}");
     }
-    assert_eq!(fabric.live("VPC", "twice").await?, None);
+    assert_eq!((fabric.live("VPC", "twice").await?, fabric.live("VPC", "vpc-02").await?), (None, None));
     assert!(fabric.live("VPC", "vpc-01").await?.is_some(), "it blocks what it must, and no more");
     Ok(())
 }

@@ -42,10 +42,17 @@ pub fn collect(files: impl IntoIterator<Item = (String, Parsed)>) -> Parsed {
     all
 }
 
+/// What stands at one place and at others: each of them is named, because the finding is read far from its file.
 fn duplicate(manifest: &Manifest, others: &[&Location]) -> Finding {
-    let places: Vec<String> = others.iter().map(|l| l.to_string()).collect();
+    let mut places: Vec<String> =
+        std::iter::once(&manifest.location).chain(others.iter().copied()).map(Location::to_string).collect();
+    let often = match places.len() {
+        2 => "twice".to_owned(),
+        n => format!("{n} times"),
+    };
+    let last = places.pop().unwrap_or_default();
     let message = format!(
-        "{} {} stands twice: here and in {}. Keep one of them; until then none is applied.",
+        "{} {} stands {often}: in {} and in {last}. Keep one of them; until then none is applied.",
         manifest.key.kind,
         manifest.key.name,
         places.join(", ")

@@ -120,7 +120,7 @@ fn a_key_that_stands_twice_is_refused_with_both_lines() {
     assert_eq!(said(&parsed), ["Error duplicate_key 10:5 #1"]);
     let finding = &parsed.findings[0];
     assert_eq!(finding.path.as_deref(), Some("spec.subnets.a"));
-    assert!(finding.message.contains("in line 8"), "{}", finding.message);
+    assert!(finding.message.contains("in a.yaml:8:5 and in a.yaml:10:5."), "{}", finding.message);
 }
 
 /// JSON is YAML, and is read as strictly: the last of two equal keys does not win in silence.
@@ -134,7 +134,8 @@ fn a_key_that_stands_twice_in_json_is_refused_with_its_place() {
     assert_eq!((said(&parsed), names(&parsed)), (vec!["Error duplicate_key 3:5 #1".to_owned()], vec![]));
     let finding = &parsed.findings[0];
     assert_eq!(finding.path.as_deref(), Some("spec.subnets.a.vlan"));
-    assert!(finding.message.contains("in line 2 and again here"), "{}", finding.message);
+    let both = "spec.subnets.a.vlan stands twice in one mapping: in a.yaml:2:30 and in a.yaml:3:5.";
+    assert!(finding.message.starts_with(both), "{}", finding.message);
     // Spelt in another way, it is the same key; in one line, the column tells.
     let escaped = json.replace("\n  ", "").replace("\n    ", "").replacen(r#""vlan": 1002"#, r#""vl\u0061n": 1002"#, 1);
     let parsed = parse(&escaped);
@@ -196,7 +197,13 @@ fn objects_that_stand_twice_are_errors_at_both_places() {
     let messages: Vec<_> =
         all.findings.iter().map(|f| (f.rule.as_str(), f.location.as_ref().unwrap().to_string())).collect();
     assert_eq!(messages, [("duplicate_object", "a.yaml:1:1".into()), ("duplicate_object", "b.yaml:2:1".into())]);
-    assert!(all.findings[0].message.contains("b.yaml:2:1") && all.findings[1].message.contains("a.yaml:1:1"));
+    let said = |n: usize| all.findings[n].message.as_str();
+    let then = "Keep one of them; until then none is applied.";
+    assert_eq!(said(0), format!("VPC v1 stands twice: in a.yaml:1:1 and in b.yaml:2:1. {then}"));
+    assert_eq!(said(1), format!("VPC v1 stands twice: in b.yaml:2:1 and in a.yaml:1:1. {then}"));
+    let thrice = collect(["a.yaml", "b.yaml", "c.yaml"].map(|name| file(name, VPC)));
+    let said = &thrice.findings[2].message;
+    assert_eq!(*said, format!("VPC v1 stands 3 times: in c.yaml:1:1, a.yaml:1:1 and in b.yaml:1:1. {then}"));
     assert_eq!(all.blocked().into_iter().map(|k| k.name.as_str()).collect::<Vec<_>>(), ["v1"]);
 }
 

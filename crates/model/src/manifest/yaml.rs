@@ -61,10 +61,12 @@ fn finding(file: &Arc<str>, document: &Document<'_>, limits: &Limits, error: &Er
                     if let Some(location) = &mut finding.location {
                         (location.line, location.column) = (line(twice.again), twice.again.1);
                     }
+                    let place = |position: (u32, u32)| format!("{file}:{}:{}", line(position), position.1);
                     let message = format!(
-                        "{} stands twice in one mapping: in line {} and again here. Keep one of them.",
+                        "{} stands twice in one mapping: in {} and in {}. Keep one of them.",
                         twice.path,
-                        line(twice.first)
+                        place(twice.first),
+                        place(twice.again)
                     );
                     finding.path = Some(twice.path.to_string());
                     message
