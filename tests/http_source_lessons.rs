@@ -182,6 +182,41 @@ async fn what_stands_twice_is_said_with_both_places_and_nothing_of_it_is_written
     Ok(())
 }
 
+/// What refers to an object whose document is broken is not told that there is no such object, but where to look.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reference_to_what_a_broken_document_holds_leads_to_that_document() -> Result<()> {
+    let mut fabric = Fabric::add().await?;
+    let (one, two) = (vpc("vpc-01", 1, 1001), vpc("vpc-02", 2, 1002));
+    let broken = two.replace("spec:\n  ", "spec:\n\t");
+    ensure!(broken != two, "{two}");
+    let peering = "apiVersion: vpc.githedgehog.com/v1beta1\nkind: VPCPeering\nmetadata: {name: vpc-01--vpc-02}\nspec: \
+                   {permit: [{vpc-01: {}, vpc-02: {}}]}\n";
+    let files = [("n.yaml", NAMESPACES), ("1.yaml", &one), ("2.yaml", &broken), ("p.yaml", peering)];
+    fabric.commit(&files.map(|(path, text)| (path, Some(text)))).await?;
+    let ended = fabric.press("sync_to_kubernetes").await?;
+    assert_eq!(
+        (ended["state"].as_str(), ended["code"].as_str()),
+        (Some("failed"), Some("preflight_failed")),
+        "{ended}"
+    );
+    let said = text(&ended["message"]);
+    let words = "VPCPeering vpc-01--vpc-02 refers to VPC vpc-02, which the source seems to have in a document that could not \
+                 be read: document 1 of 2.yaml, line ";
+    let then = "Correct that document. The line is indented with a tab";
+    ensure!(said.contains(words) && said.contains(then) && said.contains("(p.yaml:1:1)"), "{said}");
+    for path in [format!("/fabrics/{}/", fabric.id), format!("/fabrics/{}/sync/review/", fabric.id)] {
+        let page = fabric.user.visit(&path).await?.visible_text();
+        ensure!(page.contains(words) && !page.contains("neither in the source"), "{path}: {page}");
+    }
+    assert_eq!(fabric.live("VPC", "vpc-01").await?, None, "nothing was written");
+
+    fabric.commit(&[("2.yaml", Some(&two))]).await?;
+    let synced = fabric.press("sync_to_kubernetes").await?;
+    assert_eq!(synced["state"], "succeeded", "{synced}");
+    ensure!(fabric.live("VPCPeering", "vpc-01--vpc-02").await?.is_some());
+    Ok(())
+}
+
 /// Commits what is at `from` as a link at `path` in place of what is there.
 async fn link(fabric: &Fabric, from: &str, path: &str) -> Result<()> {
     let git = &world().await.git;

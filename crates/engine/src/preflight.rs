@@ -77,7 +77,8 @@ pub(crate) async fn check(
             let live = observation.live.parts(model::part::Part::Stated);
             let live: Vec<_> = live.iter().map(|(key, live)| (*key, live)).collect();
             let has_read = |group: &str, kind: &str| observation.has_read(group, kind);
-            rules_of_part(&desired.manifests, &live, has_read, &Leaving { changed, beside, gone })
+            let leaving = Leaving { changed, beside, gone };
+            rules_of_part(&desired.manifests, &desired.findings, &live, has_read, &leaving)
         });
         [of_source, of_rules.await?].concat()
     };
@@ -134,7 +135,7 @@ pub(crate) fn stops_the_run(finding: &Finding, standing: Standing) -> bool {
 pub(crate) fn rules(desired: &Desired, observation: &Observation, live: &[(&ObjectKey, Value)]) -> Vec<Finding> {
     let live: Vec<_> = live.iter().map(|(key, live)| (*key, live)).collect();
     let has_read = |group: &str, kind: &str| observation.has_read(group, kind);
-    rules_of_part(&desired.manifests, &live, has_read, &Leaving::default())
+    rules_of_part(&desired.manifests, &desired.findings, &live, has_read, &Leaving::default())
 }
 
 /// What a run does not do as the source and the cluster have it.
@@ -148,9 +149,11 @@ pub(crate) struct Leaving {
     pub gone: HashSet<ObjectKey>,
 }
 
-/// The same for what a run is about. `has_read` says of a group and a kind whether the cluster's objects are known.
+/// The same for what a run is about. `of_source` is what was found when the source was read; `has_read` says of a group and
+/// a kind whether the cluster's objects are known.
 pub(crate) fn rules_of_part(
     source: &[Arc<Manifest>],
+    of_source: &[Finding],
     live: &[(&ObjectKey, &Value)],
     has_read: impl Fn(&str, &str) -> bool,
     leaving: &Leaving,
@@ -164,7 +167,8 @@ pub(crate) fn rules_of_part(
     let unread: BTreeSet<_> = kinds.chain(referred).filter(|(g, k)| !has_read(g, k)).collect();
     let unread: Vec<_> = unread.into_iter().collect();
     let beside: Vec<_> = beside.iter().collect();
-    let mut findings = model::preflight::check_part(&manifests, &live, &unread, &beside);
+    let broken: Vec<_> = of_source.iter().filter(|finding| finding.is_of_broken_document()).collect();
+    let mut findings = model::preflight::check_part(&manifests, &live, &unread, &beside, &broken);
     for finding in &mut findings {
         if !NOBODY_ELSE_STOPS.contains(&finding.rule.as_str()) {
             finding.severity = finding.severity.min(Severity::Warning);

@@ -258,7 +258,9 @@ impl Rules<'_> {
     }
 
     fn rules(&self, leaving: &Leaving) -> Vec<Finding> {
-        rules_of_part(self.source, &self.stored.live(), |group, kind| self.stored.has_read(group, kind), leaving)
+        let stored = self.stored;
+        let has_read = |group: &str, kind: &str| stored.has_read(group, kind);
+        rules_of_part(self.source, &stored.of_no_object, &stored.live(), has_read, leaving)
     }
 }
 

@@ -5,15 +5,18 @@
 //! same identity is not taken for an extra one; [`Parsed::blocked`] says which must not be written.
 //!
 //! `manifest/split.rs` cuts a file into documents, `yaml.rs` reads one, `identify.rs` tells what it is, `place.rs`
-//! finds where a field stands, `collect.rs` finds what stands twice.
+//! finds where a field stands, `collect.rs` finds what stands twice, `glimpse.rs` what a broken document seems to hold.
 
 mod collect;
+mod glimpse;
 mod identify;
 mod place;
 mod split;
 mod yaml;
 
 pub use collect::collect;
+pub use glimpse::Glimpse;
+pub(crate) use glimpse::Holds;
 
 use crate::body::Body;
 use crate::object::{Gvk, ObjectKey};
@@ -69,6 +72,9 @@ pub struct Finding {
     pub location: Option<Location>,
     /// What is wrong and what to do, one or two sentences.
     pub message: String,
+    /// What the document seems to hold, where it could not be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub glimpses: Vec<Glimpse>,
 }
 
 /// One object as it stands in the source.
@@ -149,7 +155,15 @@ impl Finding {
     }
 
     fn new(severity: Severity, rule: &str, message: impl Into<String>) -> Self {
-        Self { severity, rule: rule.to_owned(), object: None, path: None, location: None, message: message.into() }
+        Self {
+            severity,
+            rule: rule.to_owned(),
+            object: None,
+            path: None,
+            location: None,
+            message: message.into(),
+            glimpses: Vec::new(),
+        }
     }
 
     /// About this manifest, where it begins.
@@ -173,6 +187,11 @@ impl Finding {
             Some(location) => format!("{} ({location})", self.message),
             None => self.message.clone(),
         }
+    }
+
+    /// Whether it is about a document that could not be read, or not be told apart: it belongs to no object.
+    pub fn is_of_broken_document(&self) -> bool {
+        self.severity == Severity::Error && self.object.is_none() && self.location.is_some()
     }
 
     /// Standing here.
@@ -205,7 +224,8 @@ pub fn parse_file(file: &str, bytes: &[u8], default_namespace: &str, limits: &Li
             let column = good.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
             let location = Location { line: split::to_u32(line), column: split::to_u32(column), ..start };
             let message = "The file is not UTF-8 text; no byte that follows can be read. Save it as UTF-8.";
-            parsed.findings.push(Finding::error("not_utf8", message).located(location));
+            let glimpses = glimpse::glimpses(&String::from_utf8_lossy(bytes));
+            parsed.findings.push(Finding { glimpses, ..Finding::error("not_utf8", message).located(location) });
             return parsed;
         }
     };
@@ -217,6 +237,7 @@ pub fn parse_file(file: &str, bytes: &[u8], default_namespace: &str, limits: &Li
             parsed.findings.push(empty(document, alone).located(location));
             continue;
         };
+        let before = parsed.findings.len();
         match yaml::read(&start.file, document, limits) {
             Err(finding) => parsed.findings.push(*finding),
             Ok(value) => {
@@ -224,6 +245,9 @@ pub fn parse_file(file: &str, bytes: &[u8], default_namespace: &str, limits: &Li
                 let mut reader = identify::Reader { document, default_namespace, limits, parsed: &mut parsed };
                 reader.take(value, location, 0);
             }
+        }
+        for finding in parsed.findings[before..].iter_mut().filter(|finding| finding.is_of_broken_document()) {
+            finding.glimpses = glimpse::glimpses(document.text);
         }
     }
     // Many files hold one object, and are kept for long.

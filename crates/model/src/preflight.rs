@@ -39,18 +39,22 @@ use world::{Found, World};
 /// `live` holds the cluster's objects of every kind that was read, at least [`crate::part::Part::Stated`] of each; `unread` the kinds (group, kind) that could not be:
 /// references to them are not judged.
 pub fn check(desired: &[&Manifest], live: &[(&ObjectKey, &Value)], unread: &[(&str, &str)]) -> Vec<Finding> {
-    check_part(desired, live, unread, &[])
+    check_part(desired, live, unread, &[], &[])
 }
 
 /// The same for a run that is not about everything: `desired` holds what it writes, `live` what it does not delete, and
 /// `beside` what the source names besides. A reference to one of these is no mistake in the source; it is said.
+///
+/// `broken` are the findings on documents of the source that could not be read. A reference to what may stand in one of
+/// them says so, and where.
 pub fn check_part(
     desired: &[&Manifest],
     live: &[(&ObjectKey, &Value)],
     unread: &[(&str, &str)],
     beside: &[&ObjectKey],
+    broken: &[&Finding],
 ) -> Vec<Finding> {
-    let world = World::new(desired, live, unread, beside);
+    let world = World::new(desired, live, unread, beside, broken);
     let mut out = Found::default();
     let users = OnceCell::new();
     for object in world.desired() {

@@ -170,6 +170,7 @@ pub(crate) fn finding(severity: Severity, rule: &str, path: &str, message: &str)
         path: None,
         location: Some(Location { file: path.into(), line: 1, column: 1, document: 1 }),
         message: message.into(),
+        glimpses: Vec::new(),
     }
 }
 
@@ -196,6 +197,7 @@ pub(crate) fn drop_copies(files: &mut [(String, Parsed)]) -> Vec<Finding> {
                         "The same object, with the same content, stands in {}. Delete this copy.",
                         place.file
                     ),
+                    glimpses: Vec::new(),
                 });
                 false
             }

@@ -50,6 +50,7 @@ fn finding(file: &Arc<str>, document: &Document<'_>, limits: &Limits, error: &Er
         path: None,
         location: Some(Location { file: file.clone(), line: at.0, column: at.1, document: document.number }),
         message: String::new(),
+        glimpses: Vec::new(),
     };
     match innermost(error) {
         Error::DuplicateMappingKey { key, .. } => {

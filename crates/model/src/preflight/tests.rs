@@ -541,10 +541,11 @@ fn what_is_beside_a_run_is_said_and_is_no_mistake() {
     let (part, beside): (Vec<&Manifest>, Vec<&Manifest>) =
         manifests.iter().map(AsRef::as_ref).partition(|m: &&Manifest| m.key.name == "red-1");
     let beside: Vec<&ObjectKey> = beside.iter().map(|m| &m.key).collect();
-    let said: Vec<_> = check_part(&part, &[], &[], &beside).into_iter().map(|f| (f.severity, f.rule, f.path)).collect();
+    let said: Vec<_> =
+        check_part(&part, &[], &[], &beside, &[]).into_iter().map(|f| (f.severity, f.rule, f.path)).collect();
     let of = |path: &str| (Severity::Warning, "not_selected".to_owned(), Some(path.to_owned()));
     assert_eq!(said, [of("spec.connection"), of("spec.subnet")]);
-    assert!(check_part(&part, &[], &[], &[]).iter().all(|f| f.rule == "missing_reference"));
+    assert!(check_part(&part, &[], &[], &[], &[]).iter().all(|f| f.rule == "missing_reference"));
 }
 
 #[test]

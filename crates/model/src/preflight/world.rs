@@ -1,7 +1,7 @@
 //! The world as it would be after a sync, and what is found in it.
 
 use crate::compare::{desired_for_write, is_equal};
-use crate::manifest::{Finding, Manifest};
+use crate::manifest::{Finding, Holds, Location, Manifest};
 use crate::normalise::ignored;
 use crate::object::ObjectKey;
 use crate::part::Part;
@@ -50,6 +50,8 @@ pub(super) struct World<'a> {
     unread: Vec<(&'a str, &'a str)>,
     /// What the source names besides, by group, kind and name.
     beside: HashSet<(&'a str, &'a str, &'a str)>,
+    /// What was found wrong with documents of the source that could not be read.
+    broken: Vec<&'a Finding>,
 }
 
 impl<'a> World<'a> {
@@ -58,9 +60,11 @@ impl<'a> World<'a> {
         live: &[(&'a ObjectKey, &'a Value)],
         unread: &[(&'a str, &'a str)],
         beside: &[&'a ObjectKey],
+        broken: &[&'a Finding],
     ) -> Self {
         let beside = beside.iter().map(|k| (k.group.as_str(), k.kind.as_str(), k.name.as_str())).collect();
-        let mut world = Self { groups: HashMap::new(), unread: unread.to_vec(), beside };
+        let (unread, broken) = (unread.to_vec(), broken.to_vec());
+        let mut world = Self { groups: HashMap::new(), unread, beside, broken };
         for (key, value) in live {
             world.insert(Object {
                 group: &key.group,
@@ -138,7 +142,8 @@ impl<'a> World<'a> {
         self.unread.contains(&kind)
     }
 
-    /// The object that another one refers to. One that is neither in Git nor in the cluster is an error.
+    /// The object that another one refers to. One that is neither in the cluster nor in what could be read of the source
+    /// is an error.
     pub fn follow(
         &self,
         from: &Object<'_>,
@@ -157,14 +162,47 @@ impl<'a> World<'a> {
             );
             out.warning(from, path, "not_selected", message);
         } else if found.is_none() && !self.is_unread(kind) {
-            let message = format!(
-                "{} refers to {} {name}, which is neither in the source nor in the cluster. Add it or correct the name.",
-                from.title(),
-                kind.1
-            );
+            let message =
+                format!("{} refers to {} {name}, which {}", from.title(), kind.1, self.whereabouts(kind, name));
             out.error(from, path, "missing_reference", message);
         }
         found
+    }
+
+    /// Where an object is that this world has not, as far as the source can be read, and what to do.
+    fn whereabouts(&self, (group, kind): Kind, name: &str) -> String {
+        if let Some((other, location)) = self.in_other_group((group, kind), name) {
+            return format!(
+                "the source names as one of {other}, at {location}. Correct its apiVersion there: {kind} belongs to {group}."
+            );
+        }
+        let holds = |f: &&'a Finding, wanted| f.holds(kind, name) == Some(wanted);
+        let place = |f: &Finding| match &f.location {
+            Some(location) => format!("document {} of {}, line {}", location.document, location.file, location.line),
+            None => "a document".to_owned(),
+        };
+        if let Some(broken) = self.broken.iter().copied().find(|f| holds(f, Holds::Likely)) {
+            return format!(
+                "the source seems to have in a document that could not be read: {}. Correct that document. {}",
+                place(broken),
+                broken.message
+            );
+        }
+        if let Some(broken) = self.broken.iter().copied().find(|f| holds(f, Holds::Perhaps)) {
+            return format!(
+                "is not in the cluster, and in no document of the source that could be read. One that could not may \
+                 have it: {}. Correct that document, add {kind} {name}, or correct the name.",
+                place(broken)
+            );
+        }
+        "is neither in the source nor in the cluster. Add it or correct the name.".to_owned()
+    }
+
+    /// The group under which the source names an object of that kind and name instead, and where.
+    fn in_other_group(&self, (group, kind): Kind, name: &str) -> Option<(&'a str, &'a Location)> {
+        let others = self.groups.iter().filter(|(other, _)| **other != group);
+        let named = others.filter_map(|(other, kinds)| Some((*other, &kinds.get(kind)?.get(name)?.manifest?.location)));
+        named.min_by_key(|(other, _)| *other)
     }
 }
 
@@ -201,5 +239,60 @@ impl Found {
             place(a).cmp(&place(b)).then_with(worst).then_with(|| (&a.path, &a.rule).cmp(&(&b.path, &b.rule)))
         });
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check_part;
+    use crate::manifest::{Finding, Limits, Manifest, parse_file};
+
+    /// Refers to the VPC `vpc-1` and the connection `c-1`.
+    const ATTACHMENT: &str = "apiVersion: vpc.githedgehog.com/v1beta1\nkind: VPCAttachment\nmetadata: {name: a}\nspec: \
+                              {subnet: vpc-1/default, connection: c-1}\n";
+    const VPC: &str = "apiVersion: vpc.githedgehog.com/v1beta1\nkind: VPC\nmetadata:\n  name: vpc-1\nspec:\n  subnets: \
+                       {default: {subnet: 10.0.1.0/24, vlan: 1001}}\n";
+
+    /// What is said of the attachment's reference to its VPC when this stands in the source as well.
+    fn said(more: &str) -> String {
+        let text = format!("{ATTACHMENT}---\n{more}");
+        let parsed = parse_file("a.yaml", text.as_bytes(), "default", &Limits::default());
+        let desired: Vec<&Manifest> = parsed.manifests.iter().map(AsRef::as_ref).collect();
+        let broken: Vec<&Finding> = parsed.findings.iter().filter(|f| f.is_of_broken_document()).collect();
+        let found = check_part(&desired, &[], &[], &[], &broken);
+        let found = found.into_iter().find(|f| f.path.as_deref() == Some("spec.subnet"));
+        found.filter(|f| f.rule == "missing_reference").map(|f| f.message).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_reference_to_what_a_broken_document_holds_says_so_and_where() {
+        assert_eq!(said(VPC), "", "it is there");
+        let nowhere = "VPCAttachment a refers to VPC vpc-1, which is neither in the source nor in the cluster. Add it or \
+                       correct the name.";
+        assert_eq!(said(""), nowhere);
+        // What is broken is another one.
+        assert_eq!(said(&VPC.replace("vpc-1", "vpc-2").replace("{default", "[default")), nowhere);
+        for (more, line, why) in [
+            (VPC.replace("{default", "[default"), 11, "This is not YAML: "),
+            (VPC.replace("  subnets", "\tsubnets"), 11, "The line is indented with a tab"),
+            (VPC.replace("subnets", "subnets: {}\n  subnets"), 12, "spec.subnets stands twice"),
+            (VPC.replace("apiVersion", "apiversion"), 6, "The document has no apiVersion"),
+            (VPC.replace("vpc.githedgehog.com", "vpc.hedgehog.com"), 6, "VPC vpc-1 names the group"),
+        ] {
+            let told = said(&more);
+            let place = format!(
+                "VPCAttachment a refers to VPC vpc-1, which the source seems to have in a document that could not be read: \
+                 document 2 of a.yaml, line {line}. Correct that document. {why}"
+            );
+            assert!(told.starts_with(&place), "{place}: {told}");
+        }
+        let grouped = said(&VPC.replace("vpc.githedgehog.com", "wiring.githedgehog.com"));
+        let place = "the source names as one of wiring.githedgehog.com, at a.yaml:6:1. Correct its apiVersion there";
+        assert!(grouped.contains(place), "{grouped}");
+        // Of this one nobody can tell what it is.
+        let perhaps = said(": : :\n");
+        let place =
+            "One that could not may have it: document 2 of a.yaml, line 6. Correct that document, add VPC vpc-1, or";
+        assert!(perhaps.contains(place), "{perhaps}");
     }
 }

@@ -34,6 +34,7 @@ pub fn comparison(fabric_id: i64, at: i64, result: ComparisonResult) -> NewCompa
             path: Some("spec.vlann".into()),
             location: Some(Location { file: "vpc.yaml".into(), line: 3, column: 5, document: 1 }),
             message: "The field is not known.".into(),
+            glimpses: Vec::new(),
         }],
         findings_total: 1,
         release: Some("v0.96".into()),

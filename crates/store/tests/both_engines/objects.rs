@@ -73,6 +73,7 @@ fn finding(severity: Severity) -> Finding {
         path: None,
         location: None,
         message: "A field.".into(),
+        glimpses: Vec::new(),
     }
 }
 

@@ -45,7 +45,8 @@ pub(super) const PREFLIGHT_FAILED: Explained = Explained {
     happened: "The desired state breaks rules that the cluster itself does not check. The sync ended before its first \
                write.",
     causes: &[
-        "A reference leads to something that exists neither in the source nor in the cluster.",
+        "A reference leads to something that exists neither in the source nor in the cluster, or to something that the \
+         source has in a document that could not be read.",
         "Two objects claim the same port, VLAN or subnet.",
         "A change is dangerous for a running fabric.",
     ],
