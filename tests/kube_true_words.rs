@@ -328,26 +328,62 @@ fn file_of(name: &str, object: &Value) -> Result<String> {
     Ok(path.to_string_lossy().into_owned())
 }
 
+/// A policy by which the server rewrites a VPC's VLAN at each write, in one namespace. It goes when this is dropped, also
+/// when the journey ends early: the control plane is every journey's.
+struct Rewriting {
+    name: String,
+}
+
+impl Rewriting {
+    async fn vlan(namespace: &str, vpc: &str, vlan: u16) -> Result<Self> {
+        let name = format!("rewrites-{namespace}");
+        let policy = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy",
+            "metadata": {"name": name}, "spec": {"reinvocationPolicy": "Never",
+            "matchConstraints": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
+                "resourceRules": [{"apiGroups": ["vpc.githedgehog.com"], "apiVersions": ["*"],
+                    "operations": ["CREATE", "UPDATE"], "resources": ["vpcs"]}]},
+            "matchConditions": [{"name": "one", "expression": format!("object.metadata.name == '{vpc}'")}],
+            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": format!(
+                "[JSONPatch{{op: \"replace\", path: \"/spec/subnets/default/vlan\", value: {vlan}}}]")}}]}});
+        let binding = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicyBinding",
+            "metadata": {"name": name}, "spec": {"policyName": name}});
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": [policy, binding]});
+        let file = file_of(&name, &list)?;
+        // From here on something may be there.
+        let ordered = Self { name };
+        let created = world().await.plane.kubectl(&["create", "-f", &file]).await;
+        std::fs::remove_file(&file)?;
+        created.map(|_| ordered)
+    }
+
+    /// What there is of it, as `kind/name` a line.
+    async fn found(name: &str) -> Result<String> {
+        let args = ["get", Self::KINDS, "--output=name", "--field-selector", &format!("metadata.name={name}")];
+        world().await.plane.kubectl(&args).await
+    }
+
+    const KINDS: &str = "mutatingadmissionpolicybindings,mutatingadmissionpolicies";
+}
+
+impl Drop for Rewriting {
+    fn drop(&mut self) {
+        let gone = async {
+            let args = ["delete", Self::KINDS, &self.name, "--ignore-not-found"];
+            world().await.plane.kubectl(&args).await
+        };
+        let gone = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(gone));
+        assert!(gone.is_ok() || std::thread::panicking(), "{} stays behind: {gone:?}", self.name);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_server_rewrites_at_each_write_is_said_to_be_its_doing() -> Result<()> {
     let mut apart = Apart::start(Database::Sqlite, &[]).await?;
     let fabric = apart.fabric().await?;
     let plane = &world().await.plane;
-    let name = format!("rewrites-{}", fabric.name);
-    let policy = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicy",
-        "metadata": {"name": name}, "spec": {"reinvocationPolicy": "Never",
-        "matchConstraints": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": fabric.name}},
-            "resourceRules": [{"apiGroups": ["vpc.githedgehog.com"], "apiVersions": ["*"],
-                "operations": ["CREATE", "UPDATE"], "resources": ["vpcs"]}]},
-        "matchConditions": [{"name": "one", "expression": "object.metadata.name == 'vpc-01'"}],
-        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression":
-            "[JSONPatch{op: \"replace\", path: \"/spec/subnets/default/vlan\", value: 1777}]"}}]}});
-    let binding = json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingAdmissionPolicyBinding",
-        "metadata": {"name": name}, "spec": {"policyName": name}});
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": [policy, binding]});
-    let file = file_of(&name, &list)?;
-    plane.kubectl(&["create", "-f", &file]).await?;
-    std::fs::remove_file(&file)?;
+    let rewriting = Rewriting::vlan(&fabric.name, "vpc-01", 1777).await?;
+    let name = rewriting.name.clone();
+    ensure!(Rewriting::found(&name).await?.lines().count() == 2, "the policy and its binding");
     // The API server takes a moment to notice it.
     let client = plane.client()?;
     eventually(SOON, "it rewrites", || async {
@@ -362,7 +398,8 @@ async fn what_the_server_rewrites_at_each_write_is_said_to_be_its_doing() -> Res
     })
     .await?;
     let ended = fabric.press(&mut apart.user, "sync_to_kubernetes").await?;
-    plane.kubectl(&["delete", "mutatingadmissionpolicybinding,mutatingadmissionpolicy", &name]).await?;
+    drop(rewriting);
+    assert_eq!(Rewriting::found(&name).await?, "", "it is gone, as it is when this ends early");
     let row = outcome(&ended, "vpc-01")?;
     ensure!(row["outcome"] == "not_verified" && row["code"] == "not_verified", "{row}");
     let said = "spec.subnets.default.vlan: 1777 in the cluster, 1001 in Git: the server changed what was sent (a mutating \
