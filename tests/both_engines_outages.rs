@@ -218,3 +218,29 @@ async fn a_process_that_stood_still_says_so_and_does_not_blame_the_database() ->
     fabric.syncs(&mut apart.user).await?;
     Ok(())
 }
+
+/// Somebody holds a table of the server, as a change of the schema by hand does: pages do not wait for as long as he does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_says_so_when_somebody_holds_a_table_of_the_database() -> Result<()> {
+    let database = Postgres::shared().await?.database().await?;
+    let mut apart = Apart::start(Database::Postgres(database.clone()), &[]).await?;
+    let fabric = apart.fabric().await?;
+    fabric.syncs(&mut apart.user).await?;
+    let path = format!("/fabrics/{}/", fabric.id);
+    for table in ["sessions", "fabrics", "operations", "objects"] {
+        let held = Postgres::shared().await?.hold(&database, table).await?;
+        let page = apart.tab()?.visit(&path).await?;
+        let text = page.visible_text();
+        let told = text.contains("database") && text.contains("Check the database and the disk, then try again.");
+        ensure!(page.status == 503 && told && text.contains("store_unavailable"), "{table}: {} {text}", page.status);
+        drop(held);
+        eventually(SOON, "the page is back", || async {
+            let page = apart.tab()?.visit(&path).await?;
+            ensure!(page.status == 200, "{table}: {}", page.status);
+            Ok(())
+        })
+        .await?;
+    }
+    fabric.syncs(&mut apart.user).await?;
+    Ok(())
+}

@@ -60,7 +60,7 @@ fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
 pub(crate) async fn connect(url: &str) -> Result<(Engine, AnyPool, AnyPool, Option<Arc<OpenFile>>)> {
     sqlx::any::install_default_drivers();
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        let pool = pool(READERS + 4, options(url)?, &[], None).await?;
+        let pool = pool(READERS + 4, options(url)?, SERVER, None).await?;
         return Ok((Engine::Postgres, pool.clone(), pool, None));
     }
     let path = sqlite_path(url)?;
@@ -94,13 +94,23 @@ const READER: &[&str] = &[
     "PRAGMA query_only = ON",
 ];
 
+/// What `busy_timeout` is to a file: a statement that waits for what somebody else has locked gives up, instead of holding
+/// its connection until everybody waits for one. Nothing of ours holds a lock for seconds; a person who changes the schema
+/// by hand does, or a backup.
+const SERVER: &[&str] = &[WAIT_A_WHILE];
+pub(crate) const WAIT_A_WHILE: &str = "SET lock_timeout = '3s'";
+/// For what nobody waits for: two processes that store a large comparison of one fabric come one after the other.
+pub(crate) const BEGIN_WITH_PATIENCE: &str = "BEGIN; SET LOCAL lock_timeout = '15s'";
+/// For migrations: several processes that start at once wait for the one that does it.
+pub(crate) const WAIT_FOR_EVER: &str = "SET lock_timeout = 0";
+
 async fn pool(
     size: u32,
     options: AnyConnectOptions,
-    pragmas: &'static [&'static str],
+    settings: &'static [&'static str],
     file: Option<Arc<OpenFile>>,
 ) -> Result<AnyPool> {
-    let local = !pragmas.is_empty();
+    let local = file.is_some();
     AnyPoolOptions::new()
         .max_connections(size)
         .acquire_timeout(if local { PATIENCE_FILE } else { PATIENCE_SERVER })
@@ -115,8 +125,8 @@ async fn pool(
                 if let Some(file) = file {
                     file.require().map_err(sqlx::Error::Io)?;
                 }
-                for pragma in pragmas {
-                    sqlx::raw_sql(*pragma).execute(&mut *conn).await?;
+                for setting in settings {
+                    sqlx::raw_sql(*setting).execute(&mut *conn).await?;
                 }
                 Ok(())
             })

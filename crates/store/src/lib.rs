@@ -185,11 +185,12 @@ impl Store {
             file.require().map_err(|e| Error::of(doing, sqlx::Error::Io(e)))?;
         }
         // IMMEDIATE: a transaction that begins by reading and then writes would otherwise fail as busy half-way.
-        let begin = match self.engine {
-            Engine::Sqlite => "BEGIN IMMEDIATE",
-            Engine::Postgres => "BEGIN",
-        };
         let turn = self.lanes.to_write().await.map_err(|e| Error::of(doing, e))?;
+        let begin = match (self.engine, &turn) {
+            (Engine::Sqlite, _) => "BEGIN IMMEDIATE",
+            (Engine::Postgres, None) => "BEGIN",
+            (Engine::Postgres, Some(_)) => connect::BEGIN_WITH_PATIENCE,
+        };
         let tx = self.write.begin_with(begin).await.map_err(|e| Error::of(doing, e))?;
         Ok(Held::new(tx, turn))
     }

@@ -3,6 +3,7 @@
 //! A migration that was released is never edited: its checksum is stored, and a database whose history differs is
 //! refused.
 
+use crate::connect::{WAIT_A_WHILE, WAIT_FOR_EVER};
 use crate::row::Columns;
 use crate::statements::migrations::{APPLIED, EXISTS};
 use crate::{Engine, Error, Result, Store, commit};
@@ -69,7 +70,13 @@ pub(crate) async fn run(store: &Store) -> Result<Vec<i64>> {
         // The migrator takes an advisory lock.
         Engine::Postgres => {
             let mut conn = store.write.acquire().await.map_err(|e| Error::of(DOING, e))?;
-            if let Err(e) = migrator(engine).run_direct(None, &mut *conn, false).await {
+            let migrated = async {
+                sqlx::raw_sql(WAIT_FOR_EVER).execute(&mut *conn).await?;
+                migrator(engine).run_direct(None, &mut *conn, false).await?;
+                sqlx::raw_sql(WAIT_A_WHILE).execute(&mut *conn).await?;
+                Ok::<(), MigrateError>(())
+            };
+            if let Err(e) = migrated.await {
                 // The advisory lock belongs to the connection; with it, it goes.
                 conn.close_on_drop();
                 return Err(failed(e));

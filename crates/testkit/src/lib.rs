@@ -55,6 +55,6 @@ pub use git_server::{GitMode, GitServer, PushHeld};
 pub use hedgehog::{AGENT_SECRET, AgentMode, Hedgehog};
 pub use http_user::{Cookie, Form, HttpUser, Page};
 pub use machine::{shared_folder, workspace};
-pub use postgres::Postgres;
+pub use postgres::{HeldTable, Postgres};
 pub use process::{Folder, Process};
 pub use sqlite::{HeldDatabase, sqlite};

@@ -142,6 +142,28 @@ impl Postgres {
         self.sql("postgres", others).await.map(drop)
     }
 
+    /// Takes a table for itself, as a change of the schema by hand does: nobody else can even read it.
+    pub async fn hold(&self, database: &str, table: &str) -> Result<HeldTable> {
+        let url = if database.contains("://") { database.to_owned() } else { self.url(database) };
+        let folder = Folder::new("held-table")?;
+        let mut psql = Command::new(self.programs.join("psql"));
+        psql.args(["--no-psqlrc", "--set=ON_ERROR_STOP=1", "--dbname", &url, "--command", "BEGIN", "--command"]);
+        psql.arg(format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"));
+        // Its session is idle meanwhile, so that it ends as soon as psql does.
+        psql.args(["--command", "\\! echo held && sleep 3600"]);
+        let mut process = Process::start("psql", &psql, folder.path(), "TERM")?;
+        eventually(Duration::from_secs(30), "the table is held", || {
+            let (log, runs) = (process.log(), process.still_runs());
+            async move {
+                runs?;
+                ensure!(log.contains("held"), "it says {log:?}");
+                Ok(())
+            }
+        })
+        .await?;
+        Ok(HeldTable { _process: process, _folder: folder })
+    }
+
     async fn ready(&mut self) -> Result<()> {
         let isready = self.programs.join("pg_isready");
         let port = self.port.to_string();
@@ -157,6 +179,12 @@ impl Postgres {
         dead.map_or(Ok(()), Err)?;
         ready.with_context(|| self.server.last_words())
     }
+}
+
+/// A table that somebody has taken for himself. Dropped, it is free again.
+pub struct HeldTable {
+    _process: Process,
+    _folder: Folder,
 }
 
 /// Debian keeps the server's programs off the PATH, one folder a version; the newest comes first.

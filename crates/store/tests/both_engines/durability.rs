@@ -113,3 +113,21 @@ async fn postgres_connections_that_were_cut_are_replaced() {
     let gone = store.users().count().await.unwrap_err();
     assert_eq!(gone.code(), model::Code::StoreUnavailable, "{gone:?}");
 }
+
+/// What somebody waits for gives up on a table that another program holds; what runs by itself has more patience.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_held_table_of_a_server_is_waited_for_by_nobody_but_the_background() {
+    let server = testkit::Postgres::shared().await.unwrap();
+    let bed = Bed::postgres().await;
+    let lab = fabric(&bed, "lab").await;
+    let held = server.hold(&bed.url, "ids").await.unwrap();
+    let store = bed.store.clone();
+    let background = tokio::spawn(in_background(async move { store.fabrics().reserve_id().await }));
+    let refused = bed.fabrics().reserve_id().await.unwrap_err();
+    assert!(matches!(refused, Error::Busy { .. }), "{refused:?}");
+    assert_eq!(refused.code(), model::Code::StoreUnavailable);
+    assert_eq!(bed.fabrics().get(&Scope::System, lab.id).await.unwrap().id, lab.id, "the rest goes on");
+    assert!(!background.is_finished(), "it still waits");
+    drop(held);
+    assert!(background.await.unwrap().unwrap() > lab.id);
+}

@@ -160,7 +160,8 @@ pub(super) const STORE_UNAVAILABLE: Explained = Explained {
     causes: &[
         "The disk is full or can only be read.",
         "PostgreSQL is down, is restarting, or has no free connection.",
-        "Another process holds the SQLite file for too long.",
+        "Another process holds the SQLite file for too long, or somebody a table of PostgreSQL: by a change of the schema by \
+         hand, for example.",
     ],
     seen: "Pages answer 503. A running operation goes on and tries to store its end until its lease is over; if that \
            fails, it counts as interrupted. The probe /readyz says 503 and names the database.",
