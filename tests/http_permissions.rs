@@ -2,7 +2,7 @@
 //! not there. Permissions are given on the command line, as an administrator gives them.
 
 use crate::http_session_lessons::fill;
-use crate::world::{Fabric, NAMESPACES, token, vpc, world};
+use crate::world::{Fabric, NAMESPACES, add_fabric, press, token, vpc, world};
 use anyhow::{Context, Result, ensure};
 use testkit::{HttpUser, Page};
 use web::{Kind, Needs, RouteInfo};
@@ -203,5 +203,41 @@ async fn lesson_35_a_constraint_holds_for_what_is_added_and_for_what_something_b
     assert_eq!(kept.status, 303, "the control: {}", kept.visible_text());
     let listed = admin.visit(&format!("/?q={prefix}")).await?.texts("main table").concat();
     assert!(listed.contains(&format!("{prefix}x")) && !listed.contains(&elsewhere), "{listed}");
+    Ok(())
+}
+
+/// Two fabrics on one namespace of one cluster: whoever may see the other one is told which it is, and nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_fabric_that_has_the_namespace_already_is_named_to_whoever_may_see_it() -> Result<()> {
+    let first = fabric().await?;
+    let (name, own) = Fabric::place().await?;
+    let mut fields: Vec<(&str, &str)> = own.iter().map(|(field, value)| (*field, value.as_str())).collect();
+    fields.retain(|(field, _)| *field != "namespace");
+    fields.push(("namespace", &first.name));
+    let mut admin = world().await.admin().await?;
+    let id = add_fabric(&mut admin, &fields).await?;
+    let ended = press(&mut admin, id, "sync_to_kubernetes").await?;
+    assert_eq!((ended["state"].as_str(), ended["code"].as_str()), (Some("failed"), Some("cluster_config_invalid")));
+    // Its namespace carries the other's name, so the name alone is no proof.
+    let plain = format!("Another fabric already manages namespace {} of this cluster", first.name);
+    let named = format!("Fabric {} manages namespace {} of this cluster already.", first.name, first.name);
+    let limit = serde_json::json!({ "name": name }).to_string();
+    let (mut limited, _) = person("sees-one-of-two", &[&["--action", "view", "--constraints", &limit]]).await?;
+    let operation = ended["url"].as_str().context("its address")?;
+    for path in [format!("/fabrics/{id}/"), operation.to_owned()] {
+        let link = format!("/fabrics/{}/", first.id);
+        let page = admin.visit(&path).await?;
+        let text = page.visible_text();
+        ensure!(text.contains(&named) && text.contains(&plain), "{path}: {text}");
+        ensure!(page.attributes(".notice a", "href").contains(&link), "{path}: {:?}", page.attributes("a", "href"));
+        let page = limited.visit(&path).await?;
+        let text = page.visible_text();
+        ensure!(page.status == 200 && text.contains(&plain) && !text.contains(&named), "{path}: {text}");
+        ensure!(!page.attributes("a", "href").iter().any(|href| href.starts_with(&link)), "{path}");
+    }
+    // What is stored names nobody, and there is no other cluster to confirm.
+    ensure!(!ended.to_string().contains(&named), "{ended}");
+    let confirm = admin.visit(&format!("/fabrics/{id}/confirm-cluster/")).await?.visible_text();
+    ensure!(!confirm.contains("Confirm the new cluster"), "{confirm}");
     Ok(())
 }

@@ -341,7 +341,7 @@ impl Engine {
     /// When no other cluster was seen, another fabric uses it already, or the store does not answer.
     pub async fn confirm_cluster(&self, fabric_id: i64, by: &str) -> Result<(), Error> {
         let fabric = self.shared.store.fabrics().get(&Scope::System, fabric_id).await?;
-        let Some(seen) = &fabric.cluster_seen_uid else {
+        let Some(seen) = fabric.cluster_seen_uid.as_ref().filter(|_| fabric.has_other_cluster()) else {
             return Err(Error::new(
                 model::Code::InvalidInput,
                 "No other cluster was seen; there is nothing to confirm.",

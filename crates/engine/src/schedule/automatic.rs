@@ -79,7 +79,7 @@ pub(super) fn situation(fabric: &Fabric, settled: Option<Timestamp>) -> Situatio
         fabric_id: fabric.id,
         suspension: fabric.suspension.as_ref(),
         enabled: fabric.is_configured() && fabric.sync_enabled,
-        cluster_known: fabric.cluster_seen_uid.is_none(),
+        cluster_known: !fabric.has_other_cluster(),
         since: fabric.updated_at,
         settled,
     }

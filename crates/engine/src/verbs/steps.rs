@@ -61,16 +61,21 @@ pub(crate) async fn check_identity(
 ) -> Result<(), Error> {
     let uid = retrying.call("ask the cluster who it is", || cluster.identity()).await?.uid;
     let fabrics = shared.store.fabrics();
-    let known = fabrics.adopt_cluster_uid(fabric.id, &uid).await.map_err(|e| match e {
-        store::Error::Conflict(store::Unique::ClusterNamespace) => Error::new(
-            Code::ClusterConfigInvalid,
-            format!(
+    let known = match fabrics.adopt_cluster_uid(fabric.id, &uid).await {
+        Ok(known) => known,
+        Err(store::Error::Conflict(store::Unique::ClusterNamespace)) => {
+            // What is stored is read by many, so it names nobody. A page names the other fabric to whoever may see it.
+            if fabric.cluster_seen_uid.as_ref() != Some(&uid) {
+                fabrics.set_seen_uid(fabric.id, Some(&uid)).await?;
+            }
+            let message = format!(
                 "Another fabric already manages namespace {} of this cluster; two fabrics would undo each other's work.",
                 fabric.namespace
-            ),
-        ),
-        other => other.into(),
-    })?;
+            );
+            return Err(Error::new(Code::ClusterConfigInvalid, message));
+        }
+        Err(other) => return Err(other.into()),
+    };
     if known == uid {
         if fabric.cluster_seen_uid.is_some() {
             fabrics.set_seen_uid(fabric.id, None).await?;

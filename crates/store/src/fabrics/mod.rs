@@ -104,7 +104,8 @@ pub struct Fabric {
     pub deadline_seconds: u32,
     /// The cluster that it is: UID of the namespace `kube-system`.
     pub cluster_uid: Option<String>,
-    /// Another cluster that answered and is not confirmed; nothing is written until it is.
+    /// Another cluster that answered and is not confirmed; nothing is written until it is. Where the fabric has none yet, the
+    /// one that it cannot have, because another fabric manages its namespace there.
     pub cluster_seen_uid: Option<String>,
     /// When it was created.
     pub created_at: Timestamp,
@@ -201,6 +202,11 @@ impl Fabric {
         }
     }
 
+    /// Whether another cluster answers than the one that it is.
+    pub fn has_other_cluster(&self) -> bool {
+        self.cluster_uid.is_some() && self.cluster_seen_uid.is_some()
+    }
+
     /// Whether there is a cluster to speak to.
     pub fn is_configured(&self) -> bool {
         self.cluster != Cluster::None
@@ -264,6 +270,8 @@ pub enum FabricSort {
 pub struct FabricFilter {
     /// Name or description contains this, without regard to case.
     pub search: Option<String>,
+    /// It manages this namespace of the cluster with this uid, which stands first; there is one at most.
+    pub manages: Option<(String, String)>,
     /// Order.
     pub sort: FabricSort,
     /// Direction.
@@ -288,6 +296,10 @@ impl<'a> Fabrics<'a> {
             scope.restrict(sql);
             if let Some(search) = filter.search.as_deref().filter(|s| !s.is_empty()) {
                 sql.condition(st::NAME_OR_DESCRIPTION_LIKE, like("%", search, "%"));
+            }
+            if let Some((uid, namespace)) = &filter.manages {
+                sql.condition(st::OF_CLUSTER, uid);
+                sql.condition(st::OF_NAMESPACE, namespace);
             }
         };
         let mut count = Sql::new(st::LIST, st::COUNT);
@@ -354,7 +366,8 @@ impl<'a> Fabrics<'a> {
         Ok(fabric.cluster_uid.unwrap_or_default())
     }
 
-    /// Notes that another cluster answered, or with `None` that the right one does again.
+    /// Notes that another cluster answered, or, of a fabric that has none yet, one of which another fabric manages the
+    /// namespace; with `None` that the right one does again.
     pub async fn set_seen_uid(&self, id: i64, uid: Option<&str>) -> Result<()> {
         self.change(st::SET_SEEN_UID, args![id, uid]).await
     }

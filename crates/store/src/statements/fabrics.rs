@@ -20,6 +20,8 @@ pub(crate) const COUNT: &str = "SELECT count(*) AS n FROM fabrics";
 pub(crate) const HAS_ID: &str = "fabrics.id = ?";
 pub(crate) const NAME_OR_DESCRIPTION_LIKE: &str =
     "(lower(fabrics.name) LIKE ? ESCAPE '\\' OR lower(fabrics.description) LIKE ? ESCAPE '\\')";
+pub(crate) const OF_CLUSTER: &str = "fabrics.cluster_uid = ?";
+pub(crate) const OF_NAMESPACE: &str = "fabrics.namespace = ?";
 pub(crate) const ORDER_BY_NAME: &str = " ORDER BY lower(fabrics.name)";
 pub(crate) const ORDER_BY_CREATED: &str = " ORDER BY fabrics.created_at";
 pub(crate) const ORDER_BY_UPDATED: &str = " ORDER BY fabrics.updated_at";

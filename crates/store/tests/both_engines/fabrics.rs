@@ -137,6 +137,15 @@ both_engines! {
         let taken = bed.fabrics().adopt_cluster_uid(two.id, "uid-1").await.unwrap_err();
         assert!(matches!(taken, Error::Conflict(Unique::ClusterNamespace)), "{taken:?}");
 
+        let who = async |uid: &str, namespace: &str, scope: &Scope| {
+            let filter = FabricFilter { manages: Some((uid.into(), namespace.into())), ..FabricFilter::default() };
+            let found = bed.fabrics().list(scope, &filter, Page::all()).await.unwrap();
+            found.rows.into_iter().map(|fabric| fabric.name).collect::<Vec<_>>()
+        };
+        assert_eq!(who("uid-1", "default", &Scope::System).await, ["one"]);
+        assert!(who("uid-1", "default", &Scope::None).await.is_empty(), "outside of the scope there is none");
+        assert!(who("uid-2", "default", &Scope::System).await.is_empty());
+        assert!(who("uid-1", "second", &Scope::System).await.is_empty());
         // Another namespace of the same cluster is another fabric.
         let spec = FabricSpec { namespace: "second".into(), ..two.spec() };
         let keep = SecretChanges::default();

@@ -1,6 +1,7 @@
 //! A fabric's page: is it all right, if not what is wrong, and what can be done.
 
 pub mod automatic;
+pub mod manager;
 
 use crate::extract::OfFabric;
 use crate::frame::{Find, Frame, Nav};
@@ -95,6 +96,10 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
     let of_fabric = OperationFilter { fabric_id: Some(fabric.id), ..OperationFilter::default() };
     let scope = view.login.access.fabrics();
     let last = state.store.operations().list(&scope, &of_fabric, store::Page::first(8)).await?;
+    let of_manager = match overview.status.code {
+        Some(Code::ClusterConfigInvalid) => manager::notice(&state, &view, &fabric).await?,
+        _ => None,
+    };
     let mut frame = view
         .frame("fabric", fabric.name.clone(), Nav::Fabrics)?
         .crumbs(vec![("Fabrics".into(), url::fabrics())], &*fabric.name);
@@ -107,7 +112,7 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
         head,
         rail: StageRail { stages: stages(&overview, view.now) },
         tabs,
-        notices: notices(&fabric, &overview, &last.rows),
+        notices: of_manager.into_iter().chain(notices(&fabric, &overview, &last.rows)).collect(),
         differs,
         differs_total: differing.total,
         differs_href: url::with_query(&url::objects(fabric.id), &[("state", "differs")]),
@@ -169,14 +174,11 @@ pub fn why_unread(key: &model::ObjectKey, overview: &Overview) -> String {
 /// What stands in the way, with its code and what to do.
 fn notices(fabric: &Fabric, overview: &Overview, last: &[Operation]) -> Vec<Notice> {
     let mut notices = Vec::new();
-    if let Some(seen) = &fabric.cluster_seen_uid {
+    if let (Some(known), Some(seen)) = (&fabric.cluster_uid, &fabric.cluster_seen_uid) {
         let mut notice = Notice::new(
             Tone::Bad,
             "Another cluster answers.",
-            format!(
-                "Its uid is {seen}, this fabric knows {}. Nothing is written.",
-                fabric.cluster_uid.as_deref().unwrap_or("none")
-            ),
+            format!("Its uid is {seen}, this fabric knows {known}. Nothing is written."),
             "If the fabric really moved, confirm the new cluster; otherwise correct the settings.",
         );
         notice.link = Some(("Confirm the new cluster".into(), url::fabric_confirm_cluster(fabric.id)));

@@ -4,6 +4,7 @@ use crate::extract::{Fields, OfFabric};
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
 use crate::layers::classify::Asked;
+use crate::pages::fabric::manager;
 use crate::parts::derive;
 use crate::parts::head::FabricPage;
 use crate::parts::{Fact, Head, Notice, Tabs, Tone};
@@ -164,8 +165,8 @@ async fn confirm_page(
         frame,
         head,
         tabs,
-        changed: fabric.cluster_seen_uid.is_some(),
-        remembered: fabric.cluster_uid.clone().unwrap_or_else(|| "none yet".to_owned()),
+        changed: fabric.has_other_cluster(),
+        remembered: fabric.cluster_uid.clone(),
         answering: fabric.cluster_seen_uid.clone().unwrap_or_default(),
         typed: typed.to_owned(),
         error: refused.map(notice),
@@ -182,7 +183,10 @@ async fn confirm(
     let typed = fields.text("confirm");
     let result = match typed_name(&fabric, typed) {
         Err(problem) => Err(problem),
-        Ok(()) => state.engine.confirm_cluster(fabric.id, &view.login.user.username).await.map_err(Problem::from),
+        Ok(()) => match state.engine.confirm_cluster(fabric.id, &view.login.user.username).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(with_manager(&state, &view, &fabric, error.into()).await?),
+        },
     };
     match result {
         Ok(()) => Ok(done(&view, url::fabric(fabric.id))),
@@ -191,6 +195,16 @@ async fn confirm(
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// Why a cluster could not be confirmed, with the fabric that manages the namespace there. The sentence is kept among the
+/// attempts, where others read it, so the name stands in what to do, which this reader alone is told.
+async fn with_manager(state: &AppState, view: &View, fabric: &Fabric, problem: Problem) -> Result<Problem, Problem> {
+    let other = manager::of(state, view, fabric.cluster_seen_uid.as_deref(), &fabric.namespace).await?;
+    Ok(match other {
+        Some((_, name)) => problem.todo(format!("Fabric {name} manages it. Correct the settings of one of the two.")),
+        None => problem,
+    })
 }
 
 /// What the page shows before a fabric is deleted.
@@ -213,7 +227,7 @@ pub struct ConfirmPage {
     pub head: Head,
     pub tabs: Tabs,
     pub changed: bool,
-    pub remembered: String,
+    pub remembered: Option<String>,
     pub answering: String,
     pub typed: String,
     pub error: Option<Notice>,

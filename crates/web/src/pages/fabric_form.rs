@@ -7,6 +7,7 @@ use crate::extract::{Fields as Given, OfFabric};
 use crate::frame::{Find, Frame, Nav};
 use crate::icon::Icon;
 use crate::layers::classify::Asked;
+use crate::pages::fabric::manager;
 use crate::parts::derive;
 use crate::parts::field::Field;
 use crate::parts::head::FabricPage;
@@ -185,7 +186,14 @@ async fn edit(
             Ok(saved(&view, &changed, StatusCode::OK))
         }
         Err(error) => {
+            let is_taken = matches!(error, Error::Conflict(Unique::ClusterNamespace));
             draft.errors.of_store(error)?;
+            if is_taken
+                && let Some((_, name)) =
+                    manager::of(&state, &view, fabric.cluster_uid.as_deref(), &spec.namespace).await?
+            {
+                draft.errors.set("namespace", format!("Fabric {name} already manages this namespace of this cluster."));
+            }
             refused(&state, &view, Some(&fabric), &draft).await
         }
     }

@@ -13,6 +13,7 @@ use crate::extract::OfOperation;
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
 use crate::layers::classify::wants_json;
+use crate::pages::fabric::manager;
 use crate::pages::operations::took;
 use crate::parts::list::page_of;
 use crate::parts::{Badge, Choice, Fact, FindingLine, Notice, Pager, Tone};
@@ -87,6 +88,10 @@ async fn show(State(state): State<AppState>, view: View, of: OfOperation) -> Res
     // What a notice says is not said twice.
     let has_notice = !notices.is_empty();
     notices.extend(cancel::came_late(&view, &operation));
+    // Which cluster answered is known of the settings as they are, and not of earlier ones.
+    if operation.code == Some(Code::ClusterConfigInvalid) && operation.queued_at >= fabric.updated_at {
+        notices.extend(manager::notice(&state, &view, &fabric).await?);
+    }
     let path = url::operation(operation.id);
     let dry = is_dry(&operation);
     let now = if outcomes::shows_now(&operation) { Some(states(&state, fabric.id, &listed).await?) } else { None };

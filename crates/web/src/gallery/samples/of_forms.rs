@@ -130,7 +130,7 @@ pub fn confirm_cluster() -> fabric_delete::ConfirmPage {
         ),
         tabs: tabs(FabricPage::Settings),
         changed: true,
-        remembered: "4c1d9c0a-5a0e-4f2e-9c51-3a0f3ce0a7b1".into(),
+        remembered: Some("4c1d9c0a-5a0e-4f2e-9c51-3a0f3ce0a7b1".into()),
         answering: "b81f33de-0c5b-4a66-8a0f-9f6f1f7f2c10".into(),
         typed: String::new(),
         error: None,
