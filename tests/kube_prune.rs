@@ -323,6 +323,8 @@ async fn vpc_12_named_again_waits(site: &mut Site) -> Result<()> {
         Ok(())
     })
     .await?;
+    ensure!(site.press("sync_from_git").await?["state"] == "succeeded");
+    the_review_says_that_it_waits(site).await?;
     let (_, outcomes) = site.sync().await?;
     waits_for_leaf_03(&outcomes["VPC/vpc-12"]);
     assert!(site.live("VPC", "vpc-12").await?.is_none());
@@ -363,6 +365,16 @@ async fn a_vpc_that_may_have_been_pruned_waits_for_every_switch_as_well() -> Res
     vpc_12_named_again_waits(&mut site).await
 }
 
+/// What a sync will not do yet is said before it is pressed.
+async fn the_review_says_that_it_waits(site: &mut Site) -> Result<()> {
+    let review = site.user.visit(&format!("/fabrics/{}/sync/review/", site.id)).await?.visible_text();
+    for part in ["1 would wait for a deletion", "A VPC of this name was deleted, and leaf-03 has not applied that yet"]
+    {
+        ensure!(review.contains(part), "{part}: {review}");
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_vpc_is_not_created_again_before_every_switch_has_let_it_go() -> Result<()> {
     let mut site = start().await?;
@@ -374,6 +386,8 @@ async fn a_deleted_vpc_is_not_created_again_before_every_switch_has_let_it_go() 
         site.client.delete("VPC", "vpc-12").await
     })
     .await?;
+    ensure!(site.press("sync_from_fabric").await?["state"] == "succeeded");
+    the_review_says_that_it_waits(&mut site).await?;
     let (operation, outcomes) = site.sync().await?;
     waits_for_leaf_03(&outcomes["VPC/vpc-12"]);
     assert_eq!(outcomes["VPCAttachment/vpc-12--server-02"]["outcome"], "waiting_for_reference");

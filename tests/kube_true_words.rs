@@ -266,7 +266,7 @@ async fn what_is_being_deleted_is_not_in_sync_and_is_created_again_when_it_is_go
     let review = apart.user.visit(&format!("/fabrics/{}/sync/review/", fabric.id)).await?.visible_text();
     ensure!(review.contains("Being deleted, waits") && review.contains(&said), "{review}");
     ensure!(!review.contains("somebody else set"), "{review}");
-    ensure!(review.contains("1 being deleted, would wait") && !review.contains("would be updated"), "{review}");
+    ensure!(review.contains("1 would wait for a deletion") && !review.contains("would be updated"), "{review}");
 
     fabric.front.take_calls();
     let ended = fabric.press(&mut apart.user, "sync_to_kubernetes").await?;

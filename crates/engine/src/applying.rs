@@ -20,6 +20,7 @@ pub(crate) use words::{describe, describe_written};
 use crate::comparing::Differing;
 use crate::retrying::{Fault, Next};
 use crate::run::Run;
+use crate::too_soon::TooSoon;
 use cluster::{Cluster, ErrorKind, Kinds};
 use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{self, StreamExt};
@@ -49,14 +50,6 @@ pub(crate) struct Rules {
     pub beside: Vec<ObjectKey>,
     /// Objects that must not be created yet, because an earlier one of that name is not gone from every switch.
     pub too_soon: HashMap<ObjectKey, TooSoon>,
-}
-
-/// Why an object is not created yet.
-pub(crate) struct TooSoon {
-    /// Who is waited for.
-    pub waiting_for: String,
-    /// The same in a sentence.
-    pub message: String,
 }
 
 /// Everything that one run does to the cluster.

@@ -33,6 +33,7 @@ mod selecting;
 mod server_view;
 mod settings;
 mod source_head;
+mod too_soon;
 mod verbs;
 mod watching;
 

@@ -5,6 +5,7 @@
 use crate::blocking::compute;
 use crate::preflight::{Leaving, Standing, judge, rules_of_part, stops_the_run};
 use crate::pruning::{PrunePlan, adopted_uids, breaks, of_rows, standing};
+use crate::too_soon::{TooSoon, concerns, too_soon};
 use crate::{Engine, Error, Overview};
 use model::compare::{
     Deletion, ObjectState, compare_object, desired_for_write, left_part, removed_link_addresses, with_left_parts,
@@ -13,7 +14,7 @@ use model::manifest::{Finding, Location, Manifest, Severity};
 use model::path::Path;
 use model::rollout::{Holding, holdings};
 use model::sync_options::SyncOptions;
-use model::{Body, Gvk, ObjectKey};
+use model::{Body, Code, Gvk, ObjectKey};
 use serde_json::Value;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -48,7 +49,7 @@ pub struct ReviewCounts {
     pub updated: u64,
     /// Of those, the ones in which somebody else changed something.
     pub overwritten: u64,
-    /// They are being deleted in the cluster, so that nothing is written to them.
+    /// They would wait for a deletion: their own in the cluster, or that of an earlier one of their name on the switches.
     pub waiting: u64,
     /// Something stands against writing them.
     pub blocked: u64,
@@ -81,8 +82,10 @@ impl Engine {
                 Err(e) => return Err(e.into()),
             }
         }
+        let rows = store.objects().all_bodies(fabric.id).await?;
         let stored = Stored {
-            rows: store.objects().all_bodies(fabric.id).await?,
+            too_soon: self.not_yet(fabric, overview, &rows).await?,
+            rows,
             bases,
             of_no_object: overview.findings.iter().filter(|f| f.object.is_none()).cloned().collect(),
             kinds: overview.comparison.as_ref().map(|comparison| comparison.kinds.clone()).unwrap_or_default(),
@@ -93,8 +96,39 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// The objects that a run would not create yet, and why.
+    async fn not_yet(
+        &self,
+        fabric: &Fabric,
+        overview: &Overview,
+        rows: &[ObjectBodies],
+    ) -> Result<HashMap<ObjectKey, TooSoon>, Error> {
+        let is_new = |row: &&ObjectBodies| row.desired.is_some() && row.live.is_none() && concerns(&row.key);
+        let new: HashMap<&ObjectKey, &ObjectBodies> = rows.iter().filter(is_new).map(|row| (&row.key, row)).collect();
+        if new.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let store = &self.shared.store;
+        let deleted = store.operations().deleted(fabric.id).await?;
+        let mut found = HashMap::new();
+        for (key, holdings) in store.objects().holdings(fabric.id).await? {
+            let Some(row) = new.get(&key) else { continue };
+            let holdings: Vec<Holding> = serde_json::from_value(holdings).unwrap_or_default();
+            let was_deleted = row.state == ObjectState::Missing || deleted.contains(&key);
+            let agents = overview.switches.iter().filter_map(|switch| switch.agent.as_ref());
+            if let Some(why) = too_soon(&holdings, was_deleted, agents) {
+                found.insert(key, why);
+            }
+        }
+        Ok(found)
+    }
+}
+
 /// The newest comparison, as the store has it.
 struct Stored {
+    /// Objects that must not be created yet.
+    too_soon: HashMap<ObjectKey, TooSoon>,
     rows: Vec<ObjectBodies>,
     /// What was last verified live of those objects of which fields are to be left.
     bases: HashMap<ObjectKey, Option<Value>>,
@@ -144,6 +178,7 @@ impl Stored {
                 Remark { finding, stops }
             })
             .collect();
+        remarks.extend(self.waiting(standing));
         remarks.sort_by_key(|remark| Reverse((remark.stops, remark.finding.severity)));
         // One that several objects give is said once.
         let mut said = HashSet::new();
@@ -183,6 +218,7 @@ impl Stored {
         let mut counts = ReviewCounts::default();
         for row in &self.rows {
             match (standing(&row.key), &row.live) {
+                (Standing::Written, None) if self.too_soon.contains_key(&row.key) => counts.waiting += 1,
                 (Standing::Written, None) => counts.created += 1,
                 (Standing::Written, Some(live)) if Deletion::of(live).is_some() => counts.waiting += 1,
                 (Standing::Written, Some(_)) => {
@@ -195,6 +231,18 @@ impl Stored {
             }
         }
         counts
+    }
+
+    /// What is said of the objects that a run would not create yet.
+    fn waiting(&self, standing: impl Fn(&ObjectKey) -> Standing) -> Vec<Remark> {
+        let waits = |row: &&ObjectBodies| standing(&row.key) == Standing::Written;
+        let remark = |row: &ObjectBodies| {
+            let why = self.too_soon.get(&row.key)?;
+            let finding = Finding::warning(Code::DeletionPending.as_str(), why.message.clone());
+            let (object, location) = (Some(row.key.clone()), row.location.clone());
+            Some(Remark { finding: Finding { object, location, ..finding }, stops: false })
+        };
+        self.rows.iter().filter(waits).filter_map(remark).collect()
     }
 
     /// All findings of the comparison that are about an object, and what of those about none is kept.

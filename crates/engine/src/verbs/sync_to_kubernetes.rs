@@ -9,23 +9,23 @@ mod proof;
 mod settling;
 
 use super::steps;
-use crate::applying::{self, Applied, Rules, TooSoon, Work};
+use crate::applying::{self, Applied, Rules, Work};
 use crate::comparing::{Compared, Differing};
 use crate::pruning::{self, Pruning};
 use crate::retrying::Retrying;
 use crate::reviewing::agent_names;
 use crate::run::{Finished, Run};
 use crate::selecting::{self, Part};
+use crate::too_soon::{TooSoon, concerns, too_soon};
 use crate::{Error, preflight};
 use cluster::{Cluster, Kinds};
 use futures::TryFutureExt;
 use model::compare::{ObjectState, Verdict};
-use model::naming;
 use model::operation::{ObjectOutcome, OutcomeDetail, OutcomeKind, Phase, PhaseState, Trigger};
 use model::plan::Plan;
 use model::prune::KeptBecause;
 use model::references::references;
-use model::rollout::{AgentKind, Holding, holdings};
+use model::rollout::{Holding, holdings};
 use model::{Code, ObjectKey};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -90,7 +90,7 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
     }
     run.end(Phase::Preflight, checked.sentence);
 
-    let too_soon = too_soon(run, &known).await?;
+    let too_soon = not_yet(run, &known).await?;
     let writing = (!options.dry_run).then(|| shared.watching.writing(fabric.id));
     let mut applied = write(run, &cluster, &kinds, &known, too_soon).await;
     if options.dry_run {
@@ -325,41 +325,20 @@ fn freeing(known: &Known, plan: &Plan) -> (HashMap<ObjectKey, Vec<ObjectKey>>, H
     (frees, first)
 }
 
-/// VPCs that must not be created yet: one of that name was deleted, and some switch has not applied that. Hedgehog would
-/// give the new one numbers that are still in use there (githedgehog/fabric#656).
-async fn too_soon(run: &Run, known: &Known) -> Result<HashMap<ObjectKey, TooSoon>, Error> {
-    let mut found = HashMap::new();
+/// The objects that must not be created yet.
+async fn not_yet(run: &Run, known: &Known) -> Result<HashMap<ObjectKey, TooSoon>, Error> {
     let agents = known.compared.observation.agents.as_deref().unwrap_or_default();
-    let new: Vec<_> =
-        known.part.differing.iter().filter(|d| d.live.is_none() && d.manifest.key.kind == "VPC").collect();
+    let is_new = |d: &&Differing| d.live.is_none() && concerns(&d.manifest.key);
+    let new: Vec<_> = known.part.differing.iter().filter(is_new).collect();
     if new.is_empty() {
-        return Ok(found);
+        return Ok(HashMap::new());
     }
     let deleted = run.shared.store.operations().deleted(run.operation.fabric_id).await?;
-    for d in new {
-        let holds = |holding: &&Holding| !holding.wanted && holding.holds && holding.kind == AgentKind::Agent;
-        let mut names: Vec<&str> = known
-            .holdings
-            .get(&d.manifest.key)
-            .into_iter()
-            .flatten()
-            .filter(holds)
-            .map(|holding| holding.agent.as_str())
-            .collect();
-        // The controller has told them already; what they have not applied may be that.
-        if names.is_empty() && (d.state == ObjectState::Missing || deleted.contains(&d.manifest.key)) {
-            let pending = agents.iter().map(|a| &a.summary).filter(|a| a.kind == AgentKind::Agent);
-            names = pending.filter(|a| a.holds_an_older_form()).map(|a| a.name.as_str()).collect();
-        }
-        if let Some(first) = names.first() {
-            let message = format!(
-                "A VPC of this name was deleted, and {} {} not applied that yet. It is not created again before; sync \
-                 again in a moment.",
-                naming::few(&names),
-                naming::verb(&names, "has", "have")
-            );
-            found.insert(d.manifest.key.clone(), TooSoon { waiting_for: format!("Switch {first}"), message });
-        }
-    }
-    Ok(found)
+    let why = |d: &Differing| {
+        let key = &d.manifest.key;
+        let was_deleted = d.state == ObjectState::Missing || deleted.contains(key);
+        let holdings = known.holdings.get(key).map(Vec::as_slice).unwrap_or_default();
+        Some((key.clone(), too_soon(holdings, was_deleted, agents.iter().map(|agent| &agent.summary))?))
+    };
+    Ok(new.into_iter().filter_map(why).collect())
 }

@@ -194,7 +194,7 @@ fn summary(counts: ReviewCounts, left: usize, prune: Option<&Prune>) -> Vec<Sum>
         Sum::new(Tone::Waiting, counts.created, "would be created"),
         Sum::new(Tone::Waiting, counts.updated, "would be updated"),
         Sum::new(Tone::Changed, counts.overwritten, "with changes of somebody else"),
-        Sum::new(Tone::Changed, counts.waiting, "being deleted, would wait"),
+        Sum::new(Tone::Changed, counts.waiting, "would wait for a deletion"),
         Sum::new(Tone::Bad, counts.blocked, "with errors, left as they are"),
         Sum::new(Tone::Off, left as u64, "left out"),
         Sum::new(Tone::Good, counts.equal, "equal already"),
