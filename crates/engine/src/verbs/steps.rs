@@ -178,20 +178,37 @@ pub(crate) async fn compare(
     Retrying::within(run, Phase::Compare).call("store the comparison", store).await
 }
 
-/// Compares what a run has read at its end with the newest commit too, where somebody fetched another one while it ran:
-/// what pages tell is of that one, and must not go back to the run's own. A run does not fail by it.
-pub(crate) async fn compare_newest(run: &Run, fabric: &Fabric, own: &Desired, observation: &Arc<Observation>) {
+/// Whether another process has compared a newer commit than this one's clone knows. Asked before a run stores a comparison
+/// of its own, which hides the other one.
+pub(crate) async fn is_behind(run: &Run, fabric: &Fabric) -> bool {
+    let last = async { run.shared.last_fetched(fabric, &*run.shared.repository(fabric).await?).await };
+    matches!(last.await, Ok(None))
+}
+
+/// Compares what a run has read with the newest commit, where somebody fetched another one while it ran: what pages tell is
+/// of that one, and must not go back to the run's own. Gives whether it did. A run does not fail by it.
+pub(crate) async fn compare_newest(
+    run: &Run,
+    fabric: &Fabric,
+    own: &Desired,
+    observation: &Arc<Observation>,
+    is_behind: bool,
+) -> bool {
     let compared = async {
         let repository = run.shared.repository(fabric).await?;
-        let newest = run.shared.last_fetched(fabric, &repository).await?;
-        let Some(newest) = newest.filter(|commit| commit.id != own.commit.id) else { return Ok(()) };
+        let newest = match is_behind {
+            true => Some(repository.fetch(run.shared.settings.fetch_timeout, &|_| {}).await?),
+            false => run.shared.last_fetched(fabric, &repository).await?,
+        };
+        let Some(newest) = newest.filter(|commit| commit.id != own.commit.id) else { return Ok(false) };
         let desired = repository.read(&newest.id, &fabric.namespace, &run.shared.settings.source).await?;
-        compare(run, fabric, &desired, observation).await.map(drop)
+        compare(run, fabric, &desired, observation).await.map(|_| true)
     };
-    if let Err(e) = compared.await {
+    compared.await.unwrap_or_else(|e: Error| {
         tracing::warn!(fabric = fabric.id, operation = run.operation.id, error = %e,
-            "the newest commit could not be compared at the end of a sync of an older one");
-    }
+            "the newest commit could not be compared by a sync of an older one");
+        false
+    })
 }
 
 fn input<'a>(

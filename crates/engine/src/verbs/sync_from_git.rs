@@ -12,9 +12,13 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
     let fabric = steps::fabric(run).await?;
     let desired = match steps::fetch(run, &fabric).await {
         Ok(desired) => desired,
-        // Nobody knows any more what is desired: that stands in the fabric's status at once.
+        // Nobody knows any more what is desired: that stands in the fabric's status at once. The comparison that comes by
+        // itself then goes on with the commit that is known, and with it the watches.
         Err(e) => {
-            comparing::failed_run(run, &e).await?;
+            if fabric.is_configured() {
+                comparing::failed_run(run, &e).await?;
+                run.shared.schedule.now(fabric.id);
+            }
             return Err(e);
         }
     };

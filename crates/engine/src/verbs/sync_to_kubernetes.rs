@@ -71,7 +71,9 @@ pub(super) async fn run(run: &Run) -> Result<Finished, Error> {
     Retrying::within(run, Phase::FetchSource).call("note the commit", note).await?;
     let observation = steps::observe(run, &fabric, &cluster, kinds.clone(), Phase::Observe).await?;
     run.begin(Phase::Compare, "Comparing");
+    let is_behind = steps::is_behind(run, &fabric).await;
     let compared = steps::compare(run, &fabric, &desired, &observation).await?;
+    steps::compare_newest(run, &fabric, &desired, &observation, is_behind).await;
     let part = selecting::narrow(&compared, &desired, &kinds, options)?;
     let of_part = if part.is_all { "" } else { " This run is about a part of them." };
     run.end(Phase::Compare, format!("{}{of_part}", compared.sentence()));

@@ -53,8 +53,8 @@ impl Place<'_> {
                 return Ok(None);
             }
         };
+        let is_behind = steps::is_behind(run, self.fabric).await;
         let compared = steps::compare(run, self.fabric, self.desired, &observation).await?;
-        steps::compare_newest(run, self.fabric, self.desired, &observation).await;
         let is_live = self.read_back(known, &compared);
         let left = open.settle(run, known, &compared, &is_live, applied);
         let written = &applied.written;
@@ -97,6 +97,7 @@ impl Place<'_> {
             false => format!("{proved} of {all} written or deleted objects are as they should be"),
         };
         run.close(Phase::Verify, state, sentence);
+        steps::compare_newest(run, self.fabric, self.desired, &observation, is_behind).await;
         Ok(Some(compared))
     }
 
@@ -229,9 +230,11 @@ impl Place<'_> {
     async fn store_reports(&self) {
         let read = steps::observe(self.run, self.fabric, self.cluster, self.kinds.clone(), Phase::Rollout).await;
         let Ok(observation) = read else { return };
-        match steps::compare(self.run, self.fabric, self.desired, &observation).await {
-            Ok(_) => steps::compare_newest(self.run, self.fabric, self.desired, &observation).await,
-            Err(e) => tracing::warn!(fabric = self.fabric.id, error = %e, "the rollout could not be stored"),
+        let is_behind = steps::is_behind(self.run, self.fabric).await;
+        if !steps::compare_newest(self.run, self.fabric, self.desired, &observation, is_behind).await
+            && let Err(e) = steps::compare(self.run, self.fabric, self.desired, &observation).await
+        {
+            tracing::warn!(fabric = self.fabric.id, error = %e, "the rollout could not be stored");
         }
     }
 
