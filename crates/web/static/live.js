@@ -25,6 +25,7 @@ let nextStream;
 /** @type {Promise<void> | null} */
 let refreshing = null;
 let again = false;
+let readFailed = false;
 
 /** Reads the page again and exchanges what differs. Calls that come meanwhile are one more reading. */
 export function refresh() {
@@ -49,12 +50,16 @@ async function readAgain() {
   const silence = setTimeout(lost, SILENT_MS);
   const outcome = await call(location.pathname + location.search, { wants: "page", background: true });
   clearTimeout(silence);
+  readFailed = true;
   if (outcome.kind === "problem") {
     if (outcome.problem.code === "transport_failed") lost();
+    // That a session has ended is said by itself.
+    else if (outcome.problem.status !== 401) refused(outcome.problem);
     return;
   }
   // Only this very page may stand in for itself.
   if (outcome.kind !== "page" || outcome.name !== document.body.dataset.page) return;
+  readFailed = false;
   removeStrip("lost");
   const fresh = outcome.page;
   announce(fresh);
@@ -166,6 +171,11 @@ function lost() {
   strip("lost", "bad", element("p", {}, element("strong", {}, "No answer from the server."), " What stands here may be old; it is read again as soon as the server answers."));
 }
 
+/** @param {import("./call.js").Problem} problem */
+function refused(problem) {
+  strip("lost", "bad", element("p", {}, element("strong", {}, "This page could not be read again."), ` ${problem.detail || problem.title} What stands here may be old.`));
+}
+
 /** @param {string} url */
 async function listen(url) {
   const controller = new AbortController();
@@ -265,8 +275,8 @@ function look() {
   if (document.hidden || sessionEnded() || refreshing) return;
   const rest = Date.now() - lastRefresh;
   const until = Date.parse(document.body.dataset.freshUntil ?? "");
-  // Both are said to the second.
-  const isStale = serverNow() > until + 1_000;
+  // Both are said to the second. Where reading it failed, asking more often helps nobody.
+  const isStale = !readFailed && serverNow() > until + 1_000;
   if (rest > AT_LEAST_EVERY_MS || (isStale && rest > POLL_MS)) refresh();
 }
 
