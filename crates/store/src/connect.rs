@@ -95,8 +95,8 @@ const READER: &[&str] = &[
 ];
 
 /// What `busy_timeout` is to a file: a statement that waits for what somebody else has locked gives up, instead of holding
-/// its connection until everybody waits for one. Nothing of ours holds a lock for seconds; a person who changes the schema
-/// by hand does, or a backup.
+/// its connection until everybody waits for one. Of ours only a comparison holds locks for seconds, and none that a page
+/// or a press waits for; a person who changes the schema by hand does, or a backup.
 const SERVER: &[&str] = &[WAIT_A_WHILE];
 pub(crate) const WAIT_A_WHILE: &str = "SET lock_timeout = '3s'";
 /// For what nobody waits for: two processes that store a large comparison of one fabric come one after the other.

@@ -39,7 +39,8 @@ super::statements! {
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,",
         " $22, $23, $24, $24, 1)"
     );
-    /// A secret is kept where its flag is 1 and set to the value beside it otherwise.
+    /// A secret is kept where its flag is 1 and set to the value beside it otherwise. A cluster that was seen before the
+    /// fabric had one was seen by other settings.
     UPDATE("change a fabric") = (
         "UPDATE fabrics SET name = $2, description = $3, cluster_kind = $4, endpoint_server = $5,",
         " endpoint_ca_pem = $6, verify_tls = $7, namespace = $8, source_kind = $9, source_url = $10,",
@@ -49,6 +50,7 @@ super::statements! {
         " token = CASE WHEN $22 = 1 THEN token ELSE $23 END,",
         " source_token = CASE WHEN $24 = 1 THEN source_token ELSE $25 END,",
         " ssh_key = CASE WHEN $26 = 1 THEN ssh_key ELSE $27 END,",
+        " cluster_seen_uid = CASE WHEN cluster_uid IS NULL THEN NULL ELSE cluster_seen_uid END,",
         " updated_at = $28, version = version + 1 WHERE id = $1 AND version = $29"
     );
     SECRETS("read a fabric's sealed secrets") = (
@@ -82,9 +84,10 @@ super::statements! {
         " (SELECT count(*) FROM attempts WHERE fabric_id = $1) AS attempts"
     );
     /// A row lock on PostgreSQL, where two requests may otherwise both see that nothing is queued; SQLite's
-    /// transactions that write are one at a time anyway.
+    /// transactions that write are one at a time anyway. Not the lock for a deletion: rows that refer to the fabric may be
+    /// stored meanwhile, and a comparison takes its time for that.
     LOCK("lock a fabric") = {
         sqlite: ("SELECT id, deadline_seconds FROM fabrics WHERE id = $1"),
-        postgres: ("SELECT id, deadline_seconds FROM fabrics WHERE id = $1 FOR UPDATE"),
+        postgres: ("SELECT id, deadline_seconds FROM fabrics WHERE id = $1 FOR NO KEY UPDATE"),
     };
 }

@@ -201,7 +201,7 @@ async fn confirm(
 /// attempts, where others read it, so the name stands in what to do, which this reader alone is told.
 async fn with_manager(state: &AppState, view: &View, fabric: &Fabric, problem: Problem) -> Result<Problem, Problem> {
     let other = manager::of(state, view, fabric.cluster_seen_uid.as_deref(), &fabric.namespace).await?;
-    Ok(match other {
+    Ok(match other.filter(|(id, _)| *id != fabric.id) {
         Some((_, name)) => problem.todo(format!("Fabric {name} manages it. Correct the settings of one of the two.")),
         None => problem,
     })
