@@ -5,7 +5,8 @@ use crate::site::{Site, all_applied, applied, fabric_files, switches, text};
 use crate::world::{Fabric, NAMESPACES, add_fabric, endpoint, press, vpc, world};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use testkit::{Access, ApiFront, HttpUser, Page, Rule};
+use std::time::Duration;
+use testkit::{Access, AgentMode, ApiFront, HttpUser, Page, Rule, eventually};
 
 /// A fabric of the common world behind a door of its own, with an account of these rights.
 async fn behind(
@@ -96,11 +97,20 @@ async fn a_switch_without_an_agent_and_one_whose_clock_is_ahead_are_unknown_and_
     let panel = site.page().await?.text("section[data-live=switches]").context("the panel")?;
     ensure!(panel.contains("4 of 5 applied") && panel.contains(why), "{panel}");
 
-    let ahead = (jiff::Timestamp::now() + jiff::SignedDuration::from_mins(60)).to_string();
+    // Its agent reports no more, or its next heartbeat would be right again.
+    site.hedgehog.set_agent("leaf-02", AgentMode::Offline);
+    eventually(Duration::from_secs(30), "leaf-02 has fallen silent", || async {
+        let agent = site.there("Agent", "leaf-02").await?;
+        let heard: jiff::Timestamp = text(&agent["status"]["lastHeartbeat"]).parse()?;
+        ensure!(jiff::Timestamp::now().duration_since(heard) > jiff::SignedDuration::from_mins(2), "heard at {heard}");
+        Ok(())
+    })
+    .await?;
+    let ahead = (jiff::Timestamp::now() + jiff::SignedDuration::from_mins(3 * 60 + 30)).to_string();
     site.client.patch_status("Agent", "leaf-02", &json!({"lastHeartbeat": ahead})).await?;
     site.press("sync_from_fabric").await?;
     let panel = site.page().await?.text("section[data-live=switches]").context("the panel")?;
-    ensure!(panel.contains("leaf-02: its last heartbeat is 59 min ahead of this server's clock"), "{panel}");
+    ensure!(panel.contains("leaf-02: its last heartbeat is 3 h ahead of this server's clock"), "{panel}");
     ensure!(panel.contains("Check NTP on the switch and on this server."), "{panel}");
     Ok(())
 }

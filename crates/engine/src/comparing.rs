@@ -155,7 +155,9 @@ impl Compared {
         match (all, differ) {
             (0, _) if unread.is_empty() => format!("The source holds no objects.{extra}"),
             (0, _) => format!("None of the source's objects was compared.{unread}{extra}"),
-            (n, 0) => format!("All {n} objects are equal.{unread}{extra}"),
+            (1, 0) => format!("The one object that was compared is equal.{unread}{extra}"),
+            (n, 0) if unread.is_empty() => format!("All {n} objects are equal.{extra}"),
+            (n, 0) => format!("All {n} objects that were compared are equal.{unread}{extra}"),
             (n, d) => format!("{d} of {n} objects differ.{unread}{extra}"),
         }
     }
@@ -382,8 +384,7 @@ fn no_such_kind(kind: &str, group: &str) -> String {
 
 /// Whether a stored problem hides objects of the cluster: not one of the source, and not a kind that there is none of.
 pub(crate) fn hides_objects(problem: &Problem) -> bool {
-    let is_of_source = problem.kind.is_empty() && problem.code.as_str().starts_with("source_");
-    !is_of_source && problem.message != no_such_kind(&problem.kind, &problem.group)
+    !problem.is_of_source() && problem.message != no_such_kind(&problem.kind, &problem.group)
 }
 
 /// Kinds that the source holds and the cluster does not serve, each named once.

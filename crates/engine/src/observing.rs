@@ -41,6 +41,13 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// Whether it is about the source, and hides nothing of the cluster.
+    pub fn is_of_source(&self) -> bool {
+        self.kind.is_empty() && self.code.as_str().starts_with("source_")
+    }
+}
+
 /// What was read.
 #[derive(Debug)]
 pub(crate) struct Observation {

@@ -167,7 +167,10 @@ impl Engine {
                     at: c.evidence_at(),
                     counts: tally.totals,
                 },
-                reason: c.message.clone(),
+                reason: problems_of(c)
+                    .into_iter()
+                    .find(crate::comparing::hides_objects)
+                    .map_or_else(|| c.message.clone(), |problem| problem.message),
             }),
             committed_at: head.as_ref().and_then(|c| c.committed_at),
             source_error: latest.as_ref().and_then(source_error),
@@ -289,7 +292,7 @@ pub(crate) fn problems_of(comparison: &Comparison) -> Vec<Problem> {
 
 /// Whether it hid what agents report: theirs is a kind that could not be read, or it is not known which there are.
 fn of_agents(problem: &Problem) -> bool {
-    problem.kind.is_empty() || problem.kind.ends_with("Agent")
+    !problem.is_of_source() && (problem.kind.is_empty() || problem.kind.ends_with("Agent"))
 }
 
 fn tally_of(comparison: &Comparison) -> Tally {

@@ -180,9 +180,11 @@ impl Stored {
             .collect();
         remarks.extend(self.waiting(standing));
         remarks.sort_by_key(|remark| Reverse((remark.stops, remark.finding.severity)));
-        // One that several objects give is said once.
+        // One that several fields of an object give is said once.
         let mut said = HashSet::new();
-        remarks.retain(|Remark { finding, .. }| said.insert((finding.object.clone(), finding.message.clone())));
+        remarks.retain(|Remark { finding, .. }| {
+            finding.object.is_none() || said.insert((finding.object.clone(), finding.message.clone()))
+        });
         let written: HashMap<&ObjectKey, &Value> = self
             .rows
             .iter()

@@ -238,7 +238,11 @@ impl From<askama::Error> for Problem {
 /// A sentence of an error's text: a capital letter at its beginning and a full stop at its end.
 pub fn capitalised(text: &str) -> String {
     // A host or an address is written as it is.
-    let is_name = text.split_whitespace().next().is_some_and(|word| word[..word.len() - 1].contains(['.', ':', '/']));
+    let is_name = text.split_whitespace().next().is_some_and(|word| {
+        let mut inner = word.chars();
+        inner.next_back();
+        inner.as_str().contains(['.', ':', '/'])
+    });
     let mut chars = text.chars();
     let first = chars.next();
     let mut sentence: String = match (first, is_name) {
@@ -287,6 +291,10 @@ mod tests {
     fn errors_become_sentences() {
         assert_eq!(capitalised("the permission x is missing"), "The permission x is missing.");
         assert_eq!(capitalised("Done."), "Done.");
+        assert_eq!(capitalised("git.example.com: does not answer"), "git.example.com: does not answer.");
+        assert_eq!(capitalised("10.0.0.1:6443 refused it"), "10.0.0.1:6443 refused it.");
+        assert_eq!(capitalised("vpc: is missing"), "Vpc: is missing.");
+        assert_eq!(capitalised("é… x"), "É… x.");
         assert_eq!(capitalised(""), "");
     }
 }

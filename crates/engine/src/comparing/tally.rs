@@ -34,10 +34,8 @@ impl Tally {
             let has_error = || judged.findings.iter().any(|finding| finding.severity == Severity::Error);
             match judged.state {
                 // Nothing is wrong with it, so nobody has looked: its kind could not be read.
-                ObjectState::Unknown if !has_error() => match judged.desired {
-                    Some(_) => totals.unread += 1,
-                    None => totals.add(ObjectState::Extra, judged.managed),
-                },
+                // Of what Git does not name either, nobody knows whether it is there.
+                ObjectState::Unknown if !has_error() => totals.unread += u64::from(judged.desired.is_some()),
                 state => totals.add(state, judged.managed),
             }
             if judged.state == ObjectState::Equal && judged.findings.iter().any(model::preflight::is_discarded) {

@@ -50,7 +50,7 @@ pub struct Standoff {
     pub sentence: String,
 }
 
-/// So many objects that are left alone are looked at for the sentence; the fights among them are all listed.
+/// So many objects that are left alone stand in the sentence; the fights among them are all listed.
 const LEFT_NAMED: usize = 4;
 
 impl Shared {
@@ -81,10 +81,12 @@ impl Shared {
         }
         let mut standing = policy.automatic(&situation(fabric, settled), now);
         if matches!(standing.state, AutomaticState::Waiting | AutomaticState::Due) {
-            for left in left_alone(&heals, now).into_iter().take(LEFT_NAMED) {
+            let mut named = 0;
+            for left in left_alone(&heals, now) {
                 // What is as it should be is not left alone, it needs nothing.
-                if self.differs(fabric.id, &left.object).await? {
+                if named < LEFT_NAMED && self.differs(fabric.id, &left.object).await? {
                     standing.sentence = format!("{} {}", standing.sentence, left.sentence());
+                    named += 1;
                 }
             }
         }

@@ -75,6 +75,8 @@ pub struct Patience {
     pub until: Option<Timestamp>,
     /// How often it was put right in a row.
     pub times: usize,
+    /// Since when.
+    pub since: Option<Timestamp>,
     /// The fight, when there is one and its pause is not over.
     pub fight: Option<Fight>,
 }
@@ -100,7 +102,7 @@ impl Patience {
         }
         row.pop();
         let (Some(first), Some(last)) = (row.first().copied(), row.last().copied()) else {
-            return Self { until: None, times: 0, fight: None };
+            return Self { until: None, times: 0, since: None, fight: None };
         };
         let until = last.checked_add(pause(row.len())).unwrap_or(Timestamp::MAX);
         let is_fight = row.len() >= FIGHT && until > now;
@@ -116,7 +118,7 @@ impl Patience {
                 until,
             }
         });
-        Self { until: Some(until), times: row.len(), fight }
+        Self { until: Some(until), times: row.len(), since: Some(first), fight }
     }
 }
 
@@ -162,7 +164,8 @@ pub fn left_alone(heals: &[Heal], now: Timestamp) -> Vec<LeftAlone> {
     let of = |object: &ObjectKey| {
         let patience = Patience::of(object, heals, now);
         let until = patience.until.filter(|until| *until > now)?;
-        let manager = most(heals.iter().filter(|heal| heal.object == *object).map(|heal| heal.manager.as_str()));
+        let of_row = |heal: &&Heal| heal.object == *object && patience.since.is_some_and(|since| heal.at >= since);
+        let manager = most(heals.iter().filter(of_row).map(|heal| heal.manager.as_str()));
         Some(LeftAlone { object: object.clone(), manager, times: patience.times, until })
     };
     objects.into_iter().filter_map(of).collect()

@@ -228,7 +228,7 @@ fn self_heal_waits_longer_each_time_and_then_names_the_other_writer() {
     let said = left(after(1_601));
     assert!(said.len() == 1 && said[0].starts_with("VPC web is left alone until 1"), "{said:?}");
     assert!(said[0].ends_with(" UTC: it was put right 5 times, and kubectl-edit keeps changing it."), "{said:?}");
-    assert_eq!(Patience::of(&vpc("web"), &heals, calm), Patience { until: None, times: 0, fight: None });
+    assert_eq!(Patience::of(&vpc("web"), &heals, calm), Patience { until: None, times: 0, since: None, fight: None });
 }
 
 #[test]

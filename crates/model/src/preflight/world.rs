@@ -178,6 +178,10 @@ impl<'a> World<'a> {
         }
         let holds = |f: &&'a Finding, wanted| f.holds(kind, name) == Some(wanted);
         let place = |f: &Finding| match &f.location {
+            // Of what is no file there are no documents.
+            Some(location) if matches!(f.rule.as_str(), "symlink" | "submodule" | "file_name") => {
+                location.file.to_string()
+            }
             Some(location) => format!("document {} of {}, line {}", location.document, location.file, location.line),
             None => "a document".to_owned(),
         };
@@ -190,8 +194,8 @@ impl<'a> World<'a> {
         }
         if let Some(broken) = self.broken.iter().copied().find(|f| holds(f, Holds::Perhaps)) {
             return format!(
-                "is not in the cluster, and in no document of the source that could be read. One that could not may \
-                 have it: {}. Correct that document, add {kind} {name}, or correct the name.",
+                "is not in the cluster, nor in what could be read of the source. What could not be read may hold it: {}. \
+                 Put that right, add {kind} {name}, or correct the name.",
                 place(broken)
             );
         }
@@ -292,7 +296,7 @@ mod tests {
         // Of this one nobody can tell what it is.
         let perhaps = said(": : :\n");
         let place =
-            "One that could not may have it: document 2 of a.yaml, line 6. Correct that document, add VPC vpc-1, or";
+            "What could not be read may hold it: document 2 of a.yaml, line 6. Put that right, add VPC vpc-1, or";
         assert!(perhaps.contains(place), "{perhaps}");
     }
 }

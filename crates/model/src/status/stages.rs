@@ -129,7 +129,7 @@ pub fn stages(facts: &Facts, more: &StageFacts, now: Timestamp) -> [Stage; 4] {
         };
         // What keeps the rest away is said with it, and a full count alone does not make a partial comparison whole.
         let unread = partial.map(|partial| match c.counts.unread {
-            0 => format!("The last comparison was partial: {}", partial.reason),
+            0 => format!("The newest comparison of the cluster was partial: {}", partial.reason),
             1 => format!("1 object could not be read: {}", partial.reason),
             n => format!("{n} objects could not be read: {}", partial.reason),
         });

@@ -296,7 +296,10 @@ fn the_stages_say_what_a_partial_comparison_knows_and_what_it_could_not_read() {
     let [_, accepted, live, _] = stages(&synced(), &StageFacts { partial, ..StageFacts::default() }, at(NOW));
     for stage in [accepted, live] {
         assert_eq!((stage.state, stage.done, stage.total), (StageState::Underway, 3, 3), "{stage:?}");
-        assert!(stage.reason.starts_with("The last comparison was partial: The cluster does not"), "{stage:?}");
+        assert!(
+            stage.reason.starts_with("The newest comparison of the cluster was partial: The cluster does not"),
+            "{stage:?}"
+        );
     }
 }
 

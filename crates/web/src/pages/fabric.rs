@@ -167,7 +167,7 @@ fn hint(detail: &store::ObjectDetail, overview: &Overview, now: jiff::Timestamp)
 /// Why nobody has looked at an object: what its kind, or the cluster as a whole, did not answer.
 pub fn why_unread(key: &model::ObjectKey, overview: &Overview) -> String {
     let of_kind = overview.problems.iter().find(|p| p.group == key.group && p.kind == key.kind);
-    let problem = of_kind.or_else(|| overview.problems.iter().find(|p| p.kind.is_empty()));
+    let problem = of_kind.or_else(|| overview.problems.iter().find(|p| p.kind.is_empty() && !p.is_of_source()));
     problem.map_or_else(|| format!("the kind {} was not read", key.kind), |problem| problem.message.clone())
 }
 
@@ -250,8 +250,9 @@ fn findings_empty(overview: &Overview) -> String {
     if overview.comparison.is_none() {
         return "Nothing was read yet.".to_owned();
     }
+    let of_cluster = overview.problems.iter().filter(|problem| !problem.is_of_source());
     let unread: Vec<&str> =
-        overview.problems.iter().map(|p| if p.kind.is_empty() { "a part of the cluster" } else { &p.kind }).collect();
+        of_cluster.map(|p| if p.kind.is_empty() { "a part of the cluster" } else { &p.kind }).collect();
     match unread.as_slice() {
         [] => "None. Everything in the source is written as the cluster will take it.".to_owned(),
         kinds => format!(
