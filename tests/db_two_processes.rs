@@ -158,6 +158,45 @@ async fn of_a_deleted_fabric_no_process_keeps_the_repository() -> Result<()> {
     .await
 }
 
+/// A sync of an older commit ends in one process; the newer one was fetched and compared by the other, and this one's clone
+/// has never seen it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_fetched_while_a_sync_ran_is_what_the_pages_tell_when_it_ends() -> Result<()> {
+    let mut one = Apart::start(Database::postgres().await?, &[]).await?;
+    let fabric = one.fabric().await?;
+    let gate = Gate::default();
+    fabric.front.add(Rule::on("POST", "/vpcs?").without("dryRun=All").hold(&gate));
+    let location = fabric.begin(&mut one.user, "sync_to_kubernetes").await?;
+    gate.arrived(SOON).await?;
+    let owner =
+        |verb: &str| format!("SELECT lease_owner FROM operations WHERE verb = '{verb}' ORDER BY id DESC LIMIT 1");
+    let of_sync = one.sql(&owner("sync_to_kubernetes")).await?;
+    let mut two = one.beside().await?;
+    // Either process may take what is asked for: until the other one has.
+    let mut pushed = 0;
+    loop {
+        pushed += 1;
+        ensure!(pushed < 20, "the other process never fetched");
+        let text = vpc(&format!("late-{pushed:02}"), 100 + pushed, 1500 + u16::from(pushed));
+        let path = format!("late-{pushed:02}.yaml");
+        world().await.git.commit(&fabric.name, "main", &[(path.as_str(), Some(&text))], "Late").await?;
+        let fetching = fabric.begin(&mut two.user, "sync_from_git").await?;
+        ensure!(end_of(&mut two.user, &fetching).await?["state"] == "succeeded");
+        if one.sql(&owner("sync_from_git")).await? != of_sync {
+            break;
+        }
+    }
+    gate.open();
+    let ended = end_of(&mut one.user, &location).await?;
+    ensure!(ended["state"] == "succeeded", "{ended}");
+    for user in [&mut one.user, &mut two.user] {
+        let status = fabric.status(user).await?;
+        assert_eq!(status["sync_status"], "out_of_sync", "{status}");
+        assert_eq!(status["status"]["counts"]["undelivered"], pushed, "{status}");
+    }
+    Ok(())
+}
+
 /// How many objects the sync of [`lesson_13_a_process_that_slept_longer_than_its_lease_writes_nothing_more`] has to write.
 const MANY: u8 = 40;
 
