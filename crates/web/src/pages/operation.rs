@@ -4,17 +4,18 @@
 mod cancel;
 mod data;
 pub mod outcomes;
+pub mod phases;
 
 pub use data::{as_json, code, failure};
 pub use outcomes::is_dry;
-use outcomes::{OutcomeRow, SwitchLine};
+use outcomes::{OutcomeRow, SwitchLine, outcomes_empty, summary};
+use phases::{PhaseLine, left, phase_line, time_words};
 
 use crate::extract::OfOperation;
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
 use crate::layers::classify::wants_json;
 use crate::pages::fabric::manager;
-use crate::pages::operations::took;
 use crate::parts::list::page_of;
 use crate::parts::{Badge, Choice, Fact, FindingLine, Notice, Pager, Tone};
 use crate::problem::{Problem, capitalised};
@@ -22,7 +23,7 @@ use crate::routes::{Needs, Route};
 use crate::state::AppState;
 use crate::url::{self, pattern};
 use crate::view::{self, Query, View};
-use crate::when::{Span, When, length};
+use crate::when::{Span, length};
 use askama::Template;
 use auth::Action;
 use axum::extract::State;
@@ -33,7 +34,7 @@ use model::Code;
 use model::ObjectKey;
 use model::compare::ObjectState;
 use model::manifest::Finding;
-use model::operation::{ObjectOutcome, OperationState, OutcomeKind, PhaseProgress, PhaseState, Retry, Trigger, Verb};
+use model::operation::{ObjectOutcome, OperationState, OutcomeKind, PhaseState, Trigger, Verb};
 use model::status::short;
 use model::sync_options::SyncOptions;
 use std::collections::HashMap;
@@ -256,112 +257,6 @@ fn removal(operation: &Operation, listed: &[ObjectOutcome], may_sync: bool) -> O
     })
 }
 
-fn phase_line(phase: &PhaseProgress, now: jiff::Timestamp) -> PhaseLine {
-    let look = Badge::from(phase.state);
-    let took = phase.started_at.zip(phase.ended_at).map(|(began, ended)| length(ended.duration_since(began)));
-    let runs = phase.started_at.filter(|_| phase.state == PhaseState::Running);
-    PhaseLine {
-        phase: phase.phase.to_string(),
-        state: phase.state.to_string(),
-        tone: look.tone,
-        icon: look.icon,
-        title: phase.phase.title().to_owned(),
-        word: look.word,
-        done: phase.done,
-        total: phase.total,
-        count: if phase.total > 0 { format!("{} of {}", phase.done, phase.total) } else { String::new() },
-        detail: phase.detail.clone(),
-        retry: phase.retry.as_ref().map(|retry| retry_line(retry, now)),
-        retries: match (phase.retries, &phase.retry) {
-            (0, _) | (_, Some(_)) => String::new(),
-            (1, None) => "1 retry".to_owned(),
-            (n, None) => format!("{n} retries"),
-        },
-        runs: runs.map(|began| Span::Since(When::new(began, now))),
-        took: took.unwrap_or_default(),
-    }
-}
-
-/// What failed in a way that passes, and when it is tried again.
-fn retry_line(retry: &Retry, now: jiff::Timestamp) -> RetryLine {
-    let Retry { what, why, code, attempt, of, at } = retry;
-    let why = why.trim_end_matches('.');
-    RetryLine {
-        pause: (*at > now).then(|| Span::Until(When::new(*at, now))),
-        words: format!("(try {attempt} of {of}): {what}. The last try failed: {why} ({code})."),
-    }
-}
-
-/// How much time it has left; `None` when none is running out.
-fn left(operation: &Operation, now: jiff::Timestamp) -> Option<Span> {
-    let at = operation.deadline_at.filter(|at| operation.state == OperationState::Running && *at > now)?;
-    Some(Span::Until(When::new(at, now)))
-}
-
-/// The same in words, of an operation of which no time is running out.
-fn time_words(operation: &Operation, now: jiff::Timestamp) -> String {
-    match (operation.state, operation.deadline_at) {
-        (OperationState::Running, Some(_)) => "its time is up".to_owned(),
-        (OperationState::Queued, _) => {
-            format!("has {} once it begins", length(operation.time_limit.try_into().unwrap_or_default()))
-        }
-        _ => {
-            let took = took(operation, now);
-            if took.is_empty() { String::new() } else { format!("took {took}") }
-        }
-    }
-}
-
-fn summary(counts: &[OutcomeCount], operation: &Operation) -> String {
-    let sum = |is_meant: &dyn Fn(OutcomeKind) -> bool| -> u64 {
-        counts.iter().filter(|count| is_meant(count.outcome)).map(|count| count.objects).sum()
-    };
-    let (total, failed) = (sum(&|_| true), sum(&|kind| BAD.contains(&kind)));
-    let verified: u64 = counts.iter().map(|count| count.verified).sum();
-    if is_dry(operation) {
-        let waiting = sum(&|kind| kind == OutcomeKind::WaitingForReference);
-        let parts = [(failed - waiting, "would not be done"), (waiting, "would wait for others")];
-        let parts: Vec<String> =
-            parts.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!("{n} {words}")).collect();
-        return match (total, parts.is_empty()) {
-            (0, _) => String::new(),
-            (total, true) => format!("{total}, nothing was written"),
-            (total, false) => format!("{total}: {}; nothing was written", parts.join(", ")),
-        };
-    }
-    let of = |wanted: OutcomeKind| sum(&|kind| kind == wanted);
-    let (unknown, unverified) = (of(OutcomeKind::Unknown), of(OutcomeKind::NotVerified));
-    match (total, failed) {
-        (0, _) => String::new(),
-        (total, 0) if verified == total => format!("{total}, read back and as desired"),
-        (total, 0) => format!("{total}, {verified} of them read back and as desired"),
-        (total, open) if !operation.state.is_final() => {
-            format!("{total}: {open} not done so far, {verified} read back and as desired")
-        }
-        // Of what was not read back nobody can say that it is not as desired.
-        (total, failed) => {
-            let parts = [
-                (failed - unknown - unverified, "not as desired"),
-                (unverified, "not verified"),
-                (unknown, "not known"),
-            ];
-            let parts = parts.iter().filter(|(n, _)| *n > 0);
-            let parts: Vec<String> = parts.map(|(n, words)| format!("{n} {words}")).collect();
-            format!("{total}: {}, {verified} read back and as desired", parts.join(", "))
-        }
-    }
-}
-
-fn outcomes_empty(operation: &Operation, total: u64) -> String {
-    match operation.state {
-        _ if total > 0 => "This list has fewer pages.",
-        OperationState::Queued | OperationState::Running => "Outcomes stand here as objects are done.",
-        _ if !operation.verb.writes() => "This verb writes nothing, so no object has an outcome.",
-        _ => "The operation ended before it came to any object.",
-    }
-    .to_owned()
-}
-
 fn facts(view: &View, operation: &Operation) -> Vec<Fact> {
     let how = match operation.trigger {
         Trigger::Button => "with the button",
@@ -535,33 +430,4 @@ pub struct Removal {
     pub comparison: Option<i64>,
     pub key: String,
     pub sentence: String,
-}
-
-/// One phase.
-pub struct PhaseLine {
-    pub phase: String,
-    pub state: String,
-    pub tone: Tone,
-    pub icon: Icon,
-    pub title: String,
-    pub word: String,
-    pub done: u64,
-    pub total: u64,
-    pub count: String,
-    pub detail: String,
-    /// What is about to be tried again.
-    pub retry: Option<RetryLine>,
-    /// How often something was, when that is over.
-    pub retries: String,
-    /// How long it has run, while it does.
-    pub runs: Option<Span>,
-    pub took: String,
-}
-
-/// What failed in a way that passes.
-pub struct RetryLine {
-    /// How long until it is tried again; `None` when it is being tried.
-    pub pause: Option<Span>,
-    /// Which try it is, of what, and why.
-    pub words: String,
 }

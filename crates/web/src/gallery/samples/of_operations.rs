@@ -2,9 +2,16 @@
 
 use super::*;
 
-fn phase(title: &str, state: PhaseState, done: u64, total: u64, detail: &str, took: &str) -> operation::PhaseLine {
+fn phase(
+    title: &str,
+    state: PhaseState,
+    done: u64,
+    total: u64,
+    detail: &str,
+    took: &str,
+) -> operation::phases::PhaseLine {
     let look = Badge::from(state);
-    operation::PhaseLine {
+    operation::phases::PhaseLine {
         phase: title.to_lowercase().replace(' ', "_"),
         state: state.as_str().into(),
         tone: look.tone,
@@ -56,8 +63,8 @@ pub fn operation_running() -> operation::Page {
             phase("Read the cluster", PhaseState::Done, 22, 22, "kinds", "220 ms"),
             phase("Compare", PhaseState::Done, 60, 60, "34 equal, 26 to write", "12 ms"),
             phase("Check before writing", PhaseState::Done, 60, 60, "no errors, 1 warning", "3 ms"),
-            operation::PhaseLine {
-                retry: Some(operation::RetryLine {
+            operation::phases::PhaseLine {
+                retry: Some(operation::phases::RetryLine {
                     pause: Some(Span::Until(ago(-4))),
                     words: "(try 2 of 6): VPC vpc-05. The last try failed: The API server did not answer within 30 s \
                             (kubernetes_timeout)."

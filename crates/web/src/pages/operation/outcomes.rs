@@ -136,6 +136,58 @@ pub fn choices(path: &str, counts: &[OutcomeCount], wanted: Option<OutcomeKind>,
     choices
 }
 
+/// How many objects there are, and how many of them became what.
+pub fn summary(counts: &[OutcomeCount], operation: &Operation) -> String {
+    let sum = |is_meant: &dyn Fn(OutcomeKind) -> bool| -> u64 {
+        counts.iter().filter(|count| is_meant(count.outcome)).map(|count| count.objects).sum()
+    };
+    let (total, failed) = (sum(&|_| true), sum(&|kind| BAD.contains(&kind)));
+    let verified: u64 = counts.iter().map(|count| count.verified).sum();
+    if is_dry(operation) {
+        let waiting = sum(&|kind| kind == OutcomeKind::WaitingForReference);
+        let parts = [(failed - waiting, "would not be done"), (waiting, "would wait for others")];
+        let parts: Vec<String> =
+            parts.iter().filter(|(n, _)| *n > 0).map(|(n, words)| format!("{n} {words}")).collect();
+        return match (total, parts.is_empty()) {
+            (0, _) => String::new(),
+            (total, true) => format!("{total}, nothing was written"),
+            (total, false) => format!("{total}: {}; nothing was written", parts.join(", ")),
+        };
+    }
+    let of = |wanted: OutcomeKind| sum(&|kind| kind == wanted);
+    let (unknown, unverified) = (of(OutcomeKind::Unknown), of(OutcomeKind::NotVerified));
+    match (total, failed) {
+        (0, _) => String::new(),
+        (total, 0) if verified == total => format!("{total}, read back and as desired"),
+        (total, 0) => format!("{total}, {verified} of them read back and as desired"),
+        (total, open) if !operation.state.is_final() => {
+            format!("{total}: {open} not done so far, {verified} read back and as desired")
+        }
+        // Of what was not read back nobody can say that it is not as desired.
+        (total, failed) => {
+            let parts = [
+                (failed - unknown - unverified, "not as desired"),
+                (unverified, "not verified"),
+                (unknown, "not known"),
+            ];
+            let parts = parts.iter().filter(|(n, _)| *n > 0);
+            let parts: Vec<String> = parts.map(|(n, words)| format!("{n} {words}")).collect();
+            format!("{total}: {}, {verified} read back and as desired", parts.join(", "))
+        }
+    }
+}
+
+/// What stands in place of the list where it is empty.
+pub fn outcomes_empty(operation: &Operation, total: u64) -> String {
+    match operation.state {
+        _ if total > 0 => "This list has fewer pages.",
+        OperationState::Queued | OperationState::Running => "Outcomes stand here as objects are done.",
+        _ if !operation.verb.writes() => "This verb writes nothing, so no object has an outcome.",
+        _ => "The operation ended before it came to any object.",
+    }
+    .to_owned()
+}
+
 /// The switches that the run follows, worst first, as the phase kept them.
 pub fn switches(view: &View, operation: &Operation) -> Vec<SwitchLine> {
     let phase = operation.phases.iter().find(|phase| phase.phase == Phase::Rollout);
