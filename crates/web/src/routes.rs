@@ -75,6 +75,7 @@ pub struct Route {
     path: String,
     needs: Needs,
     kind: Kind,
+    sensitive: bool,
     handler: MethodRouter<AppState>,
 }
 
@@ -94,6 +95,8 @@ pub struct RouteInfo {
     /// What it answers.
     #[serde(serialize_with = "as_text")]
     pub kind: Kind,
+    /// Whether the password must have been entered lately.
+    pub sensitive: bool,
 }
 
 fn as_text<T: fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
@@ -129,7 +132,7 @@ impl Route {
         T: 'static,
     {
         let filter = if method == Method::POST { MethodFilter::POST } else { MethodFilter::GET };
-        Self { name, method, path: path.to_owned(), needs, kind, handler: on(filter, handler) }
+        Self { name, method, path: path.to_owned(), needs, kind, sensitive: false, handler: on(filter, handler) }
     }
 
     /// A page.
@@ -177,6 +180,12 @@ impl Route {
         Self::new(name, Method::POST, path, Needs::Fabric(Action::Sync), Kind::Verb(verb), handler)
     }
 
+    /// A change after which somebody else could come in, or learn or use a secret: whoever entered the password longer
+    /// ago than `session.reauthenticate` enters it again, in the field `current_password` of the same form.
+    pub fn sensitive(self) -> Self {
+        Self { sensitive: true, ..self }
+    }
+
     fn info(&self) -> RouteInfo {
         RouteInfo {
             name: self.name,
@@ -184,6 +193,7 @@ impl Route {
             path: self.path.clone(),
             needs: self.needs,
             kind: self.kind,
+            sensitive: self.sensitive,
         }
     }
 
