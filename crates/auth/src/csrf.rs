@@ -172,6 +172,9 @@ mod tests {
             ended_by: None,
             user_agent: String::new(),
             address: String::new(),
+            authenticated_at: created_at,
+            idle_limit: None,
+            rotation_due: false,
         }
     }
 

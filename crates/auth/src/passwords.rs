@@ -1,6 +1,10 @@
 //! Passwords: argon2id with OWASP's parameters, two at a time, off the async threads. A login with an unknown name
 //! takes as long as one with a wrong password.
 
+mod strength;
+
+pub use strength::check_password;
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -27,6 +31,15 @@ pub enum PasswordError {
     /// Too short or too long.
     #[error("a password has {} to {} characters", PASSWORD_LENGTH.start(), PASSWORD_LENGTH.end())]
     Length,
+    /// It holds what cannot be typed.
+    #[error("the password holds a control character; choose one that can be typed")]
+    Control,
+    /// It is little more than the user's name.
+    #[error("the password is little more than the user's name; choose another")]
+    Name,
+    /// It is one that is tried first.
+    #[error("the password is among those that are guessed first; choose another, such as several words")]
+    Common,
     /// A defect, or no memory.
     #[error("the password could not be hashed: {0}")]
     Hash(String),

@@ -4,7 +4,13 @@
 //! activity. The end is recorded with its reason when it is first noticed, so that whoever comes later with the old
 //! cookie can be told which limit it was.
 
-use crate::clock::{Clock, between, plus};
+mod denied;
+mod limits;
+
+pub use denied::{By, SessionDenied, SessionError};
+pub use limits::Limits;
+
+use crate::clock::{Clock, between, minus, plus};
 use crate::passwords::{PasswordError, Passwords};
 use crate::throttle::{Throttle, ThrottleLimits};
 use crate::tokens::SessionToken;
@@ -15,41 +21,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::{EndReason, NewSession, Session, Store, User};
 
-/// How long sessions last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Without activity.
-    pub idle: Duration,
-    /// With activity.
-    pub absolute: Duration,
-    /// How long before its end a session's page says so.
-    pub warn_before: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { idle: Duration::from_secs(3600), absolute: Duration::from_secs(12 * 3600), warn_before: WARN_BEFORE }
-    }
-}
-
-/// How long before its end a page warns, unless somebody says otherwise.
-const WARN_BEFORE: Duration = Duration::from_secs(300);
-
-impl Limits {
-    /// How long before the end a page warns: never more than half of the idle limit, or a page would begin with the
-    /// warning.
-    pub fn warning(&self) -> Duration {
-        self.warn_before.min(self.idle / 2)
-    }
-
-    /// How often activity is written: once a minute, and often enough for short limits.
-    fn touch_every(&self) -> Duration {
-        (self.idle / 20).min(Duration::from_secs(60))
-    }
-}
-
 /// How long a page waits for its activity to be written.
 const TOUCH: Duration = Duration::from_secs(2);
+
+/// How long the token before a rotation is taken: for what another tab had sent before it knew.
+const UNDER_WAY: Duration = Duration::from_secs(10);
 
 /// How long the row of an ended session is kept.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -72,53 +48,6 @@ pub struct LoggedIn {
     pub user: User,
     /// For the cookie, and for nothing else.
     pub token: SessionToken,
-}
-
-/// Why nobody is logged in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionDenied {
-    /// `authentication_required`, or which way the session ended.
-    pub code: Code,
-    /// Why it ended; `None` when there was none.
-    pub reason: Option<EndReason>,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
-}
-
-impl SessionDenied {
-    const NOBODY: Self = Self { code: Code::AuthenticationRequired, reason: None, ended_at: None };
-
-    fn ended(reason: EndReason, at: Timestamp) -> Self {
-        let code = match reason {
-            EndReason::Idle => Code::SessionIdleExpired,
-            EndReason::Absolute => Code::SessionAbsoluteExpired,
-            EndReason::LoggedOut | EndReason::Revoked | EndReason::PasswordChanged => Code::SessionRevoked,
-        };
-        Self { code, reason: Some(reason), ended_at: Some(at) }
-    }
-
-    /// One sentence for the page.
-    pub fn sentence(&self) -> &'static str {
-        match self.reason {
-            None => "You are not logged in.",
-            Some(EndReason::Idle) => "Your session ended because it was not used for some time.",
-            Some(EndReason::Absolute) => "Your session reached the longest time that a session may last.",
-            Some(EndReason::LoggedOut) => "You logged out, in this window or in another one.",
-            Some(EndReason::Revoked) => "Your session was ended by you elsewhere or by an administrator.",
-            Some(EndReason::PasswordChanged) => "Your session ended because your password was changed.",
-        }
-    }
-}
-
-/// Why a cookie was not turned into a user.
-#[derive(Debug, thiserror::Error)]
-pub enum SessionError {
-    /// Nobody is logged in.
-    #[error("{}", .0.sentence())]
-    Denied(SessionDenied),
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] store::Error),
 }
 
 /// Why a login failed.
@@ -208,12 +137,11 @@ impl Sessions {
             }
         }
         if let Some(previous) = previous
-            && let Some(old) = self.store.sessions().find_by_hash(&previous.hash()).await?
+            && let Some(old) = self.find(previous).await?
         {
             self.store.sessions().end(old.id, now, EndReason::LoggedOut, Some(&user.username)).await?;
         }
-        let absolute = plus(now, self.limits.absolute);
-        let (session, token) = self.begin(user.id, now, absolute, address, user_agent).await?;
+        let (session, token) = self.begin(user.id, now, address, user_agent).await?;
         self.store.users().set_last_login(user.id, now).await?;
         tracing::info!(user.id, session.id, address, "logged in");
         Ok(LoggedIn { session, user, token })
@@ -231,16 +159,18 @@ impl Sessions {
         &self,
         user_id: i64,
         now: Timestamp,
-        absolute_expires_at: Timestamp,
         address: &str,
         user_agent: &str,
     ) -> Result<(Session, SessionToken), LoginError> {
         let token = SessionToken::generate()?;
+        let (idle, absolute) = self.store.groups().session_limits_of_user(user_id).await?;
+        let seconds = |limit: Option<u32>, or: Duration| limit.map_or(or, |limit| Duration::from_secs(limit.into()));
         let new = NewSession {
             token_hash: token.hash(),
             user_id,
-            idle_expires_at: plus(now, self.limits.idle),
-            absolute_expires_at,
+            idle_expires_at: plus(now, seconds(idle, self.limits.idle)),
+            absolute_expires_at: plus(now, seconds(absolute, self.limits.absolute)),
+            idle_limit: idle,
             // Browsers send up to some hundred bytes; anybody else sends what it likes.
             user_agent: user_agent.chars().take(300).collect(),
             address: address.chars().take(100).collect(),
@@ -253,16 +183,18 @@ impl Sessions {
     pub async fn authenticate(&self, cookie: Option<&str>, activity: bool) -> Result<Authenticated, SessionError> {
         let nobody = || SessionError::Denied(SessionDenied::NOBODY);
         let token = cookie.and_then(SessionToken::parse).ok_or_else(nobody)?;
-        let mut session = self.store.sessions().find_by_hash(&token.hash()).await?.ok_or_else(nobody)?;
+        let mut session = self.find(&token).await?.ok_or_else(nobody)?;
         let now = self.clock.now();
         self.still_lasts(&session, now).await?;
         let user = self.store.users().get(session.user_id).await?;
+        let limits = self.limits.of(&session);
         if !user.is_active {
             self.store.sessions().end(session.id, now, EndReason::Revoked, None).await?;
-            return Err(SessionError::Denied(SessionDenied::ended(EndReason::Revoked, now)));
+            let denied = SessionDenied::ended(&session, limits, EndReason::Revoked, now, None);
+            return Err(SessionError::Denied(denied));
         }
-        if activity && between(session.last_active_at, now) >= self.limits.touch_every() {
-            let idle_expires_at = plus(now, self.limits.idle).min(session.absolute_expires_at);
+        if activity && between(session.last_active_at, now) >= limits.touch_every() {
+            let idle_expires_at = plus(now, limits.idle).min(session.absolute_expires_at);
             let sessions = self.store.sessions();
             let touch = tokio::time::timeout(TOUCH, sessions.touch(session.id, now, idle_expires_at));
             match touch.await {
@@ -289,8 +221,14 @@ impl Sessions {
 
     /// Refuses a session that has ended, and records the end of one whose limit has passed.
     async fn still_lasts(&self, session: &Session, now: Timestamp) -> Result<(), SessionError> {
+        let limits = self.limits.of(session);
         if let (Some(at), Some(reason)) = (session.ended_at, session.end_reason) {
-            return Err(SessionError::Denied(SessionDenied::ended(reason, at)));
+            let by = match session.ended_by.clone() {
+                Some(by) => Some(self.who(by, session.user_id).await),
+                None => None,
+            };
+            let denied = SessionDenied::ended(session, limits, reason, at, by);
+            return Err(SessionError::Denied(denied));
         }
         // An idle limit that was cut to the absolute one is the absolute one.
         let (at, reason) = if session.idle_expires_at < session.absolute_expires_at {
@@ -302,7 +240,60 @@ impl Sessions {
             return Ok(());
         }
         self.store.sessions().end(session.id, at, reason, None).await?;
-        Err(SessionError::Denied(SessionDenied::ended(reason, at)))
+        Err(SessionError::Denied(SessionDenied::ended(session, limits, reason, at, None)))
+    }
+
+    /// Whether the name is the session's own user's.
+    async fn who(&self, name: String, user_id: i64) -> By {
+        match self.store.users().get(user_id).await {
+            Ok(user) if user.username == name => By::You,
+            _ => By::Somebody(name),
+        }
+    }
+
+    /// The session of a token, also an ended one, and also by the token before its last rotation for a moment.
+    async fn find(&self, token: &SessionToken) -> Result<Option<Session>, store::Error> {
+        let under_way = minus(self.clock.now(), UNDER_WAY);
+        self.store.sessions().find_by_hash(&token.hash(), under_way).await
+    }
+
+    /// The user whose session this cookie's is or was: for the record of a try that was turned away.
+    pub async fn whose(&self, cookie: Option<&str>) -> Result<Option<User>, store::Error> {
+        let Some(token) = cookie.and_then(SessionToken::parse) else { return Ok(None) };
+        let Some(session) = self.find(&token).await? else { return Ok(None) };
+        self.store.users().get(session.user_id).await.map(Some)
+    }
+
+    /// Whether the password was entered so long ago that a sensitive change asks for it again.
+    pub fn needs_password(&self, session: &Session) -> bool {
+        between(session.authenticated_at, self.clock.now()) >= self.limits.reauthenticate
+    }
+
+    /// Takes the password again for a session that goes on, and gives it a new token.
+    pub async fn reauthenticate(
+        &self,
+        now_in: &Authenticated,
+        password: SecretString,
+        address: &str,
+    ) -> Result<Option<SessionToken>, LoginError> {
+        let username = &now_in.user.username;
+        let admitted = match self.throttle.admit(username, address, self.clock.now()) {
+            Ok(admitted) => admitted,
+            Err(retry_after) => return Err(LoginError::Throttled { retry_after }),
+        };
+        let found = match self.compare(username, password).await {
+            Ok(found) => found,
+            Err(e) => {
+                self.throttle.undone(admitted);
+                return Err(e);
+            }
+        };
+        if found.is_none() {
+            tracing::info!(username, address, "the password was asked for again, and was wrong");
+            return Err(LoginError::Invalid);
+        }
+        self.throttle.succeeded(admitted);
+        self.rotate(&now_in.session, true).await
     }
 
     /// Ends the session of a logout.
@@ -336,22 +327,17 @@ impl Sessions {
         Ok(())
     }
 
-    /// A new token for the same session, after a change of what its user may do. The absolute limit stays.
-    pub async fn rotate(&self, session: &Session) -> Result<(Session, SessionToken), LoginError> {
-        let now = self.clock.now();
-        let absolute = session.absolute_expires_at;
-        let begun = self.begin(session.user_id, now, absolute, &session.address, &session.user_agent).await?;
-        self.store.sessions().end(session.id, now, EndReason::LoggedOut, None).await?;
-        Ok(begun)
+    /// A new token for the same session, whose limits stay: what its user may do has changed, or who it is was proved
+    /// again. `None` when another request was faster; its answer carries the token.
+    pub async fn rotate(&self, session: &Session, authenticated: bool) -> Result<Option<SessionToken>, LoginError> {
+        let token = SessionToken::generate()?;
+        let hashes = (&session.token_hash, &token.hash());
+        let rotated = self.store.sessions().rotate(session.id, hashes, self.clock.now(), authenticated).await?;
+        Ok(rotated.then_some(token))
     }
 
     /// Deletes the rows of sessions that ended long ago; gives how many. For the daily round.
     pub async fn purge(&self) -> Result<u64, store::Error> {
-        let now = self.clock.now();
-        let before = jiff::SignedDuration::try_from(KEPT).ok().and_then(|kept| now.checked_sub(kept).ok());
-        match before {
-            Some(before) => self.store.sessions().purge(before).await,
-            None => Ok(0),
-        }
+        self.store.sessions().purge(minus(self.clock.now(), KEPT)).await
     }
 }

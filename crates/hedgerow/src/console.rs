@@ -116,6 +116,7 @@ impl Console {
             idle: settings.session_idle,
             absolute: settings.session_absolute,
             warn_before: settings.session_warn_before,
+            reauthenticate: settings.session_reauthenticate,
         };
         let sessions = Sessions::new(store.clone(), clock.clone(), limits, ThrottleLimits::default());
         if let Some(metrics) = metrics {

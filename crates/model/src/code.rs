@@ -57,6 +57,8 @@ codes! {
     AuthenticationRequired = "authentication_required", 401, Some(5), false, "Log in; you come back to this page.";
     /// The permission is missing.
     PermissionDenied = "permission_denied", 403, Some(6), false, "Ask an administrator for the permission that is named.";
+    /// The password has to be entered again, because it was entered long ago.
+    PasswordRequired = "password_required", 403, None, false, "Enter your own password once more and send the form again; nothing of it is lost.";
     /// The fabric's cluster does not answer as it should.
     ConnectionFailed = "connection_failed", 502, Some(7), true, "Test the connection; check the endpoint and the network between.";
     /// The same operation runs already.

@@ -20,8 +20,12 @@ pub struct NewAttempt {
     pub fabric_id: Option<i64>,
     /// Its name then; empty when it is not known.
     pub fabric_name: String,
-    /// What was asked.
+    /// What was asked, when it is a verb.
     pub verb: Option<Verb>,
+    /// What was asked: the name of the route.
+    pub action: String,
+    /// On what, in words, when it is no fabric; empty when there is no more to say.
+    pub subject: String,
     /// Who asked, by name; `anonymous` when it is not known.
     pub actor: String,
     /// Who asked.
@@ -78,6 +82,8 @@ pub(crate) fn attempt(row: &AnyRow) -> Result<Attempt> {
             fabric_id: row.int_or_null("fabric_id")?,
             fabric_name: row.text("fabric_name")?,
             verb: row.word_or_null("verb")?,
+            action: row.text("action")?,
+            subject: row.text("subject")?,
             actor: row.text("actor")?,
             user_id: row.int_or_null("user_id")?,
             address: row.text("address")?,
@@ -119,7 +125,9 @@ impl<'a> Attempts<'a> {
             new.code.map(Code::as_str),
             &new.message,
             &new.request_id,
-            new.operation_id
+            new.operation_id,
+            &new.action,
+            &new.subject
         ];
         let id = st::RECORD.one(&mut tx, "attempt", args).await?.int("id")?;
         commit(tx, st::RECORD.doing).await?;

@@ -72,6 +72,31 @@ impl<'a> Groups<'a> {
         self.change(GROUP_ADD_MEMBER, args![group_id, user_id]).await.map(|_| ())
     }
 
+    /// The limits in seconds for sessions of a group's members, idle and absolute; none: as the settings say.
+    pub async fn session_limits(&self, id: i64) -> Result<(Option<u32>, Option<u32>)> {
+        self.limits(GROUP_LIMITS, id).await
+    }
+
+    /// The shortest limits in seconds that the groups of a user set for its sessions, idle and absolute.
+    pub async fn session_limits_of_user(&self, user_id: i64) -> Result<(Option<u32>, Option<u32>)> {
+        self.limits(GROUP_LIMITS_OF_USER, user_id).await
+    }
+
+    /// Sets the limits for sessions that begin from now on.
+    pub async fn set_session_limits(&self, id: i64, idle: Option<u32>, absolute: Option<u32>) -> Result<()> {
+        match self.change(GROUP_SET_LIMITS, args![id, idle, absolute]).await? {
+            0 => Err(Error::NotFound("group")),
+            _ => Ok(()),
+        }
+    }
+
+    async fn limits(&self, statement: &'static Statement, id: i64) -> Result<(Option<u32>, Option<u32>)> {
+        let mut conn = self.0.reader(statement.doing).await?;
+        let row = statement.one(&mut conn, "group", args![id]).await?;
+        let seconds = |column| Ok(row.int_or_null(column)?.and_then(|seconds| u32::try_from(seconds).ok()));
+        Ok((seconds("session_idle")?, seconds("session_absolute")?))
+    }
+
     /// Takes a user out of a group.
     pub async fn remove_member(&self, group_id: i64, user_id: i64) -> Result<()> {
         self.change(GROUP_REMOVE_MEMBER, args![group_id, user_id]).await.map(|_| ())

@@ -27,6 +27,7 @@ mod error;
 pub mod fabrics;
 pub mod groups;
 mod health;
+pub mod kept_forms;
 mod lanes;
 pub mod meta;
 mod migrations;
@@ -50,6 +51,7 @@ pub use fabrics::{
     Cluster, CredentialKind, EndpointLogin, Fabric, FabricSecrets, FabricSpec, NewFabric, Sealed, Source,
 };
 pub use groups::Group;
+pub use kept_forms::KeptForm;
 pub use lanes::in_background;
 pub use objects::{BaseChange, ObjectBodies, ObjectDetail, ObjectRow};
 pub use operations::{Disposition, Enqueued, NewOperation, Operation};
@@ -146,6 +148,8 @@ impl Store {
         permissions => permissions::Permissions<'_>;
         /// Sessions.
         sessions => sessions::Sessions<'_>;
+        /// Forms that were sent after their session had ended.
+        kept_forms => kept_forms::KeptForms<'_>;
         /// Fabrics and their sealed secrets.
         fabrics => fabrics::Fabrics<'_>;
         /// Operations, their queue and the outcome of each object.

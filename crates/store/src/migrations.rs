@@ -39,6 +39,7 @@ history! {
     10 "0010_watching.sql" "up to when a comparison is known to hold";
     11 "0011_activity.sql" "indices of the activity";
     12 "0012_refusals.sql" "indices of what was turned away";
+    13 "0013_sessions.sql" "sessions: new tokens, limits of groups, forms that were kept; what attempts were about";
 }
 
 fn newest() -> i64 {

@@ -112,6 +112,12 @@ pub struct Session {
     pub user_agent: String,
     /// The address that it logged in from.
     pub address: String,
+    /// When the user last proved who it is: at the login, or with the password again.
+    pub authenticated_at: Timestamp,
+    /// Seconds without use after which it ends, when its user's groups say so.
+    pub idle_limit: Option<u32>,
+    /// Whether the next request gets a new token: what the user may do has changed.
+    pub rotation_due: bool,
 }
 
 /// What a new session is made of.
@@ -129,6 +135,8 @@ pub struct NewSession {
     pub user_agent: String,
     /// The address that it logs in from.
     pub address: String,
+    /// Seconds without use after which it ends, when its user's groups say so.
+    pub idle_limit: Option<u32>,
 }
 
 fn session(row: &AnyRow) -> Result<Session> {
@@ -145,6 +153,9 @@ fn session(row: &AnyRow) -> Result<Session> {
         ended_by: row.text_or_null("ended_by")?,
         user_agent: row.text("user_agent")?,
         address: row.text("address")?,
+        authenticated_at: row.time("authenticated_at")?,
+        idle_limit: row.int_or_null("idle_limit")?.and_then(|seconds| u32::try_from(seconds).ok()),
+        rotation_due: row.bool("rotation_due")?,
     })
 }
 
@@ -167,7 +178,8 @@ impl<'a> Sessions<'a> {
             new.idle_expires_at.min(new.absolute_expires_at),
             new.absolute_expires_at,
             new.user_agent,
-            new.address
+            new.address,
+            new.idle_limit
         ];
         let id = CREATE.one(&mut tx, "session", args).await?.int("id")?;
         let row = GET.one(&mut tx, "session", args![id]).await?;
@@ -181,10 +193,34 @@ impl<'a> Sessions<'a> {
         session(&GET.one(&mut conn, "session", args![id]).await?)
     }
 
-    /// A session by the hash of its token, also an ended one: the reason must be tellable.
-    pub async fn find_by_hash(&self, hash: &TokenHash) -> Result<Option<Session>> {
+    /// A session by the hash of its token, also an ended one: the reason must be tellable. The hash before the last
+    /// rotation is good for requests that were under way then: when the rotation was not before `rotated_after`.
+    pub async fn find_by_hash(&self, hash: &TokenHash, rotated_after: Timestamp) -> Result<Option<Session>> {
         let mut conn = self.0.reader(BY_HASH.doing).await?;
-        BY_HASH.optional(&mut conn, args![hash.to_string()]).await?.as_ref().map(session).transpose()
+        let args = args![hash.to_string(), rotated_after];
+        BY_HASH.optional(&mut conn, args).await?.as_ref().map(session).transpose()
+    }
+
+    /// Gives a session a new token in place of `old`; `authenticated` when its user has just proved who it is. `false`
+    /// when it has ended, or another request was faster.
+    pub async fn rotate(
+        &self,
+        id: i64,
+        (old, new): (&TokenHash, &TokenHash),
+        at: Timestamp,
+        authenticated: bool,
+    ) -> Result<bool> {
+        let mut tx = self.0.writer(ROTATE.doing).await?;
+        let rows = ROTATE.run(&mut tx, args![id, old.to_string(), new.to_string(), at, authenticated]).await?;
+        commit(tx, ROTATE.doing).await?;
+        Ok(rows > 0)
+    }
+
+    /// What a user may do has changed: each of its sessions gets a new token with its next request.
+    pub async fn rotate_soon(&self, user_id: i64) -> Result<()> {
+        let mut tx = self.0.writer(ROTATE_SOON.doing).await?;
+        ROTATE_SOON.run(&mut tx, args![user_id]).await?;
+        commit(tx, ROTATE_SOON.doing).await
     }
 
     /// Notes activity and extends the idle limit, never beyond the absolute one. `false` when the session has ended,

@@ -2,14 +2,16 @@
 //! turned away before its handler ran.
 
 use crate::extract::{self, Login};
+use crate::layers::classify::Asked;
 use crate::layers::request_id::RequestId;
 use crate::layers::{client, cookies};
 use crate::problem::Problem;
 use crate::routes::{Kind, Needs, RouteInfo};
 use crate::state::AppState;
-use auth::{Granted, SessionToken};
+use crate::url;
+use auth::Granted;
 use axum::extract::Request;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use model::Code;
 use std::sync::Mutex;
@@ -18,37 +20,63 @@ use store::{Fabric, NewAttempt, Scope};
 /// Tries without a session that are recorded each minute. A flood of them is in the log, not in the database.
 const NAMELESS_A_MINUTE: u32 = 60;
 
+/// From where a request comes, and under which id.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    /// The address.
+    pub address: String,
+    request_id: String,
+}
+
+impl Asker {
+    /// What the request says.
+    pub fn of(state: &AppState, request: &Request) -> Self {
+        Self {
+            address: client::address(&state.settings, request.extensions(), request.headers()),
+            request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+/// A try of nobody yet, on nothing.
+fn bare(state: &AppState, action: &str, method: &Method, path: &str, asker: &Asker) -> NewAttempt {
+    NewAttempt {
+        at: state.now(),
+        fabric_id: None,
+        fabric_name: String::new(),
+        verb: None,
+        action: action.to_owned(),
+        subject: String::new(),
+        actor: "anonymous".to_owned(),
+        user_id: None,
+        address: asker.address.clone(),
+        method: method.to_string(),
+        path: path.chars().take(300).collect(),
+        http_status: 0,
+        code: None,
+        message: String::new(),
+        request_id: asker.request_id.clone(),
+        operation_id: None,
+    }
+}
+
 /// What is known of a try, as the guard finds it out.
 #[derive(Debug)]
 pub struct Told {
     attempt: NewAttempt,
+    /// Whether the answer is no refusal to look at, but the way to the login.
+    navigation: bool,
+    sent_away: bool,
 }
 
 impl Told {
     /// What the request itself says.
     pub fn of(state: &AppState, route: &RouteInfo, request: &Request) -> Self {
-        let path = request.uri().path();
+        let mut attempt = bare(state, route.name, request.method(), request.uri().path(), &Asker::of(state, request));
+        attempt.verb = if let Kind::Verb(verb) = route.kind { Some(verb) } else { None };
         let of_fabric = matches!(route.needs, Needs::Fabric(_));
-        let fabric_id = path.split('/').find_map(|part| part.parse().ok()).filter(|_| of_fabric);
-        let verb = if let Kind::Verb(verb) = route.kind { Some(verb) } else { None };
-        Self {
-            attempt: NewAttempt {
-                at: state.now(),
-                fabric_id,
-                fabric_name: String::new(),
-                verb,
-                actor: "anonymous".to_owned(),
-                user_id: None,
-                address: client::address(&state.settings, request.extensions(), request.headers()),
-                method: request.method().to_string(),
-                path: path.chars().take(300).collect(),
-                http_status: 0,
-                code: None,
-                message: String::new(),
-                request_id: request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
-                operation_id: None,
-            },
-        }
+        attempt.fabric_id = attempt.path.split('/').find_map(|part| part.parse().ok()).filter(|_| of_fabric);
+        Self { attempt, navigation: Asked::of(request.headers()) == Asked::Navigation, sent_away: false }
     }
 
     /// Who it is.
@@ -57,16 +85,20 @@ impl Told {
         self.attempt.user_id = Some(login.user.id);
     }
 
-    /// Whose session it was that has ended, if there was one.
-    pub async fn was(&mut self, state: &AppState, headers: &HeaderMap) {
-        let token = cookies::session(&state.settings, headers).and_then(SessionToken::parse);
-        let Some(token) = token else { return };
-        if let Ok(Some(session)) = state.store.sessions().find_by_hash(&token.hash()).await
-            && let Ok(user) = state.store.users().get(session.user_id).await
-        {
-            self.attempt.actor = user.username;
-            self.attempt.user_id = Some(user.id);
-        }
+    /// Whose session it was that has ended, if there was one; the user's id. A person whose page is answered with the way
+    /// to the login is recorded, too: that is what "nothing happens" looks like from the other side.
+    pub async fn was(&mut self, state: &AppState, headers: &HeaderMap, kind: Kind) -> Option<i64> {
+        let cookie = cookies::session(&state.settings, headers);
+        let user = state.sessions.whose(cookie).await.ok().flatten()?;
+        self.attempt.actor = user.username;
+        self.attempt.user_id = Some(user.id);
+        self.sent_away = kind == Kind::Page && Asked::of(headers) == Asked::Navigation;
+        Some(user.id)
+    }
+
+    /// Whether somebody whose session has ended was led to the login.
+    pub fn is_sent_away(&self) -> bool {
+        self.sent_away
     }
 
     /// On which fabric.
@@ -91,7 +123,13 @@ pub async fn record(
     }
     attempt.http_status = status.as_u16();
     attempt.code = problem.map(|problem| problem.code);
-    attempt.message = problem.map_or(outcome.message, |problem| problem.message.clone());
+    attempt.message = match problem {
+        Some(problem) if told.navigation && status == StatusCode::UNAUTHORIZED => {
+            format!("Redirected to the login page. {}", problem.message)
+        }
+        Some(problem) => problem.message.clone(),
+        None => outcome.message,
+    };
     attempt.operation_id = outcome.operation_id;
     if attempt.fabric_name.is_empty()
         && let Some(id) = attempt.fabric_id
@@ -109,14 +147,36 @@ pub async fn record(
 }
 
 /// Records that a page's script failed.
-pub async fn client_error(state: &AppState, mut attempt: NewAttempt, message: String) {
+pub async fn client_error(state: &AppState, asker: &Asker, page: &str, message: String) {
+    let mut attempt = bare(state, "client_error", &Method::POST, page, asker);
     if !admit_nameless(attempt.at) {
         tracing::warn!(message, "an error of a page's script was not recorded");
         return;
     }
+    // Which fabric it was about, when the page was one of a fabric's.
+    let mut words = page.split('/').skip_while(|word| *word != "fabrics");
+    attempt.fabric_id = words.nth(1).and_then(|word| word.parse().ok());
     attempt.code = Some(Code::ClientScriptError);
     attempt.http_status = Code::ClientScriptError.http_status();
     attempt.message = message;
+    write(state, &attempt).await;
+}
+
+/// Records a login with how it ended. Of a name that nobody has, nothing is kept: people type their password into that
+/// field.
+pub async fn login(state: &AppState, asker: &Asker, username: &str, problem: Option<&Problem>) {
+    let mut attempt = bare(state, "login", &Method::POST, &url::login(), asker);
+    if problem.is_some() && !admit_nameless(attempt.at) {
+        tracing::warn!(address = asker.address, "a login that failed was not recorded");
+        return;
+    }
+    if let Ok(Some(user)) = state.store.users().by_name(username).await {
+        attempt.actor = user.username;
+        attempt.user_id = Some(user.id);
+    }
+    attempt.code = problem.map(|problem| problem.code);
+    attempt.http_status = problem.map_or(StatusCode::SEE_OTHER, Problem::http_status).as_u16();
+    attempt.message = problem.map_or_else(|| "Logged in.".to_owned(), |problem| problem.message.clone());
     write(state, &attempt).await;
 }
 

@@ -13,6 +13,8 @@ pub enum Nav {
     Fabrics,
     /// The activity of all fabrics.
     Activity,
+    /// What is one's own: sessions, password.
+    Account,
 }
 
 /// The theme that the user chose.

@@ -2,10 +2,13 @@
 //! permission. What it found out, and nothing else, is what handlers get through the extractors of
 //! [`crate::extract`]; each try of what is recorded gets its row, also one that it turns away.
 
+pub mod password;
+
 use crate::attempts;
 use crate::extract::{Fields, Login, Told};
 use crate::layers::classify::{Asked, is_activity};
 use crate::layers::{client, cookies, origin};
+use crate::pages::kept;
 use crate::problem::{Again, Problem};
 use crate::routes::{Kind, Needs, RouteInfo};
 use crate::state::AppState;
@@ -16,7 +19,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use model::Code;
 use std::sync::Arc;
 
@@ -41,11 +44,15 @@ impl Guard {
 pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let recorded = guard.route.kind.is_recorded();
     let mut told = attempts::Told::of(&guard.state, &guard.route, &request);
-    let response = match admit(&guard, request, &mut told).await {
+    let mut fresh = None;
+    let mut response = match admit(&guard, request, &mut told, &mut fresh).await {
         Ok(request) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
-    if recorded {
+    if let Some(cookie) = fresh {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    if recorded || told.is_sent_away() {
         let outcome = response.extensions().get::<Told>().cloned().unwrap_or_default();
         let problem = response.extensions().get::<Arc<Problem>>().cloned();
         attempts::record(&guard.state, told, response.status(), problem.as_deref(), outcome).await;
@@ -53,7 +60,12 @@ pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> 
     response
 }
 
-async fn admit(guard: &Guard, mut request: Request, told: &mut attempts::Told) -> Result<Request, Problem> {
+async fn admit(
+    guard: &Guard,
+    mut request: Request,
+    told: &mut attempts::Told,
+    fresh: &mut Option<HeaderValue>,
+) -> Result<Request, Problem> {
     let Guard { state, route } = guard;
     let unsafe_method = !matches!(*request.method(), Method::GET | Method::HEAD);
     let through_proxy = client::through_proxy(&state.settings, request.extensions());
@@ -76,9 +88,17 @@ async fn admit(guard: &Guard, mut request: Request, told: &mut attempts::Told) -
     let activity = is_activity(request.method(), request.headers()) && route.kind != Kind::Stream;
     let login = match session(state, request.headers(), activity).await {
         Ok(login) => login,
-        Err(problem) => {
-            if route.kind.is_recorded() {
-                told.was(state, request.headers()).await;
+        Err(mut problem) => {
+            if problem.http_status() == StatusCode::UNAUTHORIZED {
+                let user = told.was(state, request.headers(), route.kind).await;
+                // What a person sent without a script is not lost with the session.
+                if let Some(user_id) = user
+                    && Asked::of(request.headers()) == Asked::Navigation
+                    && let Some(fields) = request.extensions().get::<Fields>()
+                    && route.is_worth_keeping()
+                {
+                    problem.next = kept::keep(state, user_id, request.uri().path(), fields).await;
+                }
             }
             return Err(problem);
         }
@@ -86,6 +106,11 @@ async fn admit(guard: &Guard, mut request: Request, told: &mut attempts::Told) -
     told.is(&login);
     if unsafe_method {
         check_token(state, &login, &request, from)?;
+        let parts = (request.headers(), request.extensions());
+        *fresh = password::take(state, route.sensitive, &login, parts, from).await?;
+    }
+    if activity && login.session.rotation_due && fresh.is_none() {
+        *fresh = renew(state, &login).await;
     }
     permit(state, route.needs, &login, &mut request, told).await?;
     request.extensions_mut().insert(login);
@@ -93,18 +118,28 @@ async fn admit(guard: &Guard, mut request: Request, told: &mut attempts::Told) -
     Ok(request)
 }
 
+/// A new token for a session whose user may do something else than before. The old one is taken until that is through.
+async fn renew(state: &AppState, login: &Login) -> Option<HeaderValue> {
+    match state.sessions.rotate(&login.session, false).await {
+        Ok(token) => token.and_then(|token| cookies::set_session(&state.settings, token.reveal())),
+        Err(error) => {
+            tracing::warn!(%error, session = login.session.id, "a session got no new token");
+            None
+        }
+    }
+}
+
 /// Why nobody is logged in, with the limit that was reached.
-pub fn why_denied(state: &AppState, denied: &SessionDenied) -> String {
-    let limits = state.sessions.limits();
+pub fn why_denied(denied: &SessionDenied) -> String {
     let span = |limit| when::span(jiff::SignedDuration::try_from(limit).unwrap_or(jiff::SignedDuration::MAX));
-    match denied.code {
-        Code::SessionIdleExpired => {
-            format!("Your session ended because it was not used for some time; the limit is {}.", span(limits.idle))
+    match (denied.code, denied.limit) {
+        (Code::SessionIdleExpired, Some(limit)) => {
+            format!("Your session ended because it was not used for some time; the limit is {}.", span(limit))
         }
-        Code::SessionAbsoluteExpired => {
-            format!("Your session ended because none lasts longer than {}.", span(limits.absolute))
+        (Code::SessionAbsoluteExpired, Some(limit)) => {
+            format!("Your session ended because none lasts longer than {}.", span(limit))
         }
-        _ => denied.sentence().to_owned(),
+        _ => denied.sentence(),
     }
 }
 
@@ -113,7 +148,7 @@ pub async fn session(state: &AppState, headers: &HeaderMap, activity: bool) -> R
     let cookie = cookies::session(&state.settings, headers);
     let Authenticated { session, user } = match state.sessions.authenticate(cookie, activity).await {
         Ok(authenticated) => authenticated,
-        Err(SessionError::Denied(denied)) => return Err(Problem::new(denied.code, why_denied(state, &denied))),
+        Err(SessionError::Denied(denied)) => return Err(Problem::new(denied.code, why_denied(&denied))),
         Err(SessionError::Store(error)) => return Err(error.into()),
     };
     let actor = Actor::of_user(&state.store, &user).await?;

@@ -30,11 +30,14 @@ pub struct Details {
     pub retry_after: Option<u64>,
     /// More for scripts, e.g. the operation.
     pub more: BTreeMap<&'static str, Value>,
-    /// The form to send again, when only its token was stale.
+    /// The form to send again, when only its token was stale or the password is asked for.
     pub again: Option<Again>,
+    /// The page that a login leads to, when it is another than the request's own.
+    pub next: Option<String>,
 }
 
-/// A form that was refused for its token alone, by a user who is logged in, from a page of this site.
+/// A form that was refused for its token or for want of the password alone, by a user who is logged in, from a page of
+/// this site.
 #[derive(Debug, Clone)]
 pub struct Again {
     /// The form's fields.
@@ -69,6 +72,7 @@ impl Problem {
             retry_after: None,
             more: BTreeMap::new(),
             again: None,
+            next: None,
         }))
     }
 
@@ -125,6 +129,7 @@ impl Problem {
         match (self.code, self.http_status().as_u16()) {
             (Code::CsrfFailed, _) if self.again.is_some() => "Press once more",
             (Code::CsrfFailed, _) => "The form was refused",
+            (Code::PasswordRequired, _) => "Your password, once more",
             (Code::SessionIdleExpired | Code::SessionAbsoluteExpired | Code::SessionRevoked, _) => "Session ended",
             (_, 400) => "The request makes no sense",
             (_, 401) => "Not logged in",

@@ -68,6 +68,17 @@ pub enum Kind {
     Back,
 }
 
+/// Whether a route asks for the password again when it was entered long ago.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sensitive {
+    /// Never.
+    No,
+    /// When the form holds a credential.
+    WithCredentials,
+    /// Always.
+    Always,
+}
+
 /// One route.
 pub struct Route {
     name: &'static str,
@@ -75,7 +86,7 @@ pub struct Route {
     path: String,
     needs: Needs,
     kind: Kind,
-    sensitive: bool,
+    sensitive: Sensitive,
     handler: MethodRouter<AppState>,
 }
 
@@ -96,7 +107,8 @@ pub struct RouteInfo {
     #[serde(serialize_with = "as_text")]
     pub kind: Kind,
     /// Whether the password must have been entered lately.
-    pub sensitive: bool,
+    #[serde(skip)]
+    pub sensitive: Sensitive,
 }
 
 fn as_text<T: fmt::Display, S: serde::Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
@@ -118,6 +130,15 @@ impl fmt::Display for Kind {
     }
 }
 
+impl RouteInfo {
+    /// Whether a form that was sent here after its session had ended is kept for its user. Where nothing was typed and
+    /// nothing would be done, there is nothing to keep.
+    pub(crate) fn is_worth_keeping(&self) -> bool {
+        self.method == Method::POST
+            && !matches!(self.path.as_str(), pattern::session | pattern::theme | pattern::logout)
+    }
+}
+
 impl Kind {
     /// Whether each try gets a row among the attempts, also one that is turned away.
     pub fn is_recorded(self) -> bool {
@@ -132,7 +153,15 @@ impl Route {
         T: 'static,
     {
         let filter = if method == Method::POST { MethodFilter::POST } else { MethodFilter::GET };
-        Self { name, method, path: path.to_owned(), needs, kind, sensitive: false, handler: on(filter, handler) }
+        Self {
+            name,
+            method,
+            path: path.to_owned(),
+            needs,
+            kind,
+            sensitive: Sensitive::No,
+            handler: on(filter, handler),
+        }
     }
 
     /// A page.
@@ -183,7 +212,12 @@ impl Route {
     /// A change after which somebody else could come in, or learn or use a secret: whoever entered the password longer
     /// ago than `session.reauthenticate` enters it again, in the field `current_password` of the same form.
     pub fn sensitive(self) -> Self {
-        Self { sensitive: true, ..self }
+        Self { sensitive: Sensitive::Always, ..self }
+    }
+
+    /// The same, when the form holds a credential.
+    pub fn sensitive_with_credentials(self) -> Self {
+        Self { sensitive: Sensitive::WithCredentials, ..self }
     }
 
     fn info(&self) -> RouteInfo {
@@ -220,6 +254,9 @@ fn own() -> Vec<Route> {
         pages::events::routes(),
         pages::login::routes(),
         pages::session::routes(),
+        pages::account_sessions::routes(),
+        pages::account_password::routes(),
+        pages::kept::routes(),
         pages::plain::routes(),
         pages::docs::routes(),
     ]

@@ -96,6 +96,16 @@ paths! {
     logout() = "/logout/";
     /// Who is logged in, until when, with a fresh CSRF token.
     session() = "/session/";
+    /// A form that was sent after its session had ended.
+    kept(token: impl Display) = "/kept/{token}/";
+    /// One's own sessions.
+    account_sessions() = "/account/sessions/";
+    /// Ending one of one's own sessions.
+    account_session_end(id: impl Display) = "/account/sessions/{id}/end/";
+    /// Ending all of one's own sessions.
+    account_sessions_end() = "/account/sessions/end/";
+    /// Changing one's own password.
+    account_password() = "/account/password/";
     /// Choosing light, dark or the system's theme.
     theme() = "/theme/";
     /// Where the pages report errors of their scripts.

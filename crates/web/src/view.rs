@@ -3,9 +3,11 @@
 use crate::ending::Ending;
 use crate::extract::Login;
 use crate::frame::{Find, Frame, Nav, Theme};
+use crate::guard::password;
 use crate::layers::classify::Asked;
 use crate::layers::request_id::RequestId;
 use crate::layers::{cookies, origin};
+use crate::parts::field::{Field, FieldKind};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::url;
@@ -70,6 +72,13 @@ impl View {
     /// A CSRF token for this session.
     pub fn csrf(&self) -> Result<String, Problem> {
         self.state.csrf.token(&self.login.session).map_err(|error| Problem::internal("make a CSRF token", &error))
+    }
+
+    /// The field for the user's own password in a sensitive form, when it was entered long ago; `when` it is needed, in
+    /// words.
+    pub fn password_field(&self, when: &str) -> Option<Field> {
+        let needed = self.state.sessions.needs_password(&self.login.session);
+        needed.then(|| Field::new(FieldKind::Password, password::FIELD, "Your own password", "").help(when))
     }
 
     /// The theme.

@@ -55,9 +55,8 @@ both_engines! {
         bed.clock.advance(Duration::from_secs(1));
         let at = bed.clock.now();
         let ended = denied(&bed, Some(cookie)).await;
-        assert_eq!(ended, SessionDenied {
-            code: Code::SessionIdleExpired, reason: Some(EndReason::Idle), ended_at: Some(at),
-        });
+        assert_eq!((ended.code, ended.reason), (Code::SessionIdleExpired, Some(EndReason::Idle)));
+        assert_eq!((ended.ended_at, ended.limit), (Some(at), Some(HOUR)));
         // Whoever comes a week later is told the same.
         bed.clock.advance(7 * 24 * HOUR);
         assert_eq!(denied(&bed, Some(cookie)).await, ended);
@@ -111,7 +110,7 @@ both_engines! {
         bed.sessions.set_password(anna.id, new, Some(kept.session.id), "anna").await.unwrap();
         for (login, reason, words) in [
             (&out, EndReason::LoggedOut, "logged out"),
-            (&revoked, EndReason::Revoked, "administrator"),
+            (&revoked, EndReason::Revoked, "ended by admin"),
             (&changed, EndReason::PasswordChanged, "password was changed"),
         ] {
             let denied = denied(&bed, Some(login.token.reveal())).await;
@@ -139,10 +138,62 @@ both_engines! {
         let second = bed.sessions.login("anna", password, "192.0.2.1", "Firefox", Some(&first.token)).await.unwrap();
         assert_ne!(first.token.reveal(), second.token.reveal());
         assert_eq!(denied(&bed, Some(first.token.reveal())).await.reason, Some(EndReason::LoggedOut));
-        let (session, token) = bed.sessions.rotate(&second.session).await.unwrap();
-        assert_eq!(session.absolute_expires_at, second.session.absolute_expires_at);
-        assert!(bed.sessions.authenticate(Some(token.reveal()), false).await.is_ok());
-        assert_eq!(denied(&bed, Some(second.token.reveal())).await.code, Code::SessionRevoked);
+    }
+
+    async fn a_new_token_takes_the_place_of_the_old_one_which_is_taken_for_what_is_under_way(bed) {
+        bed.user("anna").await;
+        let login = bed.login("anna", PASSWORD).await.unwrap();
+        bed.clock.advance(20 * MINUTE);
+        assert!(bed.sessions.needs_password(&login.session));
+        let who = Authenticated { session: login.session.clone(), user: login.user.clone() };
+        let again = async |password: &str| {
+            bed.sessions.reauthenticate(&who, SecretString::from(password), "192.0.2.1").await
+        };
+        assert!(matches!(again("wrong").await, Err(LoginError::Invalid)));
+        let token = again(PASSWORD).await.unwrap().expect("nobody was faster");
+        let fresh = bed.sessions.authenticate(Some(token.reveal()), false).await.unwrap().session;
+        assert_eq!((fresh.id, fresh.absolute_expires_at), (login.session.id, login.session.absolute_expires_at));
+        assert!(!bed.sessions.needs_password(&fresh));
+        assert!(again(PASSWORD).await.unwrap().is_none(), "the token of another moment rotates nothing");
+        let old = Some(login.token.reveal());
+        assert!(bed.sessions.authenticate(old, false).await.is_ok(), "another tab's request was under way");
+        bed.clock.advance(Duration::from_secs(11));
+        assert_eq!(denied(&bed, old).await.code, Code::AuthenticationRequired, "later the old one is nobody's");
+        bed.store.sessions().rotate_soon(login.user.id).await.unwrap();
+        let due = bed.sessions.authenticate(Some(token.reveal()), false).await.unwrap().session;
+        assert!(due.rotation_due);
+        let newest = bed.sessions.rotate(&due, false).await.unwrap().unwrap();
+        let rotated = bed.sessions.authenticate(Some(newest.reveal()), false).await.unwrap().session;
+        assert_eq!((rotated.rotation_due, rotated.authenticated_at), (false, fresh.authenticated_at));
+    }
+
+    async fn the_limits_of_a_users_groups_go_before_those_of_the_settings(bed) {
+        let anna = bed.user("anna").await;
+        for (name, idle, absolute) in [("operators", Some(600), None), ("wall", Some(7200), Some(3 * 3600))] {
+            let group = bed.store.groups().create(name, "").await.unwrap();
+            bed.store.groups().set_session_limits(group.id, idle, absolute).await.unwrap();
+            bed.store.groups().add_member(group.id, anna.id).await.unwrap();
+        }
+        let login = bed.login("anna", PASSWORD).await.unwrap();
+        bed.clock.advance(9 * MINUTE);
+        let cookie = Some(login.token.reveal());
+        let used = bed.sessions.authenticate(cookie, true).await.unwrap().session;
+        assert_eq!(used.idle_expires_at, bed.clock.now() + jiff::SignedDuration::from_mins(10), "the shorter one");
+        bed.clock.advance(10 * MINUTE);
+        let ended = denied(&bed, cookie).await;
+        assert_eq!((ended.code, ended.limit), (Code::SessionIdleExpired, Some(10 * MINUTE)));
+        let length = login.session.absolute_expires_at.duration_since(login.session.created_at);
+        assert_eq!(length, jiff::SignedDuration::from_hours(3));
+    }
+
+    async fn a_session_that_somebody_ended_says_who(bed) {
+        bed.user("anna").await;
+        for (by, words) in [("anna", "You ended this session from another one."), ("root", "was ended by root.")] {
+            let login = bed.login("anna", PASSWORD).await.unwrap();
+            bed.sessions.revoke(login.session.id, by).await.unwrap();
+            let denied = denied(&bed, Some(login.token.reveal())).await;
+            assert!(denied.sentence().ends_with(words), "{}", denied.sentence());
+        }
     }
 
     async fn guessing_is_slowed_down_and_says_for_how_long(bed) {

@@ -115,6 +115,8 @@ settings! {
         session_absolute: Duration = "session.absolute", "12h";
         /// A page says this long before its session ends that it will, and offers to stay logged in as far as `session.absolute` allows; never earlier than halfway through `session.idle`. Must be shorter than `session.idle` when it is set.
         session_warn_before: Duration = "session.warn_before", "5m";
+        /// A change after which somebody else could come in (a password, a user, a permission, an API token, a credential of a fabric) asks for the user's own password again when it was entered longer ago than this.
+        session_reauthenticate: Duration = "session.reauthenticate", "15m";
     }
     "Source" {
         /// Allow `file://` addresses as the source of a fabric. Who may edit a fabric can then read every repository that this process can read.

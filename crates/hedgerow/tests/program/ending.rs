@@ -61,6 +61,8 @@ async fn attempts_of_long_ago_are_removed_and_younger_ones_kept() {
             fabric_id: None,
             fabric_name: String::new(),
             verb: None,
+            action: "sync".into(),
+            subject: String::new(),
             actor: "alice".to_owned(),
             user_id: None,
             address: "192.0.2.1".to_owned(),

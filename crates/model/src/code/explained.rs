@@ -35,6 +35,7 @@ impl Code {
             Code::CsrfFailed => of_requests::CSRF_FAILED,
             Code::AuthenticationRequired => of_requests::AUTHENTICATION_REQUIRED,
             Code::PermissionDenied => of_requests::PERMISSION_DENIED,
+            Code::PasswordRequired => of_requests::PASSWORD_REQUIRED,
             Code::InvalidInput => of_requests::INVALID_INPUT,
             Code::NotFound => of_requests::NOT_FOUND,
             Code::MethodNotAllowed => of_requests::METHOD_NOT_ALLOWED,

@@ -32,6 +32,7 @@ pub(crate) mod automatic;
 pub(crate) mod backup;
 pub(crate) mod comparisons;
 pub(crate) mod fabrics;
+pub(crate) mod kept_forms;
 pub(crate) mod meta;
 pub(crate) mod migrations;
 pub(crate) mod objects;
@@ -50,6 +51,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static crate::sql::Statement> {
         backup::ALL,
         comparisons::ALL,
         fabrics::ALL,
+        kept_forms::ALL,
         meta::ALL,
         migrations::ALL,
         objects::ALL,

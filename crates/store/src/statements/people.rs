@@ -39,6 +39,16 @@ super::statements! {
     GROUP_REMOVE_MEMBER("take a user out of a group") = (
         "DELETE FROM group_members WHERE group_id = $1 AND user_id = $2"
     );
+    GROUP_LIMITS("read a group's limits of sessions") = (
+        "SELECT session_idle, session_absolute FROM user_groups WHERE id = $1"
+    );
+    GROUP_LIMITS_OF_USER("read a user's limits of sessions") = (
+        "SELECT min(g.session_idle) AS session_idle, min(g.session_absolute) AS session_absolute",
+        " FROM user_groups g JOIN group_members m ON m.group_id = g.id WHERE m.user_id = $1"
+    );
+    GROUP_SET_LIMITS("set a group's limits of sessions") = (
+        "UPDATE user_groups SET session_idle = $2, session_absolute = $3 WHERE id = $1"
+    );
     GROUP_OF_USER("list a user's groups") = (
         "SELECT g.id, g.name, g.description FROM user_groups g JOIN group_members m ON m.group_id = g.id",
         " WHERE m.user_id = $1 ORDER BY g.name"

@@ -3,17 +3,29 @@
 macro_rules! session {
     () => {
         "SELECT s.id, s.token_hash, s.user_id, s.created_at, s.last_active_at, s.idle_expires_at, \
-         s.absolute_expires_at, s.ended_at, s.end_reason, s.ended_by, s.user_agent, s.address FROM sessions s"
+         s.absolute_expires_at, s.ended_at, s.end_reason, s.ended_by, s.user_agent, s.address, s.authenticated_at, \
+         s.idle_limit, s.rotation_due FROM sessions s"
     };
 }
 
 super::statements! {
     CREATE("create a session") = (
         "INSERT INTO sessions (token_hash, user_id, created_at, last_active_at, idle_expires_at, absolute_expires_at,",
-        " user_agent, address) VALUES ($1, $2, $3, $3, $4, $5, $6, $7) RETURNING id"
+        " user_agent, address, authenticated_at, idle_limit)",
+        " VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $3, $8) RETURNING id"
     );
     GET("read a session") = (session!(), " WHERE s.id = $1");
-    BY_HASH("find a session") = (session!(), " WHERE s.token_hash = $1");
+    BY_HASH("find a session") = (
+        session!(), " WHERE s.token_hash = $1 OR (s.previous_hash = $1 AND s.rotated_at >= $2)"
+    );
+    ROTATE("give a session a new token") = (
+        "UPDATE sessions SET previous_hash = token_hash, token_hash = $3, rotated_at = $4, rotation_due = 0,",
+        " authenticated_at = CASE WHEN $5 = 1 THEN $4 ELSE authenticated_at END",
+        " WHERE id = $1 AND token_hash = $2 AND ended_at IS NULL"
+    );
+    ROTATE_SOON("have a user's sessions get new tokens") = (
+        "UPDATE sessions SET rotation_due = 1 WHERE user_id = $1 AND ended_at IS NULL"
+    );
     OF_USER("list a user's sessions") = (session!(), " WHERE s.user_id = $1 ORDER BY s.id DESC");
     /// Never shortens: a request that was slow must not take back what a later one extended.
     TOUCH("extend a session") = (

@@ -34,6 +34,7 @@ both_engines! {
             absolute_expires_at: t(1000),
             user_agent: String::new(),
             address: String::new(),
+            idle_limit: None,
         };
         bed.sessions().create(session, t(0)).await.unwrap();
         let settled = bed.settle_restored(t(50)).await.unwrap();
@@ -46,7 +47,7 @@ both_engines! {
         let said = (objects[0].code, objects[0].message.ends_with("Nothing was written."));
         assert_eq!(said, (Some(Code::Interrupted), true), "a dry run writes nothing: {}", objects[0].message);
         assert_eq!(objects[0].outcome, OutcomeKind::NotAttempted);
-        let session = bed.sessions().find_by_hash(&token_hash).await.unwrap().unwrap();
+        let session = bed.sessions().find_by_hash(&token_hash, t(0)).await.unwrap().unwrap();
         assert_eq!((session.end_reason, session.ended_by.as_deref()), (Some(EndReason::Revoked), Some("restore")));
         let again = bed.settle_restored(t(60)).await.unwrap();
         assert_eq!((again.operations, again.sessions), (0, 0), "the second time there is nothing left to do");

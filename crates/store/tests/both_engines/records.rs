@@ -14,6 +14,8 @@ fn attempt(at: i64, fabric: Option<&Fabric>) -> NewAttempt {
         fabric_id: fabric.map(|f| f.id),
         fabric_name: fabric.map(|f| f.name.clone()).unwrap_or_default(),
         verb: Some(Verb::SyncToKubernetes),
+        action: "sync".into(),
+        subject: String::new(),
         actor: "anna".into(),
         user_id: None,
         address: "2001:db8::1".into(),

@@ -2,7 +2,7 @@
 
 use crate::bed::{both_engines, t, user};
 use store::sessions::TokenHash;
-use store::{EndReason, NewSession, Session, Store};
+use store::{EndReason, KeptForm, NewSession, Sealed, Session, Store};
 
 async fn begin(store: &Store, user_id: i64, byte: u8) -> Session {
     let new = NewSession {
@@ -12,6 +12,7 @@ async fn begin(store: &Store, user_id: i64, byte: u8) -> Session {
         absolute_expires_at: t(1000),
         user_agent: "Firefox".into(),
         address: "192.0.2.7".into(),
+        idle_limit: None,
     };
     store.sessions().create(new, t(0)).await.unwrap()
 }
@@ -21,8 +22,8 @@ both_engines! {
         let anna = user(&bed, "anna").await;
         let session = begin(&bed, anna.id, 0xa5).await;
         assert_eq!((session.created_at, session.last_active_at, session.idle_expires_at), (t(0), t(0), t(100)));
-        assert_eq!(bed.sessions().find_by_hash(&TokenHash([0xa5; 32])).await.unwrap(), Some(session.clone()));
-        assert_eq!(bed.sessions().find_by_hash(&TokenHash([0xa6; 32])).await.unwrap(), None);
+        assert_eq!(bed.sessions().find_by_hash(&TokenHash([0xa5; 32]), t(0)).await.unwrap(), Some(session.clone()));
+        assert_eq!(bed.sessions().find_by_hash(&TokenHash([0xa6; 32]), t(0)).await.unwrap(), None);
         assert_eq!(bed.sessions().get(session.id).await.unwrap(), session);
         assert_eq!(bed.sessions().list_of_user(anna.id).await.unwrap(), [session]);
     }
@@ -44,7 +45,7 @@ both_engines! {
         let session = begin(&bed, anna.id, 1).await;
         assert!(bed.sessions().end(session.id, t(10), EndReason::Revoked, Some("admin")).await.unwrap());
         assert!(!bed.sessions().end(session.id, t(11), EndReason::LoggedOut, None).await.unwrap());
-        let ended = bed.sessions().find_by_hash(&session.token_hash).await.unwrap().unwrap();
+        let ended = bed.sessions().find_by_hash(&session.token_hash, t(0)).await.unwrap().unwrap();
         assert_eq!(ended.end_reason, Some(EndReason::Revoked));
         assert_eq!((ended.ended_at, ended.ended_by.as_deref()), (Some(t(10)), Some("admin")));
         assert!(!bed.sessions().touch(session.id, t(12), t(112)).await.unwrap());
@@ -80,6 +81,35 @@ both_engines! {
         let anna = user(&bed, "anna").await;
         let session = begin(&bed, anna.id, 1).await;
         bed.users().delete(anna.id).await.unwrap();
-        assert_eq!(bed.sessions().find_by_hash(&session.token_hash).await.unwrap(), None);
+        assert_eq!(bed.sessions().find_by_hash(&session.token_hash, t(0)).await.unwrap(), None);
+    }
+
+    async fn a_kept_form_is_its_users_and_of_each_the_newest_few_stay(bed) {
+        let (anna, bert) = (user(&bed, "anna").await, user(&bed, "bert").await);
+        let keep = async |user_id: i64, byte: u8, at: i64| {
+            let form = KeptForm {
+                user_id,
+                created_at: t(at),
+                path: "/fabrics/1/edit/".into(),
+                fields: Sealed(vec![byte]),
+            };
+            bed.kept_forms().keep(&TokenHash([byte; 32]), &form, t(at - 100)).await.unwrap();
+            form
+        };
+        let first = keep(anna.id, 1, 1).await;
+        let token = TokenHash([1; 32]);
+        assert_eq!(bed.kept_forms().get(&token, anna.id, t(0)).await.unwrap(), Some(first));
+        assert_eq!(bed.kept_forms().get(&token, bert.id, t(0)).await.unwrap(), None, "nobody else gets it");
+        assert_eq!(bed.kept_forms().get(&token, anna.id, t(2)).await.unwrap(), None, "it is too old");
+        for byte in 2..=6 {
+            keep(anna.id, byte, i64::from(byte)).await;
+        }
+        assert_eq!(bed.kept_forms().get(&token, anna.id, t(0)).await.unwrap(), None, "five are kept");
+        let second = TokenHash([2; 32]);
+        assert!(bed.kept_forms().get(&second, anna.id, t(0)).await.unwrap().is_some());
+        keep(bert.id, 7, 150).await;
+        assert_eq!(bed.kept_forms().get(&second, anna.id, t(0)).await.unwrap(), None, "nobody came back for it");
+        bed.kept_forms().forget(&TokenHash([7; 32]), bert.id).await.unwrap();
+        assert_eq!(bed.kept_forms().get(&TokenHash([7; 32]), bert.id, t(0)).await.unwrap(), None);
     }
 }

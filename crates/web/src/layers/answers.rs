@@ -102,14 +102,15 @@ fn unwritten(response: &Response) -> Option<Problem> {
 fn page(state: &AppState, asking: &Asking, problem: &Problem) -> Response {
     let status = problem.http_status();
     if status == StatusCode::UNAUTHORIZED {
-        return Redirect::to(&url::login_next(&asking.next())).into_response();
+        let next = problem.next.clone().unwrap_or_else(|| asking.next());
+        return Redirect::to(&url::login_next(&next)).into_response();
     }
     let back = routes::object_of(&format!("{}x", asking.uri.path()));
     let mut links = vec![("Fabrics".to_owned(), url::fabrics())];
     if back != url::home() && back != asking.uri.path() {
         links.insert(0, ("Back".to_owned(), back));
     }
-    let again = problem.again.as_ref().map(|again| error::Again::of(asking.uri.path(), again));
+    let again = problem.again.as_ref().map(|again| error::Again::of(asking.uri.path(), again, problem.code));
     let page = error::Page {
         frame: Bare {
             title: problem.title().to_owned(),

@@ -1,17 +1,30 @@
 //! The page of an error, for navigations; scripts get the same as problem+json.
 
 use crate::frame::Bare;
+use crate::guard::password;
 use crate::icon::Icon;
 use crate::problem;
 use crate::url;
 use askama::Template;
+use model::Code;
 
 /// Fields that are never written back into a page.
-pub const SECRET_FIELDS: &[&str] = &["password", "kubeconfig", "token", "source_token", "ssh_key"];
+pub const SECRET_FIELDS: &[&str] = &[
+    "password",
+    "current_password",
+    "new_password",
+    "new_password_again",
+    "kubeconfig",
+    "token",
+    "client_key",
+    "source_token",
+    "ssh_key",
+];
 
 impl Again {
-    /// The form of a request whose token was stale.
-    pub fn of(action: &str, again: &problem::Again) -> Self {
+    /// The form of a request that was refused for `code` alone: its token was stale, its session over, or the password is
+    /// asked for.
+    pub fn of(action: &str, again: &problem::Again, code: Code) -> Self {
         let secret = |name: &str| SECRET_FIELDS.contains(&name);
         let kept = again.fields.iter().filter(|(name, _)| name != "csrfmiddlewaretoken" && !secret(name));
         let lost = again.fields.iter().filter(|(name, value)| secret(name) && !value.is_empty());
@@ -19,7 +32,8 @@ impl Again {
             action: action.to_owned(),
             csrf: again.csrf.clone(),
             kept: kept.cloned().collect(),
-            secret: lost.map(|(name, _)| name.clone()).collect(),
+            secret: lost.map(|(name, _)| name.clone()).filter(|name| name != password::FIELD).collect(),
+            password: code == Code::PasswordRequired || again.fields.iter().any(|(name, _)| name == password::FIELD),
             label: label(action),
         }
     }
@@ -61,5 +75,7 @@ pub struct Again {
     pub csrf: String,
     pub kept: Vec<(String, String)>,
     pub secret: Vec<String>,
+    /// Whether the user's own password is asked for.
+    pub password: bool,
     pub label: String,
 }

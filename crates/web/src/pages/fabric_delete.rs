@@ -26,9 +26,9 @@ pub fn routes() -> Vec<Route> {
     let (delete, change) = (Needs::Fabric(Action::Delete), Needs::Fabric(Action::Change));
     vec![
         Route::page("fabric_delete", pattern::fabric_delete, delete, show_delete),
-        Route::post("fabric_delete", pattern::fabric_delete, delete, delete_it),
+        Route::recorded("fabric_delete", pattern::fabric_delete, delete, delete_it),
         Route::page("fabric_confirm_cluster", pattern::fabric_confirm_cluster, change, show_confirm),
-        Route::post("fabric_confirm_cluster", pattern::fabric_confirm_cluster, change, confirm),
+        Route::recorded("fabric_confirm_cluster", pattern::fabric_confirm_cluster, change, confirm),
     ]
 }
 

@@ -33,9 +33,11 @@ use store::{Error, Fabric, FabricSecrets, Sealed, Unique};
 pub fn routes() -> Vec<Route> {
     vec![
         Route::page("fabric_add", pattern::fabric_add, Needs::Fabrics(Action::Add), show_add),
-        Route::post("fabric_add", pattern::fabric_add, Needs::Fabrics(Action::Add), add),
+        Route::recorded("fabric_add", pattern::fabric_add, Needs::Fabrics(Action::Add), add)
+            .sensitive_with_credentials(),
         Route::page("fabric_edit", pattern::fabric_edit, Needs::Fabric(Action::Change), show_edit),
-        Route::post("fabric_edit", pattern::fabric_edit, Needs::Fabric(Action::Change), edit),
+        Route::recorded("fabric_edit", pattern::fabric_edit, Needs::Fabric(Action::Change), edit)
+            .sensitive_with_credentials(),
     ]
 }
 
@@ -81,6 +83,7 @@ async fn form(
         version: fabric.map(|_| draft.version.clone()),
         form: draft.fields(&secrets, fabric.and_then(|fabric| fabric.cluster.login())),
         errors: draft.errors.list(),
+        password: view.password_field("Needed to save a credential, because you entered it some time ago."),
         submit: if fabric.is_some() { "Save changes" } else { "Add the fabric" }.to_owned(),
         cancel: fabric.map_or_else(url::fabrics, |fabric| url::fabric(fabric.id)),
         delete: fabric.filter(|_| may_delete).map(|fabric| url::fabric_delete(fabric.id)),
@@ -238,6 +241,8 @@ pub struct Page {
     pub version: Option<String>,
     pub form: Fields,
     pub errors: Vec<(String, String)>,
+    /// The user's own password, when a credential could not be saved without it.
+    pub password: Option<Field>,
     pub submit: String,
     pub cancel: String,
     pub delete: Option<String>,

@@ -1,23 +1,24 @@
 //! Logging in and out.
 
+use crate::attempts::{self, Asker};
 use crate::extract::{Fields, Login};
 use crate::frame::Bare;
 use crate::guard;
 use crate::icon::Icon;
 use crate::layers::classify::{Asked, wants_json};
-use crate::layers::{client, cookies};
+use crate::layers::cookies;
 use crate::parts::{Notice, Tone};
 use crate::problem::Problem;
-use crate::routes::{Needs, Route, safe_next};
+use crate::routes::{Needs, Route, resolve, safe_next};
 use crate::seldom::Seldom;
 use crate::state::AppState;
 use crate::url::{self, pattern};
 use crate::view;
 use askama::Template;
-use auth::{LoginError, PreSession, SessionError, SessionToken};
+use auth::{LoggedIn, LoginError, PreSession, SessionError, SessionToken};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use model::Code;
 use secrecy::SecretString;
 use serde_json::json;
@@ -28,7 +29,7 @@ pub fn routes() -> Vec<Route> {
     vec![
         Route::page("login", pattern::login, Needs::Public, show),
         Route::post("login", pattern::login, Needs::Public, log_in),
-        Route::post("logout", pattern::logout, Needs::LoggedIn, log_out),
+        Route::recorded("logout", pattern::logout, Needs::LoggedIn, log_out),
     ]
 }
 
@@ -50,7 +51,7 @@ async fn show(State(state): State<AppState>, headers: HeaderMap, uri: Uri) -> Re
         Err(SessionError::Denied(denied)) if denied.reason.is_some() => {
             let mut notice = Notice::new(
                 Tone::Off,
-                guard::why_denied(&state, &denied),
+                guard::why_denied(&denied),
                 "",
                 "Log in again; you come back to the page where you were.",
             );
@@ -91,6 +92,7 @@ fn form(
         },
         csrf: state.csrf.anonymous_token(&browser).map_err(random)?,
         next: next.to_owned(),
+        is_kept: resolve(&Method::GET, next).is_some_and(|route| route.path == pattern::kept),
         leads_to: if next == url::home() { String::new() } else { next.to_owned() },
         username: username.to_owned(),
         notices,
@@ -104,60 +106,67 @@ fn form(
 }
 
 async fn log_in(State(state): State<AppState>, fields: Fields, request: Request) -> Result<Response, Problem> {
-    let headers = request.headers();
+    let asker = Asker::of(&state, &request);
+    let (parts, _) = request.into_parts();
+    let headers = parts.headers;
     let next = leads_to(fields.get("next").unwrap_or_default());
     let username = fields.text("username").to_owned();
-    let asked = Asked::of(headers);
-    let refuse = |problem: Problem| -> Result<Response, Problem> {
-        if asked == Asked::Script {
-            return Err(problem);
+    let asked = Asked::of(&headers);
+    let tried = try_login(&state, &headers, &fields, &asker).await;
+    attempts::login(&state, &asker, &username, tried.as_ref().err()).await;
+    match tried {
+        Ok(logged_in) => {
+            let cookie = cookies::set_session(&state.settings, logged_in.token.reveal());
+            let cookie = cookie.map(|cookie| [(header::SET_COOKIE, cookie)]);
+            if asked == Asked::Script && wants_json(&headers) {
+                let body = json!({ "success": true, "user": logged_in.user.username, "redirect": next });
+                return Ok((cookie, view::json(StatusCode::OK, &body)).into_response());
+            }
+            Ok((cookie, Redirect::to(&next)).into_response())
         }
-        let status = problem.http_status();
-        let mut notice = Notice::failure(problem.code, problem.message.clone());
-        notice.todo = problem.what_to_do().to_owned();
-        let shown: String = username.chars().take(150).collect();
-        let mut response = form(&state, headers, status, &next, &shown, vec![notice])?;
-        if let Some(seconds) = problem.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        Err(problem) if asked == Asked::Script => Err(problem),
+        Err(problem) => {
+            let mut notice = Notice::failure(problem.code, problem.message.clone());
+            notice.todo = problem.what_to_do().to_owned();
+            let shown: String = username.chars().take(150).collect();
+            let mut response = form(&state, &headers, problem.http_status(), &next, &shown, vec![notice])?;
+            if let Some(seconds) = problem.retry_after {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            Ok(response)
         }
-        Ok(response)
-    };
+    }
+}
+
+/// The login itself, or why not.
+async fn try_login(state: &AppState, headers: &HeaderMap, fields: &Fields, asker: &Asker) -> Result<LoggedIn, Problem> {
     let browser = cookies::login(&state.settings, headers).and_then(PreSession::parse);
     if let Err(error) = state.csrf.verify_anonymous(browser.as_ref(), fields.get("csrfmiddlewaretoken")) {
         tracing::info!(%error, "login form refused");
-        return refuse(match browser {
+        return Err(match browser {
             // The session's cookie has the very same attributes: it would not come back either.
-            None => Problem::new(Code::CsrfFailed, no_cookie(&state))
+            None => Problem::new(Code::CsrfFailed, no_cookie(state))
                 .todo("Allow cookies for this address, or open Hedgerow over https, then log in again."),
             Some(_) => {
                 Problem::new(Code::CsrfFailed, "This login form was too old.").todo("Here is a new one: log in again.")
             }
         });
     }
-    let address = client::address(&state.settings, request.extensions(), headers);
+    let address = &asker.address;
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let previous = cookies::session(&state.settings, headers).and_then(SessionToken::parse);
     let password = SecretString::from(fields.get("password").unwrap_or_default());
-    match state.sessions.login(&username, password, &address, agent, previous.as_ref()).await {
-        Ok(logged_in) => {
-            metrics::login_tried("ok");
-            let cookie = cookies::set_session(&state.settings, logged_in.token.reveal());
-            let cookie = cookie.map(|cookie| [(header::SET_COOKIE, cookie)]);
-            if asked == Asked::Script && wants_json(headers) {
-                let body = json!({ "success": true, "user": logged_in.user.username, "redirect": next });
-                return Ok((cookie, view::json(StatusCode::OK, &body)).into_response());
-            }
-            Ok((cookie, Redirect::to(&next)).into_response())
-        }
-        Err(LoginError::Invalid) => {
-            metrics::login_tried("refused");
-            refuse(
-                Problem::new(Code::AuthenticationRequired, "The user name or the password is wrong.")
-                    .todo("Check both and try again."),
-            )
-        }
-        Err(LoginError::Throttled { retry_after }) => {
-            metrics::login_tried("throttled");
+    let tried = state.sessions.login(fields.text("username"), password, address, agent, previous.as_ref()).await;
+    metrics::login_tried(match &tried {
+        Ok(_) => "ok",
+        Err(LoginError::Invalid) => "refused",
+        Err(LoginError::Throttled { .. }) => "throttled",
+        Err(_) => "failed",
+    });
+    tried.map_err(|error| match error {
+        LoginError::Invalid => Problem::new(Code::AuthenticationRequired, "The user name or the password is wrong.")
+            .todo("Check both and try again."),
+        LoginError::Throttled { retry_after } => {
             if let Some(unsaid) = THROTTLED.say() {
                 // Not the name: people type their password into that field.
                 tracing::warn!(address, unsaid, "logins are throttled: too many failed for a user or an address");
@@ -167,11 +176,11 @@ async fn log_in(State(state): State<AppState>, fields: Fields, request: Request)
                 format!("Too many logins failed for this user or from this address. The next is taken in {seconds} s.");
             let mut problem = Problem::new(Code::Throttled, message);
             problem.retry_after = Some(seconds);
-            refuse(problem)
+            problem
         }
-        Err(LoginError::Store(error)) => refuse(error.into()),
-        Err(error) => refuse(Problem::internal("log somebody in", &error)),
-    }
+        LoginError::Store(error) => error.into(),
+        error => Problem::internal("log somebody in", &error),
+    })
 }
 
 fn no_cookie(state: &AppState) -> &'static str {
@@ -203,6 +212,8 @@ pub struct Page {
     pub csrf: String,
     pub next: String,
     pub leads_to: String,
+    /// Whether that is a form which was sent after its session had ended.
+    pub is_kept: bool,
     pub username: String,
     pub notices: Vec<Notice>,
 }

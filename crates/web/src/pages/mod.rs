@@ -1,5 +1,7 @@
 //! One file a page: its routes on top, then its handlers, then what its template shows.
 
+pub mod account_password;
+pub mod account_sessions;
 pub mod adopt;
 pub mod dashboard;
 pub mod docs;
@@ -8,6 +10,7 @@ pub mod events;
 pub mod fabric;
 pub mod fabric_delete;
 pub mod fabric_form;
+pub mod kept;
 pub mod login;
 pub mod object;
 pub mod objects;

@@ -46,7 +46,7 @@ use store::operations::OutcomeCount;
 pub fn routes() -> Vec<Route> {
     vec![
         Route::page("operation", pattern::operation, Needs::Operation(Action::View), show),
-        Route::post("operation_cancel", pattern::operation_cancel, Needs::Operation(Action::Sync), cancel::cancel),
+        Route::recorded("operation_cancel", pattern::operation_cancel, Needs::Operation(Action::Sync), cancel::cancel),
     ]
 }
 

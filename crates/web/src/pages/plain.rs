@@ -1,10 +1,8 @@
 //! What is no page: static files, probes, metrics, reports of failing scripts, and the way back from an action's address.
 
 use crate::assets;
-use crate::attempts;
+use crate::attempts::{self, Asker};
 use crate::extract::Fields;
-use crate::layers::client;
-use crate::layers::request_id::RequestId;
 use crate::probes::Check;
 use crate::problem::Problem;
 use crate::routes::{Kind, Needs, Route, object_of};
@@ -13,9 +11,8 @@ use crate::url::pattern;
 use crate::view;
 use axum::extract::{RawPathParams, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 use serde_json::json;
-use store::NewAttempt;
 
 /// The routes of these.
 pub fn routes() -> Vec<Route> {
@@ -69,32 +66,14 @@ async fn prometheus(State(state): State<AppState>) -> Response {
         .into_response()
 }
 
-async fn client_error(State(state): State<AppState>, id: RequestId, fields: Fields, request: Request) -> Response {
+async fn client_error(State(state): State<AppState>, fields: Fields, request: Request) -> Response {
+    let asker = Asker::of(&state, &request);
     let text = |name: &str, longest: usize| {
         let shown: String = fields.text(name).chars().filter(|c| !c.is_control()).take(longest).collect();
         shown
     };
     let (message, place, page) = (text("message", 300), text("place", 600), text("page", 200));
     tracing::warn!(message, place, page, "a page's script failed");
-    // Which fabric it was about, when the page was one of a fabric's.
-    let mut words = page.split('/').skip_while(|word| *word != "fabrics");
-    let fabric_id = words.nth(1).and_then(|word| word.parse().ok());
-    let attempt = NewAttempt {
-        at: state.now(),
-        fabric_id,
-        fabric_name: String::new(),
-        verb: None,
-        actor: "anonymous".to_owned(),
-        user_id: None,
-        address: client::address(&state.settings, request.extensions(), request.headers()),
-        method: Method::POST.to_string(),
-        path: page,
-        http_status: 0,
-        code: None,
-        message: String::new(),
-        request_id: id.0,
-        operation_id: None,
-    };
-    attempts::client_error(&state, attempt, message).await;
+    attempts::client_error(&state, &asker, &page, message).await;
     view::json(StatusCode::ACCEPTED, &json!({ "received": true }))
 }

@@ -14,6 +14,8 @@ pub enum FieldKind {
     Area,
     /// One line that is never shown again.
     Secret,
+    /// The password that the user logs in with.
+    Password,
     /// Several lines that are never shown again.
     SecretArea,
     /// Yes or no.
@@ -66,7 +68,7 @@ impl askama::filters::HtmlSafe for Describe {}
 impl Field {
     /// A field with a value.
     pub fn new(kind: FieldKind, name: &'static str, label: &'static str, value: impl Into<String>) -> Self {
-        let secret = matches!(kind, FieldKind::Secret | FieldKind::SecretArea);
+        let secret = matches!(kind, FieldKind::Secret | FieldKind::Password | FieldKind::SecretArea);
         Self {
             name,
             label,

@@ -11,6 +11,7 @@ pub mod finding;
 pub mod head;
 pub mod list;
 pub mod notice;
+pub mod session_row;
 pub mod stages;
 pub mod yaml;
 
@@ -20,6 +21,7 @@ pub use finding::FindingLine;
 pub use head::{Head, Tabs, VerbForm};
 pub use list::{Chip, Chips, Choice, OperationRow, OperationsTable, Pager};
 pub use notice::Notice;
+pub use session_row::SessionRow;
 pub use stages::{RailMarks, Stage, StageRail};
 
 use crate::when::When;

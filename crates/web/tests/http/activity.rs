@@ -38,6 +38,8 @@ async fn turned_away(console: &Console, fabric: &Fabric, actor: &str) {
         fabric_id: Some(fabric.id),
         fabric_name: fabric.name.clone(),
         verb: Some(Verb::SyncToKubernetes),
+        action: "sync".into(),
+        subject: String::new(),
         actor: actor.into(),
         user_id: None,
         address: "192.0.2.7".into(),

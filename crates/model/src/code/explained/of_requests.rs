@@ -101,6 +101,17 @@ pub(super) const AUTHENTICATION_REQUIRED: Explained = Explained {
     steps: &["Log in.", "A forgotten password is set with `hedgerow user set-password` on the server."],
 };
 
+pub(super) const PASSWORD_REQUIRED: Explained = Explained {
+    title: "The password is asked for again",
+    happened: "The change is one after which somebody else could come in (a password, a user, a permission, a credential, an \
+               API token), and the password was entered longer ago than the setting session.reauthenticate allows, a \
+               quarter of an hour by default.",
+    causes: &["An open browser that somebody else sits down at must not be enough for such a change."],
+    seen: "The form comes back with everything but its secrets, and with a field for your own password. Nothing was \
+           done. A script sends the password as the field current_password of the same request.",
+    steps: &["Enter your own password and send the form again.", "Whoever logs in by a provider logs in there again."],
+};
+
 pub(super) const PERMISSION_DENIED: Explained = Explained {
     title: "The permission is missing",
     happened: "You are logged in, but no permission of yours or of your groups covers this action on this object.",
