@@ -13,7 +13,9 @@ pub struct Ending {
     idle: Timestamp,
     /// When it ends in any case.
     absolute: Timestamp,
-    /// The longest that any session lasts.
+    /// How long it lasts without use.
+    unused: SignedDuration,
+    /// The longest that it lasts.
     longest: SignedDuration,
     /// How long before its end the page says so.
     warning: SignedDuration,
@@ -30,7 +32,14 @@ impl Ending {
     /// The end at these moments, idle and absolute.
     pub fn new((idle, absolute): (Timestamp, Timestamp), limits: auth::Limits, now: Timestamp) -> Self {
         let signed = |length| SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
-        Self { idle, absolute, longest: signed(limits.absolute), warning: signed(limits.warning()), now }
+        Self {
+            idle,
+            absolute,
+            unused: signed(limits.idle),
+            longest: signed(limits.absolute),
+            warning: signed(limits.warning()),
+            now,
+        }
     }
 
     /// When it ends as things stand.
@@ -68,12 +77,17 @@ impl Ending {
         when::machine(self.absolute)
     }
 
+    /// The seconds without use after which it ends, for scripts.
+    pub fn idle_seconds(&self) -> i64 {
+        self.unused.as_secs()
+    }
+
     /// The seconds of the warning for scripts.
     pub fn warning_seconds(&self) -> i64 {
         self.warning.as_secs()
     }
 
-    /// The longest that any session lasts, for people.
+    /// The longest that the session lasts, for people.
     pub fn longest(&self) -> String {
         when::span(self.longest)
     }

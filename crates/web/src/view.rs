@@ -105,7 +105,7 @@ impl View {
             theme: self.theme(),
             now: self.now,
             here: self.here(),
-            ending: Ending::of(session, self.state.sessions.limits(), self.now),
+            ending: Ending::of(session, self.state.sessions.limits().of(session), self.now),
             events: None,
             fresh_until: None,
             refresh_without_script: 0,

@@ -29,6 +29,7 @@
  * @property {any} [json] a body of its own
  * @property {string} [key] the Idempotency-Key: with one, a lost POST may be sent again
  * @property {boolean} [background] not an act of the user: does not extend the session
+ * @property {string} [token] a CSRF token of its own, as that of the login form
  * @property {"data" | "page"} [wants]
  */
 
@@ -43,6 +44,8 @@ let renewal = null;
 const onEnd = [];
 /** @type {Array<() => void>} */
 const onReturn = [];
+/** @type {Array<(user: string) => void>} */
+const onOther = [];
 
 /** The problem that ended the session, as far as this page knows. */
 export function sessionEnded() {
@@ -57,6 +60,11 @@ export function onSessionEnd(listener) {
 /** @param {() => void} listener called when a session is found after one had ended: somebody logged in in another tab */
 export function onSessionReturn(listener) {
   onReturn.push(listener);
+}
+
+/** @param {(user: string) => void} listener called when somebody else is logged in in this browser than this page is of */
+export function onOtherUser(listener) {
+  onOther.push(listener);
 }
 
 /** @param {Problem} problem */
@@ -105,11 +113,26 @@ async function renew() {
   const url = document.body.dataset.sessionUrl;
   if (!url) return false;
   const outcome = await once(url, { background: true });
-  const user = document.body.dataset.user;
   if (outcome.kind !== "data" || typeof outcome.data.csrf_token !== "string") return false;
+  const user = document.body.dataset.user;
+  const now = outcome.data.user?.username;
   // Somebody else is logged in in this browser now: what this page shows is not theirs to send.
-  if (user && outcome.data.user?.username !== user) return false;
+  if (user && now !== user) {
+    for (const listener of onOther) listener(String(now));
+    return false;
+  }
   setToken(outcome.data.csrf_token);
+  return true;
+}
+
+/** Looks whether the browser has a session of this page's user again, and goes on with it. */
+export async function resume() {
+  renewal ??= renew().finally(() => (renewal = null));
+  if (!(await renewal)) return false;
+  if (ended) {
+    ended = null;
+    for (const listener of onReturn) listener();
+  }
   return true;
 }
 
@@ -130,7 +153,7 @@ async function once(url, options) {
   /** @type {BodyInit | undefined} */
   let body;
   if (method === "POST") {
-    headers.set("X-CSRFToken", token());
+    headers.set("X-CSRFToken", options.token ?? token());
     if (options.json !== undefined) {
       headers.set("Content-Type", "application/json");
       body = JSON.stringify(options.json);
@@ -188,10 +211,12 @@ export async function call(url, options = {}) {
     await pause(wait);
     outcome = await once(url, options);
   }
-  if (outcome.kind === "problem" && outcome.problem.code === "csrf_failed" && options.method === "POST") {
+  if (outcome.kind === "problem" && outcome.problem.code === "csrf_failed" && options.method === "POST" && !options.token) {
     renewal ??= renew().finally(() => (renewal = null));
     if (await renewal) outcome = await once(url, options);
   }
+  // A login that is refused is no session that ends.
+  if (options.token) return outcome;
   if (outcome.kind === "problem" && outcome.problem.status === 401) endSession(outcome.problem);
   else if (ended && outcome.kind !== "problem") {
     ended = null;

@@ -3,14 +3,17 @@
 // time, after asking whether another tab has moved the end meanwhile, and sends the form in place.
 import { call, onSessionEnd, sessionEnded } from "./call.js";
 import { element, removeStrip, strip } from "./dom.js";
+import { tell } from "./tabs.js";
 import { serverNow } from "./times.js";
 
 const ASK_EVERY_MS = 20_000;
-const ASK_WHEN_OVER_MS = 2_000;
+const ASK_WHEN_OVER_MS = [2_000, 5_000, 15_000, 30_000];
 
 /** When the server was last asked, and the end that it confirmed. */
 let asked = -Infinity;
 let confirmed = NaN;
+/** Questions without an answer since the end. */
+let unanswered = 0;
 
 /**
  * Takes over the limits that an answer of the server names.
@@ -56,12 +59,18 @@ function show(box, at, isFinal) {
   if (place) place.textContent = isFinal ? `Your session ends at ${clock}.` : `Your session ends at ${clock}. Stay logged in with the button at the foot of the page.`;
 }
 
-async function ask() {
+/** Asks the server for the limits as they are now. */
+export async function ask() {
   const url = document.body.dataset.sessionUrl;
   if (!url) return;
   asked = Date.now();
   const outcome = await call(url, { background: true });
-  if (outcome.kind === "data") learn(outcome.data);
+  if (outcome.kind === "data") {
+    learn(outcome.data);
+    unanswered = 0;
+  } else {
+    unanswered += 1;
+  }
   // Without an answer the page believes what it was told when it was made.
   confirmed = end().at;
   look();
@@ -74,7 +83,9 @@ function look() {
   if (!box || Number.isNaN(at) || document.hidden) return;
   const left = at - serverNow();
   if (sessionEnded() || left > 1_000 * Number(document.body.dataset.warnSeconds)) return hide(box);
-  if (Date.now() - asked >= (left > 0 ? ASK_EVERY_MS : ASK_WHEN_OVER_MS)) ask();
+  // A server that cannot be reached is asked ever more rarely.
+  const rest = left > 0 ? ASK_EVERY_MS : (ASK_WHEN_OVER_MS[Math.min(unanswered, ASK_WHEN_OVER_MS.length - 1)] ?? ASK_EVERY_MS);
+  if (Date.now() - asked >= rest) ask();
   if (confirmed === at) show(box, at, isFinal);
 }
 
@@ -84,6 +95,7 @@ async function extend(form) {
   if (outcome.kind === "data") {
     removeStrip("extend");
     learn(outcome.data);
+    tell({ kind: "limits", data: outcome.data });
     look();
     const place = document.getElementById("announce");
     if (place) place.textContent = `You stay logged in until ${new Date(end().at).toISOString().slice(11, 16)} UTC.`;

@@ -3,6 +3,7 @@
 // leaves everything that was typed where it is.
 import { call, loginUrl, newKey } from "./call.js";
 import { codeWord, element, icon } from "./dom.js";
+import { askPassword, logInAgain } from "./login.js";
 
 /** @param {HTMLFormElement} form */
 function clear(form) {
@@ -28,7 +29,7 @@ function refuse(form, problem) {
     if (first) control.focus();
     first = false;
   }
-  const login = problem.status === 401 ? element("a", { href: loginUrl(), target: "_blank", rel: "noopener", class: "login-again" }, "Log in again in a new tab, then save here") : null;
+  const login = problem.status === 401 ? element("a", { href: loginUrl(), class: "login-again" }, "Log in again") : null;
   const words = codeWord(problem.code, problem.type);
   form.querySelector(".actions:last-of-type")?.before(
     element("div", { class: "notice tone-bad form-answer", role: "alert" }, icon("bad"), element("div", {},
@@ -36,6 +37,39 @@ function refuse(form, problem) {
       problem.what_to_do && !problem.fields ? element("p", {}, problem.what_to_do) : null,
       login, words)),
   );
+}
+
+/**
+ * Sends the form, and once more with the user's own password when that is asked for and the form has no field for it.
+ * @param {HTMLFormElement} form
+ * @param {URLSearchParams} fields
+ */
+async function ask(form, fields) {
+  let outcome = await call(form.action, { method: "POST", form: fields, key: form.dataset.key });
+  while (outcome.kind === "problem" && outcome.problem.code === "password_required" && !form.elements.namedItem("current_password")) {
+    const password = await askPassword(outcome.problem.detail);
+    if (password === null) break;
+    fields.set("current_password", password);
+    outcome = await call(form.action, { method: "POST", form: fields, key: form.dataset.key });
+  }
+  return outcome;
+}
+
+/**
+ * The session had ended: everything that was typed is still there, and can be sent after the login.
+ * @param {HTMLFormElement} form
+ * @param {import("./call.js").Problem} problem
+ */
+async function interrupted(form, problem) {
+  if (!(await logInAgain(problem.detail))) return;
+  clear(form);
+  const button = form.querySelector("button[type='submit']");
+  const words = button?.textContent?.trim() ?? "Send";
+  form.querySelector(".actions:last-of-type")?.before(
+    element("div", { class: "notice tone-waiting form-answer", role: "status" }, icon("busy"), element("div", {},
+      element("p", {}, element("strong", {}, "You are logged in again."), ` Nothing was saved yet; what you typed is still here. Press “${words}”.`))),
+  );
+  if (button instanceof HTMLElement) button.focus();
 }
 
 /** @param {HTMLFormElement} form */
@@ -49,12 +83,13 @@ async function send(form) {
   try {
     const fields = new URLSearchParams();
     for (const [name, value] of new FormData(form)) fields.append(name, String(value));
-    const outcome = await call(form.action, { method: "POST", form: fields, key: form.dataset.key });
+    const outcome = await ask(form, fields);
     if (outcome.kind === "data" && typeof outcome.data.redirect === "string") {
       location.assign(outcome.data.redirect);
     } else if (outcome.kind === "problem") {
       if (outcome.problem.code !== "transport_failed") delete form.dataset.key;
       refuse(form, outcome.problem);
+      if (outcome.problem.status === 401) interrupted(form, outcome.problem);
     }
   } finally {
     delete form.dataset.busy;

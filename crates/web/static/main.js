@@ -8,12 +8,14 @@ import * as ending from "./ending.js";
 import * as forms from "./forms.js";
 import * as keys from "./keys.js";
 import * as live from "./live.js";
+import * as login from "./login.js";
 import * as press from "./press.js";
+import * as tabs from "./tabs.js";
 import * as theme from "./theme.js";
 import * as times from "./times.js";
 
 errors.start();
-for (const module of [press, forms, live, times, theme, keys, copy, activity, ending]) {
+for (const module of [press, forms, live, times, theme, keys, copy, activity, ending, login, tabs]) {
   try {
     module.start();
   } catch (error) {

@@ -4,6 +4,7 @@
 import { call, loginUrl, newKey } from "./call.js";
 import { codeWord, element, icon } from "./dom.js";
 import { refresh } from "./live.js";
+import { logInAgain } from "./login.js";
 
 /** @typedef {import("./call.js").Problem} Problem */
 
@@ -45,6 +46,22 @@ function refuse(group, problem) {
   const words = codeWord(problem.code, problem.type, problem.request_id ? ` · request ${problem.request_id}` : "");
   const lines = [problem.detail || problem.title, problem.what_to_do ?? ""].filter((line) => line !== "");
   answer(group, "bad", [...lines, words], links);
+}
+
+/**
+ * The session had ended before the press: nothing was done. After the login the same press is offered again.
+ * @param {Element} group
+ * @param {HTMLFormElement} form
+ * @param {string} words what the button says
+ * @param {Problem} problem
+ */
+async function interrupted(group, form, words, problem) {
+  refuse(group, problem);
+  if (!(await logInAgain(problem.detail))) return;
+  const again = element("button", { type: "button", class: "slim primary", "data-again": "" }, words);
+  again.addEventListener("click", () => form.requestSubmit(), { once: true });
+  answer(group, "busy", [`You are logged in again. “${words}” had not been done.`], [again]);
+  again.focus();
 }
 
 /**
@@ -157,6 +174,8 @@ async function press(form) {
       await follow(group, label, word, operation, first);
     } else if (outcome.kind === "problem" && outcome.problem.code === "already_ended") {
       late(group, outcome.problem);
+    } else if (outcome.kind === "problem" && outcome.problem.status === 401) {
+      interrupted(group, form, words, outcome.problem);
     } else if (outcome.kind === "problem") {
       refuse(group, outcome.problem);
     }

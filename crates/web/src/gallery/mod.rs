@@ -41,6 +41,10 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("docs-codes", render(&samples::docs_codes())),
         ("docs-code", render(&samples::docs_code())),
         ("csrf-again", render(&samples::csrf_again())),
+        ("account-sessions", render(&samples::account_sessions())),
+        ("account-password", render(&samples::account_password())),
+        ("kept", render(&samples::kept())),
+        ("password-again", render(&samples::password_again())),
     ]
 }
 

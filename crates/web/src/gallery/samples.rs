@@ -5,12 +5,14 @@ mod of_forms;
 mod of_objects;
 mod of_operations;
 mod of_reviews;
+mod of_sessions;
 
 pub use of_fabrics::*;
 pub use of_forms::*;
 pub use of_objects::*;
 pub use of_operations::*;
 pub use of_reviews::*;
+pub use of_sessions::*;
 
 use crate::ending::Ending;
 use crate::frame::{Bare, Find, Frame, Nav, Theme};

@@ -46,7 +46,11 @@ async fn show(State(state): State<AppState>, headers: HeaderMap, uri: Uri) -> Re
     let next = leads_to(next.as_deref().unwrap_or_default());
     let cookie = cookies::session(&state.settings, &headers);
     let mut notices = Vec::new();
-    match state.sessions.authenticate(cookie, false).await {
+    let authenticated = state.sessions.authenticate(cookie, false).await;
+    if wants_json(&headers) && !matches!(authenticated, Err(SessionError::Store(_))) {
+        return as_data(&state, &headers, authenticated.ok().map(|who| who.user.username));
+    }
+    match authenticated {
         Ok(_) => return Ok(Redirect::to(&next).into_response()),
         Err(SessionError::Denied(denied)) if denied.reason.is_some() => {
             let mut notice = Notice::new(
@@ -62,6 +66,22 @@ async fn show(State(state): State<AppState>, headers: HeaderMap, uri: Uri) -> Re
         Err(SessionError::Store(error)) => return Err(error.into()),
     }
     form(&state, &headers, StatusCode::OK, &next, "", notices)
+}
+
+/// What a page's own login form needs: the token for it, or that somebody is logged in already.
+fn as_data(state: &AppState, headers: &HeaderMap, user: Option<String>) -> Result<Response, Problem> {
+    let random = |error| Problem::internal("make a login form", &error);
+    let known = cookies::login(&state.settings, headers).and_then(PreSession::parse);
+    let browser = match &known {
+        Some(known) => known.clone(),
+        None => PreSession::generate().map_err(random)?,
+    };
+    let token = state.csrf.anonymous_token(&browser).map_err(random)?;
+    let mut response = view::json(StatusCode::OK, &json!({ "csrf_token": token, "user": user }));
+    if let (None, Some(cookie)) = (known, cookies::set_login(&state.settings, browser.reveal())) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// Who guesses passwords is refused many times a second; a line a minute tells an operator as much.
@@ -141,7 +161,9 @@ async fn log_in(State(state): State<AppState>, fields: Fields, request: Request)
 /// The login itself, or why not.
 async fn try_login(state: &AppState, headers: &HeaderMap, fields: &Fields, asker: &Asker) -> Result<LoggedIn, Problem> {
     let browser = cookies::login(&state.settings, headers).and_then(PreSession::parse);
-    if let Err(error) = state.csrf.verify_anonymous(browser.as_ref(), fields.get("csrfmiddlewaretoken")) {
+    let token = headers.get("x-csrftoken").and_then(|value| value.to_str().ok());
+    let token = token.or_else(|| fields.get("csrfmiddlewaretoken"));
+    if let Err(error) = state.csrf.verify_anonymous(browser.as_ref(), token) {
         tracing::info!(%error, "login form refused");
         return Err(match browser {
             // The session's cookie has the very same attributes: it would not come back either.

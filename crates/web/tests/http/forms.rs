@@ -9,7 +9,7 @@ const SECRET: &str = "eyJhbGciOiJSUzI1NiJ9.very-secret";
 
 /// The values of a form as a browser would send them: text fields, areas, selects and ticked boxes.
 pub fn contents(page: &Answer) -> Vec<(String, String)> {
-    let form = page.body.split("<form class=\"form\"").nth(1).expect("a form").split("</form>").next().unwrap();
+    let form = page.body.split("<form class=\"form").nth(1).expect("a form").split("</form>").next().unwrap();
     let attribute = |tag: &str, name: &str| {
         let rest = tag.split(&format!(" {name}=\"")).nth(1)?;
         Some(unescape(rest.split('"').next()?))

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that cannot go on stops here")]
 
+mod account;
 mod activity;
 mod console;
 mod ending;

@@ -59,7 +59,13 @@ async fn lesson_8_each_end_of_a_session_has_its_code_beside_a_session_that_holds
         assert_eq!(navigated.status, StatusCode::SEE_OTHER);
         assert_eq!(navigated.header("location"), format!("/login/?next=%2Ffabrics%2F{}%2F", fabric.id));
         let rows = attempts(&console).await;
+        // Both are there, and tell a press that was refused from a page that led to the login.
+        assert_eq!((rows[0].action.as_str(), rows[0].method.as_str()), ("fabric", "GET"));
+        assert!(rows[0].message.starts_with("Redirected to the login page. "), "{}", rows[0].message);
+        assert_eq!(rows[0].request_id, navigated.header("x-request-id"));
+        let rows = &rows[1..];
         assert_eq!(rows[0].code.map(|c| c.as_str()), Some(code));
+        assert_eq!((rows[0].action.as_str(), rows[0].method.as_str()), ("sync", "POST"));
         assert_eq!((rows[0].actor.as_str(), rows[0].fabric_name.as_str()), ("alice", "lab-1"));
         assert_eq!(rows[0].request_id, answer.header("x-request-id"));
         // Log in again, the same page, the same press.

@@ -170,8 +170,9 @@ async fn the_predecessors_addresses_wait_and_tell_the_truth() {
         .list(&store::Scope::System, &store::attempts::AttemptFilter::default(), store::Page::first(20))
         .await
         .unwrap();
-    assert_eq!(attempts.total, 4, "each try is recorded");
-    assert!(attempts.rows.iter().all(|a| a.operation_id.is_some() && a.actor == "alice"));
+    let tries: Vec<_> = attempts.rows.iter().filter(|row| row.verb.is_some()).collect();
+    assert_eq!(tries.len(), 4, "each try is recorded");
+    assert!(tries.iter().all(|a| a.operation_id.is_some() && a.actor == "alice"));
     lab.stop().await;
 }
 

@@ -47,6 +47,7 @@ pub fn fabric_form() -> fabric_form::Page {
             automatic: automatic_fields(),
         },
         errors: vec![("server".into(), "API server: htps is not a scheme for an API server".into())],
+        password: None,
         submit: "Save changes".into(),
         cancel: url::fabric(FABRIC),
         delete: Some(url::fabric_delete(FABRIC)),
@@ -143,6 +144,7 @@ pub fn login() -> login::Page {
         csrf: "sample-token".into(),
         next: "/fabrics/7/".into(),
         leads_to: "/fabrics/7/".into(),
+        is_kept: false,
         username: "alice".into(),
         notices: vec![Notice::new(Tone::Bad, "User name or password is wrong.", "", "Check both and try again.")],
     }
@@ -183,6 +185,7 @@ pub fn csrf_again() -> error::Page {
             csrf: "sample-token".into(),
             kept: vec![("comparison".into(), "4711".into())],
             secret: vec![],
+            password: false,
             label: "Sync to Kubernetes".into(),
         }),
         ..error()
