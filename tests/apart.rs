@@ -165,6 +165,16 @@ impl Behind {
         Ok(())
     }
 
+    /// How many of its VPCs the cluster holds, read by a client of the test's own.
+    pub async fn live_vpcs(&self) -> Result<u8> {
+        let client = world().await.plane.client()?;
+        let mut live = 0;
+        for n in 1..=VPCS {
+            live += u8::from(client.get("VPC", &format!("{}/vpc-0{n}", self.name)).await?.is_some());
+        }
+        Ok(live)
+    }
+
     /// Its JSON.
     pub async fn status(&self, user: &mut HttpUser) -> Result<Value> {
         let path = format!("/fabrics/{}/", self.id);

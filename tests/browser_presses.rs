@@ -74,8 +74,11 @@ async fn browser_lesson_08_an_expired_session_says_so_at_the_button() -> Result<
     tab.not_reloaded().await?;
     let sent = tab.posts().await?;
     assert_eq!(sent, [format!("{path}sync/")], "one press, one request, also when it is refused");
+    // The login stands over the page already; who rather goes to the login page comes back from there.
+    tab.find("#login-again[open]").await?;
+    tab.click("#login-again form[method=dialog] button").await?;
     let link = tab.find("[data-press-group] .answer a.login-again").await?;
-    link.click().await?;
+    tab.open(&link.attr("href").await?.context("the link leads to the login")?).await?;
     tab.type_into("#id_username", console.username()?).await?;
     tab.type_into("#id_password", console.password()?).await?;
     tab.click("form.form button[type=submit]").await?;

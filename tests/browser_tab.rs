@@ -24,6 +24,11 @@ impl Tab {
         Ok(Self { browser: Browser::start_with(&options).await?, base: base.to_owned() })
     }
 
+    /// A tab of this browser.
+    pub fn with(browser: Browser, base: &str) -> Self {
+        Self { browser, base: base.to_owned() }
+    }
+
     /// Opens a page of the console.
     pub async fn open(&self, path: &str) -> Result<()> {
         self.browser.open(&format!("{}{path}", self.base)).await

@@ -24,6 +24,7 @@ mod browser_main_job;
 mod browser_pages;
 mod browser_presses;
 mod browser_review;
+mod browser_sessions;
 mod browser_tab;
 mod browser_tabs;
 mod db_two_processes;

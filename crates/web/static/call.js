@@ -203,7 +203,7 @@ async function once(url, options) {
  * @returns {Promise<Outcome>}
  */
 export async function call(url, options = {}) {
-  if (ended && options.background) return { kind: "problem", problem: ended };
+  if (ended && options.background && !options.token) return { kind: "problem", problem: ended };
   let outcome = await once(url, options);
   const repeatable = (options.method ?? "GET") === "GET" || Boolean(options.key);
   for (const wait of options.background ? [] : RETRY_AFTER_MS) {

@@ -168,7 +168,7 @@ async fn what_was_sent_after_the_end_is_shown_to_its_user_after_the_login_and_to
     // Of nobody nothing is kept, and a script is told, not led.
     let mut nobody = console.browser();
     let late = send(&mut nobody, "/fabrics/add/", &fields).await;
-    assert_eq!(late.header("location"), "/login/?next=%2Ffabrics%2Fadd%2F");
+    assert_eq!(late.header("location"), "/login/?next=%2Ffabrics%2F");
 }
 
 #[tokio::test]
