@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use auth::{Clock, Limits, MasterKey, Passwords, Place, Sealer, Sessions, SystemClock, ThrottleLimits};
 use axum::Router;
 use engine::Engine;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,9 +27,6 @@ pub(crate) const KEY_FILE: &str = "secret.key";
 
 /// How often what nobody needs any more is removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
-
-/// How long an attempt is kept: long enough to answer who tried what in the quarter before.
-const ATTEMPTS_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Data folder, database and key, open; nothing runs yet.
 pub(crate) struct Opened {
@@ -127,7 +124,7 @@ impl Console {
                 }
             });
         }
-        let housekeeping = tokio::spawn(keep_house(store.clone(), sessions.clone()));
+        let housekeeping = tokio::spawn(keep_house(store.clone(), sessions.clone(), settings.activity_keep));
         let web = web_settings(settings, &folder, tls);
         let state = AppState::new(store, sessions, &key, engine, web, clock, stop);
         Ok(Self { state, housekeeping, _lock: lock })
@@ -153,7 +150,8 @@ impl Console {
 }
 
 /// Removes sessions that ended and attempts that were made long ago. A failure is only noted: the next hour tries again.
-async fn keep_house(store: Store, sessions: Sessions) {
+async fn keep_house(store: Store, sessions: Sessions, keep: Duration) {
+    let keep = SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX);
     if let Err(error) = sessions.passwords().warm_up().await {
         tracing::warn!(%error, "the hash for unknown users could not be made");
     }
@@ -163,7 +161,7 @@ async fn keep_house(store: Store, sessions: Sessions) {
             Ok(removed) => tracing::debug!(removed, "old sessions were removed"),
             Err(error) => tracing::warn!(%error, "old sessions could not be removed"),
         }
-        match store.attempts().purge(SystemClock.now() - ATTEMPTS_KEPT).await {
+        match store.attempts().purge(SystemClock.now().checked_sub(keep).unwrap_or(Timestamp::MIN)).await {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "old attempts were removed"),
             Err(error) => tracing::warn!(%error, "old attempts could not be removed"),

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 /// Which of the two the list is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Show {
-    /// Operations, and the attempts that were turned away.
+    /// Operations, and the attempts that no operation came of.
     #[default]
     Everything,
     /// Operations alone.
@@ -58,6 +58,46 @@ impl ActivityFilter {
     }
 }
 
+/// What somebody who looks at the list may see.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// What was done on these fabrics.
+    pub fabrics: &'a Scope,
+    /// What people did on no fabric: logins, and changes of users.
+    pub people: bool,
+    /// What this user did on no fabric.
+    pub own: Option<i64>,
+}
+
+impl<'a> Seen<'a> {
+    /// Everything that there is.
+    pub const fn all() -> Seen<'static> {
+        Seen { fabrics: &Scope::System, people: true, own: None }
+    }
+
+    /// Adds what may be seen as a condition on attempts.
+    fn restrict(&self, sql: &mut Sql) {
+        let every_fabric = matches!(self.fabrics, Scope::System | Scope::All);
+        if every_fabric && self.people {
+            return;
+        }
+        sql.and().push("(");
+        if every_fabric {
+            sql.push(at::ON_A_FABRIC);
+        } else {
+            sql.push(at::FABRIC_IN_SCOPE);
+            sql.nested(|sql| self.fabrics.restrict(sql));
+            sql.push(")");
+        }
+        match (self.people, self.own) {
+            (true, _) => sql.push(at::OR_ON_NO_FABRIC),
+            (false, Some(user)) => sql.expand(at::OR_OWN, user),
+            (false, None) => sql,
+        };
+        sql.push(")");
+    }
+}
+
 /// One row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entry {
@@ -76,20 +116,18 @@ impl<'a> Activity<'a> {
         Self(store)
     }
 
-    /// What was done on the fabrics in the scope, newest first, a page of it, and how many rows there are in all.
-    /// Attempts on no fabric are only seen by who sees everything.
-    pub async fn list(&self, scope: &Scope, filter: &ActivityFilter, page: Page) -> Result<Listed<Entry>> {
-        let nothing = !filter.has_operations() && !filter.has_attempts();
-        if scope.is_none() || nothing {
+    /// What was done as far as it may be seen, newest first, a page of it, and how many rows there are in all.
+    pub async fn list(&self, seen: &Seen<'_>, filter: &ActivityFilter, page: Page) -> Result<Listed<Entry>> {
+        if !filter.has_operations() && !filter.has_attempts() {
             return Ok(Listed { rows: Vec::new(), total: 0 });
         }
         let mut conn = self.0.reader(LIST).await?;
         let mut total = 0;
-        for count in counts(scope, filter) {
+        for count in counts(seen, filter) {
             total += count.count(&mut conn).await?.unsigned_abs();
         }
         let mut order: Vec<(i64, i64)> = Vec::new();
-        for row in which(scope, filter, page).all(&mut conn).await? {
+        for row in which(seen, filter, page).all(&mut conn).await? {
             order.push((row.int("what")?, row.int("id")?));
         }
         let ids = |what: i64| order.iter().filter(move |(each, _)| *each == what).map(|(_, id)| *id);
@@ -118,28 +156,28 @@ impl<'a> Activity<'a> {
 const LIST: &str = "list the activity";
 
 /// What counts the rows of all pages, each half by itself.
-fn counts(scope: &Scope, filter: &ActivityFilter) -> Vec<Sql> {
+fn counts(seen: &Seen<'_>, filter: &ActivityFilter) -> Vec<Sql> {
     let mut counts = Vec::new();
     if filter.has_operations() {
         let mut count = Sql::new(LIST, op::COUNT);
-        of_operations(&mut count, scope, filter);
+        of_operations(&mut count, seen, filter);
         counts.push(count);
     }
     if filter.has_attempts() {
         let mut count = Sql::new(LIST, at::COUNT);
-        of_attempts(&mut count, scope, filter);
+        of_attempts(&mut count, seen, filter);
         counts.push(count);
     }
     counts
 }
 
 /// Which rows stand on a page.
-fn which(scope: &Scope, filter: &ActivityFilter, page: Page) -> Sql {
+fn which(seen: &Seen<'_>, filter: &ActivityFilter, page: Page) -> Sql {
     let operations = |sql: &mut Sql| {
-        sql.push(op::LOG_SELECT).nested(|sql| of_operations(sql, scope, filter)).push(op::LOG_NEWEST);
+        sql.push(op::LOG_SELECT).nested(|sql| of_operations(sql, seen, filter)).push(op::LOG_NEWEST);
     };
     let attempts = |sql: &mut Sql| {
-        sql.push(at::LOG_SELECT).nested(|sql| of_attempts(sql, scope, filter)).push(at::LOG_NEWEST);
+        sql.push(at::LOG_SELECT).nested(|sql| of_attempts(sql, seen, filter)).push(at::LOG_NEWEST);
     };
     let mut sql = Sql::new(LIST, "");
     match (filter.has_operations(), filter.has_attempts()) {
@@ -156,7 +194,7 @@ fn which(scope: &Scope, filter: &ActivityFilter, page: Page) -> Sql {
     sql
 }
 
-fn of_operations(sql: &mut Sql, scope: &Scope, filter: &ActivityFilter) {
+fn of_operations(sql: &mut Sql, seen: &Seen<'_>, filter: &ActivityFilter) {
     if let Some(id) = filter.fabric_id {
         sql.condition(op::OF_FABRIC, id);
     }
@@ -178,15 +216,21 @@ fn of_operations(sql: &mut Sql, scope: &Scope, filter: &ActivityFilter) {
     if let Some(before) = filter.before {
         sql.condition(op::BEFORE, before);
     }
-    scope.restrict_by_fabric(sql, op::FABRIC_IN_SCOPE);
+    seen.fabrics.restrict_by_fabric(sql, op::FABRIC_IN_SCOPE);
 }
 
-fn of_attempts(sql: &mut Sql, scope: &Scope, filter: &ActivityFilter) {
+fn of_attempts(sql: &mut Sql, seen: &Seen<'_>, filter: &ActivityFilter) {
     if let Some(id) = filter.fabric_id {
         sql.condition(at::OF_FABRIC, id);
     }
-    if filter.show != Show::Attempts {
-        sql.and().push(at::WAS_REFUSED);
+    match filter.show {
+        Show::Attempts => {}
+        Show::Refused => {
+            sql.and().push(at::WAS_REFUSED);
+        }
+        Show::Everything | Show::Operations => {
+            sql.and().push(if filter.code.is_some() { at::IS_ALONE_TOO } else { at::IS_ALONE });
+        }
     }
     if let Some(actor) = &filter.actor {
         sql.condition(at::BY_ACTOR, actor);
@@ -203,7 +247,7 @@ fn of_attempts(sql: &mut Sql, scope: &Scope, filter: &ActivityFilter) {
     if let Some(before) = filter.before {
         sql.condition(at::BEFORE, before);
     }
-    scope.restrict_by_fabric(sql, at::FABRIC_IN_SCOPE);
+    seen.restrict(sql);
 }
 
 #[cfg(test)]
@@ -244,17 +288,26 @@ mod tests {
             ..ActivityFilter::default()
         };
         let indices = [
-            (by(None, None, None), "operations_at", "attempts_refused_at"),
-            (by(Some(1), None, None), "operations_fabric_at", "attempts_refused_fabric_at"),
-            (by(None, Some("anna"), None), "operations_actor_at", "attempts_refused_actor_at"),
-            (by(None, None, Some(Code::Partial)), "operations_code_at", "attempts_code_at"),
+            (by(None, None, None), "operations_at", ["attempts_alone_at", "attempts_refused_at"]),
+            (
+                by(Some(1), None, None),
+                "operations_fabric_at",
+                ["attempts_alone_fabric_at", "attempts_refused_fabric_at"],
+            ),
+            (
+                by(None, Some("anna"), None),
+                "operations_actor_at",
+                ["attempts_alone_actor_at", "attempts_refused_actor_at"],
+            ),
+            (by(None, None, Some(Code::Partial)), "operations_code_at", ["attempts_code_at"; 2]),
         ];
-        for (filter, of_operations, of_attempts) in indices {
+        for (filter, of_operations, [alone, refused]) in indices {
             for (show, has_operations, has_attempts) in
                 [(Show::Everything, true, true), (Show::Operations, true, false), (Show::Refused, false, true)]
             {
                 let filter = ActivityFilter { show, ..filter.clone() };
-                let (plan, sorts) = plan(&store, which(&Scope::All, &filter, Page::first(50))).await;
+                let of_attempts = if show == Show::Refused { refused } else { alone };
+                let (plan, sorts) = plan(&store, which(&Seen::all(), &filter, Page::first(50))).await;
                 assert_eq!(plan.contains(of_operations), has_operations, "{show:?} {filter:?}: {plan}");
                 assert_eq!(plan.contains(of_attempts), has_attempts, "{show:?} {filter:?}: {plan}");
                 assert_eq!(sorts, 0, "{show:?} {filter:?}: the whole list is sorted for one page: {plan}");
@@ -263,16 +316,17 @@ mod tests {
         // Refusals are few, and are counted without a look at any attempt's row.
         let name = crate::scope::Term::parse("name", &serde_json::json!("lab")).unwrap();
         let labs = Scope::Where(vec![crate::Constraint { terms: vec![name] }]);
-        for (scope, filter, index) in [
+        for (fabrics, filter, index) in [
             (&Scope::All, by(None, None, None), "attempts_refused_"),
             (&Scope::All, by(Some(1), None, None), "attempts_refused_fabric_at"),
             (&Scope::All, by(None, Some("anna"), None), "attempts_refused_actor_at"),
             (&labs, by(None, None, None), "attempts_refused_fabric_at"),
         ] {
             let filter = ActivityFilter { show: Show::Refused, ..filter };
-            let [count] = <[Sql; 1]>::try_from(counts(scope, &filter)).unwrap();
+            let seen = Seen { fabrics, people: matches!(fabrics, Scope::All), own: None };
+            let [count] = <[Sql; 1]>::try_from(counts(&seen, &filter)).unwrap();
             let (plan, _) = plan(&store, count).await;
-            assert!(plan.contains(index), "{scope:?} {filter:?}: {plan}");
+            assert!(plan.contains(index), "{fabrics:?} {filter:?}: {plan}");
         }
         store.close().await;
     }

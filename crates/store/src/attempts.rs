@@ -38,6 +38,8 @@ pub struct NewAttempt {
     pub path: String,
     /// Status of the answer.
     pub http_status: u16,
+    /// Whether a person was led to the login page in place of an answer of this status.
+    pub redirected: bool,
     /// Why it was turned away.
     pub code: Option<Code>,
     /// What the user was told.
@@ -90,6 +92,7 @@ pub(crate) fn attempt(row: &AnyRow) -> Result<Attempt> {
             method: row.text("method")?,
             path: row.text("path")?,
             http_status: row.unsigned("http_status")?,
+            redirected: row.bool("redirected")?,
             code: row.word_or_null("code")?,
             message: row.text("message")?,
             request_id: row.text("request_id")?,
@@ -127,7 +130,8 @@ impl<'a> Attempts<'a> {
             &new.request_id,
             new.operation_id,
             &new.action,
-            &new.subject
+            &new.subject,
+            new.redirected
         ];
         let id = st::RECORD.one(&mut tx, "attempt", args).await?.int("id")?;
         commit(tx, st::RECORD.doing).await?;

@@ -53,6 +53,7 @@ fn bare(state: &AppState, action: &str, method: &Method, path: &str, asker: &Ask
         method: method.to_string(),
         path: path.chars().take(300).collect(),
         http_status: 0,
+        redirected: false,
         code: None,
         message: String::new(),
         request_id: asker.request_id.clone(),
@@ -122,9 +123,10 @@ pub async fn record(
         return;
     }
     attempt.http_status = status.as_u16();
+    attempt.redirected = told.navigation && status == StatusCode::UNAUTHORIZED;
     attempt.code = problem.map(|problem| problem.code);
     attempt.message = match problem {
-        Some(problem) if told.navigation && status == StatusCode::UNAUTHORIZED => {
+        Some(problem) if attempt.redirected => {
             format!("Redirected to the login page. {}", problem.message)
         }
         Some(problem) => problem.message.clone(),

@@ -250,6 +250,7 @@ fn own() -> Vec<Route> {
         pages::object::routes(),
         pages::adopt::routes(),
         pages::operations::routes(),
+        pages::timeline::routes(),
         pages::operation::routes(),
         pages::events::routes(),
         pages::login::routes(),

@@ -88,6 +88,10 @@ paths! {
     operation_events(id: impl Display) = "/operations/{id}/events/";
     /// Every operation and every attempt.
     activity() = "/activity/";
+    /// The same as a file.
+    activity_export() = "/activity/export/";
+    /// What one user did, or what happened to one fabric, one thing after the other.
+    timeline() = "/activity/timeline/";
     /// The stream of hints that any visible fabric changed.
     events() = "/events/";
     /// The login form.

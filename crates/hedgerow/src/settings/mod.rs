@@ -174,6 +174,10 @@ settings! {
         /// What Prometheus sends as `Authorization: Bearer ...` in order to read `/metrics` of the console; at least 16 characters. Without it, only superusers read them there.
         metrics_token: Option<Token> = "metrics.token", "";
     }
+    "Activity" {
+        /// How long what was tried is kept: logins, presses, changes, and whatever was turned away. Operations stay as long as their fabric.
+        activity_keep: Duration = "activity.keep", "90d";
+    }
     "Log" {
         /// How log lines on standard error are written.
         log_format: LogFormat = "log.format", "text";

@@ -69,6 +69,7 @@ async fn attempts_of_long_ago_are_removed_and_younger_ones_kept() {
             method: "POST".to_owned(),
             path: "/fabrics/1/sync/".to_owned(),
             http_status: 404,
+            redirected: false,
             code: None,
             message: message.to_owned(),
             request_id: message.to_owned(),

@@ -14,9 +14,19 @@ CREATE UNIQUE INDEX sessions_previous_hash ON sessions (previous_hash) WHERE pre
 ALTER TABLE user_groups ADD COLUMN session_idle INTEGER;
 ALTER TABLE user_groups ADD COLUMN session_absolute INTEGER;
 
--- What an attempt was about: the route's name, and the object when it is no fabric.
+-- What an attempt was about: the route's name, and the object when it is no fabric; and whether its answer was the way
+-- to the login page.
 ALTER TABLE attempts ADD COLUMN action TEXT NOT NULL DEFAULT '';
-ALTER TABLE attempts ADD COLUMN subject TEXT NOT NULL DEFAULT '';
+ALTER TABLE attempts ADD COLUMN subject TEXT NOT NULL DEFAULT '';ALTER TABLE attempts ADD COLUMN redirected INTEGER NOT NULL DEFAULT 0
+    CONSTRAINT attempts_redirected_bool CHECK (redirected IN (0, 1));
+
+-- What no operation came of, as the activity lists it beside the operations.
+-- The index that leads from an operation to its attempts must not be taken for a list of all that have none.
+DROP INDEX attempts_operation;
+CREATE INDEX attempts_operation ON attempts (operation_id) WHERE operation_id IS NOT NULL;
+CREATE INDEX attempts_alone_at ON attempts (at, id) WHERE operation_id IS NULL;
+CREATE INDEX attempts_alone_fabric_at ON attempts (fabric_id, at, id) WHERE operation_id IS NULL;
+CREATE INDEX attempts_alone_actor_at ON attempts (actor, at, id) WHERE operation_id IS NULL;
 
 -- A form that was sent after its session had ended, until its user has logged in again. Credentials are not in it, and
 -- the rest is sealed.

@@ -1,10 +1,10 @@
 //! The list of everything that was done and tried: its order, its filters, its pages, and who sees what.
 
-use crate::bed::{ask, both_engines, fabric, lease, t};
+use crate::bed::{ask, both_engines, fabric, lease, t, user};
 use model::Code;
 use model::operation::{OperationState, Verb};
 use serde_json::json;
-use store::activity::{ActivityFilter, Entry, Show};
+use store::activity::{ActivityFilter, Entry, Seen, Show};
 use store::operations::Finish;
 use store::scope::Term;
 use store::*;
@@ -21,7 +21,17 @@ async fn ran(store: &Store, fabric_id: i64, actor: &str, verb: Verb, code: Optio
 }
 
 async fn tried(store: &Store, fabric: Option<&Fabric>, actor: &str, status: u16, at: i64) -> i64 {
-    let new = NewAttempt {
+    store.attempts().record(&attempt(fabric, actor, status, at)).await.unwrap()
+}
+
+/// An attempt that an operation came of.
+async fn asked(store: &Store, fabric: &Fabric, actor: &str, operation: i64, at: i64) -> i64 {
+    let new = NewAttempt { operation_id: Some(operation), ..attempt(Some(fabric), actor, 202, at) };
+    store.attempts().record(&new).await.unwrap()
+}
+
+fn attempt(fabric: Option<&Fabric>, actor: &str, status: u16, at: i64) -> NewAttempt {
+    NewAttempt {
         at: t(at),
         fabric_id: fabric.map(|f| f.id),
         fabric_name: fabric.map(|f| f.name.clone()).unwrap_or_default(),
@@ -34,17 +44,18 @@ async fn tried(store: &Store, fabric: Option<&Fabric>, actor: &str, status: u16,
         method: "POST".into(),
         path: "/fabrics/1/sync/".into(),
         http_status: status,
+        redirected: false,
         code: (status >= 400).then_some(Code::PermissionDenied),
         message: String::new(),
         request_id: "req-1".into(),
         operation_id: None,
-    };
-    store.attempts().record(&new).await.unwrap()
+    }
 }
 
 /// Rows as `o1` and `a1`, with the exact count of all pages.
-async fn list(store: &Store, scope: &Scope, filter: ActivityFilter, page: Page) -> (String, u64) {
-    let listed = store.activity().list(scope, &filter, page).await.unwrap();
+async fn list(store: &Store, fabrics: &Scope, filter: ActivityFilter, page: Page) -> (String, u64) {
+    let seen = Seen { fabrics, people: matches!(fabrics, Scope::All), own: None };
+    let listed = store.activity().list(&seen, &filter, page).await.unwrap();
     let rows = listed.rows.iter().map(|entry| match entry {
         Entry::Operation(operation) => format!("o{}", operation.id),
         Entry::Attempt(attempt) => format!("a{}", attempt.id),
@@ -58,7 +69,7 @@ both_engines! {
         let sync = Verb::SyncToKubernetes;
         let o1 = ran(&bed, lab.id, "anna", sync, None, 10).await;
         let a1 = tried(&bed, Some(&lab), "bob", 403, 20).await;
-        let accepted = tried(&bed, Some(&lab), "anna", 202, 25).await;
+        let accepted = asked(&bed, &lab, "anna", o1, 25).await;
         let o2 = ran(&bed, prod.id, "system", Verb::SyncFromGit, Some(Code::SourceUnreachable), 30).await;
         let a2 = tried(&bed, None, "anonymous", 401, 40).await;
         let o3 = ran(&bed, lab.id, "anna", sync, Some(Code::Partial), 50).await;
@@ -99,5 +110,28 @@ both_engines! {
         let of_prod = ActivityFilter { fabric_id: Some(prod.id), ..all() };
         assert_eq!(list(&bed, &labs, of_prod, Page::all()).await, (String::new(), 0), "not even by its number");
         assert_eq!(list(&bed, &Scope::None, all(), Page::all()).await, (String::new(), 0));
+    }
+
+    async fn what_people_did_on_no_fabric_is_seen_by_them_and_by_whoever_may_see_people(bed) {
+        let (anna, lab) = (user(&bed, "anna").await, fabric(&bed, "lab").await);
+        let own = NewAttempt { user_id: Some(anna.id), ..attempt(None, "anna", 303, 10) };
+        let own = bed.attempts().record(&own).await.unwrap();
+        let others = tried(&bed, None, "bob", 303, 20).await;
+        let on_lab = tried(&bed, Some(&lab), "bob", 403, 30).await;
+        let all = async |seen: Seen<'_>| {
+            let listed = bed.activity().list(&seen, &ActivityFilter::default(), Page::all()).await.unwrap();
+            let ids = listed.rows.iter().map(|entry| match entry {
+                Entry::Attempt(attempt) => attempt.id,
+                Entry::Operation(_) => 0,
+            });
+            assert_eq!(listed.rows.len() as u64, listed.total);
+            ids.collect::<Vec<_>>()
+        };
+        let (every, none) = (&Scope::All, &Scope::None);
+        assert_eq!(all(Seen::all()).await, [on_lab, others, own]);
+        assert_eq!(all(Seen { fabrics: every, people: false, own: Some(anna.id) }).await, [on_lab, own]);
+        assert_eq!(all(Seen { fabrics: every, people: false, own: None }).await, [on_lab]);
+        assert_eq!(all(Seen { fabrics: none, people: false, own: Some(anna.id) }).await, [own]);
+        assert_eq!(all(Seen { fabrics: none, people: true, own: None }).await, [others, own]);
     }
 }

@@ -22,6 +22,7 @@ fn attempt(at: i64, fabric: Option<&Fabric>) -> NewAttempt {
         method: "POST".into(),
         path: "/fabrics/1/sync/".into(),
         http_status: 401,
+        redirected: false,
         code: Some(Code::SessionIdleExpired),
         message: "Your session ended because it was not used.".into(),
         request_id: "req-9".into(),

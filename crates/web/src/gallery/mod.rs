@@ -33,6 +33,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("review-empty", render(&samples::review_empty())),
         ("review-chosen", render(&samples::review_chosen())),
         ("activity", render(&samples::activity())),
+        ("timeline", render(&samples::timeline())),
         ("fabric-form", render(&samples::fabric_form())),
         ("fabric-delete", render(&samples::fabric_delete())),
         ("confirm-cluster", render(&samples::confirm_cluster())),

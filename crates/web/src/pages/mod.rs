@@ -20,4 +20,5 @@ pub mod plain;
 pub mod review;
 pub mod session;
 pub mod suspend;
+pub mod timeline;
 pub mod verbs;

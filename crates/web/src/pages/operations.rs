@@ -1,18 +1,20 @@
 //! Lists of what was done: a fabric's operations, a fabric's activity, and the activity of all fabrics. `filter` reads
 //! their filters.
 
+pub mod attempt;
+mod export;
 pub mod filter;
 
-use crate::extract::OfFabric;
+use crate::extract::{Login, OfFabric};
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
 use crate::pages::operation::is_dry;
 use crate::parts::derive;
 use crate::parts::head::FabricPage;
 use crate::parts::list::page_of;
-use crate::parts::{Badge, Chips, Choice, Head, OperationRow, OperationsTable, Pager, Tabs, Tone};
+use crate::parts::{Chips, Choice, Head, OperationRow, OperationsTable, Pager, Tabs};
 use crate::problem::Problem;
-use crate::routes::{Needs, Route};
+use crate::routes::{Kind, Needs, Route};
 use crate::state::AppState;
 use crate::url::{self, pattern};
 use crate::view::{self, View};
@@ -25,8 +27,8 @@ use filter::{FilterForm, Wanted};
 use jiff::Timestamp;
 use model::operation::{OperationState, Trigger};
 use std::collections::HashMap;
-use store::activity::{Entry, Show};
-use store::{Attempt, Fabric, Operation};
+use store::activity::{Entry, Seen, Show};
+use store::{Fabric, Operation, Scope};
 
 /// The routes of these pages.
 pub fn routes() -> Vec<Route> {
@@ -34,6 +36,7 @@ pub fn routes() -> Vec<Route> {
         Route::page("fabric_operations", pattern::fabric_operations, Needs::Fabric(Action::View), of_fabric),
         Route::page("fabric_activity", pattern::fabric_activity, Needs::Fabric(Action::View), activity_of_fabric),
         Route::page("activity", pattern::activity, Needs::Listing, activity),
+        Route::get("activity_export", pattern::activity_export, Needs::Listing, Kind::Data, export::export),
     ]
 }
 
@@ -45,21 +48,28 @@ struct Log {
 
 async fn log(state: &AppState, view: &View, wanted: &Wanted) -> Result<Log, Problem> {
     let page = page_of(wanted.page);
-    let listed = state.store.activity().list(&view.login.access.fabrics(), &wanted.filter, page).await?;
+    let listed =
+        state.store.activity().list(&seen(&view.login, &view.login.access.fabrics()), &wanted.filter, page).await?;
     let names = names(state, view, &listed.rows).await?;
     let rows = listed
         .rows
         .iter()
         .map(|entry| match entry {
             Entry::Operation(operation) => row(view, operation, names.get(&operation.fabric_id).map(String::as_str)),
-            Entry::Attempt(attempt) => attempt_row(view, attempt),
+            Entry::Attempt(attempt) => attempt::row(view, attempt),
         })
         .collect();
     Ok(Log { rows, total: listed.total })
 }
 
+/// What somebody may see of what was done: of fabrics what their permissions say, of people only their own unless they
+/// may see everything.
+pub fn seen<'a>(login: &Login, fabrics: &'a Scope) -> Seen<'a> {
+    Seen { fabrics, people: login.user.is_superuser, own: Some(login.user.id) }
+}
+
 /// The names of the fabrics that the entries are of.
-async fn names(state: &AppState, view: &View, entries: &[Entry]) -> Result<HashMap<i64, String>, Problem> {
+pub async fn names(state: &AppState, view: &View, entries: &[Entry]) -> Result<HashMap<i64, String>, Problem> {
     let mut names = HashMap::new();
     for entry in entries {
         if let Entry::Operation(operation) = entry
@@ -98,48 +108,6 @@ pub fn row(view: &View, operation: &Operation, fabric: Option<&str>) -> Operatio
 pub fn took(operation: &Operation, now: Timestamp) -> String {
     let Some(began) = operation.started_at else { return String::new() };
     when::length(operation.ended_at.unwrap_or(now).duration_since(began))
-}
-
-fn attempt_row(view: &View, attempt: &Attempt) -> OperationRow {
-    let refused = attempt.http_status >= 400;
-    let title = match (attempt.verb, attempt.code) {
-        (Some(verb), _) => verb.title().to_owned(),
-        (None, Some(model::Code::ClientScriptError)) => "Script of a page".to_owned(),
-        (None, _) => match recorded(attempt) {
-            Some("fabric_suspend") => "Suspend automatic syncs".to_owned(),
-            Some("fabric_resume") => "Resume automatic syncs".to_owned(),
-            _ => format!("{} {}", attempt.method, attempt.path),
-        },
-    };
-    let named = (!attempt.fabric_name.is_empty()).then(|| attempt.fabric_name.clone());
-    let fabric = match (attempt.fabric_id, named) {
-        (Some(id), named) => Some((named.unwrap_or_else(|| format!("fabric {id}")), Some(url::fabric(id)))),
-        // Attempts outlive their fabric, under its name.
-        (None, named) => named.map(|name| (name, None)),
-    };
-    OperationRow {
-        title,
-        href: attempt.operation_id.map(url::operation),
-        fabric,
-        state: match refused {
-            true => Badge::new(Tone::Bad, Icon::Stopped, "Turned away"),
-            false => Badge::new(Tone::Off, Icon::Arrow, "Accepted"),
-        },
-        actor: attempt.actor.clone(),
-        is_automatic: false,
-        when: view.when(attempt.at),
-        took: String::new(),
-        summary: format!("{} Request {}, from {}.", attempt.message, attempt.request_id, attempt.address)
-            .trim()
-            .to_owned(),
-        code: attempt.code.map(|code| code.as_str().to_owned()),
-    }
-}
-
-/// The name of the route that was tried.
-fn recorded(attempt: &Attempt) -> Option<&'static str> {
-    let method = attempt.method.parse().ok()?;
-    Some(crate::routes::resolve(&method, &attempt.path)?.name)
 }
 
 async fn of_fabric(state: State<AppState>, view: View, OfFabric(fabric): OfFabric) -> Result<Response, Problem> {
@@ -182,7 +150,7 @@ async fn activity(State(state): State<AppState>, view: View) -> Result<Response,
     let mut frame = view.frame("activity", "Activity", Nav::Activity)?.crumbs(vec![], "Activity");
     frame.events = Some(url::events());
     let mut page = page(&state, &view, frame, (None, None), "Activity", wanted, log).await?;
-    page.lead = "Every operation and every attempt, also those that were turned away".to_owned();
+    page.lead = "Every operation, every change and every attempt, also those that were turned away".to_owned();
     page.table.show_fabric = true;
     view::page("activity", &page)
 }
@@ -210,6 +178,8 @@ async fn page(
             (0, true) => "Nothing that was done fits these filters. Take one off above.".to_owned(),
             (0, false) => "Nothing yet.".to_owned(),
         },
+        exports: wanted.exports(),
+        timeline: wanted.timeline(),
         pager: Pager::new(wanted.path.clone(), wanted.pairs(), wanted.page, log.total),
         table: OperationsTable { rows: log.rows, show_fabric: false },
     })
@@ -229,5 +199,9 @@ pub struct Page {
     pub choices: Vec<Choice>,
     pub table: OperationsTable,
     pub empty: String,
+    /// The same list as a file: words and address.
+    pub exports: Vec<(&'static str, String)>,
+    /// What happened one after the other, when the list is of one fabric or of one user.
+    pub timeline: Option<String>,
     pub pager: Pager,
 }

@@ -4,9 +4,10 @@ use crate::console::{Browser, Console};
 use auth::Clock;
 use http::StatusCode;
 use model::Code;
-use model::operation::{Trigger, Verb};
+use model::operation::{OperationState, Trigger, Verb};
 use serde_json::json;
 use std::time::Duration;
+use store::operations::{Finish, Lease};
 use store::{Fabric, NewAttempt, NewOperation};
 
 async fn asked(console: &Console, fabric: &Fabric, actor: &str, verb: Verb, trigger: Trigger) -> i64 {
@@ -46,6 +47,7 @@ async fn turned_away(console: &Console, fabric: &Fabric, actor: &str) {
         method: "POST".into(),
         path: "/fabrics/1/sync/".into(),
         http_status: 403,
+        redirected: false,
         code: Some(Code::PermissionDenied),
         message: "Needs a permission.".into(),
         request_id: "req-9".into(),
@@ -81,19 +83,21 @@ async fn every_filter_narrows_the_one_list_and_is_a_chip() {
         let at = began + jiff::SignedDuration::from_secs(60 * n - 1);
         at.strftime("%Y-%m-%dT%H:%M:%S").to_string()
     };
+    // The login that looks is a row, too.
     for (query, rows) in [
-        (String::new(), 4),
+        (String::new(), 5),
         (format!("?fabric={}", lab.id), 2),
-        ("?actor=alice".into(), 2),
+        ("?actor=alice".into(), 3),
+        ("?show=operations".into(), 3),
         ("?verb=sync_to_kubernetes".into(), 3),
         ("?state=cancelled".into(), 3),
         ("?state=succeeded".into(), 0),
         ("?code=permission_denied".into(), 1),
         ("?show=refused".into(), 1),
-        (format!("?since={}", minute(2)), 2),
+        (format!("?since={}", minute(2)), 3),
         (format!("?before={}", minute(1)), 1),
         (format!("?since={}&before={}", minute(1), minute(3)), 2),
-        ("?since=2020-01-01".into(), 4),
+        ("?since=2020-01-01".into(), 5),
         (format!("?fabric={}&actor=alice&verb=sync_from_git", prod.id), 1),
     ] {
         assert_eq!(counted(&mut browser, &query).await, (rows, rows.to_string()), "{query}");
@@ -141,9 +145,117 @@ async fn a_user_sees_the_rows_of_fabrics_that_may_be_seen() {
     let reader = console.user("reader", false).await;
     console.permit(&reader, &["view"], Some(json!({"name": "lab-1"}))).await;
     let mut reader = console.logged_in("reader").await;
-    assert_eq!(counted(&mut reader, "").await, (2, "2".to_owned()));
+    assert_eq!(counted(&mut reader, "").await, (3, "3".to_owned()), "the rows of the fabric, and one's own login");
     assert_eq!(counted(&mut reader, "?actor=alice").await, (2, "2".to_owned()));
     let page = reader.open("/activity/").await;
     assert!(page.body.contains("lab-1") && !page.body.contains("prod"), "not even in the filter");
     assert_eq!(reader.open(&format!("/activity/?fabric={}", prod.id)).await.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timeline_tells_what_led_to_the_login_from_what_ran_and_failed() {
+    let console = Console::start().await;
+    console.admin().await;
+    console.state.engine.stop().await;
+    let fabric = console.fabric("lab-1").await;
+    let mut browser = console.logged_in("alice").await;
+    let sync = format!("/fabrics/{}/sync/", fabric.id);
+    let token = browser.token().await;
+    console.clock.advance(Duration::from_secs(3_601));
+    browser.submit(&sync, &[("csrfmiddlewaretoken", &token)]).await;
+    console.clock.advance(Duration::from_secs(60));
+    browser.log_in("alice", crate::console::PASSWORD, "/").await;
+    let token = browser.token().await;
+    let pressed = browser.call(&sync, &token, &[]).await.json();
+    let id = pressed["operation"]["id"].as_i64().unwrap();
+    console.clock.advance(Duration::from_secs(30));
+    let claimed = console
+        .store
+        .operations()
+        .claim(id, &Lease { owner: "p".into(), duration: Duration::from_secs(30) }, console.clock.now())
+        .await
+        .unwrap();
+    assert!(claimed.is_some(), "the operation is the test's to end");
+    let end = Finish {
+        state: OperationState::Failed,
+        code: Some(Code::KubernetesTimeout),
+        message: "The API server did not answer in time.".into(),
+        error_object: None,
+        result: json!(null),
+        phases: vec![],
+    };
+    assert!(console.store.operations().finish(id, "p", &end, console.clock.now()).await.unwrap());
+
+    let page = browser.open("/activity/timeline/?user=alice").await;
+    let told = page.text();
+    let mut rest = told.as_str();
+    for words in [
+        "Done Log in by alice",
+        "Session over A session ended by alice",
+        "Led to the login Sync to Kubernetes by alice on lab-1",
+        "session_idle_expired failure point 3",
+        "Done Log in by alice",
+        "Accepted Sync to Kubernetes by alice on lab-1",
+        "Failed Sync to Kubernetes ended by alice on lab-1",
+        "kubernetes_timeout failure point 9",
+    ] {
+        rest = rest.split_once(words).unwrap_or_else(|| panic!("{words} does not follow in {told}")).1;
+    }
+    let of_fabric = browser.open(&format!("/activity/timeline/?fabric={}", fabric.id)).await.text();
+    assert!(of_fabric.contains("Led to the login") && !of_fabric.contains("Log in by alice"), "{of_fabric}");
+    let early = browser.open("/activity/timeline/?user=alice&before=2020-01-01").await.text();
+    assert!(early.contains("Nothing was done in this time."), "{early}");
+    for bad in ["", "?fabric=x", "?fabric=4711", "?user=alice&since=yesterday"] {
+        assert_eq!(browser.open(&format!("/activity/timeline/{bad}")).await.status, StatusCode::BAD_REQUEST, "{bad}");
+    }
+
+    // Somebody else sees of alice what is on fabrics that may be seen, and neither her logins nor her sessions.
+    let reader = console.user("reader", false).await;
+    console.permit(&reader, &["view"], None).await;
+    let mut reader = console.logged_in("reader").await;
+    let seen = reader.open("/activity/timeline/?user=alice").await.text();
+    assert!(seen.contains("Led to the login") && !seen.contains("Log in by alice"), "{seen}");
+    assert!(!seen.contains("A session ended"), "{seen}");
+    let own = reader.open("/activity/timeline/?user=reader").await.text();
+    assert!(own.contains("Done Log in by reader"), "{own}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_activity_leaves_as_csv_and_as_json_under_the_same_filters_and_permissions() {
+    let console = Console::start().await;
+    console.admin().await;
+    console.state.engine.stop().await;
+    let (lab, prod) = (console.fabric("lab-1").await, console.fabric("prod").await);
+    for fabric in [&lab, &prod] {
+        asked(&console, fabric, "alice", Verb::SyncFromGit, Trigger::Button).await;
+        turned_away(&console, fabric, "=HYPERLINK(1)").await;
+    }
+    let mut browser = console.logged_in("alice").await;
+    let page = browser.open("/activity/?fabric=1&show=refused").await;
+    assert!(page.body.contains("/activity/export/?show=refused&#38;fabric=1&#38;format=csv"), "{}", page.body);
+    let csv = browser.open("/activity/export/?show=refused&fabric=1&format=csv").await;
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
+    assert!(csv.header("content-disposition").starts_with("attachment; filename=\"hedgerow-activity-"));
+    let lines: Vec<&str> = csv.body.lines().collect();
+    assert_eq!(lines.len(), 2, "a heading and one row: {}", csv.body);
+    assert!(
+        lines[1].contains("Not permitted,'=HYPERLINK(1),192.0.2.7,1,lab-1,,403,6,permission_denied,"),
+        "{}",
+        lines[1]
+    );
+    let json = browser.script("/activity/export/?fabric=2").await.json();
+    let rows = json["rows"].as_array().unwrap();
+    assert_eq!((json["total"].as_u64(), rows.len()), (Some(2), 2), "{json}");
+    assert!(rows.iter().all(|row| row["fabric"] == "prod"), "{json}");
+    assert_eq!(browser.open("/activity/export/?format=xml").await.status, StatusCode::BAD_REQUEST);
+
+    let reader = console.user("reader", false).await;
+    console.permit(&reader, &["view"], Some(json!({"name": "lab-1"}))).await;
+    let mut reader = console.logged_in("reader").await;
+    let json = reader.script("/activity/export/").await.json();
+    assert!(!json.to_string().contains("prod") && !json.to_string().contains("Log in by alice"), "{json}");
+    let people: Vec<_> = json["rows"].as_array().unwrap().iter().filter(|row| row["asked"] == "login").collect();
+    assert!(people.len() == 1 && people[0]["actor"] == "reader", "of logins only one's own: {people:?}");
+    let nobody = console.browser().open("/activity/export/?format=csv").await;
+    assert_eq!(nobody.status, StatusCode::SEE_OTHER, "a download leads a person to the login");
 }

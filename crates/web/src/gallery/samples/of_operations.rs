@@ -295,6 +295,53 @@ pub fn activity() -> operations::Page {
         ],
         table: OperationsTable { rows, show_fabric: true },
         empty: String::new(),
+        exports: vec![("CSV", url::activity_export()), ("JSON", url::activity_export())],
+        timeline: Some(url::timeline()),
         pager: Pager::new(url::activity(), vec![], 1, 120),
     }
+}
+
+pub fn timeline() -> timeline::Page {
+    let at = |seconds: i64| now() - SignedDuration::from_secs(seconds);
+    timeline::Page::sample(
+        frame("Timeline · alice", "timeline", Nav::Activity),
+        "alice",
+        vec![
+            (
+                at(7_300),
+                badge(Tone::Off, Icon::Tick, "Done"),
+                "Log in",
+                "Logged in. Request 0191f3c4, from 192.0.2.17.",
+                None,
+            ),
+            (
+                at(3_600),
+                badge(Tone::Off, Icon::Hollow, "Session over"),
+                "A session ended",
+                "Firefox on Linux, from 192.0.2.17: not used.",
+                None,
+            ),
+            (
+                at(600),
+                badge(Tone::Stale, Icon::Arrow, "Led to the login"),
+                "Sync to Kubernetes",
+                "Redirected to the login page. Your session ended because it was not used for some time; the limit is 60 min.",
+                Some("session_idle_expired"),
+            ),
+            (
+                at(500),
+                badge(Tone::Off, Icon::Arrow, "Accepted"),
+                "Sync to Kubernetes",
+                "Operation 64. Request 0191f3d1, from 192.0.2.17.",
+                None,
+            ),
+            (
+                at(470),
+                badge(Tone::Bad, Icon::Bang, "Failed"),
+                "Sync to Kubernetes ended",
+                "Operation 64, after 30 s. The API server did not answer in time.",
+                Some("kubernetes_timeout"),
+            ),
+        ],
+    )
 }

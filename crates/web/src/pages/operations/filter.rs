@@ -134,6 +134,32 @@ impl Wanted {
         url::with_query(&self.path, &pairs)
     }
 
+    /// This list as a file: words and address.
+    pub fn exports(&self) -> Vec<(&'static str, String)> {
+        let fabric = self.filter.fabric_id.map(|id| id.to_string()).unwrap_or_default();
+        let file = |words, format| {
+            let mut pairs = self.all().to_vec();
+            for pair in pairs.iter_mut().filter(|pair| pair.0 == "fabric") {
+                pair.1 = &fabric;
+            }
+            if self.filter.show == Show::Operations {
+                pairs.retain(|pair| pair.0 != "show");
+                pairs.push(("show", "operations"));
+            }
+            pairs.push(("format", format));
+            (words, url::with_query(&url::activity_export(), &pairs))
+        };
+        vec![file("CSV", "csv"), file("JSON", "json")]
+    }
+
+    /// The timeline of the one fabric or the one user that the list is of.
+    pub fn timeline(&self) -> Option<String> {
+        let fabric = self.filter.fabric_id.map(|id| id.to_string()).unwrap_or_default();
+        let of_one = !fabric.is_empty() || !self.actor.is_empty();
+        let pairs = [("fabric", &*fabric), ("user", &self.actor), ("since", &self.since), ("before", &self.before)];
+        of_one.then(|| url::with_query(&url::timeline(), &pairs))
+    }
+
     /// Whether anything is filtered.
     pub fn is_filtered(&self) -> bool {
         self.all().iter().any(|(name, value)| *name != "show" && !value.is_empty())
@@ -210,7 +236,7 @@ fn option(value: &str, label: String, chosen: &str) -> Choice {
 }
 
 /// A moment of the address: with its zone, or a day or a time of day of the server's clock, which is UTC.
-fn time(query: &Query, name: &str) -> Result<Option<Timestamp>, Problem> {
+pub fn time(query: &Query, name: &str) -> Result<Option<Timestamp>, Problem> {
     let Some(text) = query.get(name) else { return Ok(None) };
     let with_zone = text.parse::<Timestamp>().ok();
     let of_clock = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|zoned| zoned.timestamp());

@@ -1,0 +1,100 @@
+//! An attempt in words: what was asked, and which of the ways it ended. What led somebody to the login page must look
+//! like nothing else, because it is what a button that "does nothing" looks like from the other side.
+
+use crate::icon::Icon;
+use crate::parts::{Badge, OperationRow, Tone};
+use crate::url;
+use crate::view::View;
+use model::Code;
+use store::Attempt;
+
+/// Words for what is asked by these routes; a verb has its own.
+const ASKED: &[(&str, &str)] = &[
+    ("account_password", "Change one's own password"),
+    ("account_session_end", "End a session"),
+    ("account_sessions_end", "End sessions"),
+    ("client_error", "Script of a page"),
+    ("fabric_add", "Add a fabric"),
+    ("fabric_confirm_cluster", "Confirm the cluster"),
+    ("fabric_delete", "Delete the fabric"),
+    ("fabric_edit", "Change the settings"),
+    ("fabric_resume", "Resume automatic syncs"),
+    ("fabric_suspend", "Suspend automatic syncs"),
+    ("login", "Log in"),
+    ("logout", "Log out"),
+    ("operation_cancel", "Cancel an operation"),
+];
+
+/// What was asked.
+pub fn title(attempt: &Attempt) -> String {
+    if let Some(verb) = attempt.verb {
+        return verb.title().to_owned();
+    }
+    if attempt.method == "GET" {
+        return "Open a page".to_owned();
+    }
+    let known = ASKED.iter().find(|(route, _)| *route == attempt.action);
+    match known {
+        Some((_, words)) => (*words).to_owned(),
+        None if attempt.action.is_empty() => format!("{} {}", attempt.method, attempt.path),
+        None => {
+            let words = attempt.action.replace('_', " ");
+            words[..1].to_uppercase() + &words[1..]
+        }
+    }
+}
+
+/// How it ended.
+pub fn badge(attempt: &Attempt) -> Badge {
+    let refused = |word: &str| Badge::new(Tone::Bad, Icon::Stopped, word);
+    match attempt.code {
+        _ if attempt.redirected => Badge::new(Tone::Stale, Icon::Arrow, "Led to the login"),
+        None if attempt.operation_id.is_some() => Badge::new(Tone::Off, Icon::Arrow, "Accepted"),
+        None if attempt.http_status < 400 => Badge::new(Tone::Off, Icon::Tick, "Done"),
+        Some(Code::SessionIdleExpired | Code::SessionAbsoluteExpired | Code::SessionRevoked) => refused("Session over"),
+        Some(Code::AuthenticationRequired) if attempt.action == "login" => refused("Login refused"),
+        Some(Code::AuthenticationRequired) => refused("Not logged in"),
+        Some(Code::CsrfFailed) => refused("Form refused"),
+        Some(Code::PermissionDenied) => refused("Not permitted"),
+        Some(Code::PasswordRequired) => refused("Password asked"),
+        Some(Code::Throttled) => refused("Slowed down"),
+        Some(Code::ClientScriptError) => Badge::new(Tone::Bad, Icon::Bang, "Script failed"),
+        _ => refused("Turned away"),
+    }
+}
+
+/// The fabric that it was on, with its page while there is one.
+pub fn fabric(attempt: &Attempt) -> Option<(String, Option<String>)> {
+    let named = (!attempt.fabric_name.is_empty()).then(|| attempt.fabric_name.clone());
+    match (attempt.fabric_id, named) {
+        (Some(id), named) => Some((named.unwrap_or_else(|| format!("fabric {id}")), Some(url::fabric(id)))),
+        // Attempts outlive their fabric, under its name.
+        (None, named) => named.map(|name| (name, None)),
+    }
+}
+
+/// What else there is to say: on what, what was answered, under which request, from where.
+pub fn summary(attempt: &Attempt) -> String {
+    let on = match (attempt.method.as_str(), attempt.subject.as_str()) {
+        ("GET", _) => format!("{} ", attempt.path),
+        (_, "") => String::new(),
+        (_, subject) => format!("{subject}. "),
+    };
+    format!("{on}{} Request {}, from {}.", attempt.message, attempt.request_id, attempt.address).trim().to_owned()
+}
+
+/// It as a row of the list.
+pub fn row(view: &View, attempt: &Attempt) -> OperationRow {
+    OperationRow {
+        title: title(attempt),
+        href: attempt.operation_id.map(url::operation),
+        fabric: fabric(attempt),
+        state: badge(attempt),
+        actor: attempt.actor.clone(),
+        is_automatic: false,
+        when: view.when(attempt.at),
+        took: String::new(),
+        summary: summary(attempt),
+        code: attempt.code.map(|code| code.as_str().to_owned()),
+    }
+}
