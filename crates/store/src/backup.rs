@@ -101,6 +101,6 @@ async fn settle(tx: &mut AnyConnection, now: Timestamp) -> Result<Settled> {
         let (of_objects, outcome) = if writes { (NOT_KNOWN, Unknown) } else { (NOT_ASKED, NotAttempted) };
         LEFT_BY_THE_DEAD.run(tx, args![id, of_objects, outcome.as_str()]).await?;
     }
-    let sessions = st::END_SESSIONS.run(tx, args![now, "restore"]).await?;
+    let sessions = st::END_SESSIONS.run(tx, args![now, "a restored backup"]).await?;
     Ok(Settled { operations, sessions })
 }

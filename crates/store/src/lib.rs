@@ -119,7 +119,13 @@ impl Store {
     /// Brings the schema up to date, under a lock: of several processes that start at once, one does it.
     /// Gives the versions that were applied by this call.
     pub async fn migrate(&self) -> Result<Vec<i64>> {
-        migrations::run(self).await
+        migrations::run(self, None).await
+    }
+
+    /// Brings the schema up to the version of an older release: for the test that goes on from there.
+    #[doc(hidden)]
+    pub async fn migrate_to(&self, version: i64) -> Result<Vec<i64>> {
+        migrations::run(self, Some(version)).await
     }
 
     /// The schema's version now and the newest that this release knows.

@@ -59,7 +59,8 @@ fn migrator(engine: Engine) -> Migrator {
     )
 }
 
-pub(crate) async fn run(store: &Store) -> Result<Vec<i64>> {
+/// Brings the schema up to `target`, or to the newest version.
+pub(crate) async fn run(store: &Store, target: Option<i64>) -> Result<Vec<i64>> {
     let engine = store.engine;
     let failed = |e: MigrateError| match e {
         MigrateError::VersionMissing(found) if found > newest() => Error::Newer { found, known: newest() },
@@ -73,7 +74,7 @@ pub(crate) async fn run(store: &Store) -> Result<Vec<i64>> {
             let mut conn = store.write.acquire().await.map_err(|e| Error::of(DOING, e))?;
             let migrated = async {
                 sqlx::raw_sql(WAIT_FOR_EVER).execute(&mut *conn).await?;
-                migrator(engine).run_direct(None, &mut *conn, false).await?;
+                migrator(engine).run_direct(target, &mut *conn, false).await?;
                 sqlx::raw_sql(WAIT_A_WHILE).execute(&mut *conn).await?;
                 Ok::<(), MigrateError>(())
             };
@@ -86,7 +87,7 @@ pub(crate) async fn run(store: &Store) -> Result<Vec<i64>> {
         // The write lock of one outer transaction; each migration is a savepoint in it.
         Engine::Sqlite => {
             let mut tx = store.writer(DOING).await?;
-            migrator(engine).run_direct(None, &mut *tx, false).await.map_err(failed)?;
+            migrator(engine).run_direct(target, &mut *tx, false).await.map_err(failed)?;
             commit(tx, DOING).await?;
         }
     }

@@ -48,7 +48,7 @@ both_engines! {
         assert_eq!(said, (Some(Code::Interrupted), true), "a dry run writes nothing: {}", objects[0].message);
         assert_eq!(objects[0].outcome, OutcomeKind::NotAttempted);
         let session = bed.sessions().find_by_hash(&token_hash, t(0)).await.unwrap().unwrap();
-        assert_eq!((session.end_reason, session.ended_by.as_deref()), (Some(EndReason::Revoked), Some("restore")));
+        assert_eq!((session.end_reason, session.ended_by.as_deref()), (Some(EndReason::Revoked), Some("a restored backup")));
         let again = bed.settle_restored(t(60)).await.unwrap();
         assert_eq!((again.operations, again.sessions), (0, 0), "the second time there is nothing left to do");
     }

@@ -3,6 +3,19 @@
 use crate::bed::{Bed, both_engines};
 use store::{Engine, Error, Store};
 
+/// Back to an empty database: the bed's own start is undone.
+async fn to_empty(bed: &Bed) {
+    match bed.engine() {
+        Engine::Postgres => bed.meddle("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await,
+        Engine::Sqlite => {
+            bed.store.clone().close().await;
+            for end in ["", "-wal", "-shm"] {
+                let _ = std::fs::remove_file(format!("{}{end}", bed.url));
+            }
+        }
+    }
+}
+
 both_engines! {
     async fn lesson_32_from_empty(bed) {
         let (found, known) = bed.schema_version().await.unwrap();
@@ -13,34 +26,38 @@ both_engines! {
         assert_eq!(again.schema_version().await.unwrap(), (known, known));
     }
 
-    async fn lesson_32_from_the_version_before(bed) {
-        // A new migration takes its turn here: what it makes is taken away, and comes back.
+    async fn lesson_32_from_every_version_before(bed) {
         let (_, newest) = bed.schema_version().await.unwrap();
-        assert_eq!(newest, 12, "this test goes back over the last migration");
-        let anna = crate::bed::user(&bed, "anna").await;
-        let lab = crate::bed::fabric(&bed, "lab").await;
-        bed.meddle("DROP INDEX attempts_refused_at; DROP INDEX attempts_refused_fabric_at; \
-                    DROP INDEX attempts_refused_actor_at; DELETE FROM _sqlx_migrations WHERE version = 12").await;
-        let old = Store::open_unmigrated(&bed.url).await.unwrap();
-        assert_eq!(old.schema_version().await.unwrap(), (11, 12));
-        assert_eq!(old.migrate().await.unwrap(), [12], "what is missing is applied, and nothing else");
-        assert_eq!(old.schema_version().await.unwrap(), (12, 12));
-        assert_eq!(old.users().get(anna.id).await.unwrap(), anna, "what was stored is still there");
-        assert_eq!(old.fabrics().get(&store::Scope::System, lab.id).await.unwrap(), lab);
-        old.close().await;
+        for version in 1..newest {
+            to_empty(&bed).await;
+            let old = Store::open_unmigrated(&bed.url).await.unwrap();
+            old.migrate_to(version).await.unwrap();
+            assert_eq!(old.schema_version().await.unwrap(), (version, newest));
+            bed.meddle("INSERT INTO users (username, password_hash, is_superuser, is_active, created_at) \
+                        VALUES ('anna', 'x', 1, 1, 7)").await;
+            bed.meddle("INSERT INTO sessions (token_hash, user_id, created_at, last_active_at, idle_expires_at, \
+                        absolute_expires_at, user_agent, address) SELECT \
+                        'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa', id, 7, 8, 9, 10, '', '' \
+                        FROM users").await;
+            if version >= 5 {
+                bed.meddle("INSERT INTO attempts (at, fabric_name, actor, address, method, path, http_status, message, \
+                            request_id) VALUES (11, 'lab', 'anna', '', 'POST', '/', 403, 'No.', 'r')").await;
+            }
+            let applied: Vec<i64> = (version + 1..=newest).collect();
+            assert_eq!(old.migrate().await.unwrap(), applied, "what is missing is applied, and nothing else");
+            let anna = old.users().by_name("anna").await.unwrap().unwrap();
+            let sessions = old.sessions().list_of_user(anna.id).await.unwrap();
+            assert_eq!(sessions[0].authenticated_at, sessions[0].created_at, "from {version}");
+            let filter = store::activity::ActivityFilter::default();
+            let seen = store::activity::Seen::all();
+            let tried = old.activity().list(&seen, &filter, store::Page::all()).await.unwrap();
+            assert_eq!(tried.total, u64::from(version >= 5), "from {version}");
+            old.close().await;
+        }
     }
 
     async fn of_several_processes_that_start_at_once_one_migrates(bed) {
-        // Back to empty: the bed's own start is undone.
-        match bed.engine() {
-            Engine::Postgres => bed.meddle("DROP SCHEMA public CASCADE; CREATE SCHEMA public").await,
-            Engine::Sqlite => {
-                bed.store.clone().close().await;
-                for end in ["", "-wal", "-shm"] {
-                    let _ = std::fs::remove_file(format!("{}{end}", bed.url));
-                }
-            }
-        }
+        to_empty(&bed).await;
         let mut starts = tokio::task::JoinSet::new();
         for _ in 0..4 {
             let url = bed.url.clone();

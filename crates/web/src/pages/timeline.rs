@@ -130,8 +130,8 @@ async fn of_sessions(state: &AppState, view: &View, user: &User) -> Result<Vec<E
             return None;
         }
         let at = session.ended_at.unwrap_or(session.idle_expires_at.min(session.absolute_expires_at));
-        let mut event = Event::new(at, Badge::new(Tone::Off, Icon::Hollow, "Session over"), "A session ended");
-        event.actor = user.username.clone();
+        let over = Badge::new(Tone::Off, Icon::Hollow, "Session over");
+        let mut event = Event::new(at, over, format!("A session of {} ended", user.username));
         event.text = format!("{}, from {}: {}.", row.browser, row.address, row.reason);
         Some(event)
     });

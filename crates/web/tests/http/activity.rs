@@ -191,7 +191,7 @@ async fn a_timeline_tells_what_led_to_the_login_from_what_ran_and_failed() {
     let mut rest = told.as_str();
     for words in [
         "Done Log in by alice",
-        "Session over A session ended by alice",
+        "Session over A session of alice ended",
         "Led to the login Sync to Kubernetes by alice on lab-1",
         "session_idle_expired failure point 3",
         "Done Log in by alice",
@@ -215,7 +215,7 @@ async fn a_timeline_tells_what_led_to_the_login_from_what_ran_and_failed() {
     let mut reader = console.logged_in("reader").await;
     let seen = reader.open("/activity/timeline/?user=alice").await.text();
     assert!(seen.contains("Led to the login") && !seen.contains("Log in by alice"), "{seen}");
-    assert!(!seen.contains("A session ended"), "{seen}");
+    assert!(!seen.contains("A session of"), "{seen}");
     let own = reader.open("/activity/timeline/?user=reader").await.text();
     assert!(own.contains("Done Log in by reader"), "{own}");
 }

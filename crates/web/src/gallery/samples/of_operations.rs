@@ -317,7 +317,7 @@ pub fn timeline() -> timeline::Page {
             (
                 at(3_600),
                 badge(Tone::Off, Icon::Hollow, "Session over"),
-                "A session ended",
+                "A session of alice ended",
                 "Firefox on Linux, from 192.0.2.17: not used.",
                 None,
             ),
