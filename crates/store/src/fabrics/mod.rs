@@ -165,14 +165,6 @@ impl Default for FabricSpec {
 }
 
 impl Cluster {
-    /// The address of an endpoint.
-    pub fn server(&self) -> Option<&str> {
-        match self {
-            Self::Endpoint { server, .. } => Some(server),
-            Self::None | Self::Kubeconfig => None,
-        }
-    }
-
     /// What is shown to the API server of an endpoint.
     pub fn login(&self) -> Option<&EndpointLogin> {
         match self {

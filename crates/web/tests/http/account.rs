@@ -102,7 +102,7 @@ async fn a_stored_token_does_not_follow_an_address_to_another_server() {
     };
     let moved = change("https://git.evil.example/one.git", "").await;
     assert_eq!(moved.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(moved.text().contains("a stored token is only sent to the address"), "{}", moved.text());
+    assert!(moved.text().contains("The source is on another server; enter its credentials again."), "{}", moved.text());
     let same = change("https://git.example.net/two.git", "").await;
     assert_eq!(same.status, StatusCode::SEE_OTHER, "another repository of the same server: {}", same.text());
     let entered = change("https://git.evil.example/one.git", "another").await;

@@ -274,8 +274,6 @@ impl Draft {
             CredentialKind::Token => {
                 if self.source_token.is_none() && stored != kind {
                     self.errors.set("source_token", "Enter the token.");
-                } else if self.source_token.is_none() && self.is_another_host(before) {
-                    self.errors.set("source_token", cluster::TOKEN_STAYS);
                 }
                 let token = self.source_token.clone().unwrap_or_else(|| SecretString::from("stored"));
                 source::Credentials::Token { username: username.clone(), token }
@@ -298,13 +296,6 @@ impl Draft {
             username: username.filter(|_| kind != CredentialKind::None),
             known_hosts: known_hosts.filter(|_| kind == CredentialKind::Ssh),
         })
-    }
-
-    /// Whether the repository is now on another server than before.
-    fn is_another_host(&self, before: Option<&Fabric>) -> bool {
-        let origin = |address: &str| ::url::Url::parse(address).map(|url| url.origin()).ok();
-        let Some(Source::Remote { url, .. }) = before.map(|fabric| &fabric.source) else { return false };
-        origin(url) != origin(&self.source_url)
     }
 
     fn check_config(&mut self, remote: Option<source::Remote>, allow_file: bool) {

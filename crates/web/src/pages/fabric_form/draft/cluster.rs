@@ -6,9 +6,6 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use store::{Cluster, EndpointLogin, Fabric};
 
-/// Whoever may change an address must not learn the token that way.
-pub(super) const TOKEN_STAYS: &str = "The address changed, and a stored token is only sent to the address that it was entered for. Enter the token again.";
-
 impl Draft {
     /// The secret that was typed for such a login.
     pub fn of_login(&self, login: &EndpointLogin) -> &Option<SecretString> {
@@ -42,7 +39,6 @@ impl Draft {
 
     fn check_endpoint(&mut self, before: Option<&Fabric>) -> Cluster {
         let stored = before.and_then(|fabric| fabric.cluster.login()).cloned();
-        let moved = before.and_then(|fabric| fabric.cluster.server()).is_some_and(|server| server != self.server);
         let (server, ca_pem) = (self.server.clone(), Some(self.ca_pem.clone()).filter(|pem| !pem.is_empty()));
         let login = if self.client_certificate.is_empty() {
             EndpointLogin::Token
@@ -50,9 +46,6 @@ impl Draft {
             EndpointLogin::Certificate { pem: self.client_certificate.clone() }
         };
         match &login {
-            EndpointLogin::Token if moved && self.token.is_none() && stored == Some(EndpointLogin::Token) => {
-                self.errors.set("token", TOKEN_STAYS);
-            }
             EndpointLogin::Token => self.check_token(stored.as_ref(), &server, ca_pem.as_deref()),
             EndpointLogin::Certificate { .. } => {
                 self.check_certificate(stored.as_ref() == Some(&login), &server, ca_pem.as_deref());
