@@ -37,6 +37,7 @@ mod http_deploy;
 mod http_endings;
 mod http_every_kind;
 mod http_fabric_lessons;
+mod http_key_rotation;
 mod http_logs;
 mod http_main_job;
 mod http_many_fabrics;

@@ -46,7 +46,8 @@ impl CsrfError {
 /// Makes and checks CSRF tokens.
 #[derive(Clone)]
 pub struct Csrf {
-    key: Zeroizing<[u8; 32]>,
+    /// The present one first; pages that were made with one before go on working.
+    keys: Vec<Zeroizing<[u8; 32]>>,
 }
 
 impl fmt::Debug for Csrf {
@@ -58,7 +59,7 @@ impl fmt::Debug for Csrf {
 impl Csrf {
     /// With what is derived from the installation's key.
     pub fn new(key: &MasterKey) -> Self {
-        Self { key: key.derive("csrf") }
+        Self { keys: key.derive_all("csrf") }
     }
 
     /// The token for a form or page of this session; different each time.
@@ -67,7 +68,7 @@ impl Csrf {
         let mut body = [0; BODY];
         body[..8].copy_from_slice(&session.id.to_be_bytes());
         body[8..16].copy_from_slice(&end.to_be_bytes());
-        body[16..].copy_from_slice(&self.session_mac(session.id, session.user_id, end));
+        body[16..].copy_from_slice(&session_mac(self.present(), session.id, session.user_id, end));
         mask(&body)
     }
 
@@ -80,8 +81,8 @@ impl Csrf {
             i64::from_be_bytes(bytes)
         };
         let (id, end) = (number(0..8), number(8..16));
-        let expected = self.session_mac(id, session.user_id, end);
-        if !bool::from(expected.ct_eq(&body[16..])) {
+        let fits = |key: &Zeroizing<[u8; 32]>| session_mac(key, id, session.user_id, end).ct_eq(&body[16..]).into();
+        if !self.keys.iter().any(fits) {
             return Err(CsrfError::Foreign);
         }
         if id != session.id && now.as_second() >= end {
@@ -92,7 +93,7 @@ impl Csrf {
 
     /// The token for the login form, bound to the browser by a cookie.
     pub fn anonymous_token(&self, browser: &PreSession) -> Result<String, getrandom::Error> {
-        mask(&self.anonymous_mac(browser))
+        mask(&anonymous_mac(self.present(), browser))
     }
 
     /// Checks the token of a login form. Without the cookie it is [`CsrfError::Foreign`]: the form was opened in
@@ -100,24 +101,30 @@ impl Csrf {
     pub fn verify_anonymous(&self, browser: Option<&PreSession>, given: Option<&str>) -> Result<(), CsrfError> {
         let body = unmask::<MAC>(given)?;
         let browser = browser.ok_or(CsrfError::Foreign)?;
-        if bool::from(self.anonymous_mac(browser).ct_eq(&body)) { Ok(()) } else { Err(CsrfError::Foreign) }
+        let fits = |key: &Zeroizing<[u8; 32]>| anonymous_mac(key, browser).ct_eq(&body).into();
+        if self.keys.iter().any(fits) { Ok(()) } else { Err(CsrfError::Foreign) }
     }
 
-    fn session_mac(&self, session_id: i64, user_id: i64, end: i64) -> [u8; MAC] {
-        let mut mac = hmac(&self.key);
-        mac.update(b"session");
-        for number in [session_id, user_id, end] {
-            mac.update(&number.to_be_bytes());
-        }
-        mac.finalize().into_bytes().into()
+    fn present(&self) -> &[u8; 32] {
+        // There is one key at least.
+        &self.keys[0]
     }
+}
 
-    fn anonymous_mac(&self, browser: &PreSession) -> [u8; MAC] {
-        let mut mac = hmac(&self.key);
-        mac.update(b"anonymous");
-        mac.update(browser.reveal().as_bytes());
-        mac.finalize().into_bytes().into()
+fn session_mac(key: &[u8; 32], session_id: i64, user_id: i64, end: i64) -> [u8; MAC] {
+    let mut mac = hmac(key);
+    mac.update(b"session");
+    for number in [session_id, user_id, end] {
+        mac.update(&number.to_be_bytes());
     }
+    mac.finalize().into_bytes().into()
+}
+
+fn anonymous_mac(key: &[u8; 32], browser: &PreSession) -> [u8; MAC] {
+    let mut mac = hmac(key);
+    mac.update(b"anonymous");
+    mac.update(browser.reveal().as_bytes());
+    mac.finalize().into_bytes().into()
 }
 
 /// The body under a random mask, and the mask: the same token is written differently in each page.

@@ -2,7 +2,8 @@
 //! environment. What seals and what signs is derived from it, each for its own purpose.
 //!
 //! Whether the key is the right one is known before the first secret is opened: a value that only the right key can
-//! make is stored in the database.
+//! make is stored in the database. While a key is exchanged the file holds two: the new one first, then the one that
+//! some secrets are still sealed with. A process that meets a secret of a key that it does not know reads the file again.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,14 +15,19 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use store::Store;
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// Key in the table of facts.
 const CHECK: &str = "secret_key_check";
 
-/// 256 random bits; nothing is encrypted or signed with them directly.
+/// 256 random bits; nothing is encrypted or signed with them directly. With them the keys before, as long as something
+/// may still be sealed with one.
 #[derive(Clone)]
-pub struct MasterKey(Zeroizing<[u8; 32]>);
+pub struct MasterKey {
+    bytes: Zeroizing<[u8; 32]>,
+    former: Vec<Zeroizing<[u8; 32]>>,
+    file: Option<PathBuf>,
+}
 
 impl fmt::Debug for MasterKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,45 +101,73 @@ impl MasterKey {
 
     /// A new key that is kept nowhere: for tests.
     pub fn random() -> Result<Self, KeyError> {
-        let mut bytes = Zeroizing::new([0; 32]);
-        getrandom::fill(bytes.as_mut())?;
-        Ok(Self(bytes))
+        Ok(Self { bytes: random_bytes()?, former: Vec::new(), file: None })
     }
 
     /// A key for one purpose.
     pub(crate) fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
-        let mut mac = hmac(&self.0);
-        mac.update(b"hedgerow/");
-        mac.update(purpose.as_bytes());
-        Zeroizing::new(mac.finalize().into_bytes().into())
+        derive(&self.bytes, purpose)
+    }
+
+    /// The keys for one purpose, the present one first.
+    pub(crate) fn derive_all(&self, purpose: &str) -> Vec<Zeroizing<[u8; 32]>> {
+        std::iter::once(&self.bytes).chain(&self.former).map(|bytes| derive(bytes, purpose)).collect()
+    }
+
+    /// The file that it was read from.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// Whether a key before this one may still be needed: an exchange has begun and not ended.
+    pub fn is_in_exchange(&self) -> bool {
+        !self.former.is_empty()
+    }
+
+    /// Begins the exchange of the key in this file, or goes on with one: the file holds a new key first, and after it the
+    /// one before. From then on everything is sealed with the new one, and opened with either.
+    pub async fn begin_exchange(store: &Store, path: &Path) -> Result<Self, KeyError> {
+        let mut key = Self::read(path)?.ok_or_else(|| KeyError::Missing(path.to_owned()))?;
+        key.check(store).await?;
+        if !key.is_in_exchange() {
+            key.former = vec![std::mem::replace(&mut key.bytes, random_bytes()?)];
+            key.replace(path)?;
+        }
+        Ok(key)
+    }
+
+    /// Ends the exchange: nothing is sealed with the keys before any more. They go into a file beside, for the backups
+    /// that were made with them; gives its path.
+    pub async fn end_exchange(mut self, store: &Store, path: &Path, kept: &Path) -> Result<(), KeyError> {
+        let former = std::mem::take(&mut self.former);
+        let Some((first, rest)) = former.split_first() else { return Ok(()) };
+        let old = Self { bytes: first.clone(), former: rest.to_vec(), file: None };
+        old.replace(kept)?;
+        store.meta().set(CHECK, &self.check_value()).await?;
+        self.replace(path)
     }
 
     /// Compares the value that only this key makes with the one in the database, and stores it the first time.
     async fn check(&self, store: &Store) -> Result<(), KeyError> {
-        let mine = URL_SAFE_NO_PAD.encode(*self.derive("key check"));
-        let stored = store.meta().get_or_set(CHECK, &mine).await?;
-        if bool::from(stored.as_bytes().ct_eq(mine.as_bytes())) { Ok(()) } else { Err(KeyError::Wrong) }
+        let stored = store.meta().get_or_set(CHECK, &self.check_value()).await?;
+        let fits =
+            |key: Zeroizing<[u8; 32]>| bool::from(stored.as_bytes().ct_eq(URL_SAFE_NO_PAD.encode(*key).as_bytes()));
+        if self.derive_all("key check").into_iter().any(fits) { Ok(()) } else { Err(KeyError::Wrong) }
     }
 
+    fn check_value(&self) -> String {
+        URL_SAFE_NO_PAD.encode(*self.derive("key check"))
+    }
+
+    /// One key a line, the present one first.
     fn parse(text: &str) -> Result<Self, KeyError> {
-        let text = text.trim();
-        let mut bytes = Zeroizing::new([0; 32]);
-        if text.len() == 64 && text.is_ascii() {
-            for (i, byte) in bytes.iter_mut().enumerate() {
-                *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).map_err(|_| KeyError::Malformed)?;
-            }
-            return Ok(Self(bytes));
-        }
-        let url_safe = Zeroizing::new(text.trim_end_matches('=').replace('+', "-").replace('/', "_"));
-        let decoded = Zeroizing::new(URL_SAFE_NO_PAD.decode(url_safe.as_bytes()).map_err(|_| KeyError::Malformed)?);
-        if decoded.len() != 32 {
-            return Err(KeyError::Malformed);
-        }
-        bytes.copy_from_slice(&decoded);
-        Ok(Self(bytes))
+        let mut keys = text.split_whitespace().map(parse_one);
+        let bytes = keys.next().ok_or(KeyError::Malformed)??;
+        Ok(Self { bytes, former: keys.collect::<Result<_, _>>()?, file: None })
     }
 
-    fn read(path: &Path) -> Result<Option<Self>, KeyError> {
+    /// The key in a file, or nothing when there is no such file.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, KeyError> {
         let failed = |source| KeyError::File { path: path.to_owned(), doing: "read", source };
         let mut file = match std::fs::File::open(path) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -148,16 +182,24 @@ impl MasterKey {
         }
         let mut text = Zeroizing::new(String::new());
         file.read_to_string(&mut text).map_err(failed)?;
-        Self::parse(&text).map(Some)
+        Ok(Some(Self { file: Some(path.to_owned()), ..Self::parse(&text)? }))
     }
 
-    /// Written under another name and linked into place: the file is never seen half-written, and of two processes
-    /// that start at once one creates it and both read that.
-    fn create(path: &Path) -> Result<Self, KeyError> {
-        let failed = |source| KeyError::File { path: path.to_owned(), doing: "created", source };
-        let key = Self::random()?;
-        let mut text = Zeroizing::new(key.0.iter().map(|b| format!("{b:02x}")).collect::<String>());
-        text.push('\n');
+    /// The lines of its file.
+    fn text(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::new());
+        for bytes in std::iter::once(&self.bytes).chain(&self.former) {
+            for byte in bytes.iter() {
+                text.push_str(&format!("{byte:02x}"));
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// Written under another name beside it, which only its owner may read.
+    fn draft(&self, path: &Path) -> Result<PathBuf, KeyError> {
+        let failed = |source| KeyError::File { path: path.to_owned(), doing: "written", source };
         let mut nonce = [0; 8];
         getrandom::fill(&mut nonce)?;
         let draft = path.with_extension(format!("draft-{:016x}", u64::from_ne_bytes(nonce)));
@@ -166,19 +208,38 @@ impl MasterKey {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let written = options.open(&draft).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
+            file.write_all(self.text().as_bytes())?;
             file.sync_all()
         });
-        let linked = written.and_then(|()| std::fs::hard_link(&draft, path));
-        text.zeroize();
+        match written {
+            Ok(()) => Ok(draft),
+            Err(error) => {
+                let _ = std::fs::remove_file(&draft);
+                Err(failed(error))
+            }
+        }
+    }
+
+    /// Puts it into this file, in the place of what is there: whoever reads finds the one or the other, whole.
+    fn replace(&self, path: &Path) -> Result<(), KeyError> {
+        let failed = |source| KeyError::File { path: path.to_owned(), doing: "written", source };
+        let draft = self.draft(path)?;
+        std::fs::rename(&draft, path).map_err(failed)?;
+        keep_names(path).map_err(failed)
+    }
+
+    /// Written under another name and linked into place: the file is never seen half-written, and of two processes
+    /// that start at once one creates it and both read that.
+    fn create(path: &Path) -> Result<Self, KeyError> {
+        let failed = |source| KeyError::File { path: path.to_owned(), doing: "created", source };
+        let key = Self { file: Some(path.to_owned()), ..Self::random()? };
+        let draft = key.draft(path)?;
+        let linked = std::fs::hard_link(&draft, path);
         // The link is the key; the draft is only its other name, and it may not exist.
         let _ = std::fs::remove_file(&draft);
         match linked {
             Ok(()) => {
-                // The name itself must survive a power cut, or the secrets sealed from now on do not.
-                if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-                    std::fs::File::open(folder).and_then(|f| f.sync_all()).map_err(failed)?;
-                }
+                keep_names(path).map_err(failed)?;
                 Ok(key)
             }
             Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -187,6 +248,44 @@ impl MasterKey {
             Err(e) => Err(failed(e)),
         }
     }
+}
+
+/// The names in a file's folder must survive a power cut, or the secrets sealed from now on do not.
+fn keep_names(path: &Path) -> std::io::Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => std::fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+fn random_bytes() -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    getrandom::fill(bytes.as_mut())?;
+    Ok(bytes)
+}
+
+fn derive(bytes: &[u8; 32], purpose: &str) -> Zeroizing<[u8; 32]> {
+    let mut mac = hmac(bytes);
+    mac.update(b"hedgerow/");
+    mac.update(purpose.as_bytes());
+    Zeroizing::new(mac.finalize().into_bytes().into())
+}
+
+fn parse_one(text: &str) -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    if text.len() == 64 && text.is_ascii() {
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * i..2 * i + 2], 16).map_err(|_| KeyError::Malformed)?;
+        }
+        return Ok(bytes);
+    }
+    let url_safe = Zeroizing::new(text.trim_end_matches('=').replace('+', "-").replace('/', "_"));
+    let decoded = Zeroizing::new(URL_SAFE_NO_PAD.decode(url_safe.as_bytes()).map_err(|_| KeyError::Malformed)?);
+    if decoded.len() != 32 {
+        return Err(KeyError::Malformed);
+    }
+    bytes.copy_from_slice(&decoded);
+    Ok(bytes)
 }
 
 /// HMAC-SHA-256 with a key of 32 bytes.
@@ -203,7 +302,7 @@ mod tests {
     fn a_key_is_read_in_both_spellings() {
         let hex = MasterKey::parse(&"ab".repeat(32)).unwrap();
         let base64 = MasterKey::parse("q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=\n").unwrap();
-        assert_eq!(*hex.0, *base64.0);
+        assert_eq!(*hex.bytes, *base64.bytes);
         assert!(matches!(MasterKey::parse("secret"), Err(KeyError::Malformed)));
         assert!(matches!(MasterKey::parse(&"zz".repeat(32)), Err(KeyError::Malformed)));
     }

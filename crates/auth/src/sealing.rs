@@ -9,6 +9,9 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 use store::Sealed;
 use zeroize::Zeroizing;
 
@@ -62,11 +65,33 @@ pub enum SealError {
     Random,
 }
 
-/// Seals and opens secrets.
+/// The keys of one moment, the present one first.
+#[derive(Clone)]
+struct Ring(Vec<([u8; KEY_NAME], XChaCha20Poly1305)>);
+
+impl Ring {
+    fn of(key: &MasterKey) -> Self {
+        let names = key.derive_all("seal: name of the key");
+        let keys = key.derive_all("seal");
+        let one = |(name, key): (&Zeroizing<[u8; 32]>, &Zeroizing<[u8; 32]>)| {
+            let mut key_name = [0; KEY_NAME];
+            key_name.copy_from_slice(&name[..KEY_NAME]);
+            (key_name, XChaCha20Poly1305::new(&Key::from(**key)))
+        };
+        Self(names.iter().zip(&keys).map(one).collect())
+    }
+
+    fn find(&self, name: &[u8]) -> Option<&XChaCha20Poly1305> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, cipher)| cipher)
+    }
+}
+
+/// Seals and opens secrets. While keys are exchanged, also by another process, it seals with the new one and opens with
+/// either: it looks at the key's file again when that has changed.
 #[derive(Clone)]
 pub struct Sealer {
-    cipher: XChaCha20Poly1305,
-    key_name: [u8; KEY_NAME],
+    ring: Arc<RwLock<(Ring, Option<SystemTime>)>>,
+    file: Option<PathBuf>,
 }
 
 impl fmt::Debug for Sealer {
@@ -76,45 +101,82 @@ impl fmt::Debug for Sealer {
 }
 
 impl Sealer {
-    /// A sealer with what is derived from the installation's key.
+    /// With what is derived from the installation's key.
     pub fn new(key: &MasterKey) -> Self {
-        let mut key_name = [0; KEY_NAME];
-        key_name.copy_from_slice(&key.derive("seal: name of the key")[..KEY_NAME]);
-        let cipher = XChaCha20Poly1305::new(&Key::from(*key.derive("seal")));
-        Self { cipher, key_name }
+        let file = key.file().map(Path::to_owned);
+        let changed = file.as_deref().and_then(changed_at);
+        Self { ring: Arc::new(RwLock::new((Ring::of(key), changed))), file }
     }
 
-    /// Seals a secret for a place.
+    /// The keys as they are now.
+    fn ring(&self) -> Ring {
+        let known = self.ring.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(file) = &self.file else { return known.0 };
+        let changed = changed_at(file);
+        if changed == known.1 {
+            return known.0;
+        }
+        match MasterKey::read(file) {
+            Ok(Some(key)) => {
+                let ring = Ring::of(&key);
+                *self.ring.write().unwrap_or_else(PoisonError::into_inner) = (ring.clone(), changed);
+                tracing::info!("the key of the secrets was read again");
+                ring
+            }
+            // What is known opens what was sealed with it; the probe of readiness says that the file is gone.
+            Ok(None) | Err(_) => known.0,
+        }
+    }
+
+    /// Seals a secret for its place.
     pub fn seal(&self, place: Place, secret: &SecretString) -> Result<Sealed, SealError> {
+        let ring = self.ring();
+        let (key_name, cipher) = ring.0.first().ok_or(SealError::OtherKey)?;
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(|_| SealError::Random)?;
         let payload = Payload { msg: secret.expose_secret().as_bytes(), aad: &place.associated_data() };
-        // Only a message beyond 256 GiB is refused.
-        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Format)?;
+        let sealed = cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Format)?;
         let mut out = Vec::with_capacity(HEAD + sealed.len());
         out.push(VERSION);
-        out.extend_from_slice(&self.key_name);
+        out.extend_from_slice(key_name);
         out.extend_from_slice(&nonce);
         out.extend_from_slice(&sealed);
         Ok(Sealed(out))
     }
 
-    /// Opens a secret that was sealed for this place.
+    /// Opens a secret in its place.
     pub fn open(&self, place: Place, sealed: &Sealed) -> Result<SecretString, SealError> {
         let bytes = sealed.0.as_slice();
         if bytes.len() < HEAD || bytes[0] != VERSION {
             return Err(SealError::Format);
         }
-        if bytes[1..=KEY_NAME] != self.key_name {
-            return Err(SealError::OtherKey);
-        }
+        let ring = self.ring();
+        let cipher = ring.find(&bytes[1..=KEY_NAME]).ok_or(SealError::OtherKey)?;
         let mut nonce = [0; NONCE];
         nonce.copy_from_slice(&bytes[1 + KEY_NAME..HEAD]);
         let payload = Payload { msg: &bytes[HEAD..], aad: &place.associated_data() };
-        let opened = self.cipher.decrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Damaged)?;
+        let opened = cipher.decrypt(&XNonce::from(nonce), payload).map_err(|_| SealError::Damaged)?;
         let opened = Zeroizing::new(opened);
         std::str::from_utf8(&opened).map(SecretString::from).map_err(|_| SealError::Damaged)
     }
+
+    /// A secret sealed with the present key, when it is sealed with one before.
+    ///
+    /// # Errors
+    /// It cannot be opened with any of the keys.
+    pub fn reseal(&self, place: Place, sealed: &Sealed) -> Result<Option<Sealed>, SealError> {
+        let ring = self.ring();
+        let is_present = ring.0.first().is_some_and(|(name, _)| sealed.0.get(1..=KEY_NAME) == Some(name.as_slice()));
+        if is_present {
+            return Ok(None);
+        }
+        let secret = self.open(place, sealed)?;
+        self.seal(place, &secret).map(Some)
+    }
+}
+
+fn changed_at(file: &Path) -> Option<SystemTime> {
+    std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok()
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Try it", &["demo", "lab"]),
     ("Run it", &["serve", "migrate", "config"]),
-    ("Manage it", &["user", "backup", "restore"]),
+    ("Manage it", &["user", "key", "backup", "restore"]),
     ("About", &["version", "help"]),
 ];
 
@@ -54,6 +54,8 @@ pub(crate) enum Sub {
     Config(Config),
     #[command(subcommand, arg_required_else_help = true)]
     User(User),
+    #[command(subcommand, arg_required_else_help = true)]
+    Key(Key),
     Backup(Backup),
     Restore(Restore),
     Version(Version),
@@ -289,6 +291,28 @@ pub(crate) struct UserList {
     /// Print JSON
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+/// Manage the key that seals credentials in the database
+#[derive(Debug, Subcommand)]
+pub(crate) enum Key {
+    Rotate(KeyRotate),
+}
+
+/// Exchange the key of the credentials for a new one
+///
+/// Servers may run meanwhile: the key's file holds both keys until nothing is sealed with the old one. Ended in the
+/// middle, the command goes on where it was. The old key is kept in a file beside, for the backups from before.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hedgerow key rotate --data /var/lib/hedgerow
+  hedgerow key rotate --begin      with several servers: first the file with both keys goes to each of them")]
+pub(crate) struct KeyRotate {
+    /// Put a new key into the file and stop there
+    #[arg(long)]
+    pub(crate) begin: bool,
     #[command(flatten)]
     pub(crate) source: Source,
 }

@@ -61,6 +61,14 @@ impl<'a> KeptForms<'a> {
         }))
     }
 
+    /// Forgets every form: what they are sealed with is about to go.
+    pub async fn clear(&self) -> Result<u64> {
+        let mut tx = self.0.writer(CLEAR.doing).await?;
+        let rows = CLEAR.run(&mut tx, args![]).await?;
+        commit(tx, CLEAR.doing).await?;
+        Ok(rows)
+    }
+
     /// Forgets a form of this user, because it was sent or given up.
     pub async fn forget(&self, token: &TokenHash, user_id: i64) -> Result<()> {
         let mut tx = self.0.writer(DELETE.doing).await?;

@@ -3,6 +3,7 @@
 mod backup;
 mod config;
 mod demo;
+mod key;
 mod lab;
 mod migrate;
 mod reference;
@@ -22,6 +23,7 @@ pub(crate) fn run(command: Sub) -> anyhow::Result<()> {
         Sub::Lab(arguments) => lab::run(&arguments),
         Sub::Serve(arguments) => serve::run(&arguments),
         Sub::Migrate(arguments) => migrate::run(&arguments),
+        Sub::Key(command) => key::run(&command),
         Sub::Backup(arguments) => backup::run(&arguments),
         Sub::Restore(arguments) => restore::run(&arguments),
         Sub::User(command) => user::run(&command),

@@ -13,7 +13,7 @@ fn help_is_grouped_and_has_examples() {
 #[test]
 fn every_command_explains_itself() {
     let home = tempfile::tempdir().unwrap();
-    for command in ["demo", "lab", "serve", "migrate", "config", "user", "backup", "restore", "version"] {
+    for command in ["demo", "lab", "serve", "migrate", "config", "user", "key", "backup", "restore", "version"] {
         let short = run(home.path(), &[command, "-h"]);
         assert_done(&short);
         assert!(stdout(&short).contains("Usage: hedgerow"), "{command}: {}", stdout(&short));

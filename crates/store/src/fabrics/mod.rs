@@ -237,6 +237,46 @@ pub struct FabricSecrets {
     pub ssh_key: Option<Sealed>,
 }
 
+/// One of the secrets of a fabric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretKind {
+    /// The kubeconfig.
+    Kubeconfig,
+    /// The token or the key of an endpoint.
+    Endpoint,
+    /// The source's token.
+    SourceToken,
+    /// The source's SSH key.
+    SshKey,
+}
+
+impl SecretKind {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Kubeconfig, Self::Endpoint, Self::SourceToken, Self::SshKey];
+
+    /// The place that a fabric's secret of this kind is sealed for.
+    pub fn place(self, fabric: &Fabric) -> &'static str {
+        match self {
+            Self::Kubeconfig => "kubeconfig",
+            Self::Endpoint => fabric.cluster.login().map_or("token", EndpointLogin::place),
+            Self::SourceToken => "source_token",
+            Self::SshKey => "ssh_key",
+        }
+    }
+}
+
+impl FabricSecrets {
+    /// The secret of a kind, if there is one.
+    pub fn of(&self, kind: SecretKind) -> Option<&Sealed> {
+        match kind {
+            SecretKind::Kubeconfig => self.kubeconfig.as_ref(),
+            SecretKind::Endpoint => self.endpoint.as_ref(),
+            SecretKind::SourceToken => self.source_token.as_ref(),
+            SecretKind::SshKey => self.ssh_key.as_ref(),
+        }
+    }
+}
+
 /// The name of the table, as seals name it.
 pub const TABLE: &str = "fabrics";
 
@@ -323,6 +363,20 @@ impl<'a> Fabrics<'a> {
     pub async fn get(&self, scope: &Scope, id: i64) -> Result<Fabric> {
         let mut conn = self.0.reader(st::LIST).await?;
         write::get_in(&mut conn, scope, id).await
+    }
+
+    /// Puts a newly sealed secret in the place of `old`; `false` when that is not there any more.
+    pub async fn reseal(&self, id: i64, kind: SecretKind, old: &Sealed, new: &Sealed) -> Result<bool> {
+        let statement = match kind {
+            SecretKind::Kubeconfig => st::RESEAL_KUBECONFIG,
+            SecretKind::Endpoint => st::RESEAL_ENDPOINT,
+            SecretKind::SourceToken => st::RESEAL_SOURCE_TOKEN,
+            SecretKind::SshKey => st::RESEAL_SSH_KEY,
+        };
+        let mut tx = self.0.writer(statement.doing).await?;
+        let rows = statement.run(&mut tx, args![id, Some(old.0.clone()), Some(new.0.clone())]).await?;
+        commit(tx, statement.doing).await?;
+        Ok(rows > 0)
     }
 
     /// The sealed secrets. The caller has asked for the fabric itself before, under a scope.

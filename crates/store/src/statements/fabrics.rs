@@ -56,6 +56,15 @@ super::statements! {
     SECRETS("read a fabric's sealed secrets") = (
         "SELECT kubeconfig, token, source_token, ssh_key FROM fabrics WHERE id = $1"
     );
+    /// Each only where the secret is still the one that was read: somebody may enter another meanwhile.
+    RESEAL_KUBECONFIG("seal a kubeconfig anew") = (
+        "UPDATE fabrics SET kubeconfig = $3 WHERE id = $1 AND kubeconfig = $2"
+    );
+    RESEAL_ENDPOINT("seal an endpoint's secret anew") = ("UPDATE fabrics SET token = $3 WHERE id = $1 AND token = $2");
+    RESEAL_SOURCE_TOKEN("seal a source's token anew") = (
+        "UPDATE fabrics SET source_token = $3 WHERE id = $1 AND source_token = $2"
+    );
+    RESEAL_SSH_KEY("seal a source's key anew") = ("UPDATE fabrics SET ssh_key = $3 WHERE id = $1 AND ssh_key = $2");
     SET_SYNC_ENABLED("switch a fabric's sync") = (
         "UPDATE fabrics SET sync_enabled = $2, updated_at = $3, version = version + 1 WHERE id = $1"
     );

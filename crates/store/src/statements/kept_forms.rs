@@ -13,5 +13,6 @@ super::statements! {
         "SELECT user_id, created_at, path, fields FROM kept_forms WHERE token_hash = $1 AND user_id = $2",
         " AND created_at >= $3"
     );
+    CLEAR("forget every kept form") = ("DELETE FROM kept_forms");
     DELETE("forget a kept form") = ("DELETE FROM kept_forms WHERE token_hash = $1 AND user_id = $2");
 }
