@@ -45,6 +45,7 @@ mod http_metrics;
 mod http_page_lessons;
 mod http_pages_without_git;
 mod http_permissions;
+mod http_planted_secrets;
 mod http_predecessor;
 mod http_presses;
 mod http_readiness;

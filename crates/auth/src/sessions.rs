@@ -122,7 +122,7 @@ impl Sessions {
             }
         };
         let Some(user) = found else {
-            tracing::info!(username, address, "login refused");
+            tracing::info!(address, "login refused");
             return Err(LoginError::Invalid);
         };
         self.throttle.succeeded(admitted);
@@ -152,6 +152,10 @@ impl Sessions {
         let user = self.store.users().by_name(username).await?;
         let stored = user.as_ref().map(|u| u.password_hash.clone());
         let fits = self.passwords.verify(password, stored).await?;
+        // Of a name that nobody has nothing is noted: people type their password into that field.
+        if let Some(user) = user.as_ref().filter(|user| !fits || !user.is_active) {
+            tracing::info!(user.id, user.username, user.is_active, "a password did not let this user in");
+        }
         Ok(user.filter(|u| fits && u.is_active))
     }
 
