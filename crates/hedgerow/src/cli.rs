@@ -323,7 +323,7 @@ pub(crate) struct Backup {
 ///
 /// The folder must be empty or not exist. Every file is checked before anything is put in place; when something is
 /// wrong, the folder stays as it was. What was under way when the backup was made is interrupted, sessions of then are
-/// ended, and automatic syncs are suspended until somebody has looked. Of a PostgreSQL database that pg_dump's output was
+/// ended, API tokens of then are revoked, and automatic syncs are suspended until somebody has looked. Of a PostgreSQL database that pg_dump's output was
 /// restored into, the console does the same by itself when it starts.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

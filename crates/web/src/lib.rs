@@ -8,6 +8,7 @@
 
 mod assets;
 mod attempts;
+mod bearer;
 mod ending;
 mod extract;
 mod frame;
