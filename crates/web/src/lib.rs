@@ -28,7 +28,7 @@ mod url;
 mod view;
 mod when;
 
-pub use routes::{Kind, Needs, RouteInfo, routes};
+pub use routes::{Kind, Needs, RouteInfo, Sensitive, routes};
 pub use state::{AppState, WebSettings};
 
 use axum::Router;
