@@ -23,7 +23,7 @@ const LENGTHS: &[(&str, &str)] = &[
     ("30", "30 days"),
     ("90", "90 days"),
     ("365", "A year"),
-    ("date", "Until the day below"),
+    ("date", "Until a last day"),
     ("never", "For ever"),
 ];
 /// What is chosen before anybody chooses.
@@ -178,7 +178,7 @@ impl Draft {
             expires: field(FieldKind::Select, "expires", "How long it lasts", &self.expires).options(LENGTHS),
             expires_on: field(FieldKind::Text, "expires_on", "Last day (UTC)", &self.expires_on)
                 .placeholder("2027-01-31")
-                .help("Counts only with the choice Until the day below."),
+                .help("Counts only with the choice Until a last day."),
             addresses,
             read_only: field(FieldKind::Check, "read_only", "Reading only", if self.read_only { "on" } else { "" })
                 .help("It can look at what you may see, and change nothing."),
