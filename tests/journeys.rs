@@ -27,6 +27,7 @@ mod browser_review;
 mod browser_sessions;
 mod browser_tab;
 mod browser_tabs;
+mod browser_tokens;
 mod db_two_processes;
 mod http_activity;
 mod http_backup;
