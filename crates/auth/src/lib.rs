@@ -1,12 +1,13 @@
 //! Who asks, and what they may: passwords, sessions, CSRF tokens, throttling, object permissions, and the sealing of
 //! secrets.
 //!
-//! [`Sessions`] turns a cookie into a user or into the reason why not; [`Csrf`] proves that a form is of ours;
+//! [`Sessions`] turns a cookie into a user or into the reason why not, [`ApiTokens`] does the same for a program's token; [`Csrf`] proves that a form is of ours;
 //! [`Access`] hands out a fabric only together with the proof that the action is permitted ([`Granted`]), so that a
 //! handler without the check does not compile; [`Sealer`] is the only door to secrets at rest. Cookies, headers and
 //! pages are not here: they are in the room `web`. Time comes from a [`Clock`], so that every limit is testable.
 
 mod access;
+mod api_tokens;
 mod clock;
 mod csrf;
 mod keys;
@@ -18,6 +19,10 @@ mod throttle;
 mod tokens;
 
 pub use access::{Access, AccessError, Granted};
+pub use api_tokens::{
+    ApiTokens, MadeToken, MakeTokenError, PREFIX as TOKEN_PREFIX, PresentedToken, TOKENS_OF_A_USER, TokenDenied,
+    TokenError, TokenUser, TokenWishes,
+};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use csrf::{Csrf, CsrfError};
 pub use keys::{KeyError, MasterKey};

@@ -69,23 +69,40 @@ impl Throttle {
         Self { limits, failures: Mutex::default() }
     }
 
+    /// How long an address has to wait, if too much failed from it. Counts nothing.
+    pub(crate) fn wait_of_address(&self, address: &str, now: Timestamp) -> Option<Duration> {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = self.wait(&mut failures, &Key::Address(network(address)), now);
+        (wait > Duration::ZERO).then_some(wait)
+    }
+
+    /// Counts a failure from an address.
+    pub(crate) fn failed_from_address(&self, address: &str, now: Timestamp) {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures.len() >= REMEMBERED {
+            self.forget(&mut failures, now);
+        }
+        failures.entry(Key::Address(network(address))).or_default().push_back(now);
+    }
+
+    /// How long this account or address has to wait.
+    fn wait(&self, failures: &mut HashMap<Key, VecDeque<Timestamp>>, key: &Key, now: Timestamp) -> Duration {
+        let window = self.window(key);
+        let Some(times) = failures.get_mut(key) else { return Duration::ZERO };
+        while times.front().is_some_and(|&t| plus(t, window.duration) <= now) {
+            times.pop_front();
+        }
+        match times.len().checked_sub(window.failures).and_then(|over| times.get(over)) {
+            Some(&oldest) => between(now, plus(oldest, window.duration)),
+            None => Duration::ZERO,
+        }
+    }
+
     /// Lets a try in, or says after how long the next one will be.
     pub(crate) fn admit(&self, account: &str, address: &str, now: Timestamp) -> Result<Try, Duration> {
         let keys = [Key::Account(account.to_lowercase()), Key::Address(network(address))];
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut wait = Duration::ZERO;
-        for key in &keys {
-            let window = self.window(key);
-            let Some(times) = failures.get_mut(key) else { continue };
-            while times.front().is_some_and(|&t| plus(t, window.duration) <= now) {
-                times.pop_front();
-            }
-            if times.len() >= window.failures
-                && let Some(&oldest) = times.get(times.len() - window.failures)
-            {
-                wait = wait.max(between(now, plus(oldest, window.duration)));
-            }
-        }
+        let wait = keys.iter().map(|key| self.wait(&mut failures, key, now)).max().unwrap_or_default();
         if wait > Duration::ZERO {
             return Err(wait);
         }

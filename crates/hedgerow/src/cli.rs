@@ -1,18 +1,22 @@
 //! The command line: sub-commands, flags and their help. What a command does is in `commands/`, one file each; the
 //! reference page `docs/reference/cli.md` is generated from the definitions here.
 
+use crate::settings::Value;
 use clap::builder::StyledStr;
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Headings of the sub-commands in `hedgerow --help`: clap groups flags, not commands. A test holds that every
 /// visible command stands in exactly one group.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Try it", &["demo", "lab"]),
     ("Run it", &["serve", "migrate", "config"]),
+    ("Use it from elsewhere", &["sync", "diff", "wait"]),
     ("Manage it", &["user", "key", "backup", "restore"]),
     ("About", &["version", "help"]),
 ];
@@ -29,7 +33,9 @@ const EXAMPLES: &str = "
   hedgerow serve --listen 0.0.0.0:443 \\
       --tls-cert fullchain.pem --tls-key key.pem    serve a network, with TLS
   hedgerow user create alice --superuser            add an administrator
-  hedgerow config                                   what is set, and where";
+  hedgerow config                                   what is set, and where
+  hedgerow sync lab --server https://hedgerow.example.net
+                                                    sync a fabric from anywhere";
 
 /// Web console for Hedgehog Open Network Fabric.
 ///
@@ -52,6 +58,9 @@ pub(crate) enum Sub {
     Serve(Serve),
     Migrate(Migrate),
     Config(Config),
+    Sync(Sync),
+    Diff(Diff),
+    Wait(Wait),
     #[command(subcommand, arg_required_else_help = true)]
     User(User),
     #[command(subcommand, arg_required_else_help = true)]
@@ -207,6 +216,8 @@ pub(crate) enum User {
   hedgerow user revoke bob 7")]
     Revoke(UserRevoke),
     List(UserList),
+    #[command(subcommand, arg_required_else_help = true)]
+    Token(UserToken),
 }
 
 /// How a password comes in.
@@ -317,6 +328,162 @@ pub(crate) struct KeyRotate {
     pub(crate) source: Source,
 }
 
+/// Make, list and revoke API tokens of users
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserToken {
+    #[command(after_help = "Examples:
+  hedgerow user token add bob --description pipeline > token
+  hedgerow user token add bob --description monitor --read-only --expires 90d --from 192.0.2.0/24")]
+    Add(UserTokenAdd),
+    List(UserTokenList),
+    Revoke(UserTokenRevoke),
+}
+
+/// Make an API token of a user, and print it, once
+///
+/// The database keeps a hash of it only, so it cannot be printed again.
+#[derive(Debug, Args)]
+pub(crate) struct UserTokenAdd {
+    /// The user
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) description: String,
+    /// How long it lasts, for example 90d; for ever by default
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) expires: Option<Duration>,
+    /// The networks that it may be used from; from anywhere by default
+    #[arg(long, value_name = "NETWORK,...", value_delimiter = ',', value_parser = network)]
+    pub(crate) from: Vec<IpNet>,
+    /// It can look at what the user may see, and change nothing
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+/// List a user's API tokens
+#[derive(Debug, Args)]
+pub(crate) struct UserTokenList {
+    /// The user
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Print JSON
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+/// Revoke an API token
+///
+/// A running console refuses it from the next request on.
+#[derive(Debug, Args)]
+pub(crate) struct UserTokenRevoke {
+    /// Key of the token, as `user token list` shows it
+    #[arg(value_name = "KEY")]
+    pub(crate) key: String,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+/// Which console is asked, and about which fabric.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Remote {
+    /// Number or name of the fabric
+    #[arg(value_name = "FABRIC")]
+    pub(crate) fabric: String,
+    /// Address of the console [env: HEDGEROW_SERVER]
+    #[arg(long, value_name = "URL", env = "HEDGEROW_SERVER", hide_env = true, help_heading = "Server")]
+    pub(crate) server: String,
+    /// Read the API token from this file, and not from HEDGEROW_TOKEN
+    #[arg(long, value_name = "FILE", help_heading = "Server")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Trust the certificate authorities of this PEM file, and no others
+    #[arg(long, value_name = "FILE", help_heading = "Server")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Allow plain HTTP beyond this machine; the token then crosses the network in clear
+    #[arg(long, help_heading = "Server")]
+    pub(crate) allow_http: bool,
+    /// Stop waiting after this long, for example 90s or 15m
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Print one JSON document, and nothing else on standard output
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// Make a fabric's cluster equal to Git, from any machine
+///
+/// Presses Sync to Kubernetes at the console with an API token, and follows it to its end. An answer that is lost is asked
+/// for again, and nothing runs twice. Ctrl-C ends this command; the operation goes on.
+///
+/// Exit codes: 0 done and verified, 1 a dry run that would change something, 2 failed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hedgerow sync lab --server https://hedgerow.example.net --token-file token
+  HEDGEROW_TOKEN=nbt_... hedgerow sync lab --server https://hedgerow.example.net --dry-run --json")]
+pub(crate) struct Sync {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Ask what would happen, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Delete what Git no longer names, as far as the fabric's policy allows it
+    #[arg(long)]
+    pub(crate) prune: bool,
+    /// The fabric's name, where much would be deleted and the console wants it typed
+    #[arg(long, value_name = "NAME", requires = "prune")]
+    pub(crate) confirm_prune: Option<String>,
+}
+
+/// Show what Git and a fabric's cluster have different, from any machine
+///
+/// Fetches and compares first, as the button Sync from Git does. Who may only look sees the comparison that is stored, and
+/// is told of when it is.
+///
+/// Exit codes: 0 in sync, 1 something differs, 2 failed or not known.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hedgerow diff lab --server https://hedgerow.example.net
+  hedgerow diff lab --server https://hedgerow.example.net --no-refresh --json")]
+pub(crate) struct Diff {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Show the comparison that is stored, and make none
+    #[arg(long)]
+    pub(crate) no_refresh: bool,
+}
+
+/// Wait until a fabric is in sync, from any machine
+///
+/// Exit codes: 0 it is, 2 failed, or it did not come to that in time.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hedgerow wait lab --server https://hedgerow.example.net --timeout 15m
+  hedgerow wait lab --server https://hedgerow.example.net --for operation-end")]
+pub(crate) struct Wait {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// What to wait for
+    #[arg(long = "for", value_name = "WHAT", value_enum, default_value = "in-sync")]
+    pub(crate) awaited: Awaited,
+}
+
+/// What `hedgerow wait` waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Awaited {
+    /// The cluster equals Git
+    #[value(alias = "in_sync")]
+    InSync,
+    /// In sync, and the switches run it
+    Applied,
+    /// Nothing writes to the fabric any more
+    #[value(alias = "operation_end")]
+    OperationEnd,
+}
+
 /// Write everything that a console keeps into one file, while it runs
 ///
 /// The file holds the database as it is at one moment and the local Git repositories, each file with its checksum. Its
@@ -347,7 +514,7 @@ pub(crate) struct Backup {
 ///
 /// The folder must be empty or not exist. Every file is checked before anything is put in place; when something is
 /// wrong, the folder stays as it was. What was under way when the backup was made is interrupted, sessions of then are
-/// ended, and automatic syncs are suspended until somebody has looked. Of a PostgreSQL database that pg_dump's output was
+/// ended, API tokens of then are revoked, and automatic syncs are suspended until somebody has looked. Of a PostgreSQL database that pg_dump's output was
 /// restored into, the console does the same by itself when it starts.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -413,6 +580,17 @@ fn grouped_template(command: &Command) -> StyledStr {
     let _ = write!(text, "\n{header}Options:{header:#}\n{{options}}\n\n{header}Examples:{header:#}{EXAMPLES}\n");
     text.push_str("\nSee 'hedgerow help COMMAND' for what a command takes.{after-help}\n");
     StyledStr::from(text)
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    <Duration as Value>::parse(text)
+}
+
+/// A network, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    text.parse()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| format!("'{text}' is neither an address nor a network, as 192.0.2.7 and 192.0.2.0/24 are"))
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

@@ -149,7 +149,8 @@ impl Console {
     }
 }
 
-/// Removes sessions that ended and attempts that were made long ago. A failure is only noted: the next hour tries again.
+/// Removes sessions and API tokens that ended and attempts that were made long ago. A failure is only noted: the next hour
+/// tries again.
 async fn keep_house(store: Store, sessions: Sessions, keep: Duration) {
     let keep = SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX);
     if let Err(error) = sessions.passwords().warm_up().await {
@@ -161,7 +162,13 @@ async fn keep_house(store: Store, sessions: Sessions, keep: Duration) {
             Ok(removed) => tracing::debug!(removed, "old sessions were removed"),
             Err(error) => tracing::warn!(%error, "old sessions could not be removed"),
         }
-        match store.attempts().purge(SystemClock.now().checked_sub(keep).unwrap_or(Timestamp::MIN)).await {
+        let long_ago = SystemClock.now().checked_sub(keep).unwrap_or(Timestamp::MIN);
+        match store.api_tokens().purge(long_ago).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "old API tokens were removed"),
+            Err(error) => tracing::warn!(%error, "old API tokens could not be removed"),
+        }
+        match store.attempts().purge(long_ago).await {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "old attempts were removed"),
             Err(error) => tracing::warn!(%error, "old attempts could not be removed"),

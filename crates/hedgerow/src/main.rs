@@ -2,10 +2,12 @@
 //! command line, `commands/` holds one file a sub-command, `settings/` every setting.
 //!
 //! Errors: `anyhow` here and only here, each with the context of what was being done; the libraries below have typed
-//! errors of their own. Exit codes: 0 done, 1 failed, 2 called or configured wrongly.
+//! errors of their own. Exit codes: 0 done, 1 failed, 2 called or configured wrongly; the
+//! commands that ask a console end with 1 where something differs, and with 2 for every failure (`client/verdict.rs`).
 
 mod backup;
 mod cli;
+mod client;
 mod commands;
 mod console;
 mod data_dir;
@@ -29,7 +31,10 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = cli::parse();
-    let Err(error) = commands::run(cli.command) else { return ExitCode::SUCCESS };
+    let error = match commands::run(cli.command) {
+        Ok(code) => return code,
+        Err(error) => error,
+    };
     // Who closed our output, as `head` does, has seen enough.
     let is_broken_pipe = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
     if error.downcast_ref().is_some_and(is_broken_pipe) {

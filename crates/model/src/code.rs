@@ -55,6 +55,18 @@ codes! {
     CsrfFailed = "csrf_failed", 403, Some(4), false, "Reload the page and press the button again.";
     /// Nobody is logged in.
     AuthenticationRequired = "authentication_required", 401, Some(5), false, "Log in; you come back to this page.";
+    /// The API token is none, or nobody knows it.
+    TokenInvalid = "token_invalid", 403, Some(5), false, "Check that the whole token was sent, or make a new one on your page API tokens.";
+    /// The API token has come to its end.
+    TokenExpired = "token_expired", 403, Some(5), false, "Make a new token on your page API tokens.";
+    /// The API token was revoked, or its user was switched off.
+    TokenRevoked = "token_revoked", 403, Some(5), false, "Ask who revoked it, or make a new token on your page API tokens.";
+    /// The API token came from an address that it may not be used from.
+    TokenAddressRefused = "token_address_refused", 403, Some(5), false, "Use it from an address that it is for, or make a token for this one.";
+    /// The API token only reads.
+    TokenReadOnly = "token_read_only", 403, Some(6), false, "Use a token that may write.";
+    /// API tokens are not taken there.
+    TokenNotPermittedHere = "token_not_permitted_here", 403, Some(6), false, "Log in with a browser to do this.";
     /// The permission is missing.
     PermissionDenied = "permission_denied", 403, Some(6), false, "Ask an administrator for the permission that is named.";
     /// The password has to be entered again, because it was entered long ago.

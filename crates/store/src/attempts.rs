@@ -30,6 +30,8 @@ pub struct NewAttempt {
     pub actor: String,
     /// Who asked.
     pub user_id: Option<i64>,
+    /// The key of the API token that it was asked with.
+    pub token_key: Option<String>,
     /// From which address.
     pub address: String,
     /// Method of the request.
@@ -88,6 +90,7 @@ pub(crate) fn attempt(row: &AnyRow) -> Result<Attempt> {
             subject: row.text("subject")?,
             actor: row.text("actor")?,
             user_id: row.int_or_null("user_id")?,
+            token_key: row.text_or_null("token_key")?,
             address: row.text("address")?,
             method: row.text("method")?,
             path: row.text("path")?,
@@ -131,7 +134,8 @@ impl<'a> Attempts<'a> {
             new.operation_id,
             &new.action,
             &new.subject,
-            new.redirected
+            new.redirected,
+            &new.token_key
         ];
         let id = st::RECORD.one(&mut tx, "attempt", args).await?.int("id")?;
         commit(tx, st::RECORD.doing).await?;

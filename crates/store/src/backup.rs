@@ -4,6 +4,7 @@
 use crate::operations::{changes_something, end_phases};
 use crate::row::{Columns, to_json};
 use crate::sql::{Sql, args};
+use crate::statements::api_tokens::REVOKE_ALL;
 use crate::statements::backup as st;
 use crate::statements::operations::LEFT_BY_THE_DEAD;
 use crate::{Engine, Error, Result, Store, commit};
@@ -31,6 +32,8 @@ pub struct Settled {
     pub operations: u64,
     /// Sessions that were open then, and are ended now.
     pub sessions: u64,
+    /// API tokens that were good then, and are revoked now.
+    pub api_tokens: u64,
 }
 
 impl Store {
@@ -52,7 +55,7 @@ impl Store {
     }
 
     /// Puts a restored database right: nobody runs or waits for what was under way when the backup was made, and no
-    /// session of then is good any more, because one that was ended since would come to life again.
+    /// session and no API token of then is good any more, because one that was ended since would come to life again.
     pub async fn settle_restored(&self, now: Timestamp) -> Result<Settled> {
         let mut tx = self.writer(st::INTERRUPT.doing).await?;
         let settled = settle(&mut tx, now).await?;
@@ -102,5 +105,6 @@ async fn settle(tx: &mut AnyConnection, now: Timestamp) -> Result<Settled> {
         LEFT_BY_THE_DEAD.run(tx, args![id, of_objects, outcome.as_str()]).await?;
     }
     let sessions = st::END_SESSIONS.run(tx, args![now, "a restored backup"]).await?;
-    Ok(Settled { operations, sessions })
+    let api_tokens = REVOKE_ALL.run(tx, args![now, "a restored backup"]).await?;
+    Ok(Settled { operations, sessions, api_tokens })
 }

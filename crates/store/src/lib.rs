@@ -18,6 +18,7 @@
 pub mod activity;
 pub mod adopted;
 pub mod agents;
+pub mod api_tokens;
 pub mod attempts;
 pub mod automatic;
 pub mod backup;
@@ -44,6 +45,7 @@ pub mod users;
 
 pub use adopted::Adopted;
 pub use agents::AgentRow;
+pub use api_tokens::{ApiToken, NewApiToken};
 pub use attempts::{Attempt, NewAttempt};
 pub use comparisons::{Comparison, ComparisonResult, NewComparison, ObjectDelta};
 pub use error::{Error, Outage, Result, Unique};
@@ -156,6 +158,8 @@ impl Store {
         sessions => sessions::Sessions<'_>;
         /// Forms that were sent after their session had ended.
         kept_forms => kept_forms::KeptForms<'_>;
+        /// API tokens.
+        api_tokens => api_tokens::ApiTokens<'_>;
         /// Fabrics and their sealed secrets.
         fabrics => fabrics::Fabrics<'_>;
         /// Operations, their queue and the outcome of each object.

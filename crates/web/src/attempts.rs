@@ -15,7 +15,7 @@ use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use model::Code;
 use std::sync::Mutex;
-use store::{Fabric, NewAttempt, Scope};
+use store::{ApiToken, Fabric, NewAttempt, Scope};
 
 /// Tries without a session that are recorded each minute. A flood of them is in the log, not in the database.
 const NAMELESS_A_MINUTE: u32 = 60;
@@ -49,6 +49,7 @@ fn bare(state: &AppState, action: &str, method: &Method, path: &str, asker: &Ask
         subject: String::new(),
         actor: "anonymous".to_owned(),
         user_id: None,
+        token_key: None,
         address: asker.address.clone(),
         method: method.to_string(),
         path: path.chars().take(300).collect(),
@@ -84,6 +85,16 @@ impl Told {
     pub fn is(&mut self, login: &Login) {
         self.attempt.actor = login.user.username.clone();
         self.attempt.user_id = Some(login.user.id);
+        self.attempt.token_key = login.token().map(|token| token.key.clone());
+    }
+
+    /// Whose API token it was that was refused.
+    pub async fn was_with(&mut self, state: &AppState, token: &ApiToken) {
+        self.attempt.token_key = Some(token.key.clone());
+        if let Ok(user) = state.store.users().get(token.user_id).await {
+            self.attempt.actor = user.username;
+            self.attempt.user_id = Some(user.id);
+        }
     }
 
     /// Whose session it was that has ended, if there was one; the user's id. A person whose page is answered with the way

@@ -1,6 +1,7 @@
 //! What handlers get from the guard: who asks, the fabric or operation that they may act on, and the form's fields.
 //! A handler cannot come by these in any other way.
 
+use crate::bearer;
 use crate::problem::Problem;
 use crate::view;
 use auth::{Access, Granted};
@@ -8,17 +9,47 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use model::Code;
 use serde_json::Value;
-use store::{Fabric, Operation, Session, User};
+use store::{ApiToken, Fabric, Operation, Session, User};
+
+/// By what somebody was let in.
+#[derive(Debug, Clone)]
+pub enum Credential {
+    /// The session of a browser.
+    Session(Session),
+    /// An API token.
+    Token(ApiToken),
+}
 
 /// Who is logged in.
 #[derive(Debug, Clone)]
 pub struct Login {
-    /// The session.
-    pub session: Session,
+    /// By what.
+    pub credential: Credential,
     /// The user.
     pub user: User,
     /// What the user may see and do.
     pub access: Access,
+}
+
+impl Login {
+    /// The session.
+    ///
+    /// # Errors
+    /// An API token has none, and what needs one is not for tokens.
+    pub fn session(&self) -> Result<&Session, Problem> {
+        match &self.credential {
+            Credential::Session(session) => Ok(session),
+            Credential::Token(_) => Err(bearer::not_here()),
+        }
+    }
+
+    /// The API token that it came with.
+    pub fn token(&self) -> Option<&ApiToken> {
+        match &self.credential {
+            Credential::Session(_) => None,
+            Credential::Token(token) => Some(token),
+        }
+    }
 }
 
 /// The fabric that the route is about, with the proof that its action is permitted.

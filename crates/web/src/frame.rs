@@ -13,7 +13,7 @@ pub enum Nav {
     Fabrics,
     /// The activity of all fabrics.
     Activity,
-    /// What is one's own: sessions, password.
+    /// What is one's own: sessions, tokens, password.
     Account,
 }
 

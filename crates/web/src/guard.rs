@@ -1,11 +1,12 @@
-//! The guard before every handler: it enforces what the route declares, in this order: origin, session, CSRF token,
-//! permission. What it found out, and nothing else, is what handlers get through the extractors of
+//! The guard before every handler: it enforces what the route declares, in this order: origin, session or API token,
+//! CSRF token, permission. What it found out, and nothing else, is what handlers get through the extractors of
 //! [`crate::extract`]; each try of what is recorded gets its row, also one that it turns away.
 
 pub mod password;
 
 use crate::attempts;
-use crate::extract::{Fields, Login, Told};
+use crate::bearer;
+use crate::extract::{Credential, Fields, Login, Told};
 use crate::layers::classify::{Asked, is_activity};
 use crate::layers::{client, cookies, origin};
 use crate::pages::kept;
@@ -22,6 +23,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use model::Code;
 use std::sync::Arc;
+use store::Session;
 
 /// Bytes of a form; a kubeconfig with certificates has some twenty thousand.
 const LARGEST_BODY: usize = 1 << 20;
@@ -67,7 +69,7 @@ async fn admit(
     fresh: &mut Option<HeaderValue>,
 ) -> Result<Request, Problem> {
     let Guard { state, route } = guard;
-    let unsafe_method = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let unsafe_method = changes(request.method());
     let through_proxy = client::through_proxy(&state.settings, request.extensions());
     let from = origin::of(&state.settings, request.headers(), through_proxy);
     if unsafe_method {
@@ -86,31 +88,55 @@ async fn admit(
         return Ok(request);
     }
     let activity = is_activity(request.method(), request.headers()) && route.kind != Kind::Stream;
-    let login = match session(state, request.headers(), activity).await {
-        Ok(login) => login,
-        Err(mut problem) => {
-            if problem.http_status() == StatusCode::UNAUTHORIZED {
-                let user = told.was(state, request.headers(), route.kind).await;
-                // What a person sent without a script is not lost with the session.
-                if let Some(user_id) = user
-                    && Asked::of(request.headers()) == Asked::Navigation
-                    && let Some(fields) = request.extensions().get::<Fields>()
-                    && route.is_worth_keeping()
-                {
-                    problem.next = kept::keep(state, user_id, request.uri().path(), fields).await;
+    let login = match bearer::sent(request.headers()) {
+        // By it and by nothing else: a good cookie beside a bad token lets nobody in.
+        Some(sent) => {
+            let address = client::address(&state.settings, request.extensions(), request.headers());
+            match bearer::login(state, &sent, &address, unsafe_method).await {
+                Ok(login) => login,
+                Err(refused) => {
+                    if let Some(token) = refused.token {
+                        told.was_with(state, &token).await;
+                    }
+                    return Err(refused.problem);
                 }
             }
-            return Err(problem);
         }
+        None => match session(state, request.headers(), activity).await {
+            Ok(login) => login,
+            Err(mut problem) => {
+                if problem.http_status() == StatusCode::UNAUTHORIZED {
+                    let user = told.was(state, request.headers(), route.kind).await;
+                    // What a person sent without a script is not lost with the session.
+                    if let Some(user_id) = user
+                        && Asked::of(request.headers()) == Asked::Navigation
+                        && let Some(fields) = request.extensions().get::<Fields>()
+                        && route.is_worth_keeping()
+                    {
+                        problem.next = kept::keep(state, user_id, request.uri().path(), fields).await;
+                    }
+                }
+                return Err(problem);
+            }
+        },
     };
     told.is(&login);
-    if unsafe_method {
-        check_token(state, &login, &request, from)?;
-        let parts = (request.headers(), request.extensions());
-        *fresh = password::take(state, route.sensitive, &login, parts, from).await?;
-    }
-    if activity && login.session.rotation_due && fresh.is_none() {
-        *fresh = renew(state, &login).await;
+    let parts = (request.headers(), request.extensions());
+    match &login.credential {
+        Credential::Token(_) if !route.takes_tokens() || password::is_for_people(route.sensitive, parts.1) => {
+            return Err(bearer::not_here());
+        }
+        // No browser sends it by itself, so it needs no proof that one of our pages did.
+        Credential::Token(_) => {}
+        Credential::Session(session) => {
+            if unsafe_method {
+                check_token(state, session, &request, from)?;
+                *fresh = password::take(state, route.sensitive, &login, parts, from).await?;
+            }
+            if activity && session.rotation_due && fresh.is_none() {
+                *fresh = renew(state, session).await;
+            }
+        }
     }
     permit(state, route.needs, &login, &mut request, told).await?;
     request.extensions_mut().insert(login);
@@ -119,14 +145,19 @@ async fn admit(
 }
 
 /// A new token for a session whose user may do something else than before. The old one is taken until that is through.
-async fn renew(state: &AppState, login: &Login) -> Option<HeaderValue> {
-    match state.sessions.rotate(&login.session, false).await {
+async fn renew(state: &AppState, session: &Session) -> Option<HeaderValue> {
+    match state.sessions.rotate(session, false).await {
         Ok(token) => token.and_then(|token| cookies::set_session(&state.settings, token.reveal())),
         Err(error) => {
-            tracing::warn!(%error, session = login.session.id, "a session got no new token");
+            tracing::warn!(%error, session = session.id, "a session got no new token");
             None
         }
     }
+}
+
+/// Whether a request may change something.
+fn changes(method: &Method) -> bool {
+    !matches!(*method, Method::GET | Method::HEAD)
 }
 
 /// Why nobody is logged in, with the limit that was reached.
@@ -143,7 +174,7 @@ pub fn why_denied(denied: &SessionDenied) -> String {
     }
 }
 
-/// Who is logged in, or why nobody is.
+/// Who is logged in with the session of a cookie, or why nobody is.
 pub async fn session(state: &AppState, headers: &HeaderMap, activity: bool) -> Result<Login, Problem> {
     let cookie = cookies::session(&state.settings, headers);
     let Authenticated { session, user } = match state.sessions.authenticate(cookie, activity).await {
@@ -153,7 +184,7 @@ pub async fn session(state: &AppState, headers: &HeaderMap, activity: bool) -> R
     };
     let actor = Actor::of_user(&state.store, &user).await?;
     let access = Access::new(state.store.clone(), actor);
-    Ok(Login { session, user, access })
+    Ok(Login { credential: Credential::Session(session), user, access })
 }
 
 /// Reads a form's fields, once; a handler gets them by [`Fields`].
@@ -180,11 +211,11 @@ async fn read_form(request: Request) -> Result<Request, Problem> {
 }
 
 /// The token must be of this user, in the header or in the form.
-fn check_token(state: &AppState, login: &Login, request: &Request, from: origin::From) -> Result<(), Problem> {
+fn check_token(state: &AppState, session: &Session, request: &Request, from: origin::From) -> Result<(), Problem> {
     let header = request.headers().get("x-csrftoken").and_then(|value| value.to_str().ok());
     let fields = request.extensions().get::<Fields>();
     let token = header.or_else(|| fields.and_then(|fields| fields.get("csrfmiddlewaretoken")));
-    let Err(refused) = state.csrf.verify(&login.session, token, state.now()) else { return Ok(()) };
+    let Err(refused) = state.csrf.verify(session, token, state.now()) else { return Ok(()) };
     let mut problem = Problem::new(
         Code::CsrfFailed,
         match refused {
@@ -201,7 +232,7 @@ fn check_token(state: &AppState, login: &Login, request: &Request, from: origin:
     if refused == auth::CsrfError::Stale
         && from == origin::From::Here
         && Asked::of(request.headers()) == Asked::Navigation
-        && let (Some(fields), Ok(csrf)) = (fields, state.csrf.token(&login.session))
+        && let (Some(fields), Ok(csrf)) = (fields, state.csrf.token(session))
     {
         problem = problem.todo("The form is here again with a new token and with what it held.");
         problem.again = Some(Again { fields: fields.all().to_vec(), csrf });

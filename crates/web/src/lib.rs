@@ -8,6 +8,7 @@
 
 mod assets;
 mod attempts;
+mod bearer;
 mod ending;
 mod extract;
 mod frame;
@@ -27,7 +28,7 @@ mod url;
 mod view;
 mod when;
 
-pub use routes::{Kind, Needs, RouteInfo, routes};
+pub use routes::{Kind, Needs, RouteInfo, Sensitive, routes};
 pub use state::{AppState, WebSettings};
 
 use axum::Router;

@@ -137,6 +137,13 @@ impl RouteInfo {
         self.method == Method::POST
             && !matches!(self.path.as_str(), pattern::session | pattern::theme | pattern::logout)
     }
+
+    /// Whether an API token may come here. One that was stolen must not be able to make itself another one or a password,
+    /// or to end somebody's session, so what is about an account is for people; so is what wants the password lately
+    /// (`guard::password`).
+    pub fn takes_tokens(&self) -> bool {
+        !self.path.starts_with("/account/") && self.path != pattern::logout
+    }
 }
 
 impl Kind {
@@ -244,6 +251,7 @@ fn own() -> Vec<Route> {
         pages::fabric::routes(),
         pages::fabric_delete::routes(),
         pages::suspend::routes(),
+        pages::tokens::routes(),
         pages::verbs::routes(),
         pages::review::routes(),
         pages::objects::routes(),

@@ -1,7 +1,7 @@
 //! What every handler works with.
 
 use crate::probes::Probes;
-use auth::{Clock, Csrf, MasterKey, Sealer, Sessions};
+use auth::{ApiTokens, Clock, Csrf, MasterKey, Sealer, Sessions, ThrottleLimits};
 use engine::Engine;
 use http::{HeaderMap, header};
 use ipnet::IpNet;
@@ -81,6 +81,8 @@ pub struct AppState {
     pub store: Store,
     /// Logging in and being logged in.
     pub sessions: Sessions,
+    /// API tokens.
+    pub tokens: ApiTokens,
     /// Proof that a form is one of ours.
     pub csrf: Csrf,
     /// The door to secrets at rest.
@@ -108,9 +110,11 @@ impl AppState {
         clock: Arc<dyn Clock>,
         closing: CancellationToken,
     ) -> Self {
+        let tokens = ApiTokens::new(store.clone(), clock.clone(), ThrottleLimits::default());
         Self {
             store,
             sessions,
+            tokens,
             csrf: Csrf::new(key),
             sealer: Sealer::new(key),
             engine,

@@ -110,6 +110,10 @@ paths! {
     account_sessions_end() = "/account/sessions/end/";
     /// Changing one's own password.
     account_password() = "/account/password/";
+    /// Somebody's own API tokens.
+    tokens() = "/account/tokens/";
+    /// Revoking one of them.
+    token_revoke(id: impl Display) = "/account/tokens/{id}/revoke/";
     /// Choosing light, dark or the system's theme.
     theme() = "/theme/";
     /// Where the pages report errors of their scripts.

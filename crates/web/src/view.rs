@@ -1,7 +1,7 @@
 //! What a page's handler has at hand: who looks, when, from where, and how a page is answered.
 
 use crate::ending::Ending;
-use crate::extract::Login;
+use crate::extract::{Credential, Login};
 use crate::frame::{Find, Frame, Nav, Theme};
 use crate::guard::password;
 use crate::layers::classify::Asked;
@@ -69,15 +69,30 @@ impl View {
         When::new(at, self.now)
     }
 
-    /// A CSRF token for this session.
+    /// A CSRF token for this session; nothing for an API token, which needs none.
     pub fn csrf(&self) -> Result<String, Problem> {
-        self.state.csrf.token(&self.login.session).map_err(|error| Problem::internal("make a CSRF token", &error))
+        let Credential::Session(session) = &self.login.credential else { return Ok(String::new()) };
+        self.state.csrf.token(session).map_err(|error| Problem::internal("make a CSRF token", &error))
+    }
+
+    /// When what somebody was let in by ends.
+    fn ending(&self) -> Ending {
+        let limits = self.state.sessions.limits();
+        match &self.login.credential {
+            Credential::Session(session) => Ending::of(session, limits.of(session), self.now),
+            // Nobody looks at such a page; its end is no session's.
+            Credential::Token(token) => {
+                let end = token.expires_at.unwrap_or(Timestamp::MAX);
+                Ending::new((end, end), limits, self.now)
+            }
+        }
     }
 
     /// The field for the user's own password in a sensitive form, when it was entered long ago; `when` it is needed, in
     /// words.
     pub fn password_field(&self, when: &str) -> Option<Field> {
-        let needed = self.state.sessions.needs_password(&self.login.session);
+        let session = self.login.session().ok()?;
+        let needed = self.state.sessions.needs_password(session);
         needed.then(|| Field::new(FieldKind::Password, password::FIELD, "Your own password", "").help(when))
     }
 
@@ -93,7 +108,6 @@ impl View {
 
     /// The frame of a page.
     pub fn frame(&self, page: &'static str, title: impl Into<String>, nav: Nav) -> Result<Frame, Problem> {
-        let session = &self.login.session;
         Ok(Frame {
             title: title.into(),
             page,
@@ -105,7 +119,7 @@ impl View {
             theme: self.theme(),
             now: self.now,
             here: self.here(),
-            ending: Ending::of(session, self.state.sessions.limits().of(session), self.now),
+            ending: self.ending(),
             events: None,
             fresh_until: None,
             refresh_without_script: 0,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests too")]
 
 mod access;
+mod api_tokens;
 mod bed;
 mod keys;
 mod sessions;

@@ -10,8 +10,8 @@ use store::Store;
 const REASON: &str =
     "The database was restored from a dump or copied: what Git holds here may be older than the cluster.";
 
-/// Puts such a database right, and says so in the log: what was under way is interrupted, sessions are ended, and automatic
-/// syncs are suspended until somebody has looked.
+/// Puts such a database right, and says so in the log: what was under way is interrupted, sessions are ended, API
+/// tokens are revoked, and automatic syncs are suspended until somebody has looked.
 pub(crate) async fn settle_moved(store: &Store) -> anyhow::Result<()> {
     let place = match store.moved_to().await {
         Ok(Some(place)) => place,
@@ -30,9 +30,10 @@ pub(crate) async fn settle_moved(store: &Store) -> anyhow::Result<()> {
         tracing::warn!(
             operations = settled.operations,
             sessions = settled.sessions,
+            api_tokens = settled.api_tokens,
             fabrics = suspended.join(", "),
             "the database was restored from a dump or copied: operations of then are interrupted, sessions are ended, \
-             automatic syncs of these fabrics are suspended"
+             API tokens are revoked, automatic syncs of these fabrics are suspended"
         );
     }
     Ok(())

@@ -26,6 +26,8 @@ pub(crate) struct Restored {
     pub(crate) operations: u64,
     /// Sessions that are ended now.
     pub(crate) sessions: u64,
+    /// API tokens that are revoked now.
+    pub(crate) api_tokens: u64,
     /// Names of the fabrics whose automatic syncs are suspended now.
     pub(crate) suspended: Vec<String>,
 }
@@ -164,7 +166,8 @@ async fn settle(manifest: Manifest, folder: &Path) -> anyhow::Result<Restored> {
     let settled = settle_in(&store, &manifest).await;
     store.close().await;
     let (settled, suspended) = settled?;
-    Ok(Restored { manifest, operations: settled.operations, sessions: settled.sessions, suspended })
+    let store::backup::Settled { operations, sessions, api_tokens } = settled;
+    Ok(Restored { manifest, operations, sessions, api_tokens, suspended })
 }
 
 async fn settle_in(store: &Store, manifest: &Manifest) -> anyhow::Result<(store::backup::Settled, Vec<String>)> {

@@ -3,22 +3,29 @@
 mod backup;
 mod config;
 mod demo;
+mod diff;
 mod key;
 mod lab;
 mod migrate;
 mod reference;
 mod restore;
 mod serve;
+mod sync;
 pub(crate) mod user;
 mod version;
+mod wait;
 
 use crate::cli::{Network, Source, Sub};
 use crate::settings::{Layers, Settings};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
-/// Runs the command to its end.
-pub(crate) fn run(command: Sub) -> anyhow::Result<()> {
-    match command {
+/// Runs the command to its end. The commands that ask a console say by their exit code what they found.
+pub(crate) fn run(command: Sub) -> anyhow::Result<ExitCode> {
+    let done = match command {
+        Sub::Sync(arguments) => return sync::run(&arguments),
+        Sub::Diff(arguments) => return diff::run(&arguments),
+        Sub::Wait(arguments) => return wait::run(&arguments),
         Sub::Demo(arguments) => demo::run(&arguments),
         Sub::Lab(arguments) => lab::run(&arguments),
         Sub::Serve(arguments) => serve::run(&arguments),
@@ -30,7 +37,8 @@ pub(crate) fn run(command: Sub) -> anyhow::Result<()> {
         Sub::Config(arguments) => config::run(&arguments),
         Sub::Version(arguments) => version::run(&arguments),
         Sub::Reference(arguments) => reference::run(&arguments),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// Lays flags, environment and file over each other.

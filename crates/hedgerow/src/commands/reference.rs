@@ -92,9 +92,9 @@ fn settings() -> String {
          ```\n\
          \n\
          - An unknown key, an unknown variable that begins with `HEDGEROW_`, and a value that does not fit are errors.\n\
-         - Left alone are `HEDGEROW_TEST_*`, `HEDGEROW_BIN`, `HEDGEROW_BUILD_*` and the variables that Kubernetes puts\n  \
-           into every pod beside a Service named `hedgerow` (`HEDGEROW_SERVICE_HOST`, `HEDGEROW_SERVICE_PORT*`, `HEDGEROW_PORT`,\n  \
-           `HEDGEROW_PORT_<number>*`).\n\
+         - Left alone are `HEDGEROW_TOKEN` and `HEDGEROW_SERVER`, which `sync`, `diff` and `wait` read, `HEDGEROW_TEST_*`,\n  \
+           `HEDGEROW_BIN`, `HEDGEROW_BUILD_*` and the variables that Kubernetes puts into every pod beside a Service named\n  \
+           `hedgerow` (`HEDGEROW_SERVICE_HOST`, `HEDGEROW_SERVICE_PORT*`, `HEDGEROW_PORT`, `HEDGEROW_PORT_<number>*`).\n\
          - An empty variable counts as not set. A relative path in the file is relative to the file.\n\
          - A duration is a number with `ms`, `s`, `m`, `h` or `d`, such as `90s` or `1h30m`. A size is a number with\n  \
            `KiB`, `MiB` or `GiB`.",
@@ -124,7 +124,7 @@ fn command_line() -> String {
     let mut page = heading(
         "Command line",
         "Results go to standard output, errors and the log to standard error. Exit codes: 0 done, 1 failed, 2 called or\n\
-         configured wrongly.",
+         configured wrongly. `sync`, `diff` and `wait` end with 0 in sync or done, 1 where something differs, 2 failed.",
     );
     let mut root = cli::command().term_width(100);
     root.build();

@@ -11,11 +11,13 @@ pub(crate) fn run(arguments: &cli::Restore) -> anyhow::Result<()> {
     let folder = data.display();
     let mut text = format!(
         "restored the backup of {} into {folder}; fabrics: {}\n\n\
-         - Operations that were under way then and are interrupted now: {}. Sessions that are ended: {}.\n",
+         - Operations that were under way then and are interrupted now: {}. Sessions that are ended: {}. \
+         API tokens that are revoked: {}.\n",
         restored.manifest.created_at.strftime("%Y-%m-%d %H:%M:%S UTC"),
         restored.manifest.fabrics.len(),
         restored.operations,
         restored.sessions,
+        restored.api_tokens,
     );
     if !restored.suspended.is_empty() {
         text.push_str(&format!(

@@ -2,6 +2,7 @@
 //! forgotten password. A server that runs on the same database sees the change at the next request.
 
 mod permissions;
+mod tokens;
 
 use crate::cli::{self, PasswordInput, Source};
 use crate::{Misuse, database, output, password, server};
@@ -42,6 +43,7 @@ pub(crate) fn run(command: &cli::User) -> anyhow::Result<()> {
         cli::User::Revoke(arguments) => with_store(&arguments.source, async |store| {
             permissions::revoke(store, &arguments.name, arguments.permission).await
         }),
+        cli::User::Token(command) => tokens::run(command),
         cli::User::List(arguments) => with_store(&arguments.source, async |store| list(store, arguments.json).await),
     }
 }

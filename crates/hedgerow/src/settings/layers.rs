@@ -208,11 +208,13 @@ impl Layers {
     }
 }
 
-/// Variables with our prefix that are not settings: the file's own, those of tests and of the build, and those that
-/// Kubernetes puts into every pod beside a Service named `hedgerow`.
+/// Variables with our prefix that are not settings: the file's own, those of the commands that ask a server, those of
+/// tests and of the build, and those that Kubernetes puts into every pod beside a Service named `hedgerow`.
 fn is_not_a_setting(name: &str) -> bool {
     let rest = name.strip_prefix(PREFIX).unwrap_or(name);
     rest == "CONFIG"
+        || rest == "TOKEN"
+        || rest == "SERVER"
         || rest == "BIN"
         || rest.starts_with("TEST_")
         || rest.starts_with("BUILD_")

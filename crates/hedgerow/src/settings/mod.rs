@@ -16,7 +16,7 @@ use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
-use value::Value;
+pub(crate) use value::Value;
 
 /// One setting, without its value.
 pub(crate) struct Setting {

@@ -13,12 +13,12 @@ fn help_is_grouped_and_has_examples() {
 #[test]
 fn every_command_explains_itself() {
     let home = tempfile::tempdir().unwrap();
-    for command in ["demo", "lab", "serve", "migrate", "config", "user", "key", "backup", "restore", "version"] {
+    for command in "demo lab serve migrate config sync diff wait user key backup restore version".split(' ') {
         let short = run(home.path(), &[command, "-h"]);
         assert_done(&short);
         assert!(stdout(&short).contains("Usage: hedgerow"), "{command}: {}", stdout(&short));
     }
-    for command in ["demo", "lab", "serve", "config", "backup", "restore"] {
+    for command in ["demo", "lab", "serve", "config", "sync", "diff", "wait", "backup", "restore"] {
         let long = stdout(&run(home.path(), &[command, "--help"]));
         assert!(long.contains("Examples:\n  hedgerow"), "{command} has no examples: {long}");
     }

@@ -65,6 +65,7 @@ async fn attempts_of_long_ago_are_removed_and_younger_ones_kept() {
             subject: String::new(),
             actor: "alice".to_owned(),
             user_id: None,
+            token_key: None,
             address: "192.0.2.1".to_owned(),
             method: "POST".to_owned(),
             path: "/fabrics/1/sync/".to_owned(),

@@ -5,6 +5,7 @@ mod of_clusters;
 mod of_operations;
 mod of_requests;
 mod of_sources;
+mod of_tokens;
 
 use super::Code;
 
@@ -34,6 +35,12 @@ impl Code {
             Code::SessionRevoked => of_requests::SESSION_REVOKED,
             Code::CsrfFailed => of_requests::CSRF_FAILED,
             Code::AuthenticationRequired => of_requests::AUTHENTICATION_REQUIRED,
+            Code::TokenInvalid => of_tokens::INVALID,
+            Code::TokenExpired => of_tokens::EXPIRED,
+            Code::TokenRevoked => of_tokens::REVOKED,
+            Code::TokenAddressRefused => of_tokens::ADDRESS_REFUSED,
+            Code::TokenReadOnly => of_tokens::READ_ONLY,
+            Code::TokenNotPermittedHere => of_tokens::NOT_PERMITTED_HERE,
             Code::PermissionDenied => of_requests::PERMISSION_DENIED,
             Code::PasswordRequired => of_requests::PASSWORD_REQUIRED,
             Code::InvalidInput => of_requests::INVALID_INPUT,

@@ -5,7 +5,7 @@ pub(crate) const LIST: &str = "list attempts";
 pub(crate) const SELECT: &str = "SELECT attempts.id, attempts.at, attempts.fabric_id, attempts.fabric_name, \
      attempts.verb, attempts.actor, attempts.user_id, attempts.address, attempts.method, attempts.path, \
      attempts.http_status, attempts.code, attempts.message, attempts.request_id, attempts.operation_id, \
-     attempts.action, attempts.subject, attempts.redirected FROM attempts";
+     attempts.action, attempts.subject, attempts.redirected, attempts.token_key FROM attempts";
 /// Followed by conditions.
 pub(crate) const COUNT: &str = "SELECT count(*) AS n FROM attempts";
 pub(crate) const OF_FABRIC: &str = "attempts.fabric_id = ?";
@@ -37,10 +37,10 @@ pub(crate) const NEWEST_FIRST: &str = " ORDER BY attempts.id DESC";
 super::statements! {
     RECORD("record an attempt") = (
         "INSERT INTO attempts (at, fabric_id, fabric_name, verb, actor, user_id, address, method, path, http_status,",
-        " code, message, request_id, operation_id, action, subject, redirected)",
+        " code, message, request_id, operation_id, action, subject, redirected, token_key)",
         " SELECT $1, (SELECT f.id FROM fabrics f WHERE f.id = $2), $3, $4, $5,",
         " (SELECT u.id FROM users u WHERE u.id = $6), $7, $8, $9, $10, $11, $12, $13,",
-        " (SELECT o.id FROM operations o WHERE o.id = $14), $15, $16, $17 RETURNING id"
+        " (SELECT o.id FROM operations o WHERE o.id = $14), $15, $16, $17, $18 RETURNING id"
     );
     PURGE("delete old attempts") = ("DELETE FROM attempts WHERE at < $1");
 }

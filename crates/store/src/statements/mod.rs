@@ -27,6 +27,7 @@ macro_rules! statement {
 pub(crate) use statement;
 
 pub(crate) mod adopted;
+pub(crate) mod api_tokens;
 pub(crate) mod attempts;
 pub(crate) mod automatic;
 pub(crate) mod backup;
@@ -46,6 +47,7 @@ pub(crate) mod sessions;
 pub(crate) fn all() -> impl Iterator<Item = &'static crate::sql::Statement> {
     [
         adopted::ALL,
+        api_tokens::ALL,
         attempts::ALL,
         automatic::ALL,
         backup::ALL,

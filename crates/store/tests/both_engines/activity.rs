@@ -40,6 +40,7 @@ fn attempt(fabric: Option<&Fabric>, actor: &str, status: u16, at: i64) -> NewAtt
         subject: String::new(),
         actor: actor.into(),
         user_id: None,
+        token_key: None,
         address: "192.0.2.1".into(),
         method: "POST".into(),
         path: "/fabrics/1/sync/".into(),

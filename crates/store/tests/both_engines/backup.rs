@@ -37,8 +37,11 @@ both_engines! {
             idle_limit: None,
         };
         bed.sessions().create(session, t(0)).await.unwrap();
+        let token = crate::api_tokens::token(&bed, anna.id, "restored0000").await;
         let settled = bed.settle_restored(t(50)).await.unwrap();
-        assert_eq!((settled.operations, settled.sessions), (2, 1));
+        assert_eq!((settled.operations, settled.sessions, settled.api_tokens), (2, 1, 1));
+        let token = bed.api_tokens().get(token.id).await.unwrap();
+        assert_eq!((token.revoked_at, token.revoked_by.as_deref()), (Some(t(50)), Some("a restored backup")));
         let ended = bed.operations().get(waiting.id).await.unwrap();
         assert_eq!((ended.state, ended.code), (OperationState::Interrupted, Some(Code::Interrupted)));
         assert_eq!(ended.ended_at, Some(t(50)));
@@ -50,7 +53,7 @@ both_engines! {
         let session = bed.sessions().find_by_hash(&token_hash, t(0)).await.unwrap().unwrap();
         assert_eq!((session.end_reason, session.ended_by.as_deref()), (Some(EndReason::Revoked), Some("a restored backup")));
         let again = bed.settle_restored(t(60)).await.unwrap();
-        assert_eq!((again.operations, again.sessions), (0, 0), "the second time there is nothing left to do");
+        assert_eq!((again.operations, again.sessions, again.api_tokens), (0, 0, 0), "the second time there is nothing left to do");
     }
 }
 

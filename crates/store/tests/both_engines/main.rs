@@ -3,6 +3,7 @@
 
 mod activity;
 mod adopted;
+mod api_tokens;
 mod automatic;
 mod backup;
 mod bed;

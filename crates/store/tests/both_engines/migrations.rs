@@ -47,7 +47,10 @@ both_engines! {
             assert_eq!(old.migrate().await.unwrap(), applied, "what is missing is applied, and nothing else");
             let anna = old.users().by_name("anna").await.unwrap().unwrap();
             let sessions = old.sessions().list_of_user(anna.id).await.unwrap();
-            assert_eq!(sessions[0].authenticated_at, sessions[0].created_at, "from {version}");
+            // From 13 on whoever makes a session says so itself.
+            if version < 13 {
+                assert_eq!(sessions[0].authenticated_at, sessions[0].created_at, "from {version}");
+            }
             let filter = store::activity::ActivityFilter::default();
             let seen = store::activity::Seen::all();
             let tried = old.activity().list(&seen, &filter, store::Page::all()).await.unwrap();

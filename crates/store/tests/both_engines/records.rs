@@ -18,6 +18,7 @@ fn attempt(at: i64, fabric: Option<&Fabric>) -> NewAttempt {
         subject: String::new(),
         actor: "anna".into(),
         user_id: None,
+        token_key: None,
         address: "2001:db8::1".into(),
         method: "POST".into(),
         path: "/fabrics/1/sync/".into(),

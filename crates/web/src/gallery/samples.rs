@@ -6,6 +6,7 @@ mod of_objects;
 mod of_operations;
 mod of_reviews;
 mod of_sessions;
+mod of_tokens;
 
 pub use of_fabrics::*;
 pub use of_forms::*;
@@ -13,6 +14,7 @@ pub use of_objects::*;
 pub use of_operations::*;
 pub use of_reviews::*;
 pub use of_sessions::*;
+pub use of_tokens::*;
 
 use crate::ending::Ending;
 use crate::frame::{Bare, Find, Frame, Nav, Theme};

@@ -27,6 +27,11 @@ fn is_asked(sensitive: Sensitive, fields: &Fields) -> bool {
     }
 }
 
+/// Whether a form is for people, because it would ask for their password: an API token has none.
+pub(super) fn is_for_people(sensitive: Sensitive, extensions: &Extensions) -> bool {
+    extensions.get::<Fields>().is_some_and(|fields| is_asked(sensitive, fields))
+}
+
 /// Takes the password where it is asked for; gives the cookie of the new token.
 pub(super) async fn take(
     state: &AppState,
@@ -36,7 +41,7 @@ pub(super) async fn take(
     from: origin::From,
 ) -> Result<Option<HeaderValue>, Problem> {
     let Some(fields) = extensions.get::<Fields>() else { return Ok(None) };
-    if !is_asked(sensitive, fields) || !state.sessions.needs_password(&login.session) {
+    if !is_asked(sensitive, fields) || !state.sessions.needs_password(login.session()?) {
         return Ok(None);
     }
     let address = client::address(&state.settings, extensions, headers);
@@ -64,7 +69,7 @@ pub async fn again(
             "You entered your password some time ago, and this change needs it again. Nothing was done.",
         ));
     }
-    let who = Authenticated { session: login.session.clone(), user: login.user.clone() };
+    let who = Authenticated { session: login.session()?.clone(), user: login.user.clone() };
     match state.sessions.reauthenticate(&who, SecretString::from(given), address).await {
         Ok(token) => Ok(token.and_then(|token| cookies::set_session(&state.settings, token.reveal()))),
         Err(LoginError::Invalid) => Err(refused("That is not your password. Nothing was done.")),
@@ -93,7 +98,8 @@ fn offer(
     if problem.code == Code::PasswordRequired
         && is_page
         && from == origin::From::Here
-        && let Ok(csrf) = state.csrf.token(&login.session)
+        && let Ok(session) = login.session()
+        && let Ok(csrf) = state.csrf.token(session)
     {
         problem.again = Some(Again { fields: fields.all().to_vec(), csrf });
     }

@@ -122,7 +122,7 @@ async fn set(
         _ => problem,
     })?;
     let new = SecretString::from(given("new_password"));
-    let done = state.sessions.set_password(login.user.id, new, Some(login.session.id), &login.user.username).await;
+    let done = state.sessions.set_password(login.user.id, new, Some(login.session()?.id), &login.user.username).await;
     match done {
         Ok(()) => Ok(cookie),
         Err(auth::LoginError::Password(error)) => Err(Problem::field("new_password", capitalised(&error.to_string()))),

@@ -32,7 +32,8 @@ const ENDED: usize = 20;
 
 async fn show(State(state): State<AppState>, view: View, login: Login) -> Result<Response, Problem> {
     let sessions = state.store.sessions().list_of_user(login.user.id).await?;
-    let row = |session: &store::Session| SessionRow::of(&view, session, session.id == login.session.id);
+    let this = login.session()?.id;
+    let row = |session: &store::Session| SessionRow::of(&view, session, session.id == this);
     let (open, ended): (Vec<_>, Vec<_>) = sessions.iter().map(row).partition(|row| row.is_open);
     let page = Page {
         frame: view.frame("account_sessions", "Your sessions", Nav::Account)?.crumbs(Vec::new(), "Your sessions"),
@@ -55,7 +56,7 @@ async fn end(
         None => None,
     };
     let session = own.ok_or_else(|| Problem::not_found("session"))?;
-    if session.id == login.session.id {
+    if session.id == login.session()?.id {
         state.sessions.logout(&session).await?;
         return Ok(out(&state, asked, "This session was ended.".to_owned()));
     }
@@ -79,12 +80,12 @@ async fn end_all(
     };
     match fields.text("which") {
         "others" => {
-            let ended = state.sessions.revoke_all(login.user.id, Some(login.session.id), by).await?;
+            let ended = state.sessions.revoke_all(login.user.id, Some(login.session()?.id), by).await?;
             Ok(done(asked, count(ended)))
         }
         "all" => {
-            let ended = state.sessions.revoke_all(login.user.id, Some(login.session.id), by).await?;
-            state.sessions.logout(&login.session).await?;
+            let ended = state.sessions.revoke_all(login.user.id, Some(login.session()?.id), by).await?;
+            state.sessions.logout(login.session()?).await?;
             Ok(out(&state, asked, count(ended + 1)))
         }
         other => {

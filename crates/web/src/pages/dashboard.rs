@@ -2,6 +2,7 @@
 
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
+use crate::layers::classify::wants_json;
 use crate::parts::derive::{evidence, sentence, stages, sync_badge};
 use crate::parts::list::{PAGE_SIZE, page_of};
 use crate::parts::{Badge, Chip, Chips, Pager, RailMarks};
@@ -16,9 +17,12 @@ use auth::{Action, ObjectType};
 use axum::extract::State;
 use axum::response::Response;
 use engine::Overview;
+use http::StatusCode;
 use model::status::SyncState;
+use serde_json::{Value, json};
 use std::cmp::Reverse;
 use store::fabrics::FabricFilter;
+use store::{Fabric, Listed};
 
 /// The routes of this page.
 pub fn routes() -> Vec<Route> {
@@ -36,6 +40,9 @@ async fn show(State(state): State<AppState>, view: View) -> Result<Response, Pro
     let page = page_of(number);
     let listed = state.store.fabrics().list(&view.login.access.fabrics(), &filter, page).await?;
     let overviews = state.engine.overviews(&listed.rows).await?;
+    if wants_json(&view.headers) {
+        return Ok(view::json(StatusCode::OK, &as_json(&listed, &overviews, number)));
+    }
     let mut fabrics: Vec<_> = listed.rows.iter().zip(&overviews).collect();
     // What is not well comes first; over several pages that would be an order within each page only.
     if listed.total <= PAGE_SIZE {
@@ -87,6 +94,24 @@ async fn show(State(state): State<AppState>, view: View) -> Result<Response, Pro
         ),
     };
     view::page("fabrics", &page)
+}
+
+/// The list for a script, in the order of the database: who each is, how it stands, and where to read more.
+fn as_json(listed: &Listed<Fabric>, overviews: &[Overview], number: u64) -> Value {
+    let row = |(fabric, overview): (&Fabric, &Overview)| {
+        json!({
+            "id": fabric.id,
+            "name": fabric.name,
+            "description": fabric.description,
+            "url": url::fabric(fabric.id),
+            "status": overview.status,
+            "last_success": overview.last_success,
+            "last_comparison": overview.last_comparison,
+        })
+    };
+    let results: Vec<Value> = listed.rows.iter().zip(overviews).map(row).collect();
+    let next = (number * PAGE_SIZE < listed.total).then_some(number + 1);
+    json!({ "count": listed.total, "page": number, "next_page": next, "results": results })
 }
 
 /// How many fabrics are in which state, worst first.

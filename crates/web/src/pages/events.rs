@@ -1,6 +1,7 @@
 //! Streams of hints: something changed, read again. They carry no data, so that a page shows only what it read itself,
-//! under its own permissions. A stream ends with its session, and looking at it does not make the session last.
+//! under its own permissions. A stream ends with its session or its API token, and looking at it does not make the session last.
 
+use crate::bearer;
 use crate::extract::{Login, OfFabric, OfOperation};
 use crate::guard;
 use crate::layers::request_id::RequestId;
@@ -14,7 +15,7 @@ use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream, FusedStream, Stream};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
@@ -48,19 +49,21 @@ const FABRICS: u32 = 200;
 async fn of_fabric(
     State(state): State<AppState>,
     OfFabric(fabric): OfFabric,
+    login: Login,
     headers: HeaderMap,
     id: RequestId,
 ) -> Response {
-    listen(state, &[fabric.id], headers, id)
+    listen(state, &[fabric.id], &login, headers, id)
 }
 
 async fn of_operation(
     State(state): State<AppState>,
     OfOperation(operation, _): OfOperation,
+    login: Login,
     headers: HeaderMap,
     id: RequestId,
 ) -> Response {
-    listen(state, &[operation.fabric_id], headers, id)
+    listen(state, &[operation.fabric_id], &login, headers, id)
 }
 
 async fn of_all(
@@ -73,12 +76,14 @@ async fn of_all(
     let page = store::Page::first(FABRICS);
     let listed = state.store.fabrics().list(&login.access.fabrics(), &filter, page).await?;
     let ids: Vec<i64> = listed.rows.iter().map(|fabric| fabric.id).collect();
-    Ok(listen(state, &ids, headers, id))
+    Ok(listen(state, &ids, &login, headers, id))
 }
 
 struct Listening {
     state: AppState,
     headers: HeaderMap,
+    /// The API token that it was opened with; otherwise it is of a session.
+    token_id: Option<i64>,
     request_id: String,
     hints: stream::Fuse<BoxStream<'static, ()>>,
     beat: Instant,
@@ -87,7 +92,13 @@ struct Listening {
     ended: bool,
 }
 
-fn listen(state: AppState, fabrics: &[i64], headers: HeaderMap, RequestId(request_id): RequestId) -> Response {
+fn listen(
+    state: AppState,
+    fabrics: &[i64],
+    login: &Login,
+    headers: HeaderMap,
+    RequestId(request_id): RequestId,
+) -> Response {
     // A listener that was too slow missed hints; the next one is enough.
     let hints = fabrics.iter().map(|id| BroadcastStream::new(state.engine.subscribe(*id)).map(|_| ()));
     let hints = stream::select_all(hints.collect::<Vec<_>>()).boxed().fuse();
@@ -95,6 +106,7 @@ fn listen(state: AppState, fabrics: &[i64], headers: HeaderMap, RequestId(reques
     let listening = Listening {
         state,
         headers,
+        token_id: login.token().map(|token| token.id),
         request_id,
         hints,
         beat: now + HEARTBEAT,
@@ -141,13 +153,18 @@ impl Listening {
         }
     }
 
-    /// Says that the stream lives, or why its session does not.
+    /// Says that the stream lives, or why its session or its token does not.
     async fn still_there(&mut self) -> Event {
         self.beat = Instant::now() + HEARTBEAT;
-        match guard::session(&self.state, &self.headers, false).await {
-            Err(problem) if problem.http_status() == http::StatusCode::UNAUTHORIZED => {
+        let (state, login) = (&self.state, self.token_id.is_none().then(url::login));
+        let still = match self.token_id {
+            Some(id) => state.tokens.still_lasts(id).await.map_err(bearer::problem),
+            None => guard::session(state, &self.headers, false).await.map(drop),
+        };
+        match still {
+            Err(problem) if matches!(problem.http_status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
                 self.ended = true;
-                let body = problem.to_json(&self.request_id, "", Some(url::login()));
+                let body = problem.to_json(&self.request_id, "", login);
                 Event::default().event("session_ended").data(body.to_string())
             }
             // The database's trouble is not the session's end.

@@ -218,7 +218,7 @@ fn no_cookie(state: &AppState) -> &'static str {
 }
 
 async fn log_out(State(state): State<AppState>, login: Login, asked: Asked) -> Result<Response, Problem> {
-    state.sessions.logout(&login.session).await?;
+    state.sessions.logout(login.session()?).await?;
     let cookie = cookies::clear_session(&state.settings).map(|cookie| [(header::SET_COOKIE, cookie)]);
     Ok(match asked {
         Asked::Script => (cookie, view::json(StatusCode::OK, &json!({ "success": true }))).into_response(),

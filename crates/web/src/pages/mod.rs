@@ -21,4 +21,5 @@ pub mod review;
 pub mod session;
 pub mod suspend;
 pub mod timeline;
+pub mod tokens;
 pub mod verbs;

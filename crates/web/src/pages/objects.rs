@@ -3,10 +3,11 @@
 use crate::extract::OfFabric;
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
+use crate::layers::classify::wants_json;
 use crate::parts::columns::Cell;
 use crate::parts::derive;
 use crate::parts::head::FabricPage;
-use crate::parts::list::page_of;
+use crate::parts::list::{PAGE_SIZE, page_of};
 use crate::parts::{Badge, Chip, Chips, Choice, Head, Pager, Tabs};
 use crate::problem::Problem;
 use crate::routes::{Needs, Route};
@@ -19,7 +20,9 @@ use auth::Action;
 use axum::extract::State;
 use axum::response::Response;
 use cluster::Column as Printer;
+use http::StatusCode;
 use model::compare::{ObjectState, Side};
+use serde_json::json;
 use std::collections::BTreeMap;
 use store::Direction;
 use store::objects::{KindCount, ObjectBrief, ObjectFilter, ObjectSort};
@@ -172,6 +175,9 @@ fn state_word(word: &str) -> String {
 async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFabric) -> Result<Response, Problem> {
     let id = fabric.id;
     let wanted = Wanted::read(&view.query())?;
+    if wants_json(&view.headers) {
+        return as_json(&state, id, &wanted).await;
+    }
     let overview = state.engine.overview(&fabric).await?;
     let (head, tabs) = derive::head(&view, &fabric, &overview, FabricPage::Objects).await?;
     let head_review = head.review.clone();
@@ -215,6 +221,29 @@ async fn show(State(state): State<AppState>, view: View, OfFabric(fabric): OfFab
         sort: wanted.sort,
     };
     view::page("objects", &page)
+}
+
+/// One page of the list for a script: each object with its verdict and the fields that differ, without its bodies.
+async fn as_json(state: &AppState, id: i64, wanted: &Wanted) -> Result<Response, Problem> {
+    let listed = state.store.objects().list(id, &wanted.filter, page_of(wanted.page)).await?;
+    let mut results = Vec::with_capacity(listed.rows.len());
+    for object in &listed.rows {
+        let detail = state.store.objects().get(id, &object.key).await?;
+        results.push(json!({
+            "key": object.key,
+            "url": url::object(id, &object.key),
+            "state": object.state,
+            "state_title": Badge::from(object.state).word,
+            "managed": object.managed,
+            "confirmed": object.confirmed,
+            "place": object.location.as_ref().map(ToString::to_string),
+            "differences": detail.diffs,
+            "findings": detail.findings,
+        }));
+    }
+    let next = (wanted.page * PAGE_SIZE < listed.total).then_some(wanted.page + 1);
+    let body = json!({ "count": listed.total, "page": wanted.page, "next_page": next, "results": results });
+    Ok(view::json(StatusCode::OK, &body))
 }
 
 /// The way to adopting what stands only in the cluster, with these filters, where there is something.

@@ -26,12 +26,18 @@ pub fn routes() -> Vec<Route> {
 }
 
 fn answer(view: &View, login: &Login) -> Result<Response, Problem> {
+    let session = login.session().ok();
     let body = json!({
         "user": { "id": login.user.id, "username": login.user.username, "is_superuser": login.user.is_superuser },
         "now": machine(view.now),
-        "idle_expires_at": machine(login.session.idle_expires_at),
-        "absolute_expires_at": machine(login.session.absolute_expires_at),
-        "csrf_token": view.csrf()?,
+        "idle_expires_at": session.map(|session| machine(session.idle_expires_at)),
+        "absolute_expires_at": session.map(|session| machine(session.absolute_expires_at)),
+        "csrf_token": session.map(|_| view.csrf()).transpose()?,
+        "token": login.token().map(|token| json!({
+            "key": token.key,
+            "read_only": token.read_only,
+            "expires_at": token.expires_at.map(machine),
+        })),
     });
     Ok(view::json(StatusCode::OK, &body))
 }

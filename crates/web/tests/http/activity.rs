@@ -43,6 +43,7 @@ async fn turned_away(console: &Console, fabric: &Fabric, actor: &str) {
         subject: String::new(),
         actor: actor.into(),
         user_id: None,
+        token_key: None,
         address: "192.0.2.7".into(),
         method: "POST".into(),
         path: "/fabrics/1/sync/".into(),

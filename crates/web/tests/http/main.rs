@@ -16,4 +16,5 @@ mod review;
 mod review_checks;
 mod strangers;
 mod streams;
+mod tokens;
 mod verbs;

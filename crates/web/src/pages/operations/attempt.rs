@@ -23,6 +23,8 @@ const ASKED: &[(&str, &str)] = &[
     ("login", "Log in"),
     ("logout", "Log out"),
     ("operation_cancel", "Cancel an operation"),
+    ("token_revoke", "Revoke an API token"),
+    ("tokens", "Make an API token"),
 ];
 
 /// What was asked.
@@ -58,6 +60,14 @@ pub fn badge(attempt: &Attempt) -> Badge {
         Some(Code::PermissionDenied) => refused("Not permitted"),
         Some(Code::PasswordRequired) => refused("Password asked"),
         Some(Code::Throttled) => refused("Slowed down"),
+        Some(
+            Code::TokenInvalid
+            | Code::TokenExpired
+            | Code::TokenRevoked
+            | Code::TokenAddressRefused
+            | Code::TokenReadOnly
+            | Code::TokenNotPermittedHere,
+        ) => refused("Token refused"),
         Some(Code::ClientScriptError) => Badge::new(Tone::Bad, Icon::Bang, "Script failed"),
         _ => refused("Turned away"),
     }
@@ -80,7 +90,8 @@ pub fn summary(attempt: &Attempt) -> String {
         (_, "") => String::new(),
         (_, subject) => format!("{subject}. "),
     };
-    format!("{on}{} Request {}, from {}.", attempt.message, attempt.request_id, attempt.address).trim().to_owned()
+    let with = attempt.token_key.as_ref().map(|key| format!(", with the API token {key}")).unwrap_or_default();
+    format!("{on}{} Request {}, from {}{with}.", attempt.message, attempt.request_id, attempt.address).trim().to_owned()
 }
 
 /// It as a row of the list.
