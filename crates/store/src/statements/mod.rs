@@ -30,11 +30,13 @@ pub(crate) mod adopted;
 pub(crate) mod attempts;
 pub(crate) mod automatic;
 pub(crate) mod backup;
+pub(crate) mod changes;
 pub(crate) mod comparisons;
 pub(crate) mod fabrics;
 pub(crate) mod kept_forms;
 pub(crate) mod meta;
 pub(crate) mod migrations;
+pub(crate) mod nouns;
 pub(crate) mod objects;
 pub(crate) mod operations;
 pub(crate) mod people;
@@ -49,6 +51,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static crate::sql::Statement> {
         attempts::ALL,
         automatic::ALL,
         backup::ALL,
+        changes::ALL,
         comparisons::ALL,
         fabrics::ALL,
         kept_forms::ALL,
