@@ -2,13 +2,14 @@
 //! secrets.
 //!
 //! [`Sessions`] turns a cookie into a user or into the reason why not; [`Csrf`] proves that a form is of ours;
-//! [`Access`] hands out a fabric only together with the proof that the action is permitted ([`Granted`]), so that a
+//! [`Access`] hands out a fabric, user, group or permission only together with the proof that the action is permitted ([`Granted`]), so that a
 //! handler without the check does not compile; [`Sealer`] is the only door to secrets at rest. Cookies, headers and
 //! pages are not here: they are in the room `web`. Time comes from a [`Clock`], so that every limit is testable.
 
 mod access;
 mod clock;
 mod csrf;
+mod explain;
 mod keys;
 mod passwords;
 mod permissions;
@@ -16,14 +17,17 @@ mod sealing;
 mod sessions;
 mod throttle;
 mod tokens;
+mod usernames;
 
 pub use access::{Access, AccessError, Granted};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use csrf::{Csrf, CsrfError};
+pub use explain::{Considered, Explanation, Finding, Rank, Step, explain};
 pub use keys::{KeyError, MasterKey};
 pub use passwords::{PASSWORD_LENGTH, PasswordError, Passwords, check_password, first_password};
-pub use permissions::{Action, Actor, BadConstraints, Denied, ObjectType, UserActor, check_constraints};
+pub use permissions::{Action, Actor, BadConstraints, Denied, ObjectType, UserActor, check_constraints, matching};
 pub use sealing::{Place, SealError, Sealer};
 pub use sessions::{Authenticated, By, Limits, LoggedIn, LoginError, SessionDenied, SessionError, Sessions};
 pub use throttle::{Throttle, ThrottleLimits, Window};
 pub use tokens::{PreSession, SessionToken};
+pub use usernames::{USERNAME_LENGTH, USERNAME_WORDS, is_username};
