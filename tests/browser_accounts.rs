@@ -39,11 +39,11 @@ async fn a_user_and_a_permission_are_made_by_clicks_and_the_user_sees_what_match
     // Refused by the server, nothing that was typed is lost, and the error stands at its field.
     tab.open("/permissions/add/").await?;
     tab.type_into("#id_name", "labs").await?;
-    tab.click("input[name=action][value=view]").await?;
+    tab.click("input[name=actions][value=view]").await?;
     tab.click("form.form button.primary").await?;
-    tab.says(".field-object_type .error", "Tick what it may be done to.").await?;
+    tab.says(".field-object_types .error", "Tick what it may be done to.").await?;
     tab.no_complaints("a form that is refused", &["422"]).await?;
-    tab.click("input[name=object_type][value='hedgerow.fabric']").await?;
+    tab.click("input[name=object_types][value='hedgerow.fabric']").await?;
     tab.says("[data-matches]", "Matches 2 of the 2 fabrics that you may see.").await?;
     tab.choose("#builder-field", "name").await?;
     tab.choose("#builder-lookup", "startswith").await?;

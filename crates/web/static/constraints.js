@@ -8,7 +8,7 @@ const PAUSE_MS = 400;
 
 /** @param {HTMLFormElement} form */
 function types(form) {
-  const boxes = form.querySelectorAll('input[name="object_type"]:checked');
+  const boxes = form.querySelectorAll('input[name="object_types"]:checked');
   return Array.from(boxes, (box) => /** @type {HTMLInputElement} */ (box).value);
 }
 
@@ -107,7 +107,7 @@ function build(editor, form, area, say) {
   };
   field.addEventListener("change", choose);
   form.addEventListener("change", (event) => {
-    if (event.target instanceof HTMLInputElement && event.target.name === "object_type") list();
+    if (event.target instanceof HTMLInputElement && event.target.name === "object_types") list();
   });
   add.addEventListener("click", () => {
     const key = lookup.value ? `${field.value}__${lookup.value}` : field.value;
@@ -168,7 +168,7 @@ function watch(editor, form, area) {
   };
   area.addEventListener("input", soon);
   form.addEventListener("change", (event) => {
-    if (event.target instanceof HTMLInputElement && event.target.name === "object_type") soon();
+    if (event.target instanceof HTMLInputElement && event.target.name === "object_types") soon();
   });
   editor.querySelector("[data-show-matches]")?.addEventListener("click", (event) => {
     event.preventDefault();

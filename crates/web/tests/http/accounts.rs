@@ -18,7 +18,7 @@ async fn fill(browser: &mut Browser, path: &str, values: &[(&str, &str)], untick
     fields.retain(|(name, _)| !unticked.contains(&name.as_str()));
     for (name, value) in values {
         let boxes =
-            ["group", "member", "user", "action", "object_type", "is_superuser", "is_active", "enabled", "preview"];
+            ["group", "member", "user", "actions", "object_types", "is_superuser", "is_active", "enabled", "preview"];
         match boxes.contains(name) {
             true => fields.push(((*name).to_owned(), (*value).to_owned())),
             false => set(&mut fields, name, value),
@@ -52,9 +52,9 @@ async fn users_groups_and_permissions_are_made_changed_and_deleted_by_their_form
     let terms = r#"{"name__startswith": "lab-"}"#;
     let values = [
         ("name", "labs"),
-        ("action", "view"),
-        ("action", "sync"),
-        ("object_type", "hedgerow.fabric"),
+        ("actions", "view"),
+        ("actions", "sync"),
+        ("object_types", "hedgerow.fabric"),
         ("constraints", terms),
         ("group", group_text.as_str()),
     ];
@@ -146,7 +146,7 @@ async fn what_is_wrong_stands_at_its_field_and_nothing_typed_is_lost() {
         fill(&mut admin, "/users/add/", &values, &[]).await.text().contains("A password has 10 to 1024 characters.")
     );
 
-    let one = [("action", "view"), ("object_type", "hedgerow.fabric"), ("name", "p")];
+    let one = [("actions", "view"), ("object_types", "hedgerow.fabric"), ("name", "p")];
     for (constraints, said) in [
         ("{\n \"name\": }", "This is no JSON: line 2, column 10"),
         (r#"{"nmae": "x"}"#, "the field &#39;nmae&#39; of fabrics"),
@@ -159,7 +159,7 @@ async fn what_is_wrong_stands_at_its_field_and_nothing_typed_is_lost() {
         assert!(at.split("</p>").next().unwrap().contains(said), "{said}: {}", refused.text());
     }
     let nothing = fill(&mut admin, "/permissions/add/", &[("name", "p")], &[]).await;
-    assert!(nothing.body.contains("id=\"error-action\"") && nothing.body.contains("id=\"error-object_type\""));
+    assert!(nothing.body.contains("id=\"error-actions\"") && nothing.body.contains("id=\"error-object_types\""));
     assert_eq!(console.store.permissions().list().await.unwrap(), []);
     assert_eq!(console.store.users().count().await.unwrap(), 1);
 }
@@ -255,7 +255,7 @@ async fn nobody_promotes_themselves() {
     let (me, group_id) = (mallory.id.to_string(), group.id.to_string());
     let own = format!("/users/{me}/edit/");
     assert!(!browser.open(&own).await.body.contains("is_superuser"), "it is not offered");
-    let all = [("action", "view"), ("action", "delete"), ("object_type", "hedgerow.fabric")];
+    let all = [("actions", "view"), ("actions", "delete"), ("object_types", "hedgerow.fabric")];
     let new: Vec<(&str, &str)> = all.iter().copied().chain([("name", "mine"), ("user", me.as_str())]).collect();
     let lacks = "This would give others hedgerow.";
     /// The form's address, what is filled in, and what the refusal says.
@@ -285,7 +285,7 @@ async fn nobody_promotes_themselves() {
     assert_eq!(console.store.users().get(alice.id).await.unwrap(), alice.clone());
     // What one has one may give.
     let values =
-        [("name", "users too"), ("action", "view"), ("object_type", "users.user"), ("group", group_id.as_str())];
+        [("name", "users too"), ("actions", "view"), ("object_types", "users.user"), ("group", group_id.as_str())];
     id_of(&fill(&mut browser, "/permissions/add/", &values, &[]).await);
 }
 
@@ -339,8 +339,8 @@ async fn the_preview_shows_only_what_its_reader_may_see() {
 
     // The same without script, by the form, which saves nothing.
     let values = [
-        ("action", "view"),
-        ("object_type", "hedgerow.fabric"),
+        ("actions", "view"),
+        ("object_types", "hedgerow.fabric"),
         ("constraints", r#"{"name__endswith": "2"}"#),
         ("preview", "1"),
     ];

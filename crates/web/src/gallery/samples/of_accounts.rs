@@ -232,8 +232,8 @@ pub fn permission_form() -> accounts::permissions::form::Page {
         action: url::permission_add(),
         name: Field::new(Text, "name", "Name", "labs").required(),
         enabled: Field::new(Check, "enabled", "On", "on").help("Switched off, it grants nothing."),
-        actions: ticks("action", "What may be done", &["view", "add", "change"], None),
-        object_types: ticks("object_type", "To what", &["fabrics", "users"], Some("Tick what it may be done to.")),
+        actions: ticks("actions", "What may be done", &["view", "add", "change"], None),
+        object_types: ticks("object_types", "To what", &["fabrics", "users"], Some("Tick what it may be done to.")),
         constraints: terms,
         matches: vec![constraints::Matches {
             plural: "fabrics",

@@ -40,8 +40,8 @@ impl Draft {
     /// Reads the form, and the permission of it when nothing is wrong.
     fn read(fields: &Fields, id: i64) -> Result<(Self, Option<ObjectPermission>), Problem> {
         // In the order in which they are always named, each once.
-        let wanted: Vec<&str> = fields.every("action").collect();
-        let types: Vec<String> = fields.every("object_type").map(str::to_ascii_lowercase).collect();
+        let wanted: Vec<&str> = fields.every("actions").collect();
+        let types: Vec<String> = fields.every("object_types").map(str::to_ascii_lowercase).collect();
         let mut draft = Self {
             name: fields.text("name").to_owned(),
             enabled: fields.ticked("enabled")?,
@@ -54,10 +54,10 @@ impl Draft {
         };
         draft.errors.name("name", &draft.name, "A permission");
         if draft.actions.is_empty() {
-            draft.errors.set("action", "Tick what may be done.");
+            draft.errors.set("actions", "Tick what may be done.");
         }
         if draft.object_types.is_empty() {
-            draft.errors.set("object_type", "Tick what it may be done to.");
+            draft.errors.set("object_types", "Tick what it may be done to.");
         }
         let constraints = match constraints::read(&draft.constraints, &draft.object_types) {
             Ok(value) => value,
@@ -143,8 +143,8 @@ async fn form(
         action,
         name: name_field,
         enabled: enabled_field,
-        actions: boxes("action", "What may be done", actions.collect()),
-        object_types: boxes("object_type", "To what", types.collect()),
+        actions: boxes("actions", "What may be done", actions.collect()),
+        object_types: boxes("object_types", "To what", types.collect()),
         constraints: constraints_field,
         matches,
         types: types_help,
