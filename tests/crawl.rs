@@ -22,8 +22,21 @@ pub async fn crawl(user: &mut HttpUser, fabric: i64) -> Result<Crawled> {
 /// The same, but for pages of the fabric that `wanted` passes over. What leads there is seen all the same.
 pub async fn crawl_where(user: &mut HttpUser, fabric: i64, mut wanted: impl FnMut(&str) -> bool) -> Result<Crawled> {
     let own = format!("/fabrics/{fabric}/");
-    let starts = ["/".to_owned(), "/fabrics/add/".to_owned(), "/activity/".to_owned(), own.clone()];
-    let mut waiting = VecDeque::from(starts);
+    let everywhere = [
+        "/",
+        "/fabrics/add/",
+        "/activity/",
+        "/account/",
+        "/users/",
+        "/users/add/",
+        "/groups/",
+        "/groups/add/",
+        "/permissions/",
+        "/permissions/add/",
+        "/permissions/explain/",
+    ];
+    let mut waiting: VecDeque<String> = everywhere.iter().map(|path| (*path).to_owned()).collect();
+    waiting.push_back(own.clone());
     let mut known: BTreeSet<String> = waiting.iter().cloned().collect();
     let mut crawled = Crawled { pages: Vec::new(), targets: BTreeSet::new() };
     while let Some(path) = waiting.pop_front() {

@@ -36,6 +36,8 @@ fn action(route: &RouteInfo) -> Option<&'static str> {
     match route.needs {
         Needs::Fabrics(action) | Needs::Fabric(action) | Needs::Operation(action) => Some(action.as_str()),
         Needs::Public | Needs::LoggedIn | Needs::Listing | Needs::Metrics => None,
+        // Not about a fabric: `browser_accounts` and the tests of the pages.
+        Needs::Type(..) | Needs::User(_) | Needs::Group(_) | Needs::Permission(_) => None,
     }
 }
 

@@ -241,8 +241,8 @@ async fn lesson_35_who_has_no_permission_sees_no_fabric_and_does_nothing() -> Re
     for route in web::routes() {
         let (path, what) = (fill(&route.path, fabric.id, &operation), format!("{} {}", route.method, route.path));
         let refused = match route.needs {
-            Needs::Fabric(_) | Needs::Operation(_) => 404,
-            Needs::Fabrics(_) => 403,
+            Needs::Fabric(_) | Needs::Operation(_) | Needs::User(_) | Needs::Group(_) | Needs::Permission(_) => 404,
+            Needs::Fabrics(_) | Needs::Type(..) => 403,
             _ => {
                 // What was sent after an end is somebody's: nobody has sent anything.
                 let is_kept = route.name == "kept";

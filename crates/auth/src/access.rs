@@ -1,10 +1,10 @@
-//! The one door to fabrics for whoever acts for a user. It fetches only what the user may see, and hands out a fabric
-//! only together with the proof that the action is permitted: what needs a [`Granted<Fabric>`] cannot be called without
-//! having asked.
+//! The one door to fabrics, users, groups and permissions for whoever acts for a user. It fetches only what the user may
+//! see, and hands out a fabric only together with the proof that the action is permitted: what needs a
+//! [`Granted<Fabric>`] cannot be called without having asked.
 
 use crate::permissions::{Action, Actor, Denied, ObjectType};
 use model::Code;
-use store::{Error, Fabric, Scope, Store};
+use store::{Author, Error, Fabric, Group, ObjectPermission, Scope, Store, User};
 
 /// Something that the actor may do something to. Only [`Access`] makes one.
 #[derive(Debug, Clone)]
@@ -73,6 +73,25 @@ impl From<Error> for AccessError {
     }
 }
 
+/// The rule of the door, once for every noun: seen first, then in the scope of the action. A macro, because a function
+/// that takes such a closure cannot promise that its future may move between threads.
+macro_rules! granted {
+    ($self:ident, $action:ident, $type:expr, |$scope:ident| $get:expr) => {{
+        let visible = $self.scope(Action::View, $type);
+        let $scope = &visible;
+        let mut value = $get.await?;
+        if $action != Action::View {
+            let permitted = $self.require_on($action, $type)?;
+            let $scope = &permitted;
+            value = match $get.await {
+                Err(Error::NotFound(_)) => return Err(Denied { action: $action, object_type: $type }.into()),
+                found => found?,
+            };
+        }
+        Ok(Granted { value, action: $action, actor: $self.actor.clone() })
+    }};
+}
+
 /// An actor at the store's door.
 #[derive(Debug, Clone)]
 pub struct Access {
@@ -110,16 +129,49 @@ impl Access {
         }
     }
 
+    /// The objects of a type on which the actor may do this: for lists, counts, choices and searches.
+    pub fn scope(&self, action: Action, object_type: ObjectType) -> Scope {
+        self.actor.scope(action, object_type)
+    }
+
+    /// The scope in which the actor may do this to objects of a type at all, or the permission that is missing.
+    pub fn require_on(&self, action: Action, object_type: ObjectType) -> Result<Scope, Denied> {
+        self.actor.require(action, object_type)
+    }
+
+    /// The author of what the actor writes.
+    pub fn author(&self, request_id: impl Into<String>, at: jiff::Timestamp) -> Author {
+        self.actor.author(request_id, at)
+    }
+
     /// A fabric, for an action. Not to be seen is [`AccessError::NotFound`], to be seen but not permitted is
     /// [`AccessError::Denied`]: the answer never tells more than the user may know.
     pub async fn fabric(&self, id: i64, action: Action) -> Result<Granted<Fabric>, AccessError> {
-        let mut value = self.store.fabrics().get(&self.fabrics(), id).await?;
-        if action != Action::View {
-            value = match self.store.fabrics().get(&self.require(action)?, id).await {
-                Err(Error::NotFound(_)) => return Err(Denied { action, object_type: ObjectType::Fabric }.into()),
-                found => found?,
-            };
+        granted!(self, action, ObjectType::Fabric, |scope| self.store.fabrics().get(scope, id))
+    }
+
+    /// A user, for an action, by the same rule.
+    pub async fn user(&self, id: i64, action: Action) -> Result<Granted<User>, AccessError> {
+        granted!(self, action, ObjectType::User, |scope| self.store.users().get_in(scope, id))
+    }
+
+    /// A group, for an action, by the same rule.
+    pub async fn group(&self, id: i64, action: Action) -> Result<Granted<Group>, AccessError> {
+        granted!(self, action, ObjectType::Group, |scope| self.store.groups().get_in(scope, id))
+    }
+
+    /// An object permission, for an action, by the same rule.
+    pub async fn permission(&self, id: i64, action: Action) -> Result<Granted<ObjectPermission>, AccessError> {
+        granted!(self, action, ObjectType::ObjectPermission, |scope| self.store.permissions().get_in(scope, id))
+    }
+
+    /// Whether an action is permitted on an object of any type, by the same door.
+    pub async fn try_on(&self, object_type: ObjectType, id: i64, action: Action) -> Result<(), AccessError> {
+        match object_type {
+            ObjectType::Fabric => self.fabric(id, action).await.map(drop),
+            ObjectType::User => self.user(id, action).await.map(drop),
+            ObjectType::Group => self.group(id, action).await.map(drop),
+            ObjectType::ObjectPermission => self.permission(id, action).await.map(drop),
         }
-        Ok(Granted { value, action, actor: self.actor.clone() })
     }
 }

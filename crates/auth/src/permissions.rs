@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use store::scope::{BadTerm, Constraint, Scope, Term};
-use store::{ObjectPermission, Store, User};
+use store::{Allowance, Author, Noun, ObjectPermission, Reach, Store, User};
 
 /// What is done to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,6 +64,31 @@ pub enum ObjectType {
 impl ObjectType {
     /// Every object type.
     pub const ALL: &[ObjectType] = &[Self::Fabric, Self::User, Self::Group, Self::ObjectPermission];
+
+    /// The rows that it stands for.
+    pub const fn noun(self) -> Noun {
+        match self {
+            Self::Fabric => Noun::Fabric,
+            Self::User => Noun::User,
+            Self::Group => Noun::Group,
+            Self::ObjectPermission => Noun::Permission,
+        }
+    }
+
+    /// The word for many of them.
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Fabric => "fabrics",
+            Self::User => "users",
+            Self::Group => "groups",
+            Self::ObjectPermission => "permissions",
+        }
+    }
+
+    /// Whether anything can be done to it by this action: only fabrics are synced.
+    pub fn takes(self, action: Action) -> bool {
+        action != Action::Sync || self == Self::Fabric
+    }
 
     /// The application and the model, as in NetBox.
     const fn parts(self) -> (&'static str, &'static str) {
@@ -188,15 +213,32 @@ impl Actor {
             Self::User(user) => user,
         };
         let mut constraints = Vec::new();
-        for permission in user.granting(action, object_type) {
-            match constraints_of(permission.constraints.as_ref(), user) {
-                Ok(None) => return Scope::All,
-                Ok(Some(mut more)) => constraints.append(&mut more),
+        for permission in user.permissions.iter() {
+            match judge(permission, action, object_type, user.user_id) {
+                Judged::Everything => return Scope::All,
+                Judged::Within(mut more) => constraints.append(&mut more),
                 // What cannot be understood grants nothing.
-                Err(e) => tracing::warn!(permission.id, permission.name, "permission ignored: {e}"),
+                Judged::Unusable(e) => tracing::warn!(permission.id, permission.name, "permission ignored: {e}"),
+                Judged::Off | Judged::OtherType | Judged::OtherAction => {}
             }
         }
         if constraints.is_empty() { Scope::None } else { Scope::Where(constraints) }
+    }
+
+    /// The author of what this actor writes. Superusers and Hedgerow itself hand out anything; everybody else what they
+    /// have themselves.
+    pub fn author(&self, request_id: impl Into<String>, at: jiff::Timestamp) -> Author {
+        let reach = match self {
+            Self::User(user) if !user.superuser => {
+                let usable = |p: &&ObjectPermission| {
+                    let types = p.object_types.iter().filter_map(|name| name.parse().ok()).collect::<Vec<ObjectType>>();
+                    p.enabled && p.constraints.as_ref().is_none_or(|c| check_constraints(&types, c).is_ok())
+                };
+                Reach::Only(user.permissions.iter().filter(usable).flat_map(Allowance::of).collect())
+            }
+            _ => Reach::Everything,
+        };
+        Author { actor: self.name(), user_id: self.user_id(), request_id: request_id.into(), at, reach }
     }
 
     /// Whether the action is permitted on any object of the type at all: for what a page offers, not for what a handler
@@ -212,39 +254,101 @@ impl Actor {
     }
 }
 
-impl UserActor {
-    fn granting(&self, action: Action, object_type: ObjectType) -> impl Iterator<Item = &ObjectPermission> {
-        let name = object_type.name();
-        self.permissions.iter().filter(move |p| {
-            p.enabled
-                && p.actions.iter().any(|a| a == action.as_str())
-                && p.object_types.iter().any(|t| t.eq_ignore_ascii_case(&name))
-        })
+/// What one permission says about an action on an object type.
+#[derive(Debug)]
+pub enum Judged {
+    /// It is switched off.
+    Off,
+    /// It is about other types.
+    OtherType,
+    /// It is about other actions.
+    OtherAction,
+    /// Its constraints cannot be understood, so it grants nothing.
+    Unusable(BadConstraints),
+    /// It grants it on every object.
+    Everything,
+    /// It grants it on the objects that one of these matches.
+    Within(Vec<Constraint>),
+}
+
+/// The one place that reads a permission: scopes are made of it, and explanations.
+pub(crate) fn judge(permission: &ObjectPermission, action: Action, object_type: ObjectType, user_id: i64) -> Judged {
+    let name = object_type.name();
+    if !permission.enabled {
+        return Judged::Off;
+    }
+    if !permission.object_types.iter().any(|t| t.eq_ignore_ascii_case(&name)) {
+        return Judged::OtherType;
+    }
+    if !permission.actions.iter().any(|a| a == action.as_str()) {
+        return Judged::OtherAction;
+    }
+    match constraints_of(permission.constraints.as_ref(), object_type, user_id) {
+        Ok(None) => Judged::Everything,
+        Ok(Some(constraints)) => Judged::Within(constraints),
+        Err(error) => Judged::Unusable(error),
     }
 }
 
 /// Why a permission's constraints cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadConstraints {
     /// They are something else than NetBox takes.
     #[error("constraints are an object of terms or a list of such objects")]
     Shape,
     /// One term is wrong.
-    #[error(transparent)]
-    Term(#[from] BadTerm),
+    #[error("{}the term {key}: {error}{}", self.place(), self.of_what())]
+    Term {
+        /// Which object of a list, from 1; `None` when there is only one.
+        number: Option<usize>,
+        /// The term.
+        key: String,
+        /// For which type.
+        object_type: ObjectType,
+        /// What is wrong with it.
+        error: BadTerm,
+    },
 }
 
-/// Whether constraints can be used: for whoever stores a permission, because one that cannot grants nothing.
+impl BadConstraints {
+    fn of_what(&self) -> String {
+        match self {
+            Self::Term { object_type, error: BadTerm::Field(_), .. } => format!(" of {}", object_type.plural()),
+            _ => String::new(),
+        }
+    }
+
+    fn place(&self) -> String {
+        match self {
+            Self::Term { number: Some(number), .. } => format!("in object {number}, "),
+            _ => String::new(),
+        }
+    }
+}
+
+/// Whether constraints can be used with every one of these types: for whoever stores a permission, because one that
+/// cannot grants nothing.
 ///
 /// # Errors
-/// What is wrong with them.
-pub fn check_constraints(constraints: &Value) -> Result<(), BadConstraints> {
-    let anybody = UserActor { user_id: 0, username: String::new(), superuser: false, permissions: Arc::new([]) };
-    constraints_of(Some(constraints), &anybody).map(drop)
+/// What is wrong with them, and in which term.
+pub fn check_constraints(object_types: &[ObjectType], constraints: &Value) -> Result<(), BadConstraints> {
+    object_types.iter().try_for_each(|each| constraints_of(Some(constraints), *each, 0).map(drop))
+}
+
+/// The objects that constraints match, by themselves: for a preview, to be narrowed to what the reader may see.
+///
+/// # Errors
+/// What is wrong with them, and in which term.
+pub fn matching(object_type: ObjectType, constraints: Option<&Value>, user_id: i64) -> Result<Scope, BadConstraints> {
+    Ok(constraints_of(constraints, object_type, user_id)?.map_or(Scope::All, Scope::Where))
 }
 
 /// `None` for no limit; otherwise the list that is OR-ed. `"$user"` stands for the user's id, as in NetBox.
-fn constraints_of(value: Option<&Value>, user: &UserActor) -> Result<Option<Vec<Constraint>>, BadConstraints> {
+fn constraints_of(
+    value: Option<&Value>,
+    object_type: ObjectType,
+    user_id: i64,
+) -> Result<Option<Vec<Constraint>>, BadConstraints> {
     let objects = match value {
         None | Some(Value::Null) => return Ok(None),
         Some(Value::Object(one)) => vec![one],
@@ -253,11 +357,14 @@ fn constraints_of(value: Option<&Value>, user: &UserActor) -> Result<Option<Vec<
         }
         Some(_) => return Err(BadConstraints::Shape),
     };
+    let several = objects.len() > 1;
     let mut out = Vec::with_capacity(objects.len());
-    for object in objects {
+    for (index, object) in objects.into_iter().enumerate() {
         let mut terms = Vec::with_capacity(object.len());
         for (key, value) in object {
-            terms.push(Term::parse(key, &with_user(value, user))?);
+            let term = Term::read(object_type.noun(), key, &with_user(value, user_id));
+            let number = several.then_some(index + 1);
+            terms.push(term.map_err(|error| BadConstraints::Term { number, key: key.clone(), object_type, error })?);
         }
         out.push(Constraint { terms });
     }
@@ -265,10 +372,10 @@ fn constraints_of(value: Option<&Value>, user: &UserActor) -> Result<Option<Vec<
     if out.is_empty() || out.iter().any(|c| c.terms.is_empty()) { Ok(None) } else { Ok(Some(out)) }
 }
 
-fn with_user(value: &Value, user: &UserActor) -> Value {
+fn with_user(value: &Value, user_id: i64) -> Value {
     match value {
-        Value::String(s) if s == "$user" => Value::from(user.user_id),
-        Value::Array(items) => Value::Array(items.iter().map(|v| with_user(v, user)).collect()),
+        Value::String(s) if s == "$user" => Value::from(user_id),
+        Value::Array(items) => Value::Array(items.iter().map(|v| with_user(v, user_id)).collect()),
         other => other.clone(),
     }
 }
@@ -351,12 +458,22 @@ mod tests {
     #[test]
     fn what_is_not_understood_grants_nothing() {
         for bad in [json!("name"), json!([1]), json!({"kubeconfig__contains": "x"}), json!({"name__regex": ".*"})] {
-            assert!(check_constraints(&bad).is_err(), "{bad}");
+            assert!(check_constraints(&[ObjectType::Fabric], &bad).is_err(), "{bad}");
             assert_eq!(scope_of(Some(bad.clone())), Scope::None, "{bad}");
         }
-        check_constraints(&json!([{"name__startswith": "lab-"}, {"id": "$user"}])).unwrap();
+        check_constraints(&[ObjectType::Fabric], &json!([{"name__startswith": "lab-"}, {"id": "$user"}])).unwrap();
         assert_eq!(scope_of(Some(json!({}))), Scope::All);
         assert_eq!(scope_of(None), Scope::All);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_term() {
+        let check = |types: &[ObjectType], value: Value| check_constraints(types, &value).unwrap_err().to_string();
+        let fabrics = [ObjectType::Fabric];
+        let said = check(&fabrics, json!([{"name": "a"}, {"name__regex": "x"}]));
+        assert_eq!(said, "in object 2, the term name__regex: 'regex' is not a comparison");
+        let said = check(&[ObjectType::Fabric, ObjectType::User], json!({"branch": "main"}));
+        assert_eq!(said, "the term branch: a permission cannot be limited by the field 'branch' of users");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use model::Code;
 use secrecy::SecretString;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{EndReason, NewSession, Session, Store, User};
+use store::{Author, EndReason, NewSession, Scope, Session, Store, User};
 
 /// How long a page waits for its activity to be written.
 const TOUCH: Duration = Duration::from_secs(2);
@@ -324,10 +324,23 @@ impl Sessions {
         except: Option<i64>,
         by: &str,
     ) -> Result<(), LoginError> {
+        let author = Author::named(by, self.clock.now());
+        self.set_password_by(&author, &Scope::System, user_id, password, except).await
+    }
+
+    /// The same by an author whose permission covers `scope`.
+    pub async fn set_password_by(
+        &self,
+        author: &Author,
+        scope: &Scope,
+        user_id: i64,
+        password: SecretString,
+        except: Option<i64>,
+    ) -> Result<(), LoginError> {
         let hash = self.passwords.hash(password).await?;
-        self.store.users().set_password(user_id, &hash).await?;
-        let now = self.clock.now();
-        self.store.sessions().end_all_of_user(user_id, except, now, EndReason::PasswordChanged, Some(by)).await?;
+        self.store.users().by(author).set_password_in(scope, user_id, &hash).await?;
+        let (now, by) = (self.clock.now(), Some(author.actor.as_str()));
+        self.store.sessions().end_all_of_user(user_id, except, now, EndReason::PasswordChanged, by).await?;
         Ok(())
     }
 

@@ -57,7 +57,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use store::operations::{CancelRequest, Lease};
-use store::{NewOperation, Operation, Scope, Sealed, Store};
+use store::{Author, NewOperation, Operation, Scope, Sealed, Store};
 use tokio::sync::{Notify, broadcast};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -401,9 +401,10 @@ impl Engine {
         scope: &Scope,
         fabric_id: i64,
         suspension: Option<&Suspension>,
-        by: &str,
+        author: &Author,
     ) -> Result<(), Error> {
-        self.shared.store.fabrics().set_suspension(scope, fabric_id, suspension).await?;
+        let by = &author.actor;
+        self.shared.store.fabrics().by(author).set_suspension(scope, fabric_id, suspension).await?;
         match suspension {
             Some(suspension) => {
                 tracing::info!(fabric = fabric_id, by, reason = suspension.reason, "automatic syncs were suspended");

@@ -215,6 +215,11 @@ pub(crate) enum User {
   hedgerow user list                     shows the numbers
   hedgerow user revoke bob 7")]
     Revoke(UserRevoke),
+    #[command(after_help = "Examples:
+  hedgerow user change bob --active false
+  hedgerow user change bob --superuser true")]
+    Change(UserChange),
+    Delete(UserDelete),
     List(UserList),
     #[command(subcommand, arg_required_else_help = true)]
     Token(UserToken),
@@ -255,6 +260,36 @@ pub(crate) struct UserSetPassword {
     pub(crate) source: Source,
 }
 
+/// Switch a user on or off, make one an administrator or no longer one
+///
+/// Whoever is switched off is logged out everywhere. The last active administrator stays one.
+#[derive(Debug, Args)]
+pub(crate) struct UserChange {
+    /// The user
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Whether the user may log in: true or false
+    #[arg(long, value_name = "BOOL", required_unless_present = "superuser")]
+    pub(crate) active: Option<bool>,
+    /// Whether the user may do everything: true or false
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) superuser: Option<bool>,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+/// Delete a user with its sessions
+///
+/// What the user did stays in the activity, under this name. The last active administrator is not deleted.
+#[derive(Debug, Args)]
+pub(crate) struct UserDelete {
+    /// The user
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
 /// Give a user a permission
 ///
 /// A permission is a set of actions on a type of object, limited by constraints. Several add up. What a user may not
@@ -269,11 +304,12 @@ pub(crate) struct UserGrant {
     #[arg(long = "action", value_name = "ACTION,...", value_delimiter = ',', required = true)]
     pub(crate) actions: Vec<auth::Action>,
     /// What it may be done to
-    #[arg(long = "type", value_name = "TYPE", default_value = "fabric", value_parser = ["fabric"])]
+    #[arg(long = "type", value_name = "TYPE", default_value = "fabric", value_parser = ["fabric", "user", "group", "permission"])]
     pub(crate) object_type: String,
     /// To which of them: JSON as in NetBox, an object of terms that must all hold, or a list of such objects
     ///
-    /// Fields: id, name, description, namespace, source_url, branch, path, sync_enabled. A comparison stands behind two
+    /// Fields of fabrics: id, name, description, namespace, source_url, branch, path, sync_enabled; of users: id, username,
+    /// is_active, is_superuser; of groups: id, name; of permissions: id, name, enabled. A comparison stands behind two
     /// underscores, for example `name__startswith`, `id__in`. Without constraints: to all of them.
     #[arg(long, value_name = "JSON")]
     pub(crate) constraints: Option<String>,

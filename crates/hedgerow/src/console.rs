@@ -63,7 +63,9 @@ impl Opened {
         let password = auth::first_password().context("cannot make the first password")?;
         let hash = Passwords::default().hash(password.clone()).await.context("cannot hash the first password")?;
         let new = NewUser { username: FIRST.to_owned(), password_hash: hash, is_superuser: true, is_active: true };
-        match self.store.users().create(new, SystemClock.now()).await {
+        let now = SystemClock.now();
+        let author = auth::Actor::System("first start").author("", now);
+        match self.store.users().by(&author).create(new, now).await {
             Ok(user) => Ok(Some(FirstAdministrator { username: user.username, password })),
             // Another server, on the same PostgreSQL, was first; it prints the password.
             Err(store::Error::Conflict(Unique::Username)) => Ok(None),
@@ -149,8 +151,8 @@ impl Console {
     }
 }
 
-/// Removes sessions and API tokens that ended and attempts that were made long ago. A failure is only noted: the next hour
-/// tries again.
+/// Removes sessions and API tokens that ended, and attempts and changes that were made long ago. A failure is only noted:
+/// the next hour tries again.
 async fn keep_house(store: Store, sessions: Sessions, keep: Duration) {
     let keep = SignedDuration::try_from(keep).unwrap_or(SignedDuration::MAX);
     if let Err(error) = sessions.passwords().warm_up().await {
@@ -172,6 +174,11 @@ async fn keep_house(store: Store, sessions: Sessions, keep: Duration) {
             Ok(0) => {}
             Ok(removed) => tracing::debug!(removed, "old attempts were removed"),
             Err(error) => tracing::warn!(%error, "old attempts could not be removed"),
+        }
+        match store.changes().purge(SystemClock.now().checked_sub(keep).unwrap_or(Timestamp::MIN)).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::debug!(removed, "old changes were removed"),
+            Err(error) => tracing::warn!(%error, "old changes could not be removed"),
         }
         tokio::time::sleep(HOUSEKEEPING).await;
     }

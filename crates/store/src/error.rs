@@ -77,6 +77,23 @@ pub enum Error {
     /// The row as it would be after the change is outside of what the caller's permission covers.
     #[error("the permission does not cover the {0} as it would be after this change")]
     OutOfScope(&'static str),
+    /// Nobody would be left who may do everything.
+    #[error("this is the last active administrator; make another user one first")]
+    LastAdministrator,
+    /// Only a superuser may do this.
+    #[error("only an administrator may {0}")]
+    SuperusersOnly(&'static str),
+    /// A permission would be handed out that its giver lacks.
+    #[error(
+        "this would give others {permission}{}, which you do not have yourself",
+        if *.within { " beyond the limits that you have it within" } else { "" }
+    )]
+    BeyondReach {
+        /// The permission.
+        permission: String,
+        /// Whether the giver has it within limits.
+        within: bool,
+    },
     /// The values contradict each other; the name is that of the check in the schema.
     #[error("{}", crate::fabrics::invalid_sentence(.0))]
     Invalid(String),
@@ -152,7 +169,8 @@ impl Error {
             Error::NotFound(_) => Code::NotFound,
             Error::Conflict(Unique::OneWriter) => Code::AlreadyRunning,
             Error::Conflict(_) | Error::Stale(_) | Error::Invalid(_) | Error::Dangling(_) => Code::InvalidInput,
-            Error::OutOfScope(_) => Code::PermissionDenied,
+            Error::LastAdministrator => Code::InvalidInput,
+            Error::OutOfScope(_) | Error::SuperusersOnly(_) | Error::BeyondReach { .. } => Code::PermissionDenied,
             Error::Busy { .. } | Error::Unavailable { .. } => Code::StoreUnavailable,
             _ => Code::Internal,
         }

@@ -20,8 +20,10 @@ pub mod adopted;
 pub mod agents;
 pub mod api_tokens;
 pub mod attempts;
+mod author;
 pub mod automatic;
 pub mod backup;
+pub mod changes;
 pub mod comparisons;
 mod connect;
 mod error;
@@ -32,10 +34,12 @@ pub mod kept_forms;
 mod lanes;
 pub mod meta;
 mod migrations;
+pub mod nouns;
 pub mod objects;
 pub mod operations;
 mod page;
 pub mod permissions;
+mod recorder;
 mod row;
 pub mod scope;
 pub mod sessions;
@@ -47,21 +51,24 @@ pub use adopted::Adopted;
 pub use agents::AgentRow;
 pub use api_tokens::{ApiToken, NewApiToken};
 pub use attempts::{Attempt, NewAttempt};
+pub use author::{Allowance, Author, Reach};
+pub use changes::{Change, ChangeAction};
 pub use comparisons::{Comparison, ComparisonResult, NewComparison, ObjectDelta};
 pub use error::{Error, Outage, Result, Unique};
 pub use fabrics::{
     Cluster, CredentialKind, EndpointLogin, Fabric, FabricSecrets, FabricSpec, NewFabric, Sealed, Source,
 };
-pub use groups::Group;
+pub use groups::{Group, GroupSpec};
 pub use kept_forms::KeptForm;
 pub use lanes::in_background;
+pub use nouns::{Link, Named, Noun};
 pub use objects::{BaseChange, ObjectBodies, ObjectDetail, ObjectRow};
 pub use operations::{Disposition, Enqueued, NewOperation, Operation};
 pub use page::{Direction, Listed, Page};
 pub use permissions::ObjectPermission;
 pub use scope::{Constraint, Lookup, Scope};
 pub use sessions::{EndReason, NewSession, Session};
-pub use users::{NewUser, User};
+pub use users::{NewUser, User, UserSpec};
 
 use lanes::Held;
 use sqlx::pool::PoolConnection;
@@ -178,6 +185,10 @@ impl Store {
         attempts => attempts::Attempts<'_>;
         /// Operations and attempts in one list.
         activity => activity::Activity<'_>;
+        /// Who changed what.
+        changes => changes::Changes<'_>;
+        /// Rows of any noun by their names.
+        nouns => nouns::Nouns<'_>;
         /// Facts about this installation.
         meta => meta::Meta<'_>;
     }

@@ -41,6 +41,7 @@ history! {
     12 "0012_refusals.sql" "indices of what was turned away";
     13 "0013_sessions.sql" "sessions: new tokens, limits of groups, forms that were kept; what attempts were about";
     14 "0014_api_tokens.sql" "API tokens";
+    15 "0015_changes.sql" "changes of users, groups, permissions and fabrics";
 }
 
 fn newest() -> i64 {

@@ -4,6 +4,7 @@
 //! a [`Scope`] of a user's permissions; only columns on the allow-list of the noun can be named. A term that names
 //! anything else is an error there, and grants nothing.
 
+use crate::nouns::{Field, Noun};
 use crate::sql::{Arg, Sql, like};
 use crate::statements::scope as statements;
 use std::str::FromStr;
@@ -31,7 +32,7 @@ pub struct Constraint {
 /// One term: a column, a comparison, a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Term {
-    field: Field,
+    field: &'static Field,
     lookup: Lookup,
     values: Vec<String>,
 }
@@ -70,6 +71,34 @@ pub enum Lookup {
 }
 
 impl Lookup {
+    /// Every lookup, by its word in a permission and what it means. The first is the one that is meant without a word.
+    pub const ALL: &[(Lookup, &str, &str)] = &[
+        (Self::Exact, "", "is"),
+        (Self::Not, "n", "is not"),
+        (Self::In, "in", "is one of"),
+        (Self::StartsWith, "startswith", "begins with"),
+        (Self::EndsWith, "endswith", "ends with"),
+        (Self::Contains, "contains", "contains"),
+        (Self::IExact, "iexact", "is, in any case"),
+        (Self::IStartsWith, "istartswith", "begins with, in any case"),
+        (Self::IEndsWith, "iendswith", "ends with, in any case"),
+        (Self::IContains, "icontains", "contains, in any case"),
+        (Self::Lt, "lt", "is less than"),
+        (Self::Lte, "lte", "is at most"),
+        (Self::Gt, "gt", "is greater than"),
+        (Self::Gte, "gte", "is at least"),
+    ];
+
+    /// Whether it makes sense for numbers and for yes or no, too.
+    pub fn fits_numbers(self) -> bool {
+        matches!(self, Self::Exact | Self::Not | Self::In | Self::Lt | Self::Lte | Self::Gt | Self::Gte)
+    }
+
+    /// Its meaning in words.
+    pub fn words(self) -> &'static str {
+        Self::ALL.iter().find(|(lookup, ..)| *lookup == self).map_or("is", |(.., words)| words)
+    }
+
     fn template(self) -> &'static str {
         match self {
             Self::Exact => statements::EXACT,
@@ -112,45 +141,6 @@ impl FromStr for Lookup {
     }
 }
 
-/// The columns of a fabric that a constraint may name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Field {
-    /// `id`
-    Id,
-    /// `name`
-    Name,
-    /// `description`
-    Description,
-    /// `namespace`
-    Namespace,
-    /// `source_url`; empty for a local source
-    SourceUrl,
-    /// `branch`
-    Branch,
-    /// `path`
-    Path,
-    /// `sync_enabled`; `true` or `false`
-    SyncEnabled,
-}
-
-impl FromStr for Field {
-    type Err = BadTerm;
-
-    fn from_str(s: &str) -> Result<Self, BadTerm> {
-        Ok(match s {
-            "id" | "pk" => Self::Id,
-            "name" => Self::Name,
-            "description" => Self::Description,
-            "namespace" => Self::Namespace,
-            "source_url" => Self::SourceUrl,
-            "branch" => Self::Branch,
-            "path" => Self::Path,
-            "sync_enabled" => Self::SyncEnabled,
-            other => return Err(BadTerm::Field(other.to_owned())),
-        })
-    }
-}
-
 /// Why a constraint cannot be used. It grants nothing then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadTerm {
@@ -165,59 +155,29 @@ pub enum BadTerm {
     Value(String),
 }
 
-impl Field {
-    fn column(self) -> &'static str {
-        match self {
-            Self::Id => "fabrics.id",
-            Self::Name => "fabrics.name",
-            Self::Description => "fabrics.description",
-            Self::Namespace => "fabrics.namespace",
-            Self::SourceUrl => "COALESCE(fabrics.source_url, '')",
-            Self::Branch => "fabrics.branch",
-            Self::Path => "fabrics.path",
-            Self::SyncEnabled => "fabrics.sync_enabled",
-        }
-    }
-
-    fn is_number(self) -> bool {
-        matches!(self, Self::Id | Self::SyncEnabled)
-    }
-
-    fn arg(self, value: &str) -> Option<Arg> {
-        match self {
-            Self::Id => value.parse::<i64>().ok().map(Arg::from),
-            Self::SyncEnabled => match value {
-                "true" | "1" => Some(Arg::from(true)),
-                "false" | "0" => Some(Arg::from(false)),
-                _ => None,
-            },
-            _ => Some(Arg::from(value)),
-        }
-    }
-}
-
 impl Term {
     /// A term over one value; [`Lookup::In`] takes several.
-    pub fn new(field: Field, lookup: Lookup, values: Vec<String>) -> Result<Self, BadTerm> {
-        let name = field.column().to_owned();
-        let text_only = !matches!(
-            lookup,
-            Lookup::Exact | Lookup::Not | Lookup::In | Lookup::Lt | Lookup::Lte | Lookup::Gt | Lookup::Gte
-        );
+    fn new(key: &str, field: &'static Field, lookup: Lookup, values: Vec<String>) -> Result<Self, BadTerm> {
         if (lookup != Lookup::In && values.len() != 1)
-            || (field.is_number() && text_only)
+            || (!field.is_text() && !lookup.fits_numbers())
             || values.iter().any(|v| field.arg(v).is_none())
         {
-            return Err(BadTerm::Value(name));
+            return Err(BadTerm::Value(key.to_owned()));
         }
         Ok(Self { field, lookup, values })
     }
 
-    /// Reads `field` or `field__lookup`, as a permission writes it, with its JSON value.
+    /// Reads a term on fabrics.
     pub fn parse(key: &str, value: &serde_json::Value) -> Result<Self, BadTerm> {
+        Self::read(Noun::Fabric, key, value)
+    }
+
+    /// Reads `field` or `field__lookup`, as a permission on objects of this noun writes it, with its JSON value.
+    pub fn read(noun: Noun, key: &str, value: &serde_json::Value) -> Result<Self, BadTerm> {
         use serde_json::Value;
-        let (field, lookup) = key.split_once("__").unwrap_or((key, ""));
-        let (field, lookup): (Field, Lookup) = (field.parse()?, lookup.parse()?);
+        let (name, lookup) = key.split_once("__").unwrap_or((key, ""));
+        let field = noun.field(name).ok_or_else(|| BadTerm::Field(name.to_owned()))?;
+        let lookup: Lookup = lookup.parse()?;
         let text = |v: &Value| match v {
             Value::String(s) => Some(s.clone()),
             Value::Number(n) => Some(n.to_string()),
@@ -228,13 +188,28 @@ impl Term {
             Value::Array(items) if lookup == Lookup::In => items.iter().map(text).collect::<Option<Vec<_>>>(),
             other => text(other).map(|v| vec![v]),
         };
-        Self::new(field, lookup, values.ok_or_else(|| BadTerm::Value(key.to_owned()))?)
+        Self::new(key, field, lookup, values.ok_or_else(|| BadTerm::Value(key.to_owned()))?)
     }
 
-    fn push(&self, sql: &mut Sql) {
+    /// The field that it compares.
+    pub fn field(&self) -> &'static Field {
+        self.field
+    }
+
+    /// How it compares it.
+    pub fn lookup(&self) -> Lookup {
+        self.lookup
+    }
+
+    /// With what.
+    pub fn values(&self) -> &[String] {
+        &self.values
+    }
+
+    pub(crate) fn push(&self, sql: &mut Sql) {
         let template = self.lookup.template();
         if self.lookup == Lookup::In {
-            sql.push(&template.replace("{c}", self.field.column()));
+            sql.push(&template.replace("{c}", self.field.column));
             sql.bind_list(self.values.iter().filter_map(|v| self.field.arg(v)));
             return;
         }
@@ -247,7 +222,7 @@ impl Term {
             // new() has checked that the value fits; a NULL would match no row.
             _ => self.field.arg(value).unwrap_or(Arg::Text(None)),
         };
-        sql.expand(&template.replace("{c}", self.field.column()), arg);
+        sql.expand(&template.replace("{c}", self.field.column), arg);
     }
 }
 
@@ -261,6 +236,20 @@ impl Scope {
         }
     }
 
+    /// The rows that are in this scope and in another one.
+    pub fn within(&self, other: &Scope) -> Scope {
+        match (self, other) {
+            (Scope::None, _) | (_, Scope::None) => Scope::None,
+            (Scope::System | Scope::All, rest) | (rest, Scope::System | Scope::All) => rest.clone(),
+            (Scope::Where(ours), Scope::Where(theirs)) => {
+                let both = |a: &Constraint, b: &Constraint| Constraint {
+                    terms: a.terms.iter().chain(&b.terms).cloned().collect(),
+                };
+                Scope::Where(ours.iter().flat_map(|a| theirs.iter().map(move |b| both(a, b))).collect())
+            }
+        }
+    }
+
     /// Adds this scope as a condition on another table: `fragment` opens `column IN (SELECT fabrics.id FROM fabrics`.
     pub(crate) fn restrict_by_fabric(&self, sql: &mut Sql, fragment: &'static str) {
         if matches!(self, Scope::System | Scope::All) {
@@ -271,7 +260,7 @@ impl Scope {
         sql.push(")");
     }
 
-    /// Adds this scope as a condition on the table `fabrics`.
+    /// Adds this scope as a condition on the table of its noun.
     pub(crate) fn restrict(&self, sql: &mut Sql) {
         match self {
             Scope::System | Scope::All => {}
@@ -303,7 +292,7 @@ mod tests {
     #[test]
     fn terms_are_read_from_permissions() {
         let term = Term::parse("name__istartswith", &json!("lab-")).unwrap();
-        assert_eq!((term.field, term.lookup), (Field::Name, Lookup::IStartsWith));
+        assert_eq!((term.field.name, term.lookup), ("name", Lookup::IStartsWith));
         let term = Term::parse("id__in", &json!([1, 2])).unwrap();
         assert_eq!(term.values, ["1", "2"]);
     }
@@ -316,6 +305,30 @@ mod tests {
         assert!(matches!(Term::parse("id__ic", &json!("1")), Err(BadTerm::Value(_))));
         assert!(matches!(Term::parse("name", &json!({"a": 1})), Err(BadTerm::Value(_))));
         assert!(matches!(Term::parse("name", &json!(["a"])), Err(BadTerm::Value(_))));
+    }
+
+    #[test]
+    fn each_noun_has_fields_of_its_own() {
+        assert!(Term::read(Noun::User, "is_superuser", &json!(false)).is_ok());
+        assert!(Term::read(Noun::User, "password_hash__startswith", &json!("$")).is_err());
+        assert!(Term::read(Noun::Group, "name", &json!("operators")).is_ok());
+        assert!(Term::read(Noun::Permission, "enabled", &json!(true)).is_ok());
+        assert_eq!(Term::read(Noun::Fabric, "username", &json!("x")), Err(BadTerm::Field("username".into())));
+        for (lookup, word, _) in Lookup::ALL {
+            assert_eq!(word.parse::<Lookup>().unwrap(), *lookup);
+        }
+    }
+
+    #[test]
+    fn within_narrows_and_never_widens() {
+        let of = |name: &str| Constraint { terms: vec![Term::parse("name", &json!(name)).unwrap()] };
+        let (ab, c) = (Scope::Where(vec![of("a"), of("b")]), Scope::Where(vec![of("c")]));
+        assert_eq!(Scope::All.within(&ab), ab);
+        assert_eq!(ab.within(&Scope::System), ab);
+        assert_eq!(ab.within(&Scope::None), Scope::None);
+        let Scope::Where(both) = ab.within(&c) else { panic!("no constraints") };
+        assert_eq!(both.iter().map(|each| each.terms.len()).collect::<Vec<_>>(), [2, 2]);
+        assert!(ab.within(&Scope::Where(vec![])).is_none());
     }
 
     #[test]

@@ -118,6 +118,11 @@ impl Told {
         self.attempt.fabric_id = Some(fabric.id);
         self.attempt.fabric_name = fabric.name.clone();
     }
+
+    /// On which other object.
+    pub fn about(&mut self, name: &str) {
+        self.attempt.subject = name.to_owned();
+    }
 }
 
 /// Records a try with its answer. A record that cannot be written is logged; the answer stands.

@@ -9,7 +9,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use model::Code;
 use serde_json::Value;
-use store::{ApiToken, Fabric, Operation, Session, User};
+use store::{ApiToken, Fabric, Group, ObjectPermission, Operation, Session, User};
 
 /// By what somebody was let in.
 #[derive(Debug, Clone)]
@@ -43,6 +43,11 @@ impl Login {
         }
     }
 
+    /// Which session it is; an API token has none.
+    pub fn session_id(&self) -> Option<i64> {
+        self.session().ok().map(|session| session.id)
+    }
+
     /// The API token that it came with.
     pub fn token(&self) -> Option<&ApiToken> {
         match &self.credential {
@@ -59,6 +64,18 @@ pub struct OfFabric(pub Granted<Fabric>);
 /// The operation that the route is about, and its fabric with the same proof.
 #[derive(Debug, Clone)]
 pub struct OfOperation(pub Operation, pub Granted<Fabric>);
+
+/// The user that the route is about, with the proof that its action is permitted.
+#[derive(Debug, Clone)]
+pub struct OfUser(pub Granted<User>);
+
+/// The group that the route is about, with the same proof.
+#[derive(Debug, Clone)]
+pub struct OfGroup(pub Granted<Group>);
+
+/// The object permission that the route is about, with the same proof.
+#[derive(Debug, Clone)]
+pub struct OfPermission(pub Granted<ObjectPermission>);
 
 /// A form's fields, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -169,6 +186,31 @@ impl<S: Sync> FromRequestParts<S> for OfFabric {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         parts.extensions.get::<Granted<Fabric>>().cloned().map(Self).ok_or_else(|| undeclared("a fabric"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for OfUser {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Granted<User>>().cloned().map(Self).ok_or_else(|| undeclared("a user"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for OfGroup {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Granted<Group>>().cloned().map(Self).ok_or_else(|| undeclared("a group"))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for OfPermission {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let permission = parts.extensions.get::<Granted<ObjectPermission>>().cloned();
+        permission.map(Self).ok_or_else(|| undeclared("a permission"))
     }
 }
 

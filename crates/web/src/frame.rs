@@ -15,6 +15,8 @@ pub enum Nav {
     Activity,
     /// What is one's own: sessions, tokens, password.
     Account,
+    /// Users, groups and permissions.
+    Users,
 }
 
 /// The theme that the user chose.
@@ -108,6 +110,8 @@ pub struct Frame {
     pub find: Find,
     /// Who is logged in.
     pub user: String,
+    /// Where the user finds users, groups or permissions, if any may be seen.
+    pub accounts: Option<String>,
     /// The session's CSRF token, masked.
     pub csrf: String,
     /// The theme.

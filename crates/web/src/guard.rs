@@ -279,6 +279,27 @@ async fn permit(
             request.extensions_mut().insert(fabric);
             request.extensions_mut().insert(operation);
         }
+        Needs::Type(action, object_type) => {
+            login.access.require_on(action, object_type)?;
+        }
+        Needs::User(action) => {
+            let id = path_id(request).await.ok_or_else(|| Problem::not_found("user"))?;
+            let user = login.access.user(id, action).await?;
+            told.about(&user.username);
+            request.extensions_mut().insert(user);
+        }
+        Needs::Group(action) => {
+            let id = path_id(request).await.ok_or_else(|| Problem::not_found("group"))?;
+            let group = login.access.group(id, action).await?;
+            told.about(&group.name);
+            request.extensions_mut().insert(group);
+        }
+        Needs::Permission(action) => {
+            let id = path_id(request).await.ok_or_else(|| Problem::not_found("permission"))?;
+            let permission = login.access.permission(id, action).await?;
+            told.about(&permission.name);
+            request.extensions_mut().insert(permission);
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::guard;
 use crate::pages;
 use crate::state::AppState;
 use crate::url::{self, ALIAS, pattern};
-use auth::Action;
+use auth::{Action, ObjectType};
 use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -31,6 +31,14 @@ pub enum Needs {
     Fabric(Action),
     /// A session and the permission to do this to the fabric of the operation `{id}`.
     Operation(Action),
+    /// A session and the permission to do this to some object of the type at all.
+    Type(Action, ObjectType),
+    /// A session and the permission to do this to the user `{id}`.
+    User(Action),
+    /// A session and the permission to do this to the group `{id}`.
+    Group(Action),
+    /// A session and the permission to do this to the object permission `{id}`.
+    Permission(Action),
 }
 
 impl fmt::Display for Needs {
@@ -43,6 +51,10 @@ impl fmt::Display for Needs {
             Needs::Fabrics(action) => write!(f, "the permission to {} fabrics", action.as_str()),
             Needs::Fabric(action) => write!(f, "the permission to {} the fabric", action.as_str()),
             Needs::Operation(action) => write!(f, "the permission to {} the operation's fabric", action.as_str()),
+            Needs::Type(action, of) => write!(f, "the permission to {} {}", action.as_str(), of.plural()),
+            Needs::User(action) => write!(f, "the permission to {} the user", action.as_str()),
+            Needs::Group(action) => write!(f, "the permission to {} the group", action.as_str()),
+            Needs::Permission(action) => write!(f, "the permission to {} the permission", action.as_str()),
         }
     }
 }
@@ -266,6 +278,7 @@ fn own() -> Vec<Route> {
         pages::account_sessions::routes(),
         pages::account_password::routes(),
         pages::kept::routes(),
+        pages::accounts::routes(),
         pages::plain::routes(),
         pages::docs::routes(),
     ]

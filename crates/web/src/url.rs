@@ -94,6 +94,46 @@ paths! {
     timeline() = "/activity/timeline/";
     /// The stream of hints that any visible fabric changed.
     events() = "/events/";
+    /// The users.
+    users() = "/users/";
+    /// The form that adds a user.
+    user_add() = "/users/add/";
+    /// A user.
+    user(id: impl Display) = "/users/{id}/";
+    /// Changing a user.
+    user_edit(id: impl Display) = "/users/{id}/edit/";
+    /// Setting a user's password.
+    user_password(id: impl Display) = "/users/{id}/password/";
+    /// Ending a user's sessions.
+    user_sessions_end(id: impl Display) = "/users/{id}/sessions/end/";
+    /// Deleting a user, with confirmation.
+    user_delete(id: impl Display) = "/users/{id}/delete/";
+    /// The groups.
+    groups() = "/groups/";
+    /// The form that adds a group.
+    group_add() = "/groups/add/";
+    /// A group.
+    group(id: impl Display) = "/groups/{id}/";
+    /// Changing a group.
+    group_edit(id: impl Display) = "/groups/{id}/edit/";
+    /// Deleting a group, with confirmation.
+    group_delete(id: impl Display) = "/groups/{id}/delete/";
+    /// The object permissions.
+    permissions() = "/permissions/";
+    /// The form that adds an object permission.
+    permission_add() = "/permissions/add/";
+    /// What constraints match, of what the reader may see.
+    permission_preview() = "/permissions/preview/";
+    /// Why a user may, or may not, do something.
+    permission_explain() = "/permissions/explain/";
+    /// An object permission.
+    permission(id: impl Display) = "/permissions/{id}/";
+    /// Changing an object permission.
+    permission_edit(id: impl Display) = "/permissions/{id}/edit/";
+    /// Deleting an object permission, with confirmation.
+    permission_delete(id: impl Display) = "/permissions/{id}/delete/";
+    /// Who one is, and what one may do.
+    account() = "/account/";
     /// The login form.
     login() = "/login/";
     /// Logging out.

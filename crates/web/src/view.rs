@@ -115,6 +115,7 @@ impl View {
             crumbs: Vec::new(),
             find: Find::fabrics(),
             user: self.login.user.username.clone(),
+            accounts: crate::pages::accounts::first_of(self),
             csrf: self.csrf()?,
             theme: self.theme(),
             now: self.now,
@@ -140,6 +141,11 @@ impl View {
         let mut frame = self.frame(page, format!("{title} · {}", fabric.name), Nav::Fabrics)?.crumbs(way, here);
         frame.find = Find::objects(fabric.id);
         Ok(frame)
+    }
+
+    /// The author of what this request writes.
+    pub fn author(&self) -> store::Author {
+        self.login.access.author(&self.request_id, self.now)
     }
 
     /// The parameters of the query, decoded.

@@ -20,7 +20,9 @@ function clear(form) {
 function refuse(form, problem) {
   let first = true;
   for (const [name, message] of Object.entries(problem.fields ?? {})) {
-    const control = form.elements.namedItem(name);
+    const named = form.elements.namedItem(name);
+    // Boxes that belong together have one name.
+    const control = named instanceof RadioNodeList ? named[0] : named;
     const field = control instanceof HTMLElement ? control.closest(".field") : null;
     if (!(control instanceof HTMLElement) || !field) continue;
     field.classList.add("bad");
@@ -119,6 +121,8 @@ export function start() {
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (!(form instanceof HTMLFormElement) || !form.matches("form[data-keep]")) return;
+    // A button with a name does something else than save: its page is the answer.
+    if (event.submitter?.hasAttribute("name")) return;
     event.preventDefault();
     send(form);
   });

@@ -3,6 +3,7 @@
 // one that fails leaves the others working.
 import * as errors from "./errors.js";
 import * as activity from "./activity.js";
+import * as constraints from "./constraints.js";
 import * as copy from "./copy.js";
 import * as ending from "./ending.js";
 import * as forms from "./forms.js";
@@ -15,7 +16,7 @@ import * as theme from "./theme.js";
 import * as times from "./times.js";
 
 errors.start();
-for (const module of [press, forms, live, times, theme, keys, copy, activity, ending, login, tabs]) {
+for (const module of [press, forms, live, times, theme, keys, copy, activity, ending, login, tabs, constraints]) {
   try {
     module.start();
   } catch (error) {

@@ -327,7 +327,7 @@ fn suspend(world: &mut World, fabric: usize, process: usize) -> Option<String> {
     };
     let word = if suspension.is_some() { "suspended" } else { "resumed" };
     drop(world.ask(process, move |engine| async move {
-        engine.suspend(&Scope::System, id, suspension.as_ref(), "anna").await
+        engine.suspend(&Scope::System, id, suspension.as_ref(), &store::Author::named("anna", at)).await
     }));
     Some(word.to_owned())
 }

@@ -10,11 +10,14 @@ use anyhow::{Context as _, anyhow, bail};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Serialize;
+use store::nouns::Links;
 use store::sessions::EndReason;
-use store::{NewUser, Store, Unique, User};
+use store::{Author, NewUser, Scope, Store, Unique, User, UserSpec};
 
-/// Longest name, as in NetBox.
-const LONGEST_NAME: usize = 150;
+/// Under which name changes are recorded.
+pub(super) fn author() -> Author {
+    auth::Actor::System("command line").author("", Timestamp::now())
+}
 
 /// Runs one of the commands.
 pub(crate) fn run(command: &cli::User) -> anyhow::Result<()> {
@@ -44,6 +47,13 @@ pub(crate) fn run(command: &cli::User) -> anyhow::Result<()> {
             permissions::revoke(store, &arguments.name, arguments.permission).await
         }),
         cli::User::Token(command) => tokens::run(command),
+        cli::User::Change(arguments) => with_store(&arguments.source, async |store| change(store, arguments).await),
+        cli::User::Delete(arguments) => with_store(&arguments.source, async |store| {
+            let user = find(store, &arguments.name).await?;
+            let deleted = store.users().by(&author()).delete_in(&Scope::System, user.id).await;
+            deleted.with_context(|| format!("cannot delete '{}'", user.username))?;
+            Ok(output::text(&format!("deleted '{}'\n", user.username))?)
+        }),
         cli::User::List(arguments) => with_store(&arguments.source, async |store| list(store, arguments.json).await),
     }
 }
@@ -57,7 +67,7 @@ pub(crate) async fn create(
 ) -> anyhow::Result<User> {
     let new =
         NewUser { username: name.to_owned(), password_hash: hash(password).await?, is_superuser, is_active: true };
-    match store.users().create(new, Timestamp::now()).await {
+    match store.users().by(&author()).create(new, Timestamp::now()).await {
         Err(store::Error::Conflict(Unique::Username)) => {
             let taken = store.users().by_name(name).await.ok().flatten().map_or(name.to_owned(), |user| user.username);
             Err(anyhow!("there is a user '{taken}' already; upper and lower case make no difference"))
@@ -69,10 +79,26 @@ pub(crate) async fn create(
 async fn set_password(store: &Store, name: &str, password: &SecretString) -> anyhow::Result<u64> {
     let user = find(store, name).await?;
     let hash = hash(password).await?;
-    store.users().set_password(user.id, &hash).await.context("cannot store the password")?;
+    store.users().by(&author()).set_password(user.id, &hash).await.context("cannot store the password")?;
     let by = Some("the command line");
     let ended = store.sessions().end_all_of_user(user.id, None, Timestamp::now(), EndReason::PasswordChanged, by).await;
     ended.context("the password is set, but the user's sessions could not be ended")
+}
+
+async fn change(store: &Store, arguments: &cli::UserChange) -> anyhow::Result<()> {
+    let user = find(store, &arguments.name).await?;
+    let spec = UserSpec {
+        username: user.username.clone(),
+        is_active: arguments.active.unwrap_or(user.is_active),
+        is_superuser: arguments.superuser.unwrap_or(user.is_superuser),
+    };
+    let changed = store.users().by(&author()).update(&Scope::System, user.id, &spec, &Links::default()).await;
+    let user = changed.with_context(|| format!("cannot change '{}'", user.username))?;
+    let (rank, state) = (
+        if user.is_superuser { "a superuser" } else { "no superuser" },
+        if user.is_active { "active" } else { "switched off" },
+    );
+    Ok(output::text(&format!("'{}' is {rank} and {state}\n", user.username))?)
 }
 
 async fn find(store: &Store, name: &str) -> anyhow::Result<User> {
@@ -129,10 +155,8 @@ async fn list(store: &Store, json: bool) -> anyhow::Result<()> {
 }
 
 fn check_name(name: &str) -> anyhow::Result<()> {
-    let sound = |c: char| c.is_alphanumeric() || "._-+@".contains(c);
-    if name.is_empty() || name.chars().count() > LONGEST_NAME || !name.chars().all(sound) {
-        let text = format!("a user's name has 1 to {LONGEST_NAME} letters, digits, or . _ - + @");
-        return Err(Misuse(text).into());
+    if !auth::is_username(name) {
+        return Err(Misuse(auth::USERNAME_WORDS.to_owned()).into());
     }
     Ok(())
 }

@@ -139,3 +139,24 @@ fn migrate_says_from_where_to_where_and_may_run_again() {
     assert_done(&second);
     assert!(stdout(&second).contains("nothing to do"), "{}", stdout(&second));
 }
+
+#[test]
+fn the_last_administrator_stays() {
+    let home = tempfile::tempdir().unwrap();
+    let change = |arguments: &[&str]| run(home.path(), &[&["user"], arguments, &DATA].concat());
+    assert_done(&create(home.path(), "alice", &["--superuser"], "trellis-moth-92"));
+    for arguments in [
+        &["change", "alice", "--active", "false"][..],
+        &["change", "alice", "--superuser", "false"],
+        &["delete", "alice"],
+    ] {
+        let refused = change(arguments);
+        assert_eq!(refused.status.code(), Some(1), "{arguments:?}");
+        assert!(stderr(&refused).contains("the last active administrator"), "{}", stderr(&refused));
+    }
+    assert_done(&create(home.path(), "bob", &[], "correct rudder 7"));
+    assert_done(&change(&["change", "bob", "--superuser", "true"]));
+    assert_done(&change(&["delete", "alice"]));
+    let users = list(home.path());
+    assert_eq!((users.as_array().unwrap().len(), &users[0]["superuser"]), (1, &true.into()), "{users}");
+}

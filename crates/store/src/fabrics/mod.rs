@@ -10,12 +10,13 @@ mod write;
 use crate::scope::Scope;
 use crate::sql::{Sql, args, like};
 use crate::statements::fabrics as st;
-use crate::{Direction, Listed, Page, Result, Store, commit};
+use crate::{Author, Direction, Listed, Page, Result, Store, commit};
 use jiff::Timestamp;
 use model::policy::{Policy, Suspension};
 pub(crate) use rows::invalid_sentence;
 use rows::{fabric, sealed};
 use std::fmt;
+pub(crate) use write::get_in;
 pub use write::{NewFabric, SecretChange, SecretChanges};
 
 /// How a fabric's cluster is reached.
@@ -320,11 +321,16 @@ pub struct FabricFilter {
 
 /// The functions on fabrics; from [`Store::fabrics`].
 #[derive(Debug, Clone, Copy)]
-pub struct Fabrics<'a>(&'a Store);
+pub struct Fabrics<'a>(&'a Store, Option<&'a Author>);
 
 impl<'a> Fabrics<'a> {
     pub(crate) fn new(store: &'a Store) -> Self {
-        Self(store)
+        Self(store, None)
+    }
+
+    /// The same for somebody: what it writes is recorded under its name.
+    pub fn by(self, author: &'a Author) -> Self {
+        Self(self.0, Some(author))
     }
 
     /// The fabrics in the scope, a page of them.

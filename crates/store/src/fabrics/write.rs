@@ -3,6 +3,8 @@
 
 use super::rows::fabric;
 use super::{Cluster, CredentialKind, EndpointLogin, Fabric, FabricSecrets, FabricSpec, Fabrics, Sealed, Source};
+use crate::nouns::Noun;
+use crate::recorder::Recorder;
 use crate::row::to_json;
 use crate::scope::Scope;
 use crate::sql::{Arg, Sql, args};
@@ -150,7 +152,7 @@ impl FabricSpec {
 }
 
 /// A fabric in the scope, on any connection.
-pub(super) async fn get_in(conn: &mut AnyConnection, scope: &Scope, id: i64) -> Result<Fabric> {
+pub(crate) async fn get_in(conn: &mut AnyConnection, scope: &Scope, id: i64) -> Result<Fabric> {
     if scope.is_none() {
         return Err(Error::NotFound("fabric"));
     }
@@ -185,6 +187,7 @@ impl Fabrics<'_> {
     /// Creates a fabric. `scope` is what the permission to add covers.
     pub async fn create(&self, scope: &Scope, new: NewFabric, now: Timestamp) -> Result<Fabric> {
         let mut tx = self.0.writer(st::CREATE.doing).await?;
+        let mut recorder = Recorder::new(self.1);
         let mut args = args![new.id];
         args.extend(new.spec.args()?);
         let FabricSecrets { kubeconfig, endpoint, source_token, ssh_key } = new.secrets;
@@ -192,6 +195,8 @@ impl Fabrics<'_> {
         args.push(now.into());
         st::CREATE.run(&mut tx, args).await?;
         let created = still_in(&mut tx, scope, new.id).await?;
+        recorder.made(Noun::Fabric, new.id);
+        recorder.record(&mut tx).await?;
         commit(tx, st::CREATE.doing).await?;
         Ok(created)
     }
@@ -210,6 +215,7 @@ impl Fabrics<'_> {
         let mut tx = self.0.writer(st::UPDATE.doing).await?;
         let before = get_in(&mut tx, scope, id).await?;
         secrets.follow_their_server(&before, spec)?;
+        let recorder = Recorder::of(&mut tx, self.1, Noun::Fabric, id).await?;
         let mut args = args![id];
         args.extend(spec.args()?);
         let credential = spec.source.credential_kind();
@@ -225,6 +231,7 @@ impl Fabrics<'_> {
             return Err(Error::Stale("fabric"));
         }
         let changed = still_in(&mut tx, scope, id).await?;
+        recorder.record(&mut tx).await?;
         commit(tx, st::UPDATE.doing).await?;
         Ok(changed)
     }
@@ -233,8 +240,10 @@ impl Fabrics<'_> {
     pub async fn set_sync_enabled(&self, scope: &Scope, id: i64, enabled: bool, now: Timestamp) -> Result<Fabric> {
         let mut tx = self.0.writer(st::SET_SYNC_ENABLED.doing).await?;
         get_in(&mut tx, scope, id).await?;
+        let recorder = Recorder::of(&mut tx, self.1, Noun::Fabric, id).await?;
         st::SET_SYNC_ENABLED.run(&mut tx, args![id, enabled, now]).await?;
         let changed = still_in(&mut tx, scope, id).await?;
+        recorder.record(&mut tx).await?;
         commit(tx, st::SET_SYNC_ENABLED.doing).await?;
         Ok(changed)
     }
@@ -243,12 +252,14 @@ impl Fabrics<'_> {
     pub async fn set_suspension(&self, scope: &Scope, id: i64, suspension: Option<&Suspension>) -> Result<Fabric> {
         let mut tx = self.0.writer(st::SET_SUSPENSION.doing).await?;
         get_in(&mut tx, scope, id).await?;
+        let recorder = Recorder::of(&mut tx, self.1, Noun::Fabric, id).await?;
         let (at, by, reason) = match suspension {
             Some(Suspension { at, by, reason }) => (Some(*at), Some(by.clone()), Some(reason.clone())),
             None => (None, None, None),
         };
         st::SET_SUSPENSION.run(&mut tx, args![id, at, by, reason]).await?;
         let changed = still_in(&mut tx, scope, id).await?;
+        recorder.record(&mut tx).await?;
         commit(tx, st::SET_SUSPENSION.doing).await?;
         Ok(changed)
     }
@@ -258,11 +269,13 @@ impl Fabrics<'_> {
     pub async fn delete(&self, scope: &Scope, id: i64) -> Result<()> {
         let mut tx = self.0.writer(st::DELETE.doing).await?;
         get_in(&mut tx, scope, id).await?;
+        let recorder = Recorder::of(&mut tx, self.1, Noun::Fabric, id).await?;
         st::LOCK.one(&mut tx, "fabric", args![id]).await?;
         if st::IS_WRITTEN.optional(&mut tx, args![id]).await?.is_some() {
             return Err(Error::Conflict(Unique::OneWriter));
         }
         st::DELETE.run(&mut tx, args![id]).await?;
+        recorder.record(&mut tx).await?;
         commit(tx, st::DELETE.doing).await
     }
 }

@@ -31,11 +31,13 @@ pub(crate) mod api_tokens;
 pub(crate) mod attempts;
 pub(crate) mod automatic;
 pub(crate) mod backup;
+pub(crate) mod changes;
 pub(crate) mod comparisons;
 pub(crate) mod fabrics;
 pub(crate) mod kept_forms;
 pub(crate) mod meta;
 pub(crate) mod migrations;
+pub(crate) mod nouns;
 pub(crate) mod objects;
 pub(crate) mod operations;
 pub(crate) mod people;
@@ -51,6 +53,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static crate::sql::Statement> {
         attempts::ALL,
         automatic::ALL,
         backup::ALL,
+        changes::ALL,
         comparisons::ALL,
         fabrics::ALL,
         kept_forms::ALL,

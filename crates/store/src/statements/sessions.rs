@@ -26,6 +26,18 @@ super::statements! {
     ROTATE_SOON("have a user's sessions get new tokens") = (
         "UPDATE sessions SET rotation_due = 1 WHERE user_id = $1 AND ended_at IS NULL"
     );
+    /// Of everybody who has this permission, directly or by a group.
+    ROTATE_SOON_BY_PERMISSION("have sessions get new tokens") = (
+        "UPDATE sessions SET rotation_due = 1 WHERE ended_at IS NULL AND user_id IN (",
+        "SELECT u.user_id FROM object_permission_users u WHERE u.permission_id = $1 UNION",
+        " SELECT m.user_id FROM object_permission_groups g JOIN group_members m ON m.group_id = g.group_id",
+        " WHERE g.permission_id = $1)"
+    );
+    /// Of everybody who belongs to this group.
+    ROTATE_SOON_BY_GROUP("have sessions get new tokens") = (
+        "UPDATE sessions SET rotation_due = 1 WHERE ended_at IS NULL AND user_id IN (",
+        "SELECT m.user_id FROM group_members m WHERE m.group_id = $1)"
+    );
     OF_USER("list a user's sessions") = (session!(), " WHERE s.user_id = $1 ORDER BY s.id DESC");
     /// Never shortens: a request that was slow must not take back what a later one extended.
     TOUCH("extend a session") = (

@@ -1,12 +1,14 @@
 //! The store's contract: every test here runs on SQLite and on a real PostgreSQL.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "the helpers of tests are tests too")]
 
+mod accounts;
 mod activity;
 mod adopted;
 mod api_tokens;
 mod automatic;
 mod backup;
 mod bed;
+mod changes;
 mod comparisons;
 mod durability;
 mod fabrics;

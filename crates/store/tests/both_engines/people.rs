@@ -29,6 +29,10 @@ both_engines! {
 
         bed.users().set_last_login(anna.id, t(2)).await.unwrap();
         bed.users().set_password(anna.id, "$argon2id$y").await.unwrap();
+        let root = NewUser {
+            username: "root".into(), password_hash: "x".into(), is_superuser: true, is_active: true,
+        };
+        bed.users().create(root, t(1)).await.unwrap();
         bed.users().set_flags(anna.id, false, false).await.unwrap();
         let changed = bed.users().by_name("aNNa").await.unwrap().unwrap();
         assert_eq!((changed.last_login_at, changed.password_hash.as_str()), (Some(t(2)), "$argon2id$y"));

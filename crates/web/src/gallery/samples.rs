@@ -1,5 +1,6 @@
 //! Sample values for every page, of a small lab with something in every state.
 
+mod of_accounts;
 mod of_fabrics;
 mod of_forms;
 mod of_objects;
@@ -8,6 +9,7 @@ mod of_reviews;
 mod of_sessions;
 mod of_tokens;
 
+pub use of_accounts::*;
 pub use of_fabrics::*;
 pub use of_forms::*;
 pub use of_objects::*;
@@ -50,6 +52,7 @@ fn frame(title: &str, page: &'static str, nav: Nav) -> Frame {
         crumbs: vec![],
         find: Find::fabrics(),
         user: "alice".into(),
+        accounts: Some(url::users()),
         csrf: "sample-token".into(),
         theme: Theme::System,
         now: now(),

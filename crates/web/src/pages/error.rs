@@ -11,6 +11,7 @@ use model::Code;
 /// Fields that are never written back into a page.
 pub const SECRET_FIELDS: &[&str] = &[
     "password",
+    "password_again",
     "current_password",
     "new_password",
     "new_password_again",

@@ -113,7 +113,7 @@ async fn delete_it(
         Err(problem) => Err(problem),
         Ok(()) => {
             let scope = view.login.access.require(Action::Delete)?;
-            state.store.fabrics().delete(&scope, fabric.id).await.map_err(|error| match error {
+            state.store.fabrics().by(&view.author()).delete(&scope, fabric.id).await.map_err(|error| match error {
                 Error::Conflict(Unique::OneWriter) => {
                     let message = "An operation writes to this fabric's cluster. Nothing was deleted.";
                     Problem::new(model::Code::AlreadyRunning, message)

@@ -131,9 +131,9 @@ async fn add(State(state): State<AppState>, view: View, given: Given) -> Result<
         source_token: seal("source_token", &draft.source_token)?,
         ssh_key: seal("ssh_key", &draft.ssh_key)?,
     };
-    let scope = view.login.access.require(Action::Add)?;
+    let (scope, author) = (view.login.access.require(Action::Add)?, view.author());
     let secrets = draft::only_used(&spec, secrets);
-    match state.store.fabrics().create(&scope, NewFabric { id, spec, secrets }, view.now).await {
+    match state.store.fabrics().by(&author).create(&scope, NewFabric { id, spec, secrets }, view.now).await {
         Ok(fabric) => {
             tracing::info!(fabric = fabric.id, name = fabric.name, by = view.login.user.username, "a fabric was added");
             state.engine.fabric_saved(fabric.id).await;
@@ -176,8 +176,8 @@ async fn edit(
         ssh_key: change("ssh_key", &draft.ssh_key)?,
     };
     draft::keep_unused(&spec, &mut secrets);
-    let scope = view.login.access.require(Action::Change)?;
-    match state.store.fabrics().update(&scope, fabric.id, version, &spec, &secrets, view.now).await {
+    let (scope, author) = (view.login.access.require(Action::Change)?, view.author());
+    match state.store.fabrics().by(&author).update(&scope, fabric.id, version, &spec, &secrets, view.now).await {
         Ok(changed) => {
             tracing::info!(
                 fabric = changed.id,

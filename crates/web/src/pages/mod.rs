@@ -2,6 +2,7 @@
 
 pub mod account_password;
 pub mod account_sessions;
+pub mod accounts;
 pub mod adopt;
 pub mod dashboard;
 pub mod docs;

@@ -112,7 +112,7 @@ async fn change(
     message: String,
 ) -> Result<Response, Problem> {
     let scope = view.login.access.require(Action::Sync)?;
-    state.engine.suspend(&scope, fabric.id, suspension, &view.login.user.username).await?;
+    state.engine.suspend(&scope, fabric.id, suspension, &view.author()).await?;
     let page = url::fabric(fabric.id);
     let mut response = match view.asked() {
         Asked::Script => {

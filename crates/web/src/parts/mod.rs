@@ -2,6 +2,7 @@
 //! engine, so that a page can be rendered from sample values.
 
 pub mod badge;
+pub mod changes;
 pub mod code;
 pub mod columns;
 pub mod compare;
@@ -16,6 +17,7 @@ pub mod stages;
 pub mod yaml;
 
 pub use badge::{Badge, Tone};
+pub use changes::ChangesPanel;
 pub use code::code_word;
 pub use finding::FindingLine;
 pub use head::{Head, Tabs, VerbForm};

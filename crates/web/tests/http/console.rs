@@ -86,6 +86,27 @@ impl Console {
         self.store.permissions().give_to_user(id, user.id).await.unwrap();
     }
 
+    /// A permission on objects of a type, given to nobody yet.
+    pub async fn permission(&self, name: &str, object_type: &str, actions: &[&str], constraints: Option<Value>) -> i64 {
+        let permission = ObjectPermission {
+            id: 0,
+            name: name.into(),
+            enabled: true,
+            object_types: vec![object_type.into()],
+            actions: actions.iter().map(|action| (*action).to_owned()).collect(),
+            constraints,
+        };
+        self.store.permissions().create(&permission).await.unwrap()
+    }
+
+    /// Gives a user a permission on objects of a type.
+    pub async fn permit_on(&self, user: &User, object_type: &str, actions: &[&str], constraints: Option<Value>) -> i64 {
+        let name = format!("{} {object_type} {actions:?} {constraints:?}", user.username);
+        let id = self.permission(&name, object_type, actions, constraints).await;
+        self.store.permissions().give_to_user(id, user.id).await.unwrap();
+        id
+    }
+
     /// A fabric without a cluster.
     pub async fn fabric(&self, name: &str) -> Fabric {
         self.fabric_of(FabricSpec { name: name.into(), ..FabricSpec::default() }, None).await

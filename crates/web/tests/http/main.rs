@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test that cannot go on stops here")]
 
 mod account;
+mod accounts;
+mod accounts_explain;
 mod activity;
 mod console;
 mod ending;

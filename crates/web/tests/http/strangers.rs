@@ -8,7 +8,13 @@ use web::{Kind, Needs, RouteInfo};
 
 /// The route's address with things that exist.
 fn address(route: &RouteInfo, fabric: i64, operation: i64) -> String {
-    let id = if route.path.starts_with("/operations/") { operation } else { fabric };
+    // The first user is the owner; group and permission are the only ones.
+    let of_accounts = ["/users/", "/groups/", "/permissions/"].iter().any(|prefix| route.path.starts_with(prefix));
+    let id = match route.path.starts_with("/operations/") {
+        true => operation,
+        false if of_accounts => 1,
+        false => fabric,
+    };
     route
         .path
         .replace("{id}", &id.to_string())
@@ -41,6 +47,9 @@ async fn every_route_as_every_stranger() {
     console.admin().await;
     console.user("reader", false).await;
     let fabric = console.fabric("lab-1").await;
+    let group = console.store.groups().create("operators", "").await.unwrap();
+    let off = console.permission("nothing", "users.user", &["view"], None).await;
+    assert_eq!((group.id, off), (1, 1), "they are the ones that the routes are called with");
     let mut owner = console.logged_in("alice").await;
     let token = owner.token().await;
     let started = owner.call(&format!("/fabrics/{}/sync-from-git/", fabric.id), &token, &[]).await;
@@ -84,10 +93,10 @@ async fn every_route_as_every_stranger() {
         }
         let answer = ask(&mut reader.clone(), &route, &path, true, &reader_token).await;
         match route.needs {
-            Needs::Fabrics(_) | Needs::Metrics => {
+            Needs::Fabrics(_) | Needs::Type(..) | Needs::Metrics => {
                 assert_eq!(answer.status, StatusCode::FORBIDDEN, "the reader: {what}")
             }
-            Needs::Fabric(_) | Needs::Operation(_) => {
+            Needs::Fabric(_) | Needs::Operation(_) | Needs::User(_) | Needs::Group(_) | Needs::Permission(_) => {
                 assert_eq!(answer.status, StatusCode::NOT_FOUND, "the reader: {what}")
             }
             Needs::LoggedIn | Needs::Listing | Needs::Public => {

@@ -1,7 +1,6 @@
-//! What a user may do: `hedgerow user grant`, `user revoke`, and the column of `user list`. The pages for it come later;
-//! what a permission means is decided in the room `auth`.
+//! What a user may do: `hedgerow user grant`, `user revoke`, and the column of `user list`. What a permission means is decided in the room `auth`.
 
-use super::find;
+use super::{author, find};
 use crate::{Misuse, cli, output};
 use anyhow::{Context as _, bail};
 use auth::{Action, ObjectType};
@@ -21,12 +20,19 @@ pub(super) struct Given {
 
 /// The permission that the arguments describe, without a name.
 pub(super) fn read(arguments: &cli::UserGrant) -> anyhow::Result<ObjectPermission> {
+    let object_type = match arguments.object_type.as_str() {
+        "user" => ObjectType::User,
+        "group" => ObjectType::Group,
+        "permission" => ObjectType::ObjectPermission,
+        _ => ObjectType::Fabric,
+    };
     let constraints = match &arguments.constraints {
         None => None,
         Some(text) => {
             let value: Value =
                 serde_json::from_str(text).map_err(|error| Misuse(format!("--constraints is no JSON: {error}")))?;
-            auth::check_constraints(&value).map_err(|error| Misuse(format!("--constraints: {error}")))?;
+            auth::check_constraints(&[object_type], &value)
+                .map_err(|error| Misuse(format!("--constraints: {error}")))?;
             Some(value)
         }
     };
@@ -36,7 +42,7 @@ pub(super) fn read(arguments: &cli::UserGrant) -> anyhow::Result<ObjectPermissio
         id: 0,
         name: String::new(),
         enabled: true,
-        object_types: vec![ObjectType::Fabric.name()],
+        object_types: vec![object_type.name()],
         actions: wanted.map(|action| action.as_str().to_owned()).collect(),
         constraints,
     })
@@ -55,11 +61,15 @@ pub(super) async fn grant(store: &Store, name: &str, mut permission: ObjectPermi
     if let Some(held) = held.iter().find(same) {
         return Ok(output::text(&format!("'{}' has this already: {}\n", user.username, words(&held.into())))?);
     }
-    let base = format!("{}: {}", user.username, what(&permission.actions, permission.constraints.as_ref()));
+    let base = format!(
+        "{}: {}",
+        user.username,
+        what(&permission.object_types, &permission.actions, permission.constraints.as_ref())
+    );
     let mut number = 1;
     permission.name.clone_from(&base);
     permission.id = loop {
-        match store.permissions().grant(&permission, user.id).await {
+        match store.permissions().by(&author()).grant(&permission, user.id).await {
             // Somebody else has one of this name, or this one was switched off.
             Err(Error::Conflict(Unique::PermissionName)) => {
                 number += 1;
@@ -78,7 +88,7 @@ pub(super) async fn grant(store: &Store, name: &str, mut permission: ObjectPermi
 /// Takes it away.
 pub(super) async fn revoke(store: &Store, name: &str, id: i64) -> anyhow::Result<()> {
     let user = find(store, name).await?;
-    match store.permissions().revoke(id, user.id).await {
+    match store.permissions().by(&author()).revoke(id, user.id).await {
         Err(Error::NotFound(_)) => {
             bail!("'{}' has no permission {id}; `hedgerow user list` shows which", user.username)
         }
@@ -110,10 +120,13 @@ pub(super) fn in_words(superuser: bool, held: &[Given]) -> String {
 }
 
 fn words(given: &Given) -> String {
-    format!("{} (permission {})", what(&given.actions, given.constraints.as_ref()), given.id)
+    format!("{} (permission {})", what(&given.object_types, &given.actions, given.constraints.as_ref()), given.id)
 }
 
-fn what(actions: &[String], constraints: Option<&Value>) -> String {
-    let limit = constraints.map_or("all fabrics".to_owned(), |terms| format!("fabrics with {terms}"));
+fn what(object_types: &[String], actions: &[String], constraints: Option<&Value>) -> String {
+    let plural = |name: &String| name.parse().map_or(name.clone(), |known: ObjectType| known.plural().to_owned());
+    let objects: Vec<String> = object_types.iter().map(plural).collect();
+    let objects = objects.join(", ");
+    let limit = constraints.map_or(format!("all {objects}"), |terms| format!("{objects} with {terms}"));
     format!("{} {limit}", actions.join(", "))
 }

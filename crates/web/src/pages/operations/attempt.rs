@@ -20,11 +20,22 @@ const ASKED: &[(&str, &str)] = &[
     ("fabric_edit", "Change the settings"),
     ("fabric_resume", "Resume automatic syncs"),
     ("fabric_suspend", "Suspend automatic syncs"),
+    ("group_add", "Add a group"),
+    ("group_delete", "Delete a group"),
+    ("group_edit", "Change a group"),
     ("login", "Log in"),
     ("logout", "Log out"),
     ("operation_cancel", "Cancel an operation"),
     ("token_revoke", "Revoke an API token"),
     ("tokens", "Make an API token"),
+    ("permission_add", "Add a permission"),
+    ("permission_delete", "Delete a permission"),
+    ("permission_edit", "Change a permission"),
+    ("user_add", "Add a user"),
+    ("user_delete", "Delete a user"),
+    ("user_edit", "Change a user"),
+    ("user_password", "Set a user's password"),
+    ("user_sessions_end", "End a user's sessions"),
 ];
 
 /// What was asked.
