@@ -208,17 +208,19 @@ async fn that_hangs(front: &ApiFront, account: &str) -> Result<(Fabric, String)>
     Ok((fabric, token))
 }
 
+/// The address of the sync of the fabric that runs, if one does.
+async fn running_now(fabric: &Fabric) -> Result<Option<String>> {
+    let store = database(&world().await.console).await?;
+    let found = store.operations().running(fabric.id).await?;
+    store.close().await;
+    let operation = found.into_iter().find(|operation| operation.verb == Verb::SyncToKubernetes);
+    Ok(operation.map(|operation| format!("/operations/{}/", operation.id)))
+}
+
 /// Waits until a sync of the fabric runs, and gives its address.
 async fn running(fabric: &Fabric) -> Result<String> {
-    let console = &world().await.console;
-    eventually(Duration::from_secs(30), "a sync runs", || async {
-        let store = database(console).await?;
-        let found = store.operations().running(fabric.id).await?;
-        store.close().await;
-        let operation = found.into_iter().find(|operation| operation.verb == Verb::SyncToKubernetes);
-        operation.map(|operation| format!("/operations/{}/", operation.id)).context("none runs")
-    })
-    .await
+    eventually(Duration::from_secs(30), "a sync runs", || async { running_now(fabric).await?.context("none runs") })
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,6 +279,14 @@ async fn an_answer_that_is_lost_is_asked_for_again_and_nothing_runs_twice() -> R
     let command = tokio::spawn(async move { run_at(&server, &used, &["sync", &id, "--json"]).await });
     eventually(Duration::from_secs(30), "an answer is lost", || async {
         ensure!(proxy.resets() > 0, "none yet");
+        Ok::<_, anyhow::Error>(())
+    })
+    .await?;
+    // It is over before the press comes again: by then nothing runs that the console could point to, only the key.
+    proxy.set(Chaos::Cut);
+    eventually(Duration::from_secs(30), "the operation is over", || async {
+        let live = fabric.live("VPC", "vpc-01").await?;
+        ensure!(live.is_some() && running_now(&fabric).await?.is_none(), "it is not");
         Ok::<_, anyhow::Error>(())
     })
     .await?;
