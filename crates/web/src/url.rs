@@ -106,6 +106,8 @@ paths! {
     user_password(id: impl Display) = "/users/{id}/password/";
     /// Ending a user's sessions.
     user_sessions_end(id: impl Display) = "/users/{id}/sessions/end/";
+    /// Revoking an API token of somebody else.
+    user_token_revoke(id: impl Display, token: impl Display) = "/users/{id}/tokens/{token}/revoke/";
     /// Deleting a user, with confirmation.
     user_delete(id: impl Display) = "/users/{id}/delete/";
     /// The groups.

@@ -20,7 +20,7 @@ use crate::url::{self, pattern};
 use crate::view::{self, View};
 use crate::when;
 use askama::Template;
-use auth::Action;
+use auth::{Action, ObjectType};
 use axum::extract::State;
 use axum::response::Response;
 use filter::{FilterForm, Wanted};
@@ -63,9 +63,11 @@ async fn log(state: &AppState, view: &View, wanted: &Wanted) -> Result<Log, Prob
 }
 
 /// What somebody may see of what was done: of fabrics what their permissions say, of people only their own unless they
-/// may see everything.
+/// may see every user.
 pub fn seen<'a>(login: &Login, fabrics: &'a Scope) -> Seen<'a> {
-    Seen { fabrics, people: login.user.is_superuser, own: Some(login.user.id) }
+    // Whoever sees only some users is not told what the others did.
+    let people = login.access.scope(Action::View, ObjectType::User) == Scope::All;
+    Seen { fabrics, people, own: Some(login.user.id) }
 }
 
 /// The names of the fabrics that the entries are of.

@@ -190,9 +190,7 @@ async fn show(State(state): State<AppState>, view: View, login: Login) -> Result
         }
     }
     let whose = match &user {
-        Some(name) if login.user.is_superuser || *name == login.user.username => {
-            state.store.users().by_name(name).await?
-        }
+        Some(name) if may_see.people || *name == login.user.username => state.store.users().by_name(name).await?,
         _ => None,
     };
     if let (Some(whose), None) = (&whose, &fabric) {

@@ -203,7 +203,8 @@ pub struct Row {
 }
 
 impl Row {
-    fn of(token: &ApiToken, view: &View) -> Self {
+    /// The row of a token.
+    pub fn of(token: &ApiToken, view: &View) -> Self {
         let when = |at| view.when(at);
         let revoked = token.revoked_by.as_ref().map(|by| {
             let words = if *by == view.login.user.username { "by you".to_owned() } else { format!("by {by}") };

@@ -156,6 +156,7 @@ pub fn user() -> accounts::Sheet {
             }],
             url::user_sessions_end(2),
         )),
+        tokens: Some(vec![(of_tokens::token("a2bcdefghijk", "pipeline of the lab"), url::user_token_revoke(2, 3))]),
         changes: Some(changes()),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn token(key: &str, description: &str) -> tokens::Row {
+pub fn token(key: &str, description: &str) -> tokens::Row {
     tokens::Row {
         id: 3,
         key: key.into(),

@@ -132,6 +132,7 @@ async fn show(State(state): State<AppState>, view: View, OfGroup(group): OfGroup
             },
         ],
         sessions: None,
+        tokens: None,
         changes: Some(changes(&view, Noun::Group, group.id).await?),
     };
     view::page("group", &page)

@@ -2,6 +2,7 @@
 
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
+use crate::pages::tokens::Row as TokenRow;
 use crate::parts::field::Field;
 use crate::parts::markup;
 use crate::parts::{Badge, ChangesPanel, Chips, Choice, Fact, Notice, Pager, SessionRow};
@@ -85,6 +86,8 @@ pub struct Sheet {
     pub lists: Vec<ItemList>,
     /// The open sessions of a user, for whoever may end them, and where.
     pub sessions: Option<(Vec<SessionRow>, String)>,
+    /// A user's API tokens, each with the address that revokes it.
+    pub tokens: Option<Vec<(TokenRow, String)>>,
     pub changes: Option<ChangesPanel>,
 }
 

@@ -156,6 +156,7 @@ async fn show(view: View, OfPermission(permission): OfPermission) -> Result<Resp
             },
         ],
         sessions: None,
+        tokens: None,
         changes: Some(changes(&view, Noun::Permission, permission.id).await?),
     };
     view::page("permission", &page)

@@ -52,6 +52,7 @@ async fn show(State(state): State<AppState>, view: View) -> Result<Response, Pro
             },
         ],
         sessions: None,
+        tokens: None,
         changes: None,
     };
     view::page("account", &page)

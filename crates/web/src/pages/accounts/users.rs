@@ -7,6 +7,7 @@ use super::{
     own_password, sections, seen, words, yes_or_no,
 };
 use crate::extract::OfUser;
+use crate::pages::tokens::Row as TokenRow;
 use crate::parts::list::{Chip, page_of};
 use crate::parts::{Chips, Choice, Fact, Notice, Pager, SessionRow};
 use crate::problem::{Problem, capitalised};
@@ -15,7 +16,7 @@ use crate::state::AppState;
 use crate::url::{self, pattern};
 use crate::view::{self, View};
 use auth::{Action, ObjectType};
-use axum::extract::State;
+use axum::extract::{RawPathParams, State};
 use axum::response::Response;
 use http::StatusCode;
 use model::Code;
@@ -35,6 +36,7 @@ pub fn routes() -> Vec<Route> {
         Route::recorded("user_edit", pattern::user_edit, change, form::edit).sensitive(),
         Route::page("user_password", pattern::user_password, change, form::show_password),
         Route::recorded("user_password", pattern::user_password, change, form::password).sensitive(),
+        Route::recorded("user_token_revoke", pattern::user_token_revoke, change, revoke_token).sensitive(),
         Route::recorded("user_sessions_end", pattern::user_sessions_end, change, end_sessions).sensitive(),
         Route::page("user_delete", pattern::user_delete, delete, show_delete),
         Route::recorded("user_delete", pattern::user_delete, delete, delete_one).sensitive(),
@@ -262,7 +264,10 @@ async fn show(view: View, OfUser(user): OfUser) -> Result<Response, Problem> {
             true => Some((open_sessions(&view, &user).await?, url::user_sessions_end(user.id))),
             false => None,
         },
-        // The user's API tokens stand here, too.
+        tokens: match access.user(user.id, Action::Change).await.is_ok() {
+            true => Some(good_tokens(&view, &user).await?),
+            false => None,
+        },
         changes: Some(changes(&view, Noun::User, user.id).await?),
     };
     view::page("user", &page)
@@ -273,6 +278,36 @@ async fn open_sessions(view: &View, user: &User) -> Result<Vec<SessionRow>, Prob
     let sessions = view.state.store.sessions().list_of_user(user.id).await?;
     let row = |session| SessionRow::of(view, session, Some(session.id) == view.login.session_id());
     Ok(sessions.iter().map(row).filter(|row| row.is_open).collect())
+}
+
+/// The API tokens of a user that still let in.
+async fn good_tokens(view: &View, user: &User) -> Result<Vec<(TokenRow, String)>, Problem> {
+    let tokens = view.state.store.api_tokens().of_user(user.id).await?;
+    let rows = tokens.iter().map(|token| TokenRow::of(token, view)).filter(|row| row.end.is_none());
+    Ok(rows.map(|row| (url::user_token_revoke(user.id, row.id), row)).map(|(href, row)| (row, href)).collect())
+}
+
+/// Revokes an API token of a user.
+async fn revoke_token(
+    State(state): State<AppState>,
+    view: View,
+    OfUser(user): OfUser,
+    params: RawPathParams,
+) -> Result<Response, Problem> {
+    if user.is_superuser && !view.login.user.is_superuser {
+        let message = "Only an administrator may revoke an administrator's API tokens.";
+        return Err(Problem::new(Code::PermissionDenied, message));
+    }
+    let missing = || Problem::not_found("API token");
+    let id =
+        params.iter().find(|(name, _)| *name == "token").and_then(|(_, id)| id.parse().ok()).ok_or_else(missing)?;
+    let token = state.store.api_tokens().get(id).await?;
+    if token.user_id != user.id {
+        return Err(missing());
+    }
+    state.store.api_tokens().revoke(id, &view.login.user.username, view.now).await?;
+    let message = format!("The API token {} of {} was revoked.", token.key, user.username);
+    Ok(done(&view, &url::user(user.id), StatusCode::OK, message))
 }
 
 /// Logs a user out everywhere; whoever does that to oneself stays logged in here.

@@ -36,6 +36,7 @@ const ASKED: &[(&str, &str)] = &[
     ("user_edit", "Change a user"),
     ("user_password", "Set a user's password"),
     ("user_sessions_end", "End a user's sessions"),
+    ("user_token_revoke", "Revoke a user's API token"),
 ];
 
 /// What was asked.
