@@ -16,6 +16,7 @@ mod pages;
 mod refusals;
 mod review;
 mod review_checks;
+mod stranger_matrix;
 mod strangers;
 mod streams;
 mod tokens;
