@@ -127,7 +127,10 @@ async fn lesson_34_nothing_that_ships_is_for_show() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn lesson_34_a_new_console_shows_nothing_that_nobody_made() -> Result<()> {
     let (console, mut user) = Console::start_logged_in().await?;
-    for path in ["/", "/fabrics/", "/activity/", "/activity/?show=operations", "/activity/?show=attempts"] {
+    let log = user.visit("/activity/").await?;
+    let rows = log.texts("main tbody tr td.name");
+    assert_eq!(rows, ["Log in"], "what was done is that somebody logged in");
+    for path in ["/", "/fabrics/", "/activity/?show=operations", "/activity/?show=refused"] {
         let page = user.visit(path).await?;
         assert_eq!(page.status, 200, "{path}");
         assert_eq!(page.texts("main tbody tr"), Vec::<String>::new(), "{path}");

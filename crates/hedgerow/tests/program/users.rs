@@ -47,7 +47,9 @@ fn a_name_is_taken_once_whatever_its_case() {
 #[test]
 fn a_bad_password_changes_nothing() {
     let home = tempfile::tempdir().unwrap();
-    for (password, why) in [("short", "shorter than 10"), ("", "holds no password"), ("Password123", "guessed first")] {
+    for (password, why) in
+        [("short", "10 to 1024 characters"), ("", "holds no password"), ("Password123", "guessed first")]
+    {
         let refused = create(home.path(), "alice", &[], password);
         assert_eq!(refused.status.code(), Some(2), "{password}");
         assert!(stderr(&refused).contains(why), "{password}: {}", stderr(&refused));
