@@ -2,8 +2,8 @@
 //!
 //! A token is let in while it was not revoked, has not come to its end, comes from where it may, and its user may log
 //! in. Whoever has not the right secret learns none of that: an unknown key and a wrong secret are one answer. Nobody
-//! guesses 256 bits, so the throttle is there for the database and the log, and whoever was let in a moment ago is let in
-//! again from an address that others fail at.
+//! guesses 256 bits, so what is throttled is the answers to wrong tokens, for the log's sake: many users stand behind one
+//! address, and a good token is let in from it whatever others try.
 
 use crate::clock::{Clock, between};
 use crate::throttle::{Throttle, ThrottleLimits};
@@ -234,16 +234,15 @@ impl ApiTokens {
     ) -> Result<TokenUser, TokenError> {
         let now = self.clock.now();
         let sent = presented.map(PresentedToken::hash);
-        let was_let_in = sent.is_some_and(|sent| self.known().contains_key(&sent.0));
-        if !was_let_in && let Some(retry_after) = self.throttle.wait_of_address(address, now) {
-            return Err(TokenError::Throttled { retry_after });
-        }
         let found = match presented {
             Some(presented) => self.store.api_tokens().find_by_key(&presented.key).await?,
             None => None,
         };
         let fits = |token: &ApiToken| sent.is_some_and(|sent| bool::from(token.secret_hash.0.ct_eq(&sent.0)));
         let Some(token) = found.filter(fits) else {
+            if let Some(retry_after) = self.throttle.wait_of_address(address, now) {
+                return Err(TokenError::Throttled { retry_after });
+            }
             self.throttle.failed_from_address(address, now);
             tracing::info!(address, "an API token was refused");
             return Err(TokenError::Denied { why: TokenDenied::Invalid, token: None });

@@ -13,13 +13,14 @@ use crate::state::AppState;
 use crate::url;
 use crate::when::When;
 use askama::Template;
+use auth::{Action, ObjectType};
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use jiff::Timestamp;
 use model::Code;
-use store::Fabric;
+use store::{Fabric, Scope, Unique};
 
 /// What a page's handler has at hand.
 #[derive(Clone)]
@@ -85,6 +86,25 @@ impl View {
                 let end = token.expires_at.unwrap_or(Timestamp::MAX);
                 Ending::new((end, end), limits, self.now)
             }
+        }
+    }
+
+    /// A refusal because a name is taken, for somebody who may not see what has it: that it exists is not told. It reads
+    /// as a name outside of the permission does.
+    pub async fn hide_taken(&self, error: store::Error, object_type: ObjectType, name: &str) -> store::Error {
+        let is_taken = matches!(
+            error,
+            store::Error::Conflict(Unique::FabricName | Unique::Username | Unique::GroupName | Unique::PermissionName)
+        );
+        let scope = self.login.access.scope(Action::View, object_type);
+        if !is_taken || scope == Scope::All {
+            return error;
+        }
+        let noun = object_type.noun();
+        let found = self.state.store.nouns().names(noun, &scope, name, store::Page::first(200)).await;
+        match found {
+            Ok(found) if found.rows.iter().any(|one| one.name.eq_ignore_ascii_case(name)) => error,
+            _ => store::Error::OutOfScope(noun.word()),
         }
     }
 

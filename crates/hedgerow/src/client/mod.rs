@@ -66,10 +66,10 @@ impl Client {
         Instant::now() >= self.end
     }
 
-    /// That it took too long, and what was waited for.
-    pub(crate) fn timed_out(&self, what: &str) -> Failure {
+    /// That it took too long, and how it stands.
+    pub(crate) fn timed_out(&self, how: &str) -> Failure {
         let limit = self.limit.as_secs();
-        Failure::new("timed_out", format!("{what} within {limit} s, so this command stopped waiting."))
+        Failure::new("timed_out", format!("After {limit} s this command stopped waiting. {how}"))
             .todo("Give it longer with --timeout, or see on the fabric's page what it waits for.")
     }
 

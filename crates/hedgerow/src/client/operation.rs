@@ -36,7 +36,7 @@ pub(crate) async fn follow(client: &Client, mut operation: Value, progress: &mut
             return Ok(operation);
         }
         if client.is_over() {
-            return Err(client.timed_out("The operation did not end"));
+            return Err(client.timed_out("The operation has not ended."));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 5 / 4).min(PAUSES[1]);

@@ -5,17 +5,20 @@ use crate::output;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 use std::collections::HashMap;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 /// How often a line says how far a phase is.
 const EVERY: Duration = Duration::from_secs(5);
 
+/// How long an operation may be queued without a word.
+const A_MOMENT: Duration = Duration::from_secs(2);
+
 /// Shows how far an operation is.
 pub(crate) enum Progress {
     /// A bar, drawn on standard error.
     Bar(ProgressBar),
-    /// Lines on standard output.
+    /// Lines, on standard output or beside the result on standard error.
     Lines(Lines),
     /// Nothing.
     Silent,
@@ -25,22 +28,33 @@ pub(crate) enum Progress {
 #[derive(Default)]
 pub(crate) struct Lines {
     phases: HashMap<String, String>,
-    queued: bool,
+    is_beside: bool,
+    /// Since when it is known to wait.
+    queued: Option<Instant>,
     last: Option<Instant>,
 }
 
 impl Progress {
     /// As fits where the output goes.
     pub(crate) fn new(json: bool) -> Self {
+        Self::with(json, Lines::default())
+    }
+
+    /// The same, for a command whose result on standard output is read by programs.
+    pub(crate) fn beside(json: bool) -> Self {
+        Self::with(json, Lines { is_beside: true, ..Lines::default() })
+    }
+
+    fn with(json: bool, lines: Lines) -> Self {
         let terminal = std::io::stderr().is_terminal();
         match (json, std::io::stdout().is_terminal()) {
-            (false, false) => Self::Lines(Lines::default()),
+            (false, false) => Self::Lines(lines),
             (_, _) if terminal => {
                 let bar = ProgressBar::new_spinner();
                 bar.enable_steady_tick(Duration::from_millis(120));
                 Self::Bar(bar)
             }
-            (false, true) => Self::Lines(Lines::default()),
+            (false, true) => Self::Lines(lines),
             (true, _) => Self::Silent,
         }
     }
@@ -104,7 +118,8 @@ fn draw(bar: &ProgressBar, operation: &Value) {
 
 impl Lines {
     fn show(&mut self, operation: &Value) {
-        if operation["state"] == "queued" && !std::mem::replace(&mut self.queued, true) {
+        // Every operation is queued for a moment.
+        if operation["state"] == "queued" && self.queued.get_or_insert_with(Instant::now).elapsed() >= A_MOMENT {
             self.say("queued", "It waits for its turn.");
         }
         for phase in operation["phases"].as_array().into_iter().flatten() {
@@ -130,7 +145,8 @@ impl Lines {
         if self.phases.get(of).is_none_or(|said| said != sentence) {
             self.phases.insert(of.to_owned(), sentence.to_owned());
             // Who closed the pipe has seen enough; the command goes on.
-            let _ = output::text(&format!("{}\n", sentence.trim_end()));
+            let line = format!("{}\n", sentence.trim_end());
+            let _ = if self.is_beside { std::io::stderr().write_all(line.as_bytes()) } else { output::text(&line) };
         }
     }
 }

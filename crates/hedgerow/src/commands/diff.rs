@@ -49,7 +49,7 @@ async fn refresh(client: &Client, fabric: &Fabric, json: bool) -> Result<bool, F
         }
         Err(failure) => return Err(failure),
     };
-    let ended = client::follow(client, operation, &mut Progress::new(json)).await?;
+    let ended = client::follow(client, operation, &mut Progress::beside(json)).await?;
     if ended["success"] != true {
         let word = |name: &str| ended[name].as_str().unwrap_or_default();
         return Err(Failure::new(word("code"), word("message").to_owned()).todo(word("what_to_do")));

@@ -68,7 +68,7 @@ async fn until(
         }
         progress.say(&format!("{}: {}", fabric.name, fabric.message()));
         if client.is_over() {
-            return Err(client.timed_out(&format!("{} did not come to that; {}", fabric.name, fabric.message())));
+            return Err(client.timed_out(&format!("{} stands like this: {}", fabric.name, fabric.message())));
         }
         tokio::time::sleep(EVERY).await;
         fabric = again(client, &fabric).await?;
@@ -93,7 +93,7 @@ async fn operation_end(
         last = Some(client::follow(client, operation, progress).await?);
         fabric = again(client, &fabric).await?;
         if client.is_over() {
-            return Err(client.timed_out("There is always another operation"));
+            return Err(client.timed_out("There was always another operation."));
         }
     }
     let verdict = match &last {

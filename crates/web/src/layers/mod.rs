@@ -9,6 +9,7 @@ pub mod headers;
 pub mod limits;
 pub mod origin;
 pub mod request_id;
+pub mod unread;
 
 use crate::state::AppState;
 use axum::Router;
@@ -23,4 +24,5 @@ pub fn around(router: Router<AppState>, state: &AppState) -> Router<AppState> {
         .layer(CompressionLayer::new())
         .layer(from_fn_with_state(state.clone(), headers::secure))
         .layer(from_fn_with_state(state.clone(), request_id::follow))
+        .layer(from_fn(unread::tell))
 }

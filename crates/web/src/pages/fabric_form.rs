@@ -18,7 +18,7 @@ use crate::state::AppState;
 use crate::url::{self, pattern};
 use crate::view::{self, View};
 use askama::Template;
-use auth::{Action, Place};
+use auth::{Action, ObjectType, Place};
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use draft::{Draft, Errors};
@@ -140,6 +140,7 @@ async fn add(State(state): State<AppState>, view: View, given: Given) -> Result<
             Ok(saved(&view, &fabric, StatusCode::CREATED))
         }
         Err(error) => {
+            let error = view.hide_taken(error, ObjectType::Fabric, &draft.name).await;
             draft.errors.of_store(error)?;
             refused(&state, &view, None, &draft).await
         }
@@ -189,6 +190,7 @@ async fn edit(
             Ok(saved(&view, &changed, StatusCode::OK))
         }
         Err(error) => {
+            let error = view.hide_taken(error, ObjectType::Fabric, &draft.name).await;
             let is_taken = matches!(error, Error::Conflict(Unique::ClusterNamespace));
             draft.errors.of_store(error)?;
             if is_taken

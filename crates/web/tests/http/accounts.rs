@@ -352,3 +352,33 @@ async fn the_preview_shows_only_what_its_reader_may_see() {
     let log = console.store.changes().list(&Readable::everything(), &filter, Page::all()).await.unwrap();
     assert_eq!(log.total, 0);
 }
+
+#[tokio::test]
+async fn a_name_that_is_taken_by_what_may_not_be_seen_is_not_told_apart() {
+    let console = Console::start().await;
+    let (west, east) = (console.fabric("west").await, console.fabric("east").await);
+    let limited = console.user("limited", false).await;
+    for object_type in ["hedgerow.fabric", "users.group"] {
+        let only = Some(json!({"name": "west"}));
+        console.permit_on(&limited, object_type, &["view", "add", "change"], only).await;
+    }
+    console.store.groups().create("east", "").await.unwrap();
+    let mut browser = console.logged_in("limited").await;
+    assert_eq!(browser.open(&format!("/fabrics/{}/", east.id)).await.status, StatusCode::NOT_FOUND, "it is hidden");
+    let edit = format!("/fabrics/{}/edit/", west.id);
+    let mut said = Vec::new();
+    for name in ["east", "nobody-has-this"] {
+        let mut fields = contents(&browser.open(&edit).await);
+        set(&mut fields, "name", name);
+        let refused = send(&mut browser, &edit, &fields).await;
+        let csrf = browser.token().await;
+        let group = browser.call("/groups/add/", &csrf, &[("name", name), ("description", "")]).await;
+        assert_eq!(
+            (refused.status, group.status),
+            (StatusCode::UNPROCESSABLE_ENTITY, StatusCode::UNPROCESSABLE_ENTITY)
+        );
+        said.push((refused.text().contains("has this name"), group.json()["fields"]["name"].clone()));
+    }
+    assert_eq!(said[0], said[1], "one that exists and one that does not are refused alike");
+    assert!(!said[0].0, "{said:?}");
+}

@@ -112,10 +112,16 @@ async fn a_foreign_origin_is_refused_whatever_it_knows() {
     for foreign in [("origin", "http://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
         let answer = browser.send("POST", &path, &[form, foreign], body()).await;
         is_problem(&answer, StatusCode::FORBIDDEN, "csrf_failed");
+        assert_eq!(
+            answer.header("connection"),
+            "close",
+            "its body was not read, so the connection ends, and it is said"
+        );
     }
     let here = format!("http://{HOST}");
     let answer = browser.send("POST", &path, &[form, ("origin", &here)], body()).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED, "the control arm");
+    assert_eq!(answer.header("connection"), "", "what was read leaves the connection as it is");
 }
 
 #[tokio::test]

@@ -45,7 +45,19 @@ pub fn read(text: &str, object_types: &[ObjectType]) -> Result<Option<Value>, St
         let what = what.split(" at line ").next().unwrap_or_default();
         format!("This is no JSON: line {line}, column {column}: {what}.")
     })?;
-    if value.is_null() {
+    // The same term twice: JSON's readers keep one of them, and nobody could say which was meant.
+    if let Err(error) = serde_saphyr::from_str::<Value>(text) {
+        let text = error.to_string();
+        let twice =
+            text.to_lowercase().contains("duplicate").then(|| text.lines().next().unwrap_or_default().to_owned());
+        if let Some(twice) = twice {
+            return Err(format!(
+                "A term stands twice in one object, and all of its terms must hold: {twice}. Write two objects in a list when one of them is enough."
+            ));
+        }
+    }
+    let is_empty = |value: &Value| value.as_object().is_some_and(serde_json::Map::is_empty);
+    if value.is_null() || is_empty(&value) || value.as_array().is_some_and(Vec::is_empty) {
         return Ok(None);
     }
     auth::check_constraints(object_types, &value).map_err(|error| {
@@ -177,7 +189,12 @@ mod tests {
         assert!(wrong(r#"{"id": "x"}"#, &fabrics).contains("The term id:"));
         assert!(wrong(r#"{"branch": "x"}"#, &[ObjectType::Fabric, ObjectType::Group]).contains("of groups"));
         assert!(wrong("\"x\"", &fabrics).contains("an object of terms"));
-        assert_eq!(read("  ", &fabrics).unwrap(), None);
+        let said = wrong(r#"[{"name": "a", "branch": "b", "name": "c"}]"#, &fabrics);
+        assert!(said.starts_with("A term stands twice in one object"), "{said}");
+        assert!(said.contains("name"), "{said}");
+        for nothing in ["  ", "{}", "[]", " [ ] "] {
+            assert_eq!(read(nothing, &fabrics).unwrap(), None, "{nothing}: it limits nothing, and is kept as that");
+        }
         assert_eq!(read("null", &fabrics).unwrap(), None);
         assert!(read(r#"{"name__startswith": "lab-"}"#, &fabrics).unwrap().is_some());
     }

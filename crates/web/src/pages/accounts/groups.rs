@@ -257,7 +257,10 @@ async fn add_one(State(state): State<AppState>, view: View, fields: Fields) -> R
                     format!("The group {} was added.", group.name),
                 ));
             }
-            Err(error) => draft.errors.of_store(error, "name", "name")?,
+            Err(error) => {
+                let error = view.hide_taken(error, ObjectType::Group, &draft.name).await;
+                draft.errors.of_store(error, "name", "name")?;
+            }
         }
     }
     refused(&view, "group_add", &form(&view, None, &draft).await?, &draft.errors)
@@ -300,7 +303,10 @@ async fn edit(
                     format!("The group {} was changed.", group.name),
                 ));
             }
-            Err(error) => draft.errors.of_store(error, "name", "name")?,
+            Err(error) => {
+                let error = view.hide_taken(error, ObjectType::Group, &draft.name).await;
+                draft.errors.of_store(error, "name", "name")?;
+            }
         }
     }
     refused(&view, "group_edit", &form(&view, Some(&group), &draft).await?, &draft.errors)

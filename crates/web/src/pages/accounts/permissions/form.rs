@@ -220,7 +220,10 @@ pub(super) async fn add_one(State(state): State<AppState>, view: View, fields: F
                     format!("The permission {} was added.", permission.name),
                 ));
             }
-            Err(error) => draft.errors.of_store(error, "name", "enabled")?,
+            Err(error) => {
+                let error = view.hide_taken(error, ObjectType::ObjectPermission, &draft.name).await;
+                draft.errors.of_store(error, "name", "enabled")?;
+            }
         }
     }
     refused(&view, "permission_add", &form(&view, None, &draft, vec![]).await?, &draft.errors)
@@ -259,7 +262,10 @@ pub(super) async fn edit(
                     format!("The permission {} was changed.", stored.name),
                 ));
             }
-            Err(error) => draft.errors.of_store(error, "name", "enabled")?,
+            Err(error) => {
+                let error = view.hide_taken(error, ObjectType::ObjectPermission, &draft.name).await;
+                draft.errors.of_store(error, "name", "enabled")?;
+            }
         }
     }
     refused(&view, "permission_edit", &form(&view, Some(&stored), &draft, vec![]).await?, &draft.errors)

@@ -148,7 +148,10 @@ pub(super) async fn add_one(State(state): State<AppState>, view: View, fields: F
                             format!("The user {} was added.", user.username),
                         ));
                     }
-                    Err(error) => draft.errors.of_store(error, "username", "is_active")?,
+                    Err(error) => {
+                        let error = view.hide_taken(error, ObjectType::User, &draft.username).await;
+                        draft.errors.of_store(error, "username", "is_active")?;
+                    }
                 }
             }
         }
@@ -195,7 +198,10 @@ pub(super) async fn edit(
                     format!("The user {} was changed.", user.username),
                 ));
             }
-            Err(error) => draft.errors.of_store(error, "username", flag)?,
+            Err(error) => {
+                let error = view.hide_taken(error, ObjectType::User, &draft.username).await;
+                draft.errors.of_store(error, "username", flag)?;
+            }
         }
     }
     refused(&view, "user_edit", &form(&view, Some(&user), &draft).await?, &draft.errors)
