@@ -1,7 +1,7 @@
 //! The end of a session in an open tab: said before it comes, moved by one press; and texts that are copied by keyboard.
 
 use crate::browser_tab::Tab;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use std::time::Duration;
 use testkit::{Console, ConsoleOptions, eventually};
 use thirtyfour::Key;
@@ -19,7 +19,15 @@ async fn an_open_tab_warns_before_its_session_ends_and_one_press_keeps_it() -> R
     ensure!(tab.script(hidden).await? == true, "nothing is said at the beginning");
     tab.mark().await?;
 
-    let shown = tab.says("#session-warning", "Your session ends at").await?;
+    let shown = tab.says("#session-warning", "Your session ends in").await?;
+    let seconds = "return parseInt(document.querySelector('[data-countdown]').textContent.replace('in ', ''))";
+    let first = tab.script(seconds).await?.as_i64().context("seconds are said")?;
+    eventually(PATIENCE, "it counts down", || async {
+        let now = tab.script(seconds).await?.as_i64().context("seconds are said")?;
+        ensure!(now < first, "{now} of {first} s are left");
+        Ok(())
+    })
+    .await?;
     ensure!(shown.contains("UTC") && shown.contains("Stay logged in"), "{shown}");
     let said = tab.script("return document.getElementById('announce').textContent").await?;
     ensure!(said.as_str().is_some_and(|said| said.contains("Your session ends at")), "it is spoken, too: {said}");

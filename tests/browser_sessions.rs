@@ -71,6 +71,8 @@ async fn browser_lesson_08_a_press_after_the_end_is_offered_again_and_done_once(
     ensure!(said.contains("“Sync to Kubernetes” had not been done."), "{said}");
     ensure!(fabric.live_vpcs().await? == 0, "nothing was sent by itself");
     ensure!(tab.script("return document.querySelector('[data-strip=session]')").await?.is_null(), "the strip is gone");
+    let warned = tab.script("return !document.getElementById('session-warning').hidden").await?;
+    ensure!(warned == false, "the new session's end is far away");
     tab.click("[data-again]").await?;
     tab.says("[data-press-group] .answer[data-answer='good']", "Sync to Kubernetes succeeded.").await?;
     ensure!(fabric.live_vpcs().await? == VPCS, "the cluster holds what Git does");
@@ -134,9 +136,16 @@ async fn somebody_else_who_logs_in_there_inherits_nothing() -> Result<()> {
     let said = tab.says("[data-strip='session']", "bob is logged in").await?;
     ensure!(said.contains("nothing on it is sent as somebody else"), "{said}");
     ensure!(tab.script("return document.querySelector('[data-again]')").await?.is_null(), "nothing is offered");
-    // Also a press of the page that is still there does nothing as bob.
-    tab.click("#sync-from-git-btn").await?;
-    tab.says("[data-press-group] .answer[data-answer='bad']", "so it was refused").await?;
+    let left = tab.script("return document.getElementById('main').textContent.trim()").await?;
+    ensure!(left == "", "what stood there was not for bob: {left}");
+    // Also a press of the page that was there does nothing as bob.
+    let csrf = tab.script("return document.querySelector('meta[name=csrf-token]').content").await?;
+    let csrf = csrf.as_str().context("the page had a token")?.to_owned();
+    let press = format!(
+        "return fetch('/fabrics/{}/sync/', {{ method: 'POST', headers: {{ 'X-CSRFToken': '{csrf}', Accept: 'application/json' }} }}).then((answer) => answer.status)",
+        fabric.id
+    );
+    ensure!(tab.script(&press).await? == 403, "the page of one user never acts as another");
     ensure!(operations(&apart, "sync_to_kubernetes").await? == "0", "bob did not press");
     ensure!(fabric.live_vpcs().await? == 0, "and nothing was written");
     tab.click("[data-strip='session'] a").await?;

@@ -57,6 +57,11 @@ impl Ending {
         self.at().duration_since(self.now) <= self.warning
     }
 
+    /// How long it is until then.
+    pub fn left(&self) -> String {
+        when::relative(self.at(), self.now)
+    }
+
     /// The end for people.
     pub fn clock(&self) -> String {
         self.at().strftime("%H:%M UTC").to_string()

@@ -40,9 +40,11 @@ const RETRY_AFTER_MS = [500, 2_000];
 let ended = null;
 /** @type {Promise<boolean> | null} */
 let renewal = null;
+/** @type {any} what the server said of the session when it was last asked for a token */
+let known = null;
 /** @type {Array<(problem: Problem) => void>} */
 const onEnd = [];
-/** @type {Array<() => void>} */
+/** @type {Array<(data: any) => void>} */
 const onReturn = [];
 /** @type {Array<(user: string) => void>} */
 const onOther = [];
@@ -57,7 +59,10 @@ export function onSessionEnd(listener) {
   onEnd.push(listener);
 }
 
-/** @param {() => void} listener called when a session is found after one had ended: somebody logged in in another tab */
+/**
+ * @param {(data: any) => void} listener called when a session is found after one had ended, as here or in another tab
+ *   somebody logged in; with what the server said of it, if that was asked
+ */
 export function onSessionReturn(listener) {
   onReturn.push(listener);
 }
@@ -122,6 +127,7 @@ async function renew() {
     return false;
   }
   setToken(outcome.data.csrf_token);
+  known = outcome.data;
   return true;
 }
 
@@ -131,7 +137,7 @@ export async function resume() {
   if (!(await renewal)) return false;
   if (ended) {
     ended = null;
-    for (const listener of onReturn) listener();
+    for (const listener of onReturn) listener(known);
   }
   return true;
 }
@@ -220,7 +226,7 @@ export async function call(url, options = {}) {
   if (outcome.kind === "problem" && outcome.problem.status === 401) endSession(outcome.problem);
   else if (ended && outcome.kind !== "problem") {
     ended = null;
-    for (const listener of onReturn) listener();
+    for (const listener of onReturn) listener(null);
   }
   return outcome;
 }

@@ -1,10 +1,10 @@
 // @ts-check
 // The end of the session, said before it comes. The server wrote the words and the form; this shows them when it is
 // time, after asking whether another tab has moved the end meanwhile, and sends the form in place.
-import { call, onSessionEnd, sessionEnded } from "./call.js";
+import { call, onSessionEnd, onSessionReturn, sessionEnded } from "./call.js";
 import { element, removeStrip, strip } from "./dom.js";
 import { tell } from "./tabs.js";
-import { serverNow } from "./times.js";
+import { relative, serverNow } from "./times.js";
 
 const ASK_EVERY_MS = 20_000;
 const ASK_WHEN_OVER_MS = [2_000, 5_000, 15_000, 30_000];
@@ -53,6 +53,8 @@ function show(box, at, isFinal) {
   for (const part of box.querySelectorAll("[data-end]")) {
     if (part instanceof HTMLElement) part.hidden = (part.dataset.end === "final") !== isFinal;
   }
+  const left = box.querySelector("[data-countdown]");
+  if (left) left.textContent = relative(-Math.max(0, Math.ceil((at - serverNow()) / 1_000)));
   if (!box.hidden) return;
   box.hidden = false;
   const place = document.getElementById("announce");
@@ -114,6 +116,11 @@ export function start() {
     extend(form);
   });
   onSessionEnd(() => hide(box));
+  onSessionReturn((data) => {
+    learn(data);
+    confirmed = NaN;
+    look();
+  });
   document.addEventListener("visibilitychange", look);
   setInterval(look, 1_000);
 }

@@ -96,6 +96,9 @@ function other(user) {
   dialog("login-again")?.close();
   settle(false);
   const open = element("a", { href: location.pathname + location.search }, `Open it as ${user}`);
+  // What stood or was typed here was for somebody else.
+  document.getElementById("main")?.replaceChildren();
+  for (const who of document.querySelectorAll(".who-name")) who.remove();
   strip("session", "bad", element("p", {}, element("strong", {}, `${user} is logged in in this browser now.`), ` This page was made for ${document.body.dataset.user}; nothing on it is sent as somebody else.`), element("p", {}, open));
 }
 

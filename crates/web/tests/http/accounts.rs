@@ -382,3 +382,33 @@ async fn a_name_that_is_taken_by_what_may_not_be_seen_is_not_told_apart() {
     assert_eq!(said[0], said[1], "one that exists and one that does not are refused alike");
     assert!(!said[0].0, "{said:?}");
 }
+
+#[tokio::test]
+async fn how_long_sessions_last_is_for_administrators_and_ones_own_password_for_its_own_page() {
+    let console = Console::start().await;
+    let root = console.admin().await;
+    let limited = console.user("limited", false).await;
+    console.permit_on(&limited, "users.group", &["view", "change"], None).await;
+    let group = console.store.groups().create("operators", "").await.unwrap();
+    let edit = format!("/groups/{}/edit/", group.id);
+    let limits = async || console.store.groups().session_limits(group.id).await.unwrap();
+    let mut browser = console.logged_in("limited").await;
+    let longer = fill(&mut browser, &edit, &[("session_idle", "43200")], &[]).await;
+    assert_eq!(longer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(longer.text().contains("Only an administrator may change how long sessions last."), "{}", longer.text());
+    assert_eq!(limits().await, (None, None));
+    let described = fill(&mut browser, &edit, &[("description", "of the lab")], &[]).await;
+    assert_eq!(described.status, StatusCode::SEE_OTHER, "what else stands there may be changed: {}", described.text());
+
+    let mut browser = console.logged_in("alice").await;
+    assert_eq!(fill(&mut browser, &edit, &[("session_idle", "120")], &[]).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(limits().await, (Some(7_200), None));
+    let own = format!("/users/{}/password/", root.id);
+    assert_eq!(browser.open(&own).await.header("location"), "/account/password/");
+    let csrf = browser.token().await;
+    let fields = [("csrfmiddlewaretoken", csrf.as_str()), ("password", NEW), ("password_again", NEW)];
+    assert_eq!(browser.submit(&own, &fields).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let mut anew = console.browser();
+    let old = anew.log_in("alice", crate::console::PASSWORD, "/").await;
+    assert_eq!(old.status, StatusCode::SEE_OTHER, "the password until now is still the one");
+}

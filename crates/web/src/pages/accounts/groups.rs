@@ -173,6 +173,20 @@ impl Draft {
         draft
     }
 
+    /// How long sessions last is the administrators' to say: whoever may change a group may belong to it.
+    fn guard_limits(&mut self, view: &View, (idle, absolute): (Option<u32>, Option<u32>)) {
+        if view.login.user.is_superuser {
+            return;
+        }
+        for (name, given, stored) in
+            [("session_idle", &self.session_idle, idle), ("session_absolute", &self.session_absolute, absolute)]
+        {
+            if *given != minutes(stored) {
+                self.errors.set(name, "Only an administrator may change how long sessions last.");
+            }
+        }
+    }
+
     fn spec(&self) -> GroupSpec {
         GroupSpec {
             session_idle: seconds(&self.session_idle),
@@ -244,6 +258,7 @@ async fn show_add(view: View) -> Result<Response, Problem> {
 
 async fn add_one(State(state): State<AppState>, view: View, fields: Fields) -> Result<Response, Problem> {
     let mut draft = Draft::read(&fields);
+    draft.guard_limits(&view, (None, None));
     let seen: Vec<i64> = choices(&view, ObjectType::User).await?.iter().map(|one| one.id).collect();
     draft.members.retain(|id| seen.contains(id));
     if draft.errors.is_empty() {
@@ -287,6 +302,7 @@ async fn edit(
     fields: Fields,
 ) -> Result<Response, Problem> {
     let mut draft = Draft::read(&fields);
+    draft.guard_limits(&view, state.store.groups().session_limits(group.id).await?);
     if draft.errors.is_empty() {
         let seen: Vec<i64> = choices(&view, ObjectType::User).await?.iter().map(|one| one.id).collect();
         let now = linked(&view, Link::Member, (Noun::Group, group.id)).await?;

@@ -10,8 +10,9 @@ use crate::url;
 use crate::view::{self, View};
 use auth::{Action, LoginError, ObjectType, PasswordError};
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
+use model::Code;
 use secrecy::{ExposeSecret, SecretString};
 use store::nouns::Links;
 use store::{Link, NewUser, Noun, User, UserSpec};
@@ -227,6 +228,10 @@ fn password_form(view: &View, user: &User, errors: &Errors) -> Result<Form, Prob
 }
 
 pub(super) async fn show_password(view: View, OfUser(user): OfUser) -> Result<Response, Problem> {
+    // One's own is changed with the one until now.
+    if user.id == view.login.user.id {
+        return Ok(Redirect::to(&url::account_password()).into_response());
+    }
     view::page("user_password", &password_form(&view, &user, &Errors::default())?)
 }
 
@@ -236,13 +241,16 @@ pub(super) async fn password(
     OfUser(user): OfUser,
     fields: Fields,
 ) -> Result<Response, Problem> {
+    if user.id == view.login.user.id {
+        let message = "Your own password is changed with the one until now. Nothing was done.";
+        let refused = Problem::new(Code::InvalidInput, message).status(StatusCode::UNPROCESSABLE_ENTITY);
+        return Err(refused.todo("Change it on the page of your account."));
+    }
     let mut errors = Errors::default();
     let password = new_password(&fields, &user.username, &mut errors);
     if errors.is_empty() {
         let (scope, author) = (view.login.access.require_on(Action::Change, ObjectType::User)?, view.author());
-        // Whoever sets one's own here stays logged in.
-        let except = view.login.session_id().filter(|_| view.login.user.id == user.id);
-        match state.sessions.set_password_by(&author, &scope, user.id, password, except).await {
+        match state.sessions.set_password_by(&author, &scope, user.id, password, None).await {
             Ok(()) => {
                 return Ok(done(
                     &view,
