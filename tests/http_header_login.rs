@@ -96,7 +96,9 @@ async fn the_proxy_is_believed_and_nobody_else() -> Result<()> {
     ensure!(sessions.len() == 1 && sessions[0].method == Method::Header, "{sessions:?}");
 
     // The cookie without the header is nothing, from the proxy or past it.
-    for (from, lines) in [(PROXY, vec![cookie.as_str()]), (STRANGER, vec![&cookie]), (STRANGER, vec!["Remote-User: anna", &cookie])] {
+    for (from, lines) in
+        [(PROXY, vec![cookie.as_str()]), (STRANGER, vec![&cookie]), (STRANGER, vec!["Remote-User: anna", &cookie])]
+    {
         let answer = session(&console, from, &lines).await?;
         ensure!(answer.status == 401, "{from} {lines:?}: {}", answer.status);
         ensure!(answer.body.contains("no longer says who you are"), "{}", answer.body);

@@ -86,7 +86,12 @@ pub fn is_username(name: &str) -> bool {
 
 impl Sessions {
     /// Logs in whoever was named, with a new session; the one that the browser had ends.
-    pub async fn login_named(&self, named: &Named, mapping: &Mapping, from: Origin<'_>) -> Result<LoggedIn, NamedError> {
+    pub async fn login_named(
+        &self,
+        named: &Named,
+        mapping: &Mapping,
+        from: Origin<'_>,
+    ) -> Result<LoggedIn, NamedError> {
         let user = match self.known(named).await? {
             Some(user) => user,
             None => self.make(named, mapping).await?,

@@ -20,7 +20,6 @@ const SELDOM: Duration = Duration::from_secs(5);
 /// What a provider says of itself, keys included.
 pub(crate) type Metadata = ProviderMetadataWithLogout;
 
-
 /// What was learned, and when.
 #[derive(Debug, Default)]
 pub(crate) struct Discovery {

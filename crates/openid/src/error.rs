@@ -41,7 +41,11 @@ impl Error {
             "server_error" | "temporarily_unavailable" => {
                 Self::unavailable("The provider says that it cannot log anybody in at the moment.")
             }
-            "unauthorized_client" | "invalid_client" | "invalid_request" | "invalid_scope" | "unsupported_response_type"
+            "unauthorized_client"
+            | "invalid_client"
+            | "invalid_request"
+            | "invalid_scope"
+            | "unsupported_response_type"
             | "invalid_redirect_uri" => Self::unavailable(format!(
                 "The provider does not accept Hedgerow's request ({word}). What is registered there and the settings \
                  openid.* do not fit."

@@ -49,7 +49,8 @@ pub(crate) fn groups(claims: &Map<String, Value>, settings: &Settings) -> Option
 pub(crate) fn username(claims: &Map<String, Value>, settings: &Settings) -> Option<String> {
     let name = claims.get(&settings.username_claim)?.as_str()?.trim();
     // An address proves nothing while the provider says that nobody has confirmed it.
-    let is_unconfirmed = settings.username_claim == "email" && claims.get("email_verified") == Some(&Value::Bool(false));
+    let is_unconfirmed =
+        settings.username_claim == "email" && claims.get("email_verified") == Some(&Value::Bool(false));
     (!name.is_empty() && !is_unconfirmed).then(|| name.to_owned())
 }
 

@@ -262,11 +262,8 @@ impl Provider {
         access_token: AccessToken,
         subject: &SubjectIdentifier,
     ) -> Result<Map<String, Value>, Error> {
-        let client = CoreClient::from_provider_metadata(
-            metadata.clone(),
-            ClientId::new(self.settings.client_id.clone()),
-            None,
-        );
+        let client =
+            CoreClient::from_provider_metadata(metadata.clone(), ClientId::new(self.settings.client_id.clone()), None);
         // A provider without this door has said everything.
         let Ok(request) = client.user_info(access_token, Some(subject.clone())) else { return Ok(Map::new()) };
         let ask = |request| transport::send(self.http.clone(), request);

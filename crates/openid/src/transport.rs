@@ -45,6 +45,8 @@ impl From<reqwest::Error> for Failed {
 }
 
 pub(crate) fn client(settings: &Settings) -> Result<reqwest::Client, Error> {
+    // The process may have one already, which is the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT)

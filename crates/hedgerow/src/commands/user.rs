@@ -119,7 +119,9 @@ async fn link(store: &Store, name: &str, external: Option<&External>) -> anyhow:
     let user = find(store, name).await?;
     match store.users().by(&author()).link(user.id, external).await {
         Err(store::Error::Conflict(Unique::External)) => {
-            bail!("another user is connected with this person of the provider; `hedgerow user link OTHER --none` ends that")
+            bail!(
+                "another user is connected with this person of the provider; `hedgerow user link OTHER --none` ends that"
+            )
         }
         other => other.context("cannot connect the user")?,
     }

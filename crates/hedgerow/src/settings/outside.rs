@@ -124,8 +124,21 @@ pub(crate) struct Header(pub(crate) axum::http::HeaderName);
 
 /// Headers that mean something else already.
 const TAKEN: &[&str] = &[
-    "accept", "authorization", "connection", "content-length", "content-type", "cookie", "forwarded", "host", "origin",
-    "referer", "transfer-encoding", "user-agent", "x-csrftoken", "x-forwarded-for", "x-forwarded-host",
+    "accept",
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "forwarded",
+    "host",
+    "origin",
+    "referer",
+    "transfer-encoding",
+    "user-agent",
+    "x-csrftoken",
+    "x-forwarded-for",
+    "x-forwarded-host",
     "x-forwarded-proto",
 ];
 
@@ -230,10 +243,18 @@ mod tests {
 
     #[test]
     fn an_issuer_is_https_or_on_loopback_and_stays_as_it_is_written() {
-        for good in ["https://id.example.net", "https://id.example.net/realms/a/", "http://127.0.0.1:4000", "http://[::1]:1"] {
+        for good in
+            ["https://id.example.net", "https://id.example.net/realms/a/", "http://127.0.0.1:4000", "http://[::1]:1"]
+        {
             assert_eq!(Issuer::parse(good).map(|issuer| issuer.0), Ok(good.to_owned()));
         }
-        for bad in ["http://id.example.net", "id.example.net", "ftp://127.0.0.1", "https://a:b@id.example.net", "https://i.example/?a"] {
+        for bad in [
+            "http://id.example.net",
+            "id.example.net",
+            "ftp://127.0.0.1",
+            "https://a:b@id.example.net",
+            "https://i.example/?a",
+        ] {
             assert!(Issuer::parse(bad).is_err(), "{bad}");
         }
     }

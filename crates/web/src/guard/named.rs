@@ -95,9 +95,12 @@ fn named(set: &HeaderLogin, headers: &HeaderMap) -> Result<Option<Named>, Proble
 /// among those of the connection: a proxy on the way takes such a header out, and what is left is not what it was.
 fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Problem> {
     let refused = |why: &str| {
-        Err(Problem::new(Code::AccountRefused, format!("The header {name} of the proxy {why}, so nobody is logged in."))
-            .status(StatusCode::BAD_REQUEST)
-            .todo("Let the proxy take this header out of what clients send, and set it once."))
+        Err(Problem::new(
+            Code::AccountRefused,
+            format!("The header {name} of the proxy {why}, so nobody is logged in."),
+        )
+        .status(StatusCode::BAD_REQUEST)
+        .todo("Let the proxy take this header out of what clients send, and set it once."))
     };
     let of_connection = headers.get_all(header::CONNECTION).iter().filter_map(|value| value.to_str().ok());
     if of_connection.flat_map(|value| value.split(',')).any(|word| word.trim().eq_ignore_ascii_case(name.as_str())) {

@@ -117,9 +117,11 @@ fn form(
         csrf: state.csrf.anonymous_token(&browser).map_err(random)?,
         next: next.to_owned(),
         is_kept: resolve(&Method::GET, next).is_some_and(|route| route.path == pattern::kept),
-        openid: state.settings.openid.as_ref().map(|openid| {
-            (openid.name.clone(), url::with_query(&url::openid_login(), &[("next", next)]))
-        }),
+        openid: state
+            .settings
+            .openid
+            .as_ref()
+            .map(|openid| (openid.name.clone(), url::with_query(&url::openid_login(), &[("next", next)]))),
         leads_to: if next == url::home() { String::new() } else { next.to_owned() },
         username: username.to_owned(),
         notices,

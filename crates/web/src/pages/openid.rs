@@ -276,15 +276,19 @@ async fn prove(
     if login.session.id != session {
         return Err(refused("Somebody else logged in in this browser meanwhile. Nothing was done."));
     }
-    let is_same = login.user.external.as_ref().is_some_and(|external| {
-        external.issuer == identity.issuer && external.subject == identity.subject
-    });
+    let is_same = login
+        .user
+        .external
+        .as_ref()
+        .is_some_and(|external| external.issuer == identity.issuer && external.subject == identity.subject);
     if !is_same {
         return Err(refused("Somebody else than you logged in at the provider. Nothing was done."));
     }
     let asked_at = jiff::Timestamp::from_second(away.since).unwrap_or(jiff::Timestamp::MAX);
     if identity.authenticated_at.is_none_or(|at| at < asked_at.checked_sub(SKEW).unwrap_or(asked_at)) {
-        return Err(refused("The provider did not ask you to log in again, although that was needed. Nothing was done."));
+        return Err(refused(
+            "The provider did not ask you to log in again, although that was needed. Nothing was done.",
+        ));
     }
     let token = state.sessions.rotate(&login.session, true).await;
     let token = token.map_err(|error| Problem::internal("give a session a new token", &error))?;
@@ -343,7 +347,8 @@ pub fn not_named(error: NamedError, external: Option<&External>) -> Problem {
                 ),
                 (NamedError::Inactive(_), _) => "Ask an administrator to switch it on again.".to_owned(),
                 (NamedError::BadName, _) => {
-                    "A name has 1 to 150 letters, digits, or . _ - + @. Ask an administrator of the provider.".to_owned()
+                    "A name has 1 to 150 letters, digits, or . _ - + @. Ask an administrator of the provider."
+                        .to_owned()
                 }
                 _ => Code::AccountRefused.what_to_do().to_owned(),
             };
