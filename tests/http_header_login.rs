@@ -40,7 +40,10 @@ async fn ask(console: &Console, from: &str, request: &str, lines: &[&str], body:
     let socket = TcpSocket::new_v4()?;
     socket.bind(format!("{from}:0").parse()?)?;
     let mut stream = socket.connect(console.address().parse()?).await?;
-    let mut text = format!("{request} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\n", console.address());
+    let mut text = format!("{request} HTTP/1.1\r\nHost: {}\r\n", console.address());
+    if !lines.iter().any(|line| line.starts_with("Accept:")) {
+        text.push_str("Accept: application/json\r\n");
+    }
     if !lines.iter().any(|line| line.starts_with("Connection:")) {
         text.push_str("Connection: close\r\n");
     }
@@ -103,6 +106,10 @@ async fn the_proxy_is_believed_and_nobody_else() -> Result<()> {
         ensure!(answer.status == 401, "{from} {lines:?}: {}", answer.status);
         ensure!(answer.body.contains("no longer says who you are"), "{}", answer.body);
     }
+
+    // The login page says so, and leads nobody around in a circle.
+    let page = ask(&console, STRANGER, "GET /login/", &[&cookie, "Accept: text/html"], "").await?;
+    ensure!(page.status == 200 && page.body.contains("no longer says who you are"), "{} {}", page.status, page.head);
 
     // A session by password needs no header, and CSRF tokens are asked for as ever.
     let csrf = second.json()?["csrf_token"].as_str().context("a token")?.to_owned();

@@ -5,7 +5,7 @@ use crate::world::{add_fabric, database};
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
 use store::{Method, ObjectPermission};
-use testkit::{Console, ConsoleOptions, HttpUser, OpenidProvider, Page};
+use testkit::{Console, ConsoleOptions, HttpUser, OpenidProvider, Page, eventually};
 
 const GROUPS: (&str, &str) = ("HEDGEROW_OPENID_GROUPS", "noc=operators");
 const SUPERUSERS: (&str, &str) = ("HEDGEROW_OPENID_SUPERUSER_GROUP", "roots");
@@ -242,6 +242,15 @@ async fn a_provider_that_is_down_costs_its_own_login_and_no_other() -> Result<()
     provider.resume().await?;
     provider.register(&console, false).await?;
     provider.set_people(&[("anna", &[])]).await?;
+    eventually(Duration::from_secs(20), "the console finds the provider again", || {
+        let visitor = console.visitor();
+        async move {
+            let status = visitor?.get("/login/openid/").await?.status;
+            ensure!(status == 303, "it answers {status}");
+            Ok(())
+        }
+    })
+    .await?;
     logged_in(&provider, &console, "anna").await?;
 
     // It goes away between the way there and the way back.

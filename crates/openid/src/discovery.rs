@@ -17,13 +17,23 @@ const USABLE: Duration = Duration::from_secs(24 * 3600);
 /// No more often than this because of keys that are not known: whoever sends such tokens does not make us ask.
 const SELDOM: Duration = Duration::from_secs(5);
 
+/// For this long a failure is everybody's: those who wait their turn do not each wait for a provider that is down.
+const FAILED: Duration = Duration::from_secs(1);
+
 /// What a provider says of itself, keys included.
 pub(crate) type Metadata = ProviderMetadataWithLogout;
+
+/// What was learned last, and when; and how asking failed last, if it did.
+#[derive(Debug, Default)]
+struct Known {
+    good: Option<(Instant, Arc<Metadata>)>,
+    failed: Option<(Instant, Error)>,
+}
 
 /// What was learned, and when.
 #[derive(Debug, Default)]
 pub(crate) struct Discovery {
-    known: Mutex<Option<(Instant, Arc<Metadata>)>>,
+    known: Mutex<Known>,
 }
 
 impl Discovery {
@@ -44,24 +54,32 @@ impl Discovery {
         settings: &Settings,
     ) -> Result<Arc<Metadata>, Error> {
         let mut known = self.known.lock().await;
-        if let Some((at, metadata)) = known.as_ref()
+        if let Some((at, metadata)) = known.good.as_ref()
             && at.elapsed() < age
         {
             return Ok(Arc::clone(metadata));
         }
-        match discover(http, settings).await {
-            Ok(metadata) => {
-                let metadata = Arc::new(metadata);
-                *known = Some((Instant::now(), Arc::clone(&metadata)));
-                Ok(metadata)
-            }
-            Err(error) => match known.as_ref() {
-                Some((at, metadata)) if at.elapsed() < USABLE => {
-                    tracing::warn!(%error, "the OpenID provider is used by what it said of itself before");
-                    Ok(Arc::clone(metadata))
+        let recent = known.failed.as_ref().filter(|(at, _)| at.elapsed() < FAILED).map(|(_, error)| error.clone());
+        let error = match recent {
+            Some(error) => error,
+            None => match discover(http, settings).await {
+                Ok(metadata) => {
+                    let metadata = Arc::new(metadata);
+                    *known = Known { good: Some((Instant::now(), Arc::clone(&metadata))), failed: None };
+                    return Ok(metadata);
                 }
-                _ => Err(error),
+                Err(error) => {
+                    known.failed = Some((Instant::now(), error.clone()));
+                    error
+                }
             },
+        };
+        match known.good.as_ref() {
+            Some((at, metadata)) if at.elapsed() < USABLE => {
+                tracing::warn!(%error, "the OpenID provider is used by what it said of itself before");
+                Ok(Arc::clone(metadata))
+            }
+            _ => Err(error),
         }
     }
 }

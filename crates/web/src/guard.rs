@@ -158,7 +158,7 @@ async fn by_cookie(
     fresh: &mut Option<HeaderValue>,
 ) -> Result<Login, Problem> {
     let Some((set, asker)) = state.settings.header_login.as_ref().zip(asker) else {
-        return session(state, headers, activity).await;
+        return session(state, headers, activity).await.and_then(named::unnamed);
     };
     let (login, cookie) = named::session(state, set, headers, (asker, through_proxy), activity).await?;
     *fresh = cookie;

@@ -15,6 +15,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use model::Code;
 use store::Method;
 
+/// Why a session that a proxy began is not good any more.
+pub const NO_LONGER: &str = "The proxy in front of Hedgerow no longer says who you are.";
+/// What to do about it.
+pub const BY_THE_PROXY: &str = "Open Hedgerow by the address of the proxy, and log in there.";
+
 /// Whether a trusted proxy names a user with this request.
 pub fn is_named(state: &AppState, headers: &HeaderMap, through_proxy: bool) -> bool {
     let set = state.settings.header_login.as_ref();
@@ -31,17 +36,7 @@ pub(super) async fn session(
 ) -> Result<(Login, Option<HeaderValue>), Problem> {
     let named = if through_proxy { named(set, headers)? } else { None };
     let found = guard::session(state, headers, activity).await;
-    let Some(named) = named else {
-        let login = found?;
-        if login.session.method == Method::Header {
-            return Err(Problem::new(
-                Code::AuthenticationRequired,
-                "The proxy in front of Hedgerow no longer says who you are.",
-            )
-            .todo("Open Hedgerow by the address of the proxy, and log in there."));
-        }
-        return Ok((login, None));
-    };
+    let Some(named) = named else { return unnamed(found?).map(|login| (login, None)) };
     match found {
         Ok(login) if login.user.username.to_lowercase() == named.username.to_lowercase() => Ok((login, None)),
         // Somebody else, or nobody yet.
@@ -51,6 +46,14 @@ pub(super) async fn session(
         }
         Err(problem) => Err(problem),
     }
+}
+
+/// Somebody whom no proxy names: a session that a proxy began is good with its header only.
+pub(super) fn unnamed(login: Login) -> Result<Login, Problem> {
+    if login.session.method == Method::Header {
+        return Err(Problem::new(Code::AuthenticationRequired, NO_LONGER).todo(BY_THE_PROXY));
+    }
+    Ok(login)
 }
 
 /// A new session for who is named; the one that the browser had ends.

@@ -24,6 +24,7 @@ use model::Code;
 use secrecy::SecretString;
 use serde_json::json;
 use std::time::Duration;
+use store::Method as LoggedInBy;
 
 /// The routes of logging in and out.
 pub fn routes() -> Vec<Route> {
@@ -52,9 +53,17 @@ async fn show(State(state): State<AppState>, headers: HeaderMap, request: Reques
     let mut notices = Vec::new();
     let authenticated = state.sessions.authenticate(cookie, false).await;
     if wants_json(&headers) && !matches!(authenticated, Err(SessionError::Store(_))) {
-        return as_data(&state, &headers, authenticated.ok().map(|who| who.user.username));
+        return as_data(
+            &state,
+            &headers,
+            authenticated.ok().filter(|who| who.session.method != LoggedInBy::Header).map(|who| who.user.username),
+        );
     }
     match authenticated {
+        // Leading on would lead back here: such a session is good with the proxy's header only.
+        Ok(who) if who.session.method == LoggedInBy::Header => {
+            notices.push(Notice::new(Tone::Off, guard::named::NO_LONGER, "", guard::named::BY_THE_PROXY));
+        }
         Ok(_) => return Ok(Redirect::to(&next).into_response()),
         Err(SessionError::Denied(denied)) if denied.reason.is_some() => {
             let mut notice = Notice::new(
