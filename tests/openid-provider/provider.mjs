@@ -138,6 +138,7 @@ const server = createServer(async (request, response) => {
   const { pathname } = new URL(request.url, "http://127.0.0.1");
   asked[pathname] = (asked[pathname] ?? 0) + 1;
   try {
+    if (pathname === "/favicon.ico") return response.writeHead(204).end();
     if (pathname.startsWith("/interaction/")) return await interact(provider, request, response);
     if (!pathname.startsWith("/test/")) return provider.callback()(request, response);
     if (pathname === "/test/asked") return response.end(JSON.stringify(asked));

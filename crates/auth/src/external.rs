@@ -3,12 +3,13 @@
 
 use crate::sessions::{LoggedIn, Sessions};
 use crate::tokens::SessionToken;
+use crate::usernames::is_username;
 use model::Code;
-use std::collections::BTreeSet;
-use store::{EndReason, External, Method, Unique, User};
+use store::nouns::Links;
+use store::{Author, EndReason, External, Method, NewUser, Scope, Unique, User, UserSpec};
 
-/// Longest name of a user, as in NetBox.
-const LONGEST_NAME: usize = 150;
+/// Under which name what a login changes is recorded.
+const BY_THE_LOGIN: &str = "system:login";
 
 /// Who was named.
 #[derive(Debug, Clone)]
@@ -78,10 +79,10 @@ impl NamedError {
     }
 }
 
-/// Whether a text can be the name of a user.
-pub fn is_username(name: &str) -> bool {
-    let sound = |c: char| c.is_alphanumeric() || "._-+@".contains(c);
-    !name.is_empty() && name.chars().count() <= LONGEST_NAME && name.chars().all(sound)
+/// A user whom a proxy names.
+fn without_password(username: &str) -> NewUser {
+    let (username, password_hash) = (username.to_owned(), String::new());
+    NewUser { username, password_hash, is_superuser: false, is_active: true }
 }
 
 impl Sessions {
@@ -132,9 +133,10 @@ impl Sessions {
             return Err(NamedError::Unknown(named.username.clone()));
         }
         let now = self.clock().now();
+        let author = Author::named(BY_THE_LOGIN, now);
         let made = match &named.external {
-            Some(external) => users.create_external(&named.username, external, now).await,
-            None => users.create_without_password(&named.username, now).await,
+            Some(external) => users.by(&author).create_external(&named.username, external, now).await,
+            None => users.by(&author).create(without_password(&named.username), now).await,
         };
         match made {
             Ok(user) => {
@@ -149,47 +151,43 @@ impl Sessions {
         }
     }
 
-    /// Makes memberships and the flag of the superuser what was said.
+    /// Makes memberships and the flag of the superuser what was said, in one transaction, and records what changed.
     async fn apply(&self, user: User, named: &Named, mapping: &Mapping) -> Result<User, NamedError> {
         let Some(said) = &named.groups else { return Ok(user) };
-        let said: BTreeSet<&str> = said.iter().map(String::as_str).collect();
-        let is_said = |there: &str| said.contains(there);
-        let mapped: BTreeSet<&str> = mapping.groups.iter().map(|(_, here)| here.as_str()).collect();
-        let wanted: BTreeSet<&str> =
-            mapping.groups.iter().filter(|(there, _)| is_said(there)).map(|(_, here)| here.as_str()).collect();
+        let is_said = |there: &str| said.iter().any(|group| group == there);
         let groups = self.store().groups();
-        let member_of: BTreeSet<i64> = groups.of_user(user.id).await?.iter().map(|group| group.id).collect();
-        let mut changed = false;
-        for name in mapped {
-            let Some(group) = groups.by_name(name).await? else {
-                tracing::warn!(group = name, "a group that is mapped does not exist here");
+        let now: Vec<i64> = groups.of_user(user.id).await?.iter().map(|group| group.id).collect();
+        let (mut mapped, mut wanted) = (Vec::new(), Vec::new());
+        for (there, here) in &mapping.groups {
+            let Some(group) = groups.by_name(here).await? else {
+                tracing::warn!(group = here, "a group that is mapped does not exist here");
                 continue;
             };
-            match (wanted.contains(name), member_of.contains(&group.id)) {
-                (true, false) => groups.add_member(group.id, user.id).await?,
-                (false, true) => groups.remove_member(group.id, user.id).await?,
-                _ => continue,
-            }
-            tracing::info!(user.id, group = name, member = wanted.contains(name), "a membership follows the login");
-            changed = true;
-        }
-        if let Some(group) = &mapping.superuser_group
-            && user.is_superuser != is_said(group)
-        {
-            let is_superuser = is_said(group);
-            if self.store().users().set_superuser(user.id, is_superuser).await? {
-                tracing::info!(user.id, is_superuser, "who may do everything follows the login");
-                changed = true;
-            } else {
-                tracing::warn!(user.id, "the last administrator stays one, although the login says otherwise");
+            mapped.push(group.id);
+            // Two groups there may be one here.
+            if is_said(there) && !wanted.contains(&group.id) {
+                wanted.push(group.id);
             }
         }
-        if !changed {
+        let links = Links::choose(&mapped, &now, &wanted);
+        let is_superuser = mapping.superuser_group.as_ref().map_or(user.is_superuser, |group| is_said(group));
+        if links.add.is_empty() && links.remove.is_empty() && is_superuser == user.is_superuser {
             return Ok(user);
         }
+        let author = Author::named(BY_THE_LOGIN, self.clock().now());
+        let users = self.store().users().by(&author);
+        let spec = UserSpec { is_superuser, ..user.spec() };
+        let changed = match users.update(&Scope::System, user.id, &spec, &links).await {
+            Err(store::Error::LastAdministrator) => {
+                tracing::warn!(user.id, "the last administrator stays one, although the login says otherwise");
+                users.update(&Scope::System, user.id, &user.spec(), &links).await?
+            }
+            changed => changed?,
+        };
         // Other sessions of this user may do something else now, too.
         self.store().sessions().rotate_soon(user.id).await?;
-        Ok(self.store().users().get(user.id).await?)
+        tracing::info!(user.id, is_superuser, "memberships follow the login");
+        Ok(changed)
     }
 
     async fn end_previous(&self, previous: &SessionToken, user: &User) -> Result<(), store::Error> {
@@ -198,20 +196,5 @@ impl Sessions {
             self.store().sessions().end(old.id, now, EndReason::LoggedOut, Some(&user.username)).await?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_username;
-
-    #[test]
-    fn a_name_is_one_that_a_form_would_take() {
-        for good in ["anna", "anna.meyer@example.net", "Ünal_1", "a+b-c"] {
-            assert!(is_username(good), "{good}");
-        }
-        for bad in ["", "anna meyer", "a/b", "<b>", "a\n", &"a".repeat(151)] {
-            assert!(!is_username(bad), "{bad}");
-        }
     }
 }

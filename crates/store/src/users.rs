@@ -210,16 +210,13 @@ impl<'a> Users<'a> {
     /// [`crate::Unique::External`] when the provider's person has a user already.
     pub async fn create_external(&self, username: &str, external: &External, now: Timestamp) -> Result<User> {
         let mut tx = self.store.writer(USER_CREATE_EXTERNAL.doing).await?;
+        let mut recorder = Recorder::new(self.author);
         let args = args![username, now, &external.issuer, &external.subject];
-        let row = USER_CREATE_EXTERNAL.one(&mut tx, "user", args).await?;
+        let created = user(&USER_CREATE_EXTERNAL.one(&mut tx, "user", args).await?)?;
+        recorder.made(Noun::User, created.id);
+        recorder.record(&mut tx).await?;
         commit(tx, USER_CREATE_EXTERNAL.doing).await?;
-        user(&row)
-    }
-
-    /// Creates a user without a password, whom a proxy names.
-    pub async fn create_without_password(&self, username: &str, now: Timestamp) -> Result<User> {
-        let (password_hash, username) = (String::new(), username.to_owned());
-        self.create(NewUser { username, password_hash, is_superuser: false, is_active: true }, now).await
+        Ok(created)
     }
 
     /// The user of a provider's person; `None` when there is none.
@@ -232,15 +229,13 @@ impl<'a> Users<'a> {
     /// Connects a user with a provider's person, or with none.
     pub async fn link(&self, id: i64, external: Option<&External>) -> Result<()> {
         let (issuer, subject) = external.map(|known| (known.issuer.clone(), known.subject.clone())).unzip();
-        self.change(USER_LINK, args![id, issuer, subject]).await
-    }
-
-    /// Sets whether the user may do everything; `false` when nothing changed, also because there is no other.
-    pub async fn set_superuser(&self, id: i64, is_superuser: bool) -> Result<bool> {
-        let mut tx = self.store.writer(USER_SET_SUPERUSER.doing).await?;
-        let rows = USER_SET_SUPERUSER.run(&mut tx, args![id, is_superuser]).await?;
-        commit(tx, USER_SET_SUPERUSER.doing).await?;
-        Ok(rows > 0)
+        let mut tx = self.store.writer(USER_LINK.doing).await?;
+        let recorder = Recorder::of(&mut tx, self.author, Noun::User, id).await?;
+        if USER_LINK.run(&mut tx, args![id, issuer, subject]).await? == 0 {
+            return Err(Error::NotFound("user"));
+        }
+        recorder.record(&mut tx).await?;
+        commit(tx, USER_LINK.doing).await
     }
 
     /// A user by id.

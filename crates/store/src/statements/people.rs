@@ -66,11 +66,6 @@ super::statements! {
     USER_LINK("connect a user with a provider") = (
         "UPDATE users SET external_issuer = $2, external_subject = $3 WHERE id = $1"
     );
-    /// Never takes the flag from the last one who may do everything.
-    USER_SET_SUPERUSER("say whether a user may do everything") = (
-        "UPDATE users SET is_superuser = $2 WHERE id = $1 AND is_superuser <> $2 AND ($2 = 1 OR EXISTS",
-        " (SELECT 1 FROM users other WHERE other.id <> $1 AND other.is_superuser = 1 AND other.is_active = 1))"
-    );
     USER_GET("read a user") = ("SELECT ", user!(), " FROM users WHERE id = $1");
     USER_BY_NAME("find a user by name") = ("SELECT ", user!(), " FROM users WHERE lower(username) = lower($1)");
     USER_LIST("list the users") = ("SELECT ", user!(), " FROM users ORDER BY lower(username), id");

@@ -50,7 +50,7 @@ pub(super) async fn session(
 
 /// Somebody whom no proxy names: a session that a proxy began is good with its header only.
 pub(super) fn unnamed(login: Login) -> Result<Login, Problem> {
-    if login.session.method == Method::Header {
+    if login.session()?.method == Method::Header {
         return Err(Problem::new(Code::AuthenticationRequired, NO_LONGER).todo(BY_THE_PROXY));
     }
     Ok(login)

@@ -66,7 +66,7 @@ async fn elsewhere(
     path: &str,
 ) -> Result<Option<HeaderValue>, Problem> {
     // The proxy says with every request who it is; there is nothing that could be asked for.
-    if login.session.method == Method::Header {
+    if login.session()?.method == Method::Header {
         return Ok(None);
     }
     let way = state.settings.openid.as_ref().filter(|openid| openid::proves_there(openid, login));

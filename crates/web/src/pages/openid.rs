@@ -26,7 +26,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use store::sessions::TokenHash;
-use store::{External, Method, Sealed};
+use store::{External, Method, Sealed, Session};
 
 /// The routes of the way there and back.
 pub fn routes() -> Vec<Route> {
@@ -104,7 +104,7 @@ async fn again(State(state): State<AppState>, login: Login, request: Request) ->
             .todo("Enter your password where it is asked for."));
     }
     let (parts, _) = request.into_parts();
-    let session = Some(login.session.id);
+    let session = Some(login.session()?.id);
     lead(&state, &openid, (&parts.headers, &parts.extensions), next_of(&parts.uri), session).await
 }
 
@@ -273,7 +273,8 @@ async fn prove(
 ) -> Result<Response, Problem> {
     let login = guard::session(state, headers, false).await?;
     who.clone_from(&login.user.username);
-    if login.session.id != session {
+    let current = login.session()?;
+    if current.id != session {
         return Err(refused("Somebody else logged in in this browser meanwhile. Nothing was done."));
     }
     let is_same = login
@@ -290,7 +291,7 @@ async fn prove(
             "The provider did not ask you to log in again, although that was needed. Nothing was done.",
         ));
     }
-    let token = state.sessions.rotate(&login.session, true).await;
+    let token = state.sessions.rotate(current, true).await;
     let token = token.map_err(|error| Problem::internal("give a session a new token", &error))?;
     let cookie = token.and_then(|token| cookies::set_session(&state.settings, token.reveal()));
     let cookie = cookie.map(|cookie| [(header::SET_COOKIE, cookie)]);
@@ -311,19 +312,19 @@ async fn keep_id_token(state: &AppState, logged_in: &LoggedIn, id_token: &Secret
 }
 
 /// The ID token that was kept of a session; to be read before the session ends, when it goes.
-pub async fn id_token(state: &AppState, login: &Login) -> Option<SecretString> {
-    let sealed = state.store.sessions().id_token(login.session.id).await.ok().flatten()?;
-    state.sealer.open(id_token_place(login.session.id), &sealed).ok()
+pub async fn id_token(state: &AppState, session: &Session) -> Option<SecretString> {
+    let sealed = state.store.sessions().id_token(session.id).await.ok().flatten()?;
+    state.sealer.open(id_token_place(session.id), &sealed).ok()
 }
 
 /// Where the logout of a session that began at the provider leads to, when the provider takes part in it.
 pub async fn logout(
     state: &AppState,
-    login: &Login,
+    session: &Session,
     id_token: Option<SecretString>,
     (headers, extensions): (&HeaderMap, &Extensions),
 ) -> Option<Url> {
-    let openid = state.settings.openid.as_ref().filter(|_| login.session.method == Method::Openid)?;
+    let openid = state.settings.openid.as_ref().filter(|_| session.method == Method::Openid)?;
     let back = here(state, headers, extensions, &url::login()).ok()?;
     match openid.provider.logout(id_token.as_ref(), &back).await {
         Ok(there) => there,
