@@ -11,6 +11,9 @@ use crate::command::{cache, find, run};
 /// The rules of accessibility that the browser journeys check pages by. The tests read the same file.
 const AXE: &str = include_str!("../../tests/axe-core.version");
 
+/// The provider that the journeys log in by. The tests read the same file.
+const OIDC: &str = include_str!("../../tests/oidc-provider.version");
+
 /// The folder of a package, fetched when it is not in the cache yet. `witness` is a file that a whole one has.
 pub fn package(name: &str, version: &str, witness: &str) -> Result<PathBuf> {
     let folder = cache()?.join(format!("{name}-{version}"));
@@ -36,4 +39,9 @@ pub fn package(name: &str, version: &str, witness: &str) -> Result<PathBuf> {
 /// axe-core, which the browser journeys run in every page.
 pub fn axe() -> Result<PathBuf> {
     package("axe-core", AXE.trim(), "axe.min.js")
+}
+
+/// oidc-provider, which the journeys log in by.
+pub fn oidc() -> Result<PathBuf> {
+    package("oidc-provider", OIDC.trim(), "lib/index.js")
 }

@@ -113,7 +113,7 @@ const TOOLS: &[Tool] = &[
     },
     Tool {
         needed_from: Purpose::Tests,
-        what_for: "npm, to fetch axe-core, by which pages are checked for accessibility",
+        what_for: "npm, to fetch axe-core and oidc-provider, which journeys need",
         package: "npm",
         is_here: || find("npm").is_some(),
     },
@@ -132,6 +132,7 @@ pub fn run_for(purpose: Purpose) -> Result<()> {
         let folder = control_plane::ensure()?;
         println!("setup: control plane: {}", folder.display());
         println!("setup: axe-core: {}", npm::axe()?.display());
+        println!("setup: oidc-provider: {}", npm::oidc()?.display());
     }
     if purpose == Purpose::Bench {
         println!("setup: what Flux applies with: {}", flux::ensure()?.display());

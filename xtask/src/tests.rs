@@ -66,6 +66,8 @@ pub fn run_tests(args: &[String]) -> Result<ExitCode> {
     test.args(args);
     test.env("HEDGEROW_TEST_CONTROL_PLANE", control_plane::ensure()?).env("HEDGEROW_BIN", built()?.join("hedgerow"));
     test.env("HEDGEROW_TEST_AXE", npm::axe()?.join("axe.min.js"));
+    let oidc = npm::oidc()?;
+    test.env("HEDGEROW_TEST_OIDC", oidc.parent().unwrap_or(&oidc));
     println!("+ {}", words(&test));
     let mut child = test.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("cannot run cargo test")?;
     let mut total = Total::default();

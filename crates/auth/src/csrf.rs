@@ -182,6 +182,7 @@ mod tests {
             authenticated_at: created_at,
             idle_limit: None,
             rotation_due: false,
+            method: store::Method::Password,
         }
     }
 

@@ -11,6 +11,7 @@ mod api_tokens;
 mod clock;
 mod csrf;
 mod explain;
+mod external;
 mod keys;
 mod passwords;
 mod permissions;
@@ -28,6 +29,7 @@ pub use api_tokens::{
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use csrf::{Csrf, CsrfError};
 pub use explain::{Considered, Explanation, Finding, Rank, Step, explain};
+pub use external::{Mapping, Named, NamedError, Origin};
 pub use keys::{KeyError, MasterKey};
 pub use passwords::{PASSWORD_LENGTH, PasswordError, Passwords, check_password, first_password};
 pub use permissions::{Action, Actor, BadConstraints, Denied, ObjectType, UserActor, check_constraints, matching};

@@ -394,6 +394,7 @@ mod tests {
             is_active: true,
             created_at: jiff::Timestamp::UNIX_EPOCH,
             last_login_at: None,
+            external: None,
         };
         Actor::with_permissions(&user, permissions)
     }

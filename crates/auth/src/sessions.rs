@@ -11,6 +11,7 @@ pub use denied::{By, SessionDenied, SessionError};
 pub use limits::Limits;
 
 use crate::clock::{Clock, between, minus, plus};
+use crate::external::Origin;
 use crate::passwords::{PasswordError, Passwords};
 use crate::throttle::{Throttle, ThrottleLimits};
 use crate::tokens::SessionToken;
@@ -19,7 +20,7 @@ use model::Code;
 use secrecy::SecretString;
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Author, EndReason, NewSession, Scope, Session, Store, User};
+use store::{Author, EndReason, Method, NewSession, Scope, Session, Store, User};
 
 /// How long a page waits for its activity to be written.
 const TOUCH: Duration = Duration::from_secs(2);
@@ -141,7 +142,7 @@ impl Sessions {
         {
             self.store.sessions().end(old.id, now, EndReason::LoggedOut, Some(&user.username)).await?;
         }
-        let (session, token) = self.begin(user.id, now, address, user_agent).await?;
+        let (session, token) = self.begin(user.id, now, (address, user_agent), Method::Password).await?;
         self.store.users().set_last_login(user.id, now).await?;
         tracing::info!(user.id, session.id, address, "logged in");
         Ok(LoggedIn { session, user, token })
@@ -150,7 +151,8 @@ impl Sessions {
     /// The user whose name and password these are, if it may log in. Takes as long when there is none.
     async fn compare(&self, username: &str, password: SecretString) -> Result<Option<User>, LoginError> {
         let user = self.store.users().by_name(username).await?;
-        let stored = user.as_ref().map(|u| u.password_hash.clone());
+        // Whoever has no password is compared as nobody: the time does not tell the two apart.
+        let stored = user.as_ref().filter(|u| u.has_password()).map(|u| u.password_hash.clone());
         let fits = self.passwords.verify(password, stored).await?;
         // Of a name that nobody has nothing is noted: people type their password into that field.
         if let Some(user) = user.as_ref().filter(|user| !fits || !user.is_active) {
@@ -163,8 +165,8 @@ impl Sessions {
         &self,
         user_id: i64,
         now: Timestamp,
-        address: &str,
-        user_agent: &str,
+        (address, user_agent): (&str, &str),
+        method: Method,
     ) -> Result<(Session, SessionToken), LoginError> {
         let token = SessionToken::generate()?;
         let (idle, absolute) = self.store.groups().session_limits_of_user(user_id).await?;
@@ -175,11 +177,31 @@ impl Sessions {
             idle_expires_at: plus(now, seconds(idle, self.limits.idle)),
             absolute_expires_at: plus(now, seconds(absolute, self.limits.absolute)),
             idle_limit: idle,
+            method,
             // Browsers send up to some hundred bytes; anybody else sends what it likes.
             user_agent: user_agent.chars().take(300).collect(),
             address: address.chars().take(100).collect(),
         };
         Ok((self.store.sessions().create(new, now).await?, token))
+    }
+
+    /// A session for a user that was named from outside.
+    pub(crate) async fn begin_session(
+        &self,
+        user: User,
+        now: Timestamp,
+        from: Origin<'_>,
+    ) -> Result<LoggedIn, LoginError> {
+        let (session, token) = self.begin(user.id, now, (from.address, from.user_agent), from.method).await?;
+        Ok(LoggedIn { session, user, token })
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
     /// Turns a cookie's value into a user. `activity` is whether a person did something: it moves the idle limit, which
@@ -256,7 +278,7 @@ impl Sessions {
     }
 
     /// The session of a token, also an ended one, and also by the token before its last rotation for a moment.
-    async fn find(&self, token: &SessionToken) -> Result<Option<Session>, store::Error> {
+    pub(crate) async fn find(&self, token: &SessionToken) -> Result<Option<Session>, store::Error> {
         let under_way = minus(self.clock.now(), UNDER_WAY);
         self.store.sessions().find_by_hash(&token.hash(), under_way).await
     }

@@ -220,6 +220,10 @@ pub(crate) enum User {
   hedgerow user change bob --superuser true")]
     Change(UserChange),
     Delete(UserDelete),
+    #[command(after_help = "Examples:
+  hedgerow user link alice --openid-subject 8f2d7a41
+  hedgerow user link alice --none            logs in by password only, from now on")]
+    Link(UserLink),
     List(UserList),
     #[command(subcommand, arg_required_else_help = true)]
     Token(UserToken),
@@ -328,6 +332,28 @@ pub(crate) struct UserRevoke {
     /// Number of the permission, as `user list` shows it
     #[arg(value_name = "PERMISSION")]
     pub(crate) permission: i64,
+    #[command(flatten)]
+    pub(crate) source: Source,
+}
+
+/// Connect a user with a person of the OpenID Connect provider
+///
+/// A login by the provider finds its user by the provider's own number for the person, the claim `sub`, and never by a
+/// name. The page that refuses somebody whose name is taken shows that number.
+#[derive(Debug, Args)]
+pub(crate) struct UserLink {
+    /// The user
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// The provider's number for the person: the claim `sub`
+    #[arg(long, value_name = "SUBJECT", required_unless_present = "none")]
+    pub(crate) openid_subject: Option<String>,
+    /// The provider's issuer, when it is not that of the setting `openid.issuer`
+    #[arg(long, value_name = "URL", requires = "openid_subject")]
+    pub(crate) openid_issuer: Option<String>,
+    /// Connect the user with nobody any more
+    #[arg(long, conflicts_with = "openid_subject")]
+    pub(crate) none: bool,
     #[command(flatten)]
     pub(crate) source: Source,
 }

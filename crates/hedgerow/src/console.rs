@@ -127,7 +127,7 @@ impl Console {
             });
         }
         let housekeeping = tokio::spawn(keep_house(store.clone(), sessions.clone(), settings.activity_keep));
-        let web = web_settings(settings, &folder, tls);
+        let web = web_settings(settings, &folder, tls)?;
         let state = AppState::new(store, sessions, &key, engine, web, clock, stop);
         Ok(Self { state, housekeeping, _lock: lock })
     }
@@ -218,8 +218,43 @@ pub(crate) fn key_file(settings: &Settings, folder: &Path) -> PathBuf {
     settings.secret_key_file.clone().unwrap_or_else(|| folder.join(KEY_FILE))
 }
 
-fn web_settings(settings: &Settings, folder: &Path, tls: bool) -> WebSettings {
-    WebSettings {
+/// The provider that people log in by, when one is set.
+fn openid(settings: &Settings) -> anyhow::Result<Option<Arc<web::Openid>>> {
+    let Some((issuer, client_id)) = settings.openid_issuer.clone().zip(settings.openid_client_id.clone()) else {
+        return Ok(None);
+    };
+    let provider = openid::Provider::new(openid::Settings {
+        issuer: issuer.0,
+        client_id,
+        client_secret: settings.openid_secret()?,
+        scopes: settings.openid_scopes.0.clone(),
+        username_claim: settings.openid_username_claim.clone(),
+        groups_claim: settings.openid_groups_claim.clone(),
+        ca_file: settings.openid_ca_file.clone(),
+    })
+    .context("cannot set up the login by OpenID Connect")?;
+    let mapping = auth::Mapping {
+        groups: settings.openid_groups.0.clone(),
+        superuser_group: settings.openid_superuser_group.clone(),
+        create_users: settings.openid_create_users,
+    };
+    Ok(Some(Arc::new(web::Openid { provider, name: settings.openid_name.clone(), mapping })))
+}
+
+/// What a trusted proxy says of who asks, when that is believed.
+fn header_login(settings: &Settings) -> Option<Arc<web::HeaderLogin>> {
+    let user = settings.header_auth_user.as_ref()?.0.clone();
+    let mapping = auth::Mapping {
+        groups: settings.header_auth_mapping.0.clone(),
+        superuser_group: None,
+        create_users: settings.header_auth_create_users,
+    };
+    let groups = settings.header_auth_groups.as_ref().map(|header| header.0.clone());
+    Some(Arc::new(web::HeaderLogin { user, groups, mapping }))
+}
+
+fn web_settings(settings: &Settings, folder: &Path, tls: bool) -> anyhow::Result<WebSettings> {
+    Ok(WebSettings {
         tls,
         trusted_proxies: settings.trusted_proxies.clone(),
         public_url: settings.public_url.as_ref().map(|url| url.origin()),
@@ -228,5 +263,7 @@ fn web_settings(settings: &Settings, folder: &Path, tls: bool) -> WebSettings {
         data: Some(folder.to_owned()),
         key_file: Some(key_file(settings, folder)),
         shortest_interval: u32::try_from(settings.schedule_shortest_interval.as_secs()).unwrap_or(u32::MAX),
-    }
+        openid: openid(settings)?,
+        header_login: header_login(settings),
+    })
 }

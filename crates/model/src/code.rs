@@ -71,6 +71,12 @@ codes! {
     PermissionDenied = "permission_denied", 403, Some(6), false, "Ask an administrator for the permission that is named.";
     /// The password has to be entered again, because it was entered long ago.
     PasswordRequired = "password_required", 403, None, false, "Enter your own password once more and send the form again; nothing of it is lost.";
+    /// The provider of the login does not answer, or not as it should.
+    OpenidUnavailable = "openid_unavailable", 503, None, true, "Try again when the provider answers, or log in with a password.";
+    /// The provider of the login, or what it sent, lets nobody in.
+    OpenidRefused = "openid_refused", 403, None, false, "Begin the login again from the login page.";
+    /// Somebody was named from outside, and no account here may be used for that.
+    AccountRefused = "account_refused", 403, None, false, "Ask an administrator for an account here.";
     /// The fabric's cluster does not answer as it should.
     ConnectionFailed = "connection_failed", 502, Some(7), true, "Test the connection; check the endpoint and the network between.";
     /// The same operation runs already.

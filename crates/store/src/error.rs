@@ -20,6 +20,9 @@ pub enum Unique {
     /// Another user has this name, upper and lower case being the same.
     #[error("another user has this name")]
     Username,
+    /// The provider's person has a user already.
+    #[error("another user is connected with this person of the provider")]
+    External,
     /// Another group has this name.
     #[error("another group has this name")]
     GroupName,
@@ -240,6 +243,7 @@ fn which_unique(constraint: Option<&str>, message: &str) -> Unique {
         "fabrics_name" | "fabrics.name" => Unique::FabricName,
         "fabrics_cluster_namespace" | "fabrics.cluster_uid, fabrics.namespace" => Unique::ClusterNamespace,
         "users_username" | "index 'users_username'" => Unique::Username,
+        "users_external" | "users.external_issuer, users.external_subject" => Unique::External,
         "user_groups_name" | "user_groups.name" => Unique::GroupName,
         "object_permissions_name" | "object_permissions.name" => Unique::PermissionName,
         "operations_one_writer" | "operations.fabric_id" => Unique::OneWriter,

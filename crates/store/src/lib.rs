@@ -67,8 +67,8 @@ pub use operations::{Disposition, Enqueued, NewOperation, Operation};
 pub use page::{Direction, Listed, Page};
 pub use permissions::ObjectPermission;
 pub use scope::{Constraint, Lookup, Scope};
-pub use sessions::{EndReason, NewSession, Session};
-pub use users::{NewUser, User, UserSpec};
+pub use sessions::{EndReason, Method, NewSession, Session};
+pub use users::{External, NewUser, User, UserSpec};
 
 use lanes::Held;
 use sqlx::pool::PoolConnection;

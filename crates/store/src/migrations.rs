@@ -42,6 +42,7 @@ history! {
     13 "0013_sessions.sql" "sessions: new tokens, limits of groups, forms that were kept; what attempts were about";
     14 "0014_api_tokens.sql" "API tokens";
     15 "0015_changes.sql" "changes of users, groups, permissions and fabrics";
+    16 "0016_logins_from_outside.sql" "users of a provider, how sessions began";
 }
 
 fn newest() -> i64 {

@@ -171,6 +171,8 @@ async fn state(conn: &mut AnyConnection, noun: Noun, id: i64) -> Result<Option<S
             let user = crate::users::user(&row)?;
             let fields = json!({
                 "username": user.username, "is_superuser": user.is_superuser, "is_active": user.is_active,
+                "external_issuer": user.external.as_ref().map(|known| known.issuer.as_str()),
+                "external_subject": user.external.as_ref().map(|known| known.subject.as_str()),
             });
             let secrets = [("password", user.password_hash.into_bytes())].into();
             State { name: user.username, fields: object(fields), secrets }

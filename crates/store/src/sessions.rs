@@ -1,6 +1,7 @@
 //! Sessions: the hash of a token, two limits, and how it ended. Ended rows stay for a while, so that an old cookie can
 //! be told which limit ended it. What the limits mean is decided in the room `auth`.
 
+use crate::fabrics::Sealed;
 use crate::row::Columns;
 use crate::sql::args;
 use crate::statements::sessions::*;
@@ -49,6 +50,42 @@ impl FromStr for EndReason {
             "revoked" => Self::Revoked,
             "password_changed" => Self::PasswordChanged,
             other => return Err(format!("'{other}' is not a reason")),
+        })
+    }
+}
+
+/// How the user of a session proved who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Method {
+    /// By the password.
+    #[default]
+    Password,
+    /// By an OpenID Connect provider.
+    Openid,
+    /// A trusted proxy says who it is, with every request.
+    Header,
+}
+
+impl Method {
+    /// The word in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Openid => "openid",
+            Self::Header => "header",
+        }
+    }
+}
+
+impl FromStr for Method {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        Ok(match s {
+            "password" => Self::Password,
+            "openid" => Self::Openid,
+            "header" => Self::Header,
+            other => return Err(format!("'{other}' is no way to log in")),
         })
     }
 }
@@ -118,6 +155,8 @@ pub struct Session {
     pub idle_limit: Option<u32>,
     /// Whether the next request gets a new token: what the user may do has changed.
     pub rotation_due: bool,
+    /// How its user proved who it is.
+    pub method: Method,
 }
 
 /// What a new session is made of.
@@ -137,6 +176,8 @@ pub struct NewSession {
     pub address: String,
     /// Seconds without use after which it ends, when its user's groups say so.
     pub idle_limit: Option<u32>,
+    /// How its user proved who it is.
+    pub method: Method,
 }
 
 fn session(row: &AnyRow) -> Result<Session> {
@@ -156,8 +197,12 @@ fn session(row: &AnyRow) -> Result<Session> {
         authenticated_at: row.time("authenticated_at")?,
         idle_limit: row.int_or_null("idle_limit")?.and_then(|seconds| u32::try_from(seconds).ok()),
         rotation_due: row.bool("rotation_due")?,
+        method: row.word("method")?,
     })
 }
+
+/// The table, for the place of what is sealed.
+pub const TABLE: &str = "sessions";
 
 /// The functions on sessions; from [`Store::sessions`].
 #[derive(Debug, Clone, Copy)]
@@ -179,12 +224,37 @@ impl<'a> Sessions<'a> {
             new.absolute_expires_at,
             new.user_agent,
             new.address,
-            new.idle_limit
+            new.idle_limit,
+            new.method.as_str()
         ];
         let id = CREATE.one(&mut tx, "session", args).await?.int("id")?;
         let row = GET.one(&mut tx, "session", args![id]).await?;
         commit(tx, CREATE.doing).await?;
         session(&row)
+    }
+
+    /// Keeps the sealed ID token of a session, which its logout shows to the provider.
+    pub async fn keep_id_token(&self, id: i64, sealed: &Sealed) -> Result<()> {
+        let mut tx = self.0.writer(KEEP_ID_TOKEN.doing).await?;
+        KEEP_ID_TOKEN.run(&mut tx, args![id, Some(sealed.0.clone())]).await?;
+        commit(tx, KEEP_ID_TOKEN.doing).await
+    }
+
+    /// The sealed ID token of a session.
+    pub async fn id_token(&self, id: i64) -> Result<Option<Sealed>> {
+        let mut conn = self.0.reader(ID_TOKEN.doing).await?;
+        let row = ID_TOKEN.optional(&mut conn, args![id]).await?;
+        Ok(row.map(|row| row.blob_or_null("id_token")).transpose()?.flatten().map(Sealed))
+    }
+
+    /// Notes that a login came back from its provider; `false` when it did before. What came back before `purge_before`
+    /// is forgotten: it is too old to come back.
+    pub async fn use_state(&self, hash: &TokenHash, now: Timestamp, purge_before: Timestamp) -> Result<bool> {
+        let mut tx = self.0.writer(USE_STATE.doing).await?;
+        PURGE_STATES.run(&mut tx, args![purge_before]).await?;
+        let rows = USE_STATE.run(&mut tx, args![hash.to_string(), now]).await?;
+        commit(tx, USE_STATE.doing).await?;
+        Ok(rows > 0)
     }
 
     /// A session by id, also an ended one.

@@ -1,4 +1,4 @@
-//! Users: a name, a password hash, two flags.
+//! Users: a name, a password hash or a provider that knows them, two flags.
 //!
 //! What is decided inside the transaction: that the last administrator stays, that nobody but a superuser touches a
 //! superuser, that nobody hands out what they do not have, and that the row is in the scope, before and after.
@@ -19,6 +19,15 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 use std::fmt;
 
+/// Who a user is for a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct External {
+    /// The provider.
+    pub issuer: String,
+    /// Its own number for the person.
+    pub subject: String,
+}
+
 /// A user.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
@@ -26,7 +35,7 @@ pub struct User {
     pub id: i64,
     /// Name; unique without regard to case.
     pub username: String,
-    /// Hash of the password, in PHC format. Not in `Debug`.
+    /// Hash of the password, in PHC format. Not in `Debug`. Empty: there is none, and nobody logs in by one.
     pub password_hash: String,
     /// May do everything.
     pub is_superuser: bool,
@@ -36,6 +45,15 @@ pub struct User {
     pub created_at: Timestamp,
     /// When the user last logged in.
     pub last_login_at: Option<Timestamp>,
+    /// Who it is for a provider, when one logs it in.
+    pub external: Option<External>,
+}
+
+impl User {
+    /// Whether there is a password to log in with.
+    pub fn has_password(&self) -> bool {
+        !self.password_hash.is_empty()
+    }
 }
 
 impl fmt::Debug for User {
@@ -102,6 +120,10 @@ pub(crate) fn user(row: &AnyRow) -> Result<User> {
         is_active: row.bool("is_active")?,
         created_at: row.time("created_at")?,
         last_login_at: row.time_or_null("last_login_at")?,
+        external: row
+            .text_or_null("external_issuer")?
+            .zip(row.text_or_null("external_subject")?)
+            .map(|(issuer, subject)| External { issuer, subject }),
     })
 }
 
@@ -182,6 +204,38 @@ impl<'a> Users<'a> {
         recorder.record(&mut tx).await?;
         commit(tx, USER_CREATE.doing).await?;
         Ok(created)
+    }
+
+    /// Creates a user that a provider knows, without a password; [`crate::Unique::Username`] when the name is taken,
+    /// [`crate::Unique::External`] when the provider's person has a user already.
+    pub async fn create_external(&self, username: &str, external: &External, now: Timestamp) -> Result<User> {
+        let mut tx = self.store.writer(USER_CREATE_EXTERNAL.doing).await?;
+        let mut recorder = Recorder::new(self.author);
+        let args = args![username, now, &external.issuer, &external.subject];
+        let created = user(&USER_CREATE_EXTERNAL.one(&mut tx, "user", args).await?)?;
+        recorder.made(Noun::User, created.id);
+        recorder.record(&mut tx).await?;
+        commit(tx, USER_CREATE_EXTERNAL.doing).await?;
+        Ok(created)
+    }
+
+    /// The user of a provider's person; `None` when there is none.
+    pub async fn by_external(&self, external: &External) -> Result<Option<User>> {
+        let mut conn = self.store.reader(USER_BY_EXTERNAL.doing).await?;
+        let args = args![&external.issuer, &external.subject];
+        USER_BY_EXTERNAL.optional(&mut conn, args).await?.as_ref().map(user).transpose()
+    }
+
+    /// Connects a user with a provider's person, or with none.
+    pub async fn link(&self, id: i64, external: Option<&External>) -> Result<()> {
+        let (issuer, subject) = external.map(|known| (known.issuer.clone(), known.subject.clone())).unzip();
+        let mut tx = self.store.writer(USER_LINK.doing).await?;
+        let recorder = Recorder::of(&mut tx, self.author, Noun::User, id).await?;
+        if USER_LINK.run(&mut tx, args![id, issuer, subject]).await? == 0 {
+            return Err(Error::NotFound("user"));
+        }
+        recorder.record(&mut tx).await?;
+        commit(tx, USER_LINK.doing).await
     }
 
     /// A user by id.

@@ -11,6 +11,7 @@
 //! | [`Gate`] | holds requests in such a door, or in the Git server, until the test has done something |
 //! | [`Hedgehog`] | the fabric controller, its webhooks and the agents, played beside the API server |
 //! | [`Console`] | the built `hedgerow` |
+//! | [`OpenidProvider`] | a certified OpenID Connect provider, with people and faults |
 //! | [`Browser`] | headless Chromium behind chromedriver |
 //! | [`HttpUser`] | a person without a browser: forms, cookies, redirects by hand |
 //!
@@ -33,6 +34,7 @@ mod hedgehog;
 mod http_user;
 pub mod kubeconfig;
 mod machine;
+mod openid_provider;
 mod postgres;
 mod process;
 mod sqlite;
@@ -55,6 +57,7 @@ pub use git_server::{GitMode, GitServer, PushHeld};
 pub use hedgehog::{AGENT_SECRET, AgentMode, Hedgehog};
 pub use http_user::{Cookie, Form, HttpUser, Page};
 pub use machine::{shared_folder, workspace};
+pub use openid_provider::OpenidProvider;
 pub use postgres::{HeldTable, Postgres};
 pub use process::{Folder, Process};
 pub use sqlite::{HeldDatabase, sqlite};

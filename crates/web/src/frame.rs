@@ -122,6 +122,8 @@ pub struct Frame {
     pub here: String,
     /// When the session ends.
     pub ending: Ending,
+    /// The name of the provider that people log in by, when there is one.
+    pub openid: Option<String>,
     /// The stream of hints for this page.
     pub events: Option<String>,
     /// When the evidence behind this page stops to count unless there is newer; the page reads itself again then.

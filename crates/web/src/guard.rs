@@ -2,6 +2,7 @@
 //! CSRF token, permission. What it found out, and nothing else, is what handlers get through the extractors of
 //! [`crate::extract`]; each try of what is recorded gets its row, also one that it turns away.
 
+pub mod named;
 pub mod password;
 
 use crate::attempts;
@@ -23,7 +24,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use model::Code;
 use std::sync::Arc;
-use store::Session;
+use store::{Session, User};
 
 /// Bytes of a form; a kubeconfig with certificates has some twenty thousand.
 const LARGEST_BODY: usize = 1 << 20;
@@ -88,6 +89,7 @@ async fn admit(
         return Ok(request);
     }
     let activity = is_activity(request.method(), request.headers()) && route.kind != Kind::Stream;
+    let asker = state.settings.header_login.is_some().then(|| attempts::Asker::of(state, &request));
     let login = match bearer::sent(request.headers()) {
         // By it and by nothing else: a good cookie beside a bad token lets nobody in.
         Some(sent) => {
@@ -102,7 +104,7 @@ async fn admit(
                 }
             }
         }
-        None => match session(state, request.headers(), activity).await {
+        None => match by_cookie(state, request.headers(), asker.as_ref(), (through_proxy, activity), fresh).await {
             Ok(login) => login,
             Err(mut problem) => {
                 if problem.http_status() == StatusCode::UNAUTHORIZED {
@@ -121,7 +123,7 @@ async fn admit(
         },
     };
     told.is(&login);
-    let parts = (request.headers(), request.extensions());
+    let parts = (request.headers(), request.extensions(), request.uri().path());
     match &login.credential {
         Credential::Token(_) if !route.takes_tokens() || password::is_for_people(route.sensitive, parts.1) => {
             return Err(bearer::not_here());
@@ -131,7 +133,9 @@ async fn admit(
         Credential::Session(session) => {
             if unsafe_method {
                 check_token(state, session, &request, from)?;
-                *fresh = password::take(state, route.sensitive, &login, parts, from).await?;
+                if let Some(cookie) = password::take(state, route.sensitive, &login, parts, from).await? {
+                    *fresh = Some(cookie);
+                }
             }
             if activity && session.rotation_due && fresh.is_none() {
                 *fresh = renew(state, session).await;
@@ -142,6 +146,23 @@ async fn admit(
     request.extensions_mut().insert(login);
     request.extensions_mut().insert(from);
     Ok(request)
+}
+
+/// Who is logged in with the session of a cookie, or is named by a trusted proxy; `fresh` is the cookie of a session that
+/// begins with this request.
+async fn by_cookie(
+    state: &AppState,
+    headers: &HeaderMap,
+    asker: Option<&attempts::Asker>,
+    (through_proxy, activity): (bool, bool),
+    fresh: &mut Option<HeaderValue>,
+) -> Result<Login, Problem> {
+    let Some((set, asker)) = state.settings.header_login.as_ref().zip(asker) else {
+        return session(state, headers, activity).await.and_then(named::unnamed);
+    };
+    let (login, cookie) = named::session(state, set, headers, (asker, through_proxy), activity).await?;
+    *fresh = cookie;
+    Ok(login)
 }
 
 /// A new token for a session whose user may do something else than before. The old one is taken until that is through.
@@ -182,6 +203,11 @@ pub async fn session(state: &AppState, headers: &HeaderMap, activity: bool) -> R
         Err(SessionError::Denied(denied)) => return Err(Problem::new(denied.code, why_denied(&denied))),
         Err(SessionError::Store(error)) => return Err(error.into()),
     };
+    login_of(state, session, user).await
+}
+
+/// A session and its user, with what the user may do.
+async fn login_of(state: &AppState, session: Session, user: User) -> Result<Login, Problem> {
     let actor = Actor::of_user(&state.store, &user).await?;
     let access = Access::new(state.store.clone(), actor);
     Ok(Login { credential: Credential::Session(session), user, access })

@@ -17,6 +17,7 @@ mod gallery;
 mod guard;
 mod icon;
 mod layers;
+mod outside;
 mod pages;
 mod parts;
 mod probes;
@@ -28,6 +29,7 @@ mod url;
 mod view;
 mod when;
 
+pub use outside::{HeaderLogin, Openid};
 pub use routes::{Kind, Needs, RouteInfo, Sensitive, routes};
 pub use state::{AppState, WebSettings};
 

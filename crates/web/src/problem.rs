@@ -32,7 +32,8 @@ pub struct Details {
     pub more: BTreeMap<&'static str, Value>,
     /// The form to send again, when only its token was stale or the password is asked for.
     pub again: Option<Again>,
-    /// The page that a login leads to, when it is another than the request's own.
+    /// The page that a login leads to, when it is another than the request's own; with the code that asks for the
+    /// password, the way to prove elsewhere who one is.
     pub next: Option<String>,
 }
 
@@ -131,6 +132,7 @@ impl Problem {
             (Code::CsrfFailed, _) => "The form was refused",
             (Code::PasswordRequired, _) => "Your password, once more",
             (Code::SessionIdleExpired | Code::SessionAbsoluteExpired | Code::SessionRevoked, _) => "Session ended",
+            (Code::OpenidRefused | Code::OpenidUnavailable | Code::AccountRefused, _) => "You are not logged in",
             (_, 400) => "The request makes no sense",
             (_, 401) => "Not logged in",
             (_, 403) => "Not permitted",

@@ -78,6 +78,8 @@ pub enum Kind {
     Plain,
     /// A GET on an action's address: leads to the object.
     Back,
+    /// A step on the way to a provider of logins and back: leads on.
+    Way,
 }
 
 /// Whether a route asks for the password again when it was entered long ago.
@@ -138,6 +140,7 @@ impl fmt::Display for Kind {
             Kind::Stream => f.write_str("stream"),
             Kind::Plain => f.write_str("plain"),
             Kind::Back => f.write_str("leads back to the object"),
+            Kind::Way => f.write_str("leads to the provider of logins or back"),
         }
     }
 }
@@ -274,6 +277,7 @@ fn own() -> Vec<Route> {
         pages::operation::routes(),
         pages::events::routes(),
         pages::login::routes(),
+        pages::openid::routes(),
         pages::session::routes(),
         pages::account_sessions::routes(),
         pages::account_password::routes(),

@@ -1,5 +1,6 @@
 //! What every handler works with.
 
+use crate::outside::{HeaderLogin, Openid};
 use crate::probes::Probes;
 use auth::{ApiTokens, Clock, Csrf, MasterKey, Sealer, Sessions, ThrottleLimits};
 use engine::Engine;
@@ -34,6 +35,10 @@ pub struct WebSettings {
     /// The shortest interval of automatic syncs that a fabric may be given, in seconds (the setting
     /// `schedule.shortest_interval`).
     pub shortest_interval: u32,
+    /// The provider that people log in by, when one is set (the settings `openid.*`).
+    pub openid: Option<Arc<Openid>>,
+    /// What a trusted proxy says of who asks, when that is believed (the settings `header_auth.*`).
+    pub header_login: Option<Arc<HeaderLogin>>,
 }
 
 impl Default for WebSettings {
@@ -47,6 +52,8 @@ impl Default for WebSettings {
             data: None,
             key_file: None,
             shortest_interval: 60,
+            openid: None,
+            header_login: None,
         }
     }
 }

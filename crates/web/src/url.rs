@@ -138,6 +138,12 @@ paths! {
     account() = "/account/";
     /// The login form.
     login() = "/login/";
+    /// Leads to the provider of the login.
+    openid_login() = "/login/openid/";
+    /// Where the provider leads back to.
+    openid_callback() = "/login/openid/callback/";
+    /// Leads to the provider, so that somebody who is logged in proves once more who it is.
+    openid_again() = "/login/openid/again/";
     /// Logging out.
     logout() = "/logout/";
     /// Who is logged in, until when, with a fresh CSRF token.

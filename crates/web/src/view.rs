@@ -112,7 +112,7 @@ impl View {
     /// words.
     pub fn password_field(&self, when: &str) -> Option<Field> {
         let session = self.login.session().ok()?;
-        let needed = self.state.sessions.needs_password(session);
+        let needed = self.login.user.has_password() && self.state.sessions.needs_password(session);
         needed.then(|| Field::new(FieldKind::Password, password::FIELD, "Your own password", "").help(when))
     }
 
@@ -141,6 +141,7 @@ impl View {
             now: self.now,
             here: self.here(),
             ending: self.ending(),
+            openid: self.state.settings.openid.as_ref().map(|openid| openid.name.clone()),
             events: None,
             fresh_until: None,
             refresh_without_script: 0,

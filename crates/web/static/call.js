@@ -14,6 +14,7 @@
  * @property {string} [request_id]
  * @property {boolean} [retryable]
  * @property {Record<string, string>} [fields]
+ * @property {string | null} [redirect] the way that leads on
  */
 
 /**

@@ -48,12 +48,14 @@ function refuse(form, problem) {
  */
 async function ask(form, fields) {
   let outcome = await call(form.action, { method: "POST", form: fields, key: form.dataset.key });
-  while (outcome.kind === "problem" && outcome.problem.code === "password_required" && !form.elements.namedItem("current_password")) {
+  while (outcome.kind === "problem" && outcome.problem.code === "password_required" && !outcome.problem.redirect && !form.elements.namedItem("current_password")) {
     const password = await askPassword(outcome.problem.detail);
     if (password === null) break;
     fields.set("current_password", password);
     outcome = await call(form.action, { method: "POST", form: fields, key: form.dataset.key });
   }
+  // Whoever has no password proves who it is elsewhere; the server keeps the form meanwhile.
+  if (outcome.kind === "problem" && outcome.problem.code === "password_required" && outcome.problem.redirect) location.assign(outcome.problem.redirect);
   return outcome;
 }
 

@@ -25,4 +25,6 @@ export function start() {
   channel.addEventListener("message", (event) => hear(event.data));
   onSessionEnd(() => tell({ kind: "ended" }));
   onSessionReturn(() => tell({ kind: "back" }));
+  // Whoever opens a page has a session: a tab that lost its own, and led here to log in elsewhere, goes on with it.
+  tell({ kind: "back" });
 }

@@ -4,5 +4,6 @@
 mod access;
 mod api_tokens;
 mod bed;
+mod external;
 mod keys;
 mod sessions;

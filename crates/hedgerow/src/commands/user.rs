@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use store::nouns::Links;
 use store::sessions::EndReason;
-use store::{Author, NewUser, Scope, Store, Unique, User, UserSpec};
+use store::{Author, External, NewUser, Scope, Store, Unique, User, UserSpec};
 
 /// Under which name changes are recorded.
 pub(super) fn author() -> Author {
@@ -54,6 +54,10 @@ pub(crate) fn run(command: &cli::User) -> anyhow::Result<()> {
             deleted.with_context(|| format!("cannot delete '{}'", user.username))?;
             Ok(output::text(&format!("deleted '{}'\n", user.username))?)
         }),
+        cli::User::Link(arguments) => {
+            let external = external(arguments)?;
+            with_store(&arguments.source, async |store| link(store, &arguments.name, external.as_ref()).await)
+        }
         cli::User::List(arguments) => with_store(&arguments.source, async |store| list(store, arguments.json).await),
     }
 }
@@ -99,6 +103,32 @@ async fn change(store: &Store, arguments: &cli::UserChange) -> anyhow::Result<()
         if user.is_active { "active" } else { "switched off" },
     );
     Ok(output::text(&format!("'{}' is {rank} and {state}\n", user.username))?)
+}
+
+/// Who the user shall be for the provider.
+fn external(arguments: &cli::UserLink) -> anyhow::Result<Option<External>> {
+    let Some(subject) = arguments.openid_subject.clone() else { return Ok(None) };
+    let set = super::settings(&arguments.source)?.openid_issuer.map(|issuer| issuer.0);
+    let Some(issuer) = arguments.openid_issuer.clone().or(set) else {
+        bail!("no provider is set; name it with --openid-issuer, or set openid.issuer");
+    };
+    Ok(Some(External { issuer, subject }))
+}
+
+async fn link(store: &Store, name: &str, external: Option<&External>) -> anyhow::Result<()> {
+    let user = find(store, name).await?;
+    match store.users().by(&author()).link(user.id, external).await {
+        Err(store::Error::Conflict(Unique::External)) => {
+            bail!(
+                "another user is connected with this person of the provider; `hedgerow user link OTHER --none` ends that"
+            )
+        }
+        other => other.context("cannot connect the user")?,
+    }
+    Ok(output::text(&match external {
+        Some(external) => format!("connected '{name}' with {} of {}\n", external.subject, external.issuer),
+        None => format!("'{name}' is connected with no provider any more\n"),
+    })?)
 }
 
 async fn find(store: &Store, name: &str) -> anyhow::Result<User> {

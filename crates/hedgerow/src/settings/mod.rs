@@ -7,9 +7,11 @@
 mod file;
 mod layers;
 mod nearest;
+mod outside;
 mod value;
 
 pub(crate) use layers::{Layers, Problems};
+pub(crate) use outside::{Header, Issuer, Mapped, Secret, Words};
 pub(crate) use value::{Bytes, DatabaseUrl, LogFormat, LogLevel, PublicUrl, Token};
 
 use ipnet::IpNet;
@@ -117,6 +119,42 @@ settings! {
         session_warn_before: Duration = "session.warn_before", "5m";
         /// A change after which somebody else could come in (a password, a user, a permission, an API token, a credential of a fabric) asks for the user's own password again when it was entered longer ago than this.
         session_reauthenticate: Duration = "session.reauthenticate", "15m";
+    }
+    "OpenID Connect" {
+        /// Issuer of the OpenID Connect provider that people can log in by, exactly as the provider's own discovery document writes it. `https`; plain `http` only on loopback. Register at the provider this console's address with `/login/openid/callback/` to come back to after a login, and with `/login/` after a logout. Without it, logins are by password.
+        openid_issuer: Option<Issuer> = "openid.issuer", "";
+        /// Name of this console at the provider.
+        openid_client_id: Option<String> = "openid.client_id", "";
+        /// Secret of this console at the provider. Set it or `openid.client_secret_file`.
+        openid_client_secret: Option<Secret> = "openid.client_secret", "";
+        /// File with the secret of this console at the provider, which is read at the start.
+        openid_client_secret_file: Option<PathBuf> = "openid.client_secret_file", "";
+        /// What the button on the login page calls the provider.
+        openid_name: String = "openid.name", "single sign-on";
+        /// Scopes that are asked for.
+        openid_scopes: Words = "openid.scopes", "openid profile email";
+        /// Claim that names a new user. Who a user is, is told by the provider's own number for the person and never by this name.
+        openid_username_claim: String = "openid.username_claim", "preferred_username";
+        /// Claim that lists the person's groups; from the ID token, or from userinfo when it is not in there.
+        openid_groups_claim: String = "openid.groups_claim", "groups";
+        /// Groups of the provider and groups here, such as `noc=operators, net-admins=planners`. With each login the user becomes a member of exactly those of the groups named on the right whose group on the left the claim lists; other groups are left as they are.
+        openid_groups: Mapped = "openid.groups", "";
+        /// Group of the provider whose members may do everything here. With it, whoever logs in by the provider and is not in this group loses that, except the last administrator.
+        openid_superuser_group: Option<String> = "openid.superuser_group", "";
+        /// Make an account for whoever logs in by the provider for the first time. An account that is there already under the same name is never taken over; `hedgerow user link` connects it.
+        openid_create_users: bool = "openid.create_users", "true";
+        /// File of certificate authorities in PEM that the provider's certificate may be signed by, beside those of the system.
+        openid_ca_file: Option<PathBuf> = "openid.ca_file", "";
+    }
+    "Login by a proxy" {
+        /// Header in which a proxy of `trusted_proxies` names the user of each request, such as `Remote-User`. From any other address it is ignored. The proxy must take the header out of what clients send. Without it, no header logs anybody in.
+        header_auth_user: Option<Header> = "header_auth.user", "";
+        /// Header in which that proxy lists the user's groups, separated by commas.
+        header_auth_groups: Option<Header> = "header_auth.groups", "";
+        /// Groups of the proxy and groups here, as in `openid.groups`. They are looked at when a session begins.
+        header_auth_mapping: Mapped = "header_auth.mapping", "";
+        /// Make an account for whoever the proxy names for the first time.
+        header_auth_create_users: bool = "header_auth.create_users", "true";
     }
     "Source" {
         /// Allow `file://` addresses as the source of a fabric. Who may edit a fabric can then read every repository that this process can read.
@@ -229,6 +267,7 @@ impl Settings {
                 problems.add(layers.place(changed), text);
             }
         }
+        self.check_outside(layers, problems);
         if self.schedule_shortest_interval < Duration::from_secs(1) {
             let text = "'schedule.shortest_interval' must be at least 1s".to_owned();
             problems.add(layers.place("schedule.shortest_interval"), text);

@@ -2,6 +2,7 @@
 //! `docs/reference/codes` are written from here. A code without an explanation does not compile.
 
 mod of_clusters;
+mod of_logins;
 mod of_operations;
 mod of_requests;
 mod of_sources;
@@ -43,6 +44,9 @@ impl Code {
             Code::TokenNotPermittedHere => of_tokens::NOT_PERMITTED_HERE,
             Code::PermissionDenied => of_requests::PERMISSION_DENIED,
             Code::PasswordRequired => of_requests::PASSWORD_REQUIRED,
+            Code::OpenidUnavailable => of_logins::OPENID_UNAVAILABLE,
+            Code::OpenidRefused => of_logins::OPENID_REFUSED,
+            Code::AccountRefused => of_logins::ACCOUNT_REFUSED,
             Code::InvalidInput => of_requests::INVALID_INPUT,
             Code::NotFound => of_requests::NOT_FOUND,
             Code::MethodNotAllowed => of_requests::METHOD_NOT_ALLOWED,

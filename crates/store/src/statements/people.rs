@@ -3,7 +3,7 @@
 macro_rules! user {
     () => {
         "users.id, users.username, users.password_hash, users.is_superuser, users.is_active, users.created_at, \
-         users.last_login_at"
+         users.last_login_at, users.external_issuer, users.external_subject"
     };
 }
 macro_rules! permission {
@@ -55,6 +55,16 @@ super::statements! {
     USER_CREATE("create a user") = (
         "INSERT INTO users (username, password_hash, is_superuser, is_active, created_at) VALUES ($1, $2, $3, $4, $5)",
         " RETURNING ", user!()
+    );
+    USER_CREATE_EXTERNAL("create a user of a provider") = (
+        "INSERT INTO users (username, password_hash, is_superuser, is_active, created_at, external_issuer,",
+        " external_subject) VALUES ($1, '', 0, 1, $2, $3, $4) RETURNING ", user!()
+    );
+    USER_BY_EXTERNAL("find a user of a provider") = (
+        "SELECT ", user!(), " FROM users WHERE external_issuer = $1 AND external_subject = $2"
+    );
+    USER_LINK("connect a user with a provider") = (
+        "UPDATE users SET external_issuer = $2, external_subject = $3 WHERE id = $1"
     );
     USER_GET("read a user") = ("SELECT ", user!(), " FROM users WHERE id = $1");
     USER_BY_NAME("find a user by name") = ("SELECT ", user!(), " FROM users WHERE lower(username) = lower($1)");

@@ -4,16 +4,22 @@ macro_rules! session {
     () => {
         "SELECT s.id, s.token_hash, s.user_id, s.created_at, s.last_active_at, s.idle_expires_at, \
          s.absolute_expires_at, s.ended_at, s.end_reason, s.ended_by, s.user_agent, s.address, s.authenticated_at, \
-         s.idle_limit, s.rotation_due FROM sessions s"
+         s.idle_limit, s.rotation_due, s.method FROM sessions s"
     };
 }
 
 super::statements! {
     CREATE("create a session") = (
         "INSERT INTO sessions (token_hash, user_id, created_at, last_active_at, idle_expires_at, absolute_expires_at,",
-        " user_agent, address, authenticated_at, idle_limit)",
-        " VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $3, $8) RETURNING id"
+        " user_agent, address, authenticated_at, idle_limit, method)",
+        " VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $3, $8, $9) RETURNING id"
     );
+    KEEP_ID_TOKEN("keep what a logout shows to the provider") = ("UPDATE sessions SET id_token = $2 WHERE id = $1");
+    ID_TOKEN("read what a logout shows to the provider") = ("SELECT id_token FROM sessions WHERE id = $1");
+    USE_STATE("note that a login came back") = (
+        "INSERT INTO openid_states (state_hash, used_at) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+    );
+    PURGE_STATES("forget logins that came back long ago") = ("DELETE FROM openid_states WHERE used_at < $1");
     GET("read a session") = (session!(), " WHERE s.id = $1");
     BY_HASH("find a session") = (
         session!(), " WHERE s.token_hash = $1 OR (s.previous_hash = $1 AND s.rotated_at >= $2)"
@@ -47,10 +53,10 @@ super::statements! {
     );
     /// The first reason stays.
     END("end a session") = (
-        "UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4 WHERE id = $1 AND ended_at IS NULL"
+        "UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4, id_token = NULL WHERE id = $1 AND ended_at IS NULL"
     );
     END_ALL_OF_USER("end a user's sessions") = (
-        "UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4",
+        "UPDATE sessions SET ended_at = $2, end_reason = $3, ended_by = $4, id_token = NULL",
         " WHERE user_id = $1 AND ended_at IS NULL AND id <> $5"
     );
     PURGE("delete sessions that ended long ago") = (

@@ -35,6 +35,7 @@ both_engines! {
             user_agent: String::new(),
             address: String::new(),
             idle_limit: None,
+            method: store::Method::Password,
         };
         bed.sessions().create(session, t(0)).await.unwrap();
         let token = crate::api_tokens::token(&bed, anna.id, "restored0000").await;

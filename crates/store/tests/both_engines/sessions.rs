@@ -13,6 +13,7 @@ async fn begin(store: &Store, user_id: i64, byte: u8) -> Session {
         user_agent: "Firefox".into(),
         address: "192.0.2.7".into(),
         idle_limit: None,
+        method: store::Method::Password,
     };
     store.sessions().create(new, t(0)).await.unwrap()
 }

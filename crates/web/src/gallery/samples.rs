@@ -62,6 +62,7 @@ fn frame(title: &str, page: &'static str, nav: Nav) -> Frame {
             auth::Limits::default(),
             now(),
         ),
+        openid: Some("Example ID".into()),
         events: None,
         fresh_until: None,
         refresh_without_script: 0,

@@ -5,13 +5,16 @@ use crate::extract::{Fields, Login};
 use crate::layers::classify::Asked;
 use crate::layers::{client, cookies, origin};
 use crate::pages::error::SECRET_FIELDS;
+use crate::pages::{kept, openid};
 use crate::problem::{Again, Problem};
-use crate::routes::Sensitive;
+use crate::routes::{Sensitive, object_of};
 use crate::state::AppState;
+use crate::url;
 use auth::{Authenticated, LoginError};
 use http::{Extensions, HeaderMap, HeaderValue};
 use model::Code;
 use secrecy::SecretString;
+use store::Method;
 
 /// The field of the password in a form.
 pub const FIELD: &str = "current_password";
@@ -37,12 +40,15 @@ pub(super) async fn take(
     state: &AppState,
     sensitive: Sensitive,
     login: &Login,
-    (headers, extensions): (&HeaderMap, &Extensions),
+    (headers, extensions, path): (&HeaderMap, &Extensions, &str),
     from: origin::From,
 ) -> Result<Option<HeaderValue>, Problem> {
     let Some(fields) = extensions.get::<Fields>() else { return Ok(None) };
     if !is_asked(sensitive, fields) || !state.sessions.needs_password(login.session()?) {
         return Ok(None);
+    }
+    if !login.user.has_password() {
+        return elsewhere(state, login, fields, path).await;
     }
     let address = client::address(&state.settings, extensions, headers);
     let given = fields.get(FIELD).unwrap_or_default();
@@ -50,6 +56,38 @@ pub(super) async fn take(
         Ok(cookie) => Ok(cookie),
         Err(problem) => Err(offer(state, login, fields, headers, from, problem)),
     }
+}
+
+/// Whoever has no password proves who it is where it logs in. The form is kept meanwhile.
+async fn elsewhere(
+    state: &AppState,
+    login: &Login,
+    fields: &Fields,
+    path: &str,
+) -> Result<Option<HeaderValue>, Problem> {
+    // The proxy says with every request who it is; there is nothing that could be asked for.
+    if login.session()?.method == Method::Header {
+        return Ok(None);
+    }
+    let way = state.settings.openid.as_ref().filter(|openid| openid::proves_there(openid, login));
+    let Some(openid) = way else {
+        return Err(Problem::new(
+            Code::PasswordRequired,
+            "This change asks for your password, and your account has none. Nothing was done.",
+        )
+        .todo("Ask an administrator for a password: `hedgerow user set-password` sets one."));
+    };
+    let kept = kept::keep(state, login.user.id, path, fields).await;
+    let next = kept.unwrap_or_else(|| object_of(path));
+    let there = url::with_query(&url::openid_again(), &[("next", &next)]);
+    let mut problem = Problem::new(
+        Code::PasswordRequired,
+        format!("You logged in some time ago, and this change needs it again, by {}. Nothing was done.", openid.name),
+    )
+    .todo("Log in there once more; what you sent is kept, and you send it then with one press.")
+    .with("redirect", serde_json::Value::from(there.as_str()));
+    problem.next = Some(there);
+    Err(problem)
 }
 
 /// Compares the password, and gives the session a new token; the cookie for it.

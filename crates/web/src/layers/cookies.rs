@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, header};
 
 const SESSION: &str = "hedgerow_session";
 const LOGIN: &str = "hedgerow_login";
+const OPENID: &str = "hedgerow_openid";
 const THEME: &str = "hedgerow_theme";
 
 fn name(settings: &WebSettings, plain: &str) -> String {
@@ -52,6 +53,21 @@ pub fn login<'a>(settings: &WebSettings, headers: &'a HeaderMap) -> Option<&'a s
 /// other.
 pub fn set_login(settings: &WebSettings, token: &str) -> Option<HeaderValue> {
     set(settings, LOGIN, token, "")
+}
+
+/// What is remembered of a login while its browser is at the provider, sealed.
+pub fn openid<'a>(settings: &WebSettings, headers: &'a HeaderMap) -> Option<&'a str> {
+    get(headers, &name(settings, OPENID))
+}
+
+/// Remembers a login for ten minutes while its browser is at the provider.
+pub fn set_openid(settings: &WebSettings, sealed: &str) -> Option<HeaderValue> {
+    set(settings, OPENID, sealed, "; Max-Age=600")
+}
+
+/// Forgets it.
+pub fn clear_openid(settings: &WebSettings) -> Option<HeaderValue> {
+    set(settings, OPENID, "", "; Max-Age=0")
 }
 
 /// The theme that was chosen.

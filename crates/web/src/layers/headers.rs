@@ -31,6 +31,14 @@ pub async fn secure(State(state): State<AppState>, request: Request, next: Next)
     for (name, value) in FIXED {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    // A form that logs out leads on to the provider, and browsers ask this list for every step of the way.
+    if let Some(openid) = &state.settings.openid
+        && let Ok(policy) = HeaderValue::try_from(
+            CSP.replace("form-action 'self'", &format!("form-action 'self' {}", openid.provider.origin())),
+        )
+    {
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     if state.settings.secure() {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }

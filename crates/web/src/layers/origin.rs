@@ -28,6 +28,16 @@ pub fn of(settings: &WebSettings, headers: &HeaderMap, through_proxy: bool) -> F
     }
 }
 
+/// The origin under which this site is reached: as it is set, or as the request says it.
+pub fn own(settings: &WebSettings, headers: &HeaderMap, through_proxy: bool) -> Option<String> {
+    if let Some(public) = &settings.public_url {
+        return Some(public.clone());
+    }
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = text("x-forwarded-host").filter(|_| through_proxy).or_else(|| text(header::HOST.as_str()))?;
+    Some(format!("{}://{host}", if settings.secure() { "https" } else { "http" }))
+}
+
 fn is_ours(settings: &WebSettings, origin: &str, host: Option<&str>) -> bool {
     if let Some(public) = &settings.public_url
         && origin.eq_ignore_ascii_case(public.trim_end_matches('/'))

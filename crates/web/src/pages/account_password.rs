@@ -43,6 +43,7 @@ fn form(view: &View, refused: Option<&Problem>, is_changed: bool) -> Result<Resp
         field.error = errors.get(name).cloned();
         field
     };
+    let has_password = view.login.user.has_password();
     let page = Page {
         frame: view.frame("account_password", "Your password", Nav::Account)?.crumbs(Vec::new(), "Your password"),
         notice: match (refused, is_changed) {
@@ -55,8 +56,15 @@ fn form(view: &View, refused: Option<&Problem>, is_changed: bool) -> Result<Resp
                 "",
                 "Every other session of yours has ended.",
             )),
+            (None, false) if !has_password => Some(Notice::new(
+                Tone::Off,
+                "Your account has no password.",
+                "You log in by somebody else, who asks for yours there.",
+                "An administrator can set one: `hedgerow user set-password`.",
+            )),
             _ => None,
         },
+        has_password,
         current: secret(FieldKind::Password, password::FIELD, "Your password until now"),
         new: secret(FieldKind::Secret, "new_password", "New password").help(format!(
             "At least {} characters; several words are good. There are no rules about digits or signs, but what is \
@@ -137,6 +145,8 @@ async fn set(
 pub struct Page {
     pub frame: Frame,
     pub notice: Option<Notice>,
+    /// Whether there is one that could be changed.
+    pub has_password: bool,
     pub current: Field,
     pub new: Field,
     pub again: Field,

@@ -6,7 +6,8 @@ use crate::frame::Bare;
 use crate::guard;
 use crate::icon::Icon;
 use crate::layers::classify::{Asked, wants_json};
-use crate::layers::cookies;
+use crate::layers::{client, cookies};
+use crate::pages::openid;
 use crate::parts::{Notice, Tone};
 use crate::problem::Problem;
 use crate::routes::{Needs, Route, resolve, safe_next};
@@ -18,11 +19,12 @@ use askama::Template;
 use auth::{LoggedIn, LoginError, PreSession, SessionError, SessionToken};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use model::Code;
 use secrecy::SecretString;
 use serde_json::json;
 use std::time::Duration;
+use store::Method as LoggedInBy;
 
 /// The routes of logging in and out.
 pub fn routes() -> Vec<Route> {
@@ -38,19 +40,30 @@ fn leads_to(next: &str) -> String {
     safe_next(next).map_or_else(url::home, str::to_owned)
 }
 
-async fn show(State(state): State<AppState>, headers: HeaderMap, uri: Uri) -> Result<Response, Problem> {
-    let query = uri.query().unwrap_or_default();
+async fn show(State(state): State<AppState>, headers: HeaderMap, request: Request) -> Result<Response, Problem> {
+    let query = request.uri().query().unwrap_or_default();
     let next = ::url::form_urlencoded::parse(query.as_bytes())
         .find(|(name, _)| name == "next")
         .map(|(_, value)| value.into_owned());
     let next = leads_to(next.as_deref().unwrap_or_default());
+    if guard::named::is_named(&state, &headers, client::through_proxy(&state.settings, request.extensions())) {
+        return Ok(Redirect::to(&next).into_response());
+    }
     let cookie = cookies::session(&state.settings, &headers);
     let mut notices = Vec::new();
     let authenticated = state.sessions.authenticate(cookie, false).await;
     if wants_json(&headers) && !matches!(authenticated, Err(SessionError::Store(_))) {
-        return as_data(&state, &headers, authenticated.ok().map(|who| who.user.username));
+        return as_data(
+            &state,
+            &headers,
+            authenticated.ok().filter(|who| who.session.method != LoggedInBy::Header).map(|who| who.user.username),
+        );
     }
     match authenticated {
+        // Leading on would lead back here: such a session is good with the proxy's header only.
+        Ok(who) if who.session.method == LoggedInBy::Header => {
+            notices.push(Notice::new(Tone::Off, guard::named::NO_LONGER, "", guard::named::BY_THE_PROXY));
+        }
         Ok(_) => return Ok(Redirect::to(&next).into_response()),
         Err(SessionError::Denied(denied)) if denied.reason.is_some() => {
             let mut notice = Notice::new(
@@ -113,6 +126,11 @@ fn form(
         csrf: state.csrf.anonymous_token(&browser).map_err(random)?,
         next: next.to_owned(),
         is_kept: resolve(&Method::GET, next).is_some_and(|route| route.path == pattern::kept),
+        openid: state
+            .settings
+            .openid
+            .as_ref()
+            .map(|openid| (openid.name.clone(), url::with_query(&url::openid_login(), &[("next", next)]))),
         leads_to: if next == url::home() { String::new() } else { next.to_owned() },
         username: username.to_owned(),
         notices,
@@ -217,12 +235,24 @@ fn no_cookie(state: &AppState) -> &'static str {
     }
 }
 
-async fn log_out(State(state): State<AppState>, login: Login, asked: Asked) -> Result<Response, Problem> {
-    state.sessions.logout(login.session()?).await?;
+async fn log_out(
+    State(state): State<AppState>,
+    login: Login,
+    asked: Asked,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, _) = request.into_parts();
+    let session = login.session()?;
+    let id_token = openid::id_token(&state, session).await;
+    state.sessions.logout(session).await?;
     let cookie = cookies::clear_session(&state.settings).map(|cookie| [(header::SET_COOKIE, cookie)]);
+    let there = openid::logout(&state, session, id_token, (&parts.headers, &parts.extensions)).await;
+    let there = there.map_or_else(url::login, String::from);
     Ok(match asked {
-        Asked::Script => (cookie, view::json(StatusCode::OK, &json!({ "success": true }))).into_response(),
-        Asked::Navigation => (cookie, Redirect::to(&url::login())).into_response(),
+        Asked::Script => {
+            (cookie, view::json(StatusCode::OK, &json!({ "success": true, "redirect": there }))).into_response()
+        }
+        Asked::Navigation => (cookie, Redirect::to(&there)).into_response(),
     })
 }
 
@@ -236,6 +266,8 @@ pub struct Page {
     pub leads_to: String,
     /// Whether that is a form which was sent after its session had ended.
     pub is_kept: bool,
+    /// The provider to log in by, and the way there.
+    pub openid: Option<(String, String)>,
     pub username: String,
     pub notices: Vec<Notice>,
 }

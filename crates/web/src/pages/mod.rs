@@ -15,6 +15,7 @@ pub mod kept;
 pub mod login;
 pub mod object;
 pub mod objects;
+pub mod openid;
 pub mod operation;
 pub mod operations;
 pub mod plain;

@@ -141,6 +141,7 @@ pub fn confirm_cluster() -> fabric_delete::ConfirmPage {
 pub fn login() -> login::Page {
     login::Page {
         frame: bare("Log in", "login"),
+        openid: Some(("Example ID".into(), url::openid_login())),
         csrf: "sample-token".into(),
         next: "/fabrics/7/".into(),
         leads_to: "/fabrics/7/".into(),

@@ -46,6 +46,7 @@ pub fn account_password() -> account_password::Page {
             "",
             "Every other session of yours has ended.",
         )),
+        has_password: true,
         current: Field::new(Password, "current_password", "Your password until now", "").required(),
         new,
         again: Field::new(Secret, "new_password_again", "The new one again", "").required(),
