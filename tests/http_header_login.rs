@@ -167,6 +167,9 @@ async fn a_header_that_may_be_the_clients_is_refused() -> Result<()> {
     // The control, and one that is switched off.
     let admin = session(&console, PROXY, &["Remote-User: admin"]).await?;
     ensure!(admin.status == 200 && admin.user()? == "admin", "{}", admin.body);
+    let other =
+        console.run(&["user", "create", "other", "--superuser", "--password-stdin"], Some("another of them")).await?;
+    ensure!(other.status.success(), "{other:?}");
     let user = store.users().by_name("admin").await?.context("admin")?;
     store.users().set_flags(user.id, true, false).await?;
     let off = session(&console, PROXY, &["Remote-User: admin", &admin.cookie().context("a session")?]).await?;
