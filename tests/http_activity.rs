@@ -40,8 +40,8 @@ async fn what_was_done_and_refused_is_found_by_each_filter() -> Result<()> {
     one(&mut fabric, "?state=failed", "Sync from Git").await?;
     let code = failed["code"].as_str().context("its code")?.to_owned();
     one(&mut fabric, &format!("?code={code}"), &code).await?;
-    one(&mut fabric, "?code=authentication_required", "Turned away").await?;
-    one(&mut fabric, "?actor=anonymous", "Turned away").await?;
+    one(&mut fabric, "?code=authentication_required", "Not logged in").await?;
+    one(&mut fabric, "?actor=anonymous", "Not logged in").await?;
     one(&mut fabric, "?show=refused", "anonymous").await?;
     let by_admin: BTreeSet<String> = rows(&mut fabric, "?actor=admin").await?.into_iter().collect();
     assert_eq!(by_admin.len(), 3, "{by_admin:#?}");

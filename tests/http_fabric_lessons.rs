@@ -178,7 +178,10 @@ async fn lesson_23_a_deleted_fabric_is_gone_from_the_disk_and_from_the_database(
     }
     let activity = fabric.user.visit("/activity/?show=attempts").await?.texts("main tbody tr");
     let kept = activity.iter().filter(|row| row.contains(&format!("{name} (deleted)"))).count();
-    assert_eq!(kept, 2, "what was tried stays in the activity, under the fabric's name: {activity:#?}");
+    assert_eq!(
+        kept, 3,
+        "what was tried stays in the activity, and the deletion, under the fabric's name: {activity:#?}"
+    );
     assert!(fabric.live("VPC", "vpc-01").await?.is_some(), "the cluster is not touched");
     assert!(world().await.git.head(&name, "main").await?.is_some(), "neither is the remote");
     Ok(())
