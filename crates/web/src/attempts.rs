@@ -7,6 +7,7 @@ use crate::layers::request_id::RequestId;
 use crate::layers::{client, cookies};
 use crate::problem::Problem;
 use crate::routes::{Kind, Needs, RouteInfo};
+use crate::seldom::Seldom;
 use crate::state::AppState;
 use crate::url;
 use auth::Granted;
@@ -15,7 +16,11 @@ use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use model::Code;
 use std::sync::Mutex;
+use std::time::Duration;
 use store::{ApiToken, Fabric, NewAttempt, Scope};
+
+/// Anybody may report errors of scripts, as often as they like; a line a minute says so.
+static SCRIPTS: Seldom = Seldom::new(Duration::from_secs(60));
 
 /// Tries without a session that are recorded each minute. A flood of them is in the log, not in the database.
 const NAMELESS_A_MINUTE: u32 = 60;
@@ -140,12 +145,15 @@ pub async fn record(
     }
     attempt.http_status = status.as_u16();
     attempt.redirected = told.navigation && status == StatusCode::UNAUTHORIZED;
-    attempt.code = problem.map(|problem| problem.code);
+    // A form that comes back with its errors is a refusal, too, though no problem was written.
+    let came_back = status.is_client_error() && problem.is_none();
+    attempt.code = problem.map(|problem| problem.code).or(came_back.then_some(Code::InvalidInput));
     attempt.message = match problem {
         Some(problem) if attempt.redirected => {
             format!("Redirected to the login page. {}", problem.message)
         }
         Some(problem) => problem.message.clone(),
+        None if came_back && outcome.message.is_empty() => "The form came back with what is wrong with it.".to_owned(),
         None => outcome.message,
     };
     attempt.operation_id = outcome.operation_id;
@@ -165,11 +173,25 @@ pub async fn record(
 }
 
 /// Records that a page's script failed.
-pub async fn client_error(state: &AppState, asker: &Asker, page: &str, message: String) {
+pub async fn client_error(
+    state: &AppState,
+    asker: &Asker,
+    headers: &HeaderMap,
+    (page, place): (&str, &str),
+    message: String,
+) {
     let mut attempt = bare(state, "client_error", &Method::POST, page, asker);
     if !admit_nameless(attempt.at) {
-        tracing::warn!(message, "an error of a page's script was not recorded");
+        if let Some(unsaid) = SCRIPTS.say() {
+            tracing::warn!(unsaid, "more errors of pages' scripts are reported than are recorded");
+        }
         return;
+    }
+    tracing::warn!(message, place, page, "a page's script failed");
+    let cookie = cookies::session(&state.settings, headers);
+    if let Ok(Some(user)) = state.sessions.whose(cookie).await {
+        attempt.actor = user.username;
+        attempt.user_id = Some(user.id);
     }
     // Which fabric it was about, when the page was one of a fabric's.
     let mut words = page.split('/').skip_while(|word| *word != "fabrics");

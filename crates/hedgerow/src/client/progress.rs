@@ -103,6 +103,8 @@ fn draw(bar: &ProgressBar, operation: &Value) {
     match running(operation) {
         Some((title, done, total)) if total > 0 => {
             bar.set_style(template("{spinner} {msg:32} [{bar:28}] {pos} of {len}").progress_chars("=> "));
+            // It is drawn by itself meanwhile: never with more than there is.
+            bar.set_position(done.min(bar.length().unwrap_or(total)));
             bar.set_length(total);
             bar.set_position(done);
             bar.set_message(title.to_owned());

@@ -25,6 +25,14 @@ pub(crate) fn run(command: &cli::Key) -> anyhow::Result<()> {
 }
 
 async fn rotate(settings: &Settings, only_begin: bool) -> anyhow::Result<()> {
+    // A mistyped folder is none that a key could be in.
+    if !key_file(settings, &settings.data).exists() {
+        bail!(
+            "there is no key at {}; is {} the console's data folder?",
+            key_file(settings, &settings.data).display(),
+            settings.data.display()
+        );
+    }
     let folder = data_dir::open(&settings.data)?;
     let store = database::open_in(settings, &folder).await?;
     let file = key_file(settings, &folder);

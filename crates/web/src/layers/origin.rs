@@ -39,10 +39,9 @@ pub fn own(settings: &WebSettings, headers: &HeaderMap, through_proxy: bool) -> 
 }
 
 fn is_ours(settings: &WebSettings, origin: &str, host: Option<&str>) -> bool {
-    if let Some(public) = &settings.public_url
-        && origin.eq_ignore_ascii_case(public.trim_end_matches('/'))
-    {
-        return true;
+    // Where one address is said to be the console's, no other name that leads here is: not one that somebody made for it.
+    if let Some(public) = &settings.public_url {
+        return origin.eq_ignore_ascii_case(public.trim_end_matches('/'));
     }
     // A page over plain HTTP is not the same site as ours over TLS: whoever sits between could have written it.
     let scheme = if settings.secure() { "https://" } else { "http://" };
@@ -97,5 +96,7 @@ mod tests {
         let public = Some("https://console.example.net/".to_owned());
         let behind = WebSettings { public_url: public, ..Default::default() };
         assert_eq!(seen(&behind, &[("host", "10.0.0.5:8480"), ("origin", "https://console.example.net")]), From::Here);
+        let made_up = [("host", "evil.example"), ("origin", "https://evil.example"), ("sec-fetch-site", "same-origin")];
+        assert_eq!(seen(&behind, &made_up), From::Elsewhere, "a name that somebody pointed here");
     }
 }

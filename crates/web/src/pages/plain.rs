@@ -73,7 +73,8 @@ async fn client_error(State(state): State<AppState>, fields: Fields, request: Re
         shown
     };
     let (message, place, page) = (text("message", 300), text("place", 600), text("page", 200));
-    tracing::warn!(message, place, page, "a page's script failed");
-    attempts::client_error(&state, &asker, &page, message).await;
+    let headers = request.headers().clone();
+    drop(request);
+    attempts::client_error(&state, &asker, &headers, (&page, &place), message).await;
     view::json(StatusCode::ACCEPTED, &json!({ "received": true }))
 }
