@@ -117,8 +117,12 @@ fn a_login_leads_to_a_page_of_this_site() {
     let base = url::Url::parse("https://hedgerow.example/login/").unwrap();
     check!(|bytes: &[u8]| {
         let text = text(bytes, WORDS);
+        // An address of the table, with whatever it may be in its variables.
+        let part = |at: usize| bytes.get(at).map_or("7", |byte| WORDS[usize::from(*byte) % WORDS.len()]);
+        let deep = format!("/fabrics/{}/objects/{}/{}/{}/", part(0), part(1), part(2), part(3));
         // As it is, and where most of it is sound.
-        for next in [text.clone(), format!("/{text}"), format!("/fabrics/{text}"), format!("/fabrics/7/{text}/")] {
+        for next in [text.clone(), format!("/{text}"), format!("/fabrics/{text}"), format!("/fabrics/7/{text}/"), deep]
+        {
             let Some(next) = safe_next(&next) else { continue };
             let there = base.join(next).unwrap_or_else(|error| panic!("{next}: {error}"));
             assert_eq!(there.origin(), base.origin(), "{next} leads away");
