@@ -81,3 +81,40 @@ fn pages(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     }
     Ok(pages)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the file of this test is, or lies in, a module of that name.
+    fn is_in(module: &str, path: &str) -> bool {
+        let parts = path.trim_end_matches(".rs").split('/');
+        parts.into_iter().any(|part| part == module)
+    }
+
+    #[test]
+    fn every_test_that_the_page_on_security_names_is_there() {
+        let page = fs::read_to_string(workspace().join("docs/security.md")).unwrap();
+        let mut sources = pages(&workspace().join("crates")).unwrap();
+        sources.extend(pages(&workspace().join("tests")).unwrap());
+        sources.retain(|path, _| path.ends_with(".rs"));
+        let rows: Vec<&str> =
+            page.lines().filter(|line| line.matches('|').count() == 4 && line.contains("::")).collect();
+        assert!(rows.len() > 30, "{} rows", rows.len());
+        let mut missing = Vec::new();
+        for row in rows {
+            let named = row.rsplit('|').nth(1).unwrap_or_default();
+            for test in named.split('`').skip(1).step_by(2) {
+                let (module, name) = test.split_once("::").unwrap_or((test, ""));
+                let written = format!("fn {name}(");
+                let is_there = sources
+                    .iter()
+                    .any(|(path, text)| is_in(module, path) && String::from_utf8_lossy(text).contains(&written));
+                if !is_there {
+                    missing.push(test);
+                }
+            }
+        }
+        assert_eq!(missing, Vec::<&str>::new(), "docs/security.md names tests that are not there");
+    }
+}

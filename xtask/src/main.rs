@@ -1,6 +1,6 @@
 //! `cargo xtask`: the project's own commands. It finds or installs what the project needs, runs the demo, runs every
-//! test, and keeps the generated reference fresh. Standard library, `anyhow` and a hash only: it is compiled before
-//! anything else can be said.
+//! test, and keeps the generated reference fresh. Standard library and a few small libraries only: it is compiled
+//! before anything else can be said.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool talks to its terminal")]
 
@@ -13,6 +13,7 @@ mod go;
 mod npm;
 mod scripts;
 mod setup;
+mod supplies;
 mod tests;
 
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ Usage: cargo xtask <COMMAND>
   setup [--for WHAT] Only find or install what WHAT needs: demo, tests (the default), ci, or bench.
   docs [--check]     Write docs/reference from the binary; with --check, fail when it is stale.
   scripts            Check the types of the browser modules with TypeScript's compiler.
+  supplies           Check licences and sources of other people's code.
   help               Print this.
 ";
 
@@ -52,6 +54,7 @@ fn dispatch(words: &[String]) -> Result<ExitCode> {
         "setup" => setup::run(setup::Purpose::parse(rest)?).map(|()| ExitCode::SUCCESS),
         "docs" => docs::run_docs(rest).map(|()| ExitCode::SUCCESS),
         "scripts" => scripts::run_scripts().map(|()| ExitCode::SUCCESS),
+        "supplies" => supplies::run_supplies().map(|()| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)

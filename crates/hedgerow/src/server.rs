@@ -17,6 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 /// A client that has not sent the head of its request by then is dropped.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// Bytes of such a head: twice what browsers send at most. Its lines are limited by the library, to a hundred.
+const LARGEST_HEAD: usize = 64 << 10;
+/// A client that takes nothing of its answer for so long is dropped.
+const TAKES_NOTHING: Duration = Duration::from_secs(30);
+/// How often an HTTP/2 client that says nothing is asked whether it is still there.
+const ASKED_EVERY: Duration = Duration::from_secs(30);
 
 /// A port that is taken, but does not answer yet.
 pub(crate) struct Server {
@@ -39,6 +45,7 @@ impl Server {
             _ => format!("cannot listen on {listen}; choose another with --listen"),
         })?;
         let address = listener.local_addr().context("cannot read the address that was bound")?;
+        drop_who_takes_nothing(&listener);
         Ok(Self { listener, address, tls, proxies: settings.trusted_proxies.clone() })
     }
 
@@ -84,7 +91,12 @@ impl Server {
         }
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let mut server = axum_server::from_tcp(self.listener).context("cannot serve the port")?.handle(handle);
-        server.http_builder().http1().header_read_timeout(HEAD_TIMEOUT);
+        let http = server.http_builder();
+        http.http1().header_read_timeout(HEAD_TIMEOUT).max_buf_size(LARGEST_HEAD);
+        http.http2()
+            .max_header_list_size(LARGEST_HEAD as u32)
+            .keep_alive_interval(ASKED_EVERY)
+            .keep_alive_timeout(HEAD_TIMEOUT);
         let server = server.first_request_timeout(HEAD_TIMEOUT).accept_error_handler(|peer, error| {
             // A browser that gives up, a scanner, a wrong certificate: worth a line only when one looks for it.
             tracing::debug!(?peer, %error, "a connection was not accepted");
@@ -94,6 +106,15 @@ impl Server {
             Some(config) => server.acceptor(axum_server::tls_rustls::RustlsAcceptor::new(config)).serve(service).await,
         };
         served.context("the server ended with an error")
+    }
+}
+
+/// The kernel ends a connection whose other end keeps its window shut, or has gone without a word; what is accepted has
+/// this from the listener. Where the system does not have it, such a client only costs its connection.
+fn drop_who_takes_nothing(listener: &TcpListener) {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = socket2::SockRef::from(listener).set_tcp_user_timeout(Some(TAKES_NOTHING)) {
+        tracing::warn!(%error, "clients that take nothing of their answers will not be dropped");
     }
 }
 

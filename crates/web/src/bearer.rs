@@ -13,6 +13,13 @@ use store::ApiToken;
 #[derive(Debug, Clone)]
 pub struct Sent(Option<PresentedToken>);
 
+impl Sent {
+    /// The token, if it can be one.
+    pub fn presented(&self) -> Option<&PresentedToken> {
+        self.0.as_ref()
+    }
+}
+
 /// The token of a request, if it says that it has one: `Bearer nbt_...`, or `Token` with anything. Another `Bearer` is
 /// somebody else's, as the one of the metrics.
 pub fn sent(headers: &HeaderMap) -> Option<Sent> {
@@ -42,7 +49,7 @@ pub struct Refused {
 /// Whom the token lets in.
 pub async fn login(state: &AppState, sent: &Sent, address: &str, writes: bool) -> Result<Login, Refused> {
     let refused = |problem| Refused { token: None, problem };
-    let TokenUser { token, user } = match state.tokens.authenticate(sent.0.as_ref(), address, writes).await {
+    let TokenUser { token, user } = match state.tokens.authenticate(sent.presented(), address, writes).await {
         Ok(let_in) => let_in,
         Err(TokenError::Denied { why, token }) => {
             return Err(Refused { token, problem: Problem::new(why.code(), why.sentence()) });

@@ -24,10 +24,16 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use model::Code;
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Session, User};
 
 /// Bytes of a form; a kubeconfig with certificates has some twenty thousand.
 const LARGEST_BODY: usize = 1 << 20;
+/// Fields of a form: more than any of ours has within that size. A million empty ones would take fifty times the memory
+/// that they came in.
+const MOST_FIELDS: usize = 1 << 15;
+/// How long a form may take to arrive: its largest size over a line of 300 kbit/s.
+const LONGEST_BODY: Duration = Duration::from_secs(30);
 
 /// What the guard of one route knows.
 #[derive(Clone)]
@@ -70,6 +76,9 @@ async fn admit(
     fresh: &mut Option<HeaderValue>,
 ) -> Result<Request, Problem> {
     let Guard { state, route } = guard;
+    if request.uri().path_and_query().is_some_and(|all| all.as_str().contains("%00")) {
+        return Err(no_text());
+    }
     let unsafe_method = changes(request.method());
     let through_proxy = client::through_proxy(&state.settings, request.extensions());
     let from = origin::of(&state.settings, request.headers(), through_proxy);
@@ -218,11 +227,22 @@ async fn read_form(request: Request) -> Result<Request, Problem> {
     let (mut parts, body) = request.into_parts();
     let media = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let bytes = axum::body::to_bytes(body, LARGEST_BODY).await.map_err(|_| {
+    let arrived = tokio::time::timeout(LONGEST_BODY, axum::body::to_bytes(body, LARGEST_BODY)).await;
+    let arrived = arrived.map_err(|_| {
+        Problem::new(Code::InvalidInput, "The form did not arrive within half a minute. Nothing was done.")
+            .status(StatusCode::REQUEST_TIMEOUT)
+            .todo("Try again over a faster connection.")
+    })?;
+    let bytes = arrived.map_err(|_| {
         Problem::new(Code::InvalidInput, "The form is larger than one mebibyte, or broke off.")
             .status(StatusCode::PAYLOAD_TOO_LARGE)
             .todo("Send less, or try again.")
     })?;
+    let separator = if media == "application/json" { b',' } else { b'&' };
+    if bytes.iter().filter(|byte| **byte == separator).count() >= MOST_FIELDS {
+        let message = format!("The form has more than {MOST_FIELDS} fields. Nothing was done.");
+        return Err(Problem::new(Code::InvalidInput, message).status(StatusCode::PAYLOAD_TOO_LARGE).todo("Send less."));
+    }
     let fields = match media.as_str() {
         "application/x-www-form-urlencoded" => Fields::of_form(&bytes),
         "application/json" if !bytes.is_empty() => Fields::of_json(&bytes)?,
@@ -232,8 +252,16 @@ async fn read_form(request: Request) -> Result<Request, Problem> {
                 .status(StatusCode::UNSUPPORTED_MEDIA_TYPE));
         }
     };
+    if fields.all().iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        return Err(no_text());
+    }
     parts.extensions.insert(fields);
     Ok(Request::from_parts(parts, Body::from(Bytes::new())))
+}
+
+/// The character that no name, no sentence and no manifest has, and that PostgreSQL takes for a mistake of ours.
+fn no_text() -> Problem {
+    Problem::new(Code::InvalidInput, "The request holds the character NUL, which is no text.").todo("Send it without.")
 }
 
 /// The token must be of this user, in the header or in the form.

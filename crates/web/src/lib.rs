@@ -13,6 +13,8 @@ mod ending;
 mod extract;
 mod frame;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod gallery;
 mod guard;
 mod icon;

@@ -376,8 +376,12 @@ pub fn object_of(path: &str) -> String {
 
 /// A page of this site, or nothing: where a login may lead.
 pub fn safe_next(next: &str) -> Option<&str> {
-    let plain = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n', '\t', '\0']);
+    // What may stand in a `Location` as it is; a browser reads a backslash as a slash.
+    let plain = next.starts_with('/') && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
     let path = next.split(['?', '#']).next().unwrap_or_default();
+    // A browser goes up where a variable is `..`, and arrives at another page than the one that was looked up.
+    let plain =
+        plain && !path.split('/').any(|part| matches!(&*part.to_ascii_lowercase().replace("%2e", "."), "." | ".."));
     let page = resolve(&Method::GET, path).is_some_and(|route| route.kind == Kind::Page);
     (plain && page && path != pattern::login && next.len() <= 2_000).then_some(next)
 }

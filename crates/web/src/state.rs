@@ -13,6 +13,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use store::Store;
+use subtle::ConstantTimeEq;
 use tokio_util::sync::CancellationToken;
 
 /// The settings of the web server's own.
@@ -66,12 +67,12 @@ impl WebSettings {
             || self.public_url.as_deref().is_some_and(|url| url.starts_with("https://"))
     }
 
-    /// Whether a request carries the token of the metrics. Hashes are compared, so that the time says nothing.
+    /// Whether a request carries the token of the metrics. Hashes are compared, in constant time.
     pub fn is_metrics_token(&self, headers: &HeaderMap) -> bool {
         let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let sent = sent.and_then(|value| value.strip_prefix("Bearer "));
         let (Some(token), Some(sent)) = (&self.metrics_token, sent) else { return false };
-        Sha256::digest(token.expose_secret()) == Sha256::digest(sent.trim())
+        Sha256::digest(token.expose_secret()).ct_eq(&Sha256::digest(sent.trim())).into()
     }
 
     /// Whether a peer is one of the proxies.

@@ -7,6 +7,7 @@ mod command_line;
 mod demo;
 mod ending;
 mod lab;
+mod requests;
 mod running;
 mod serving;
 mod settings;

@@ -162,6 +162,20 @@ async fn tls_is_served_and_its_files_are_named_when_they_are_wrong() {
     assert_eq!(login.status(), 200);
     let cookies: Vec<_> = login.headers().get_all("set-cookie").iter().map(|c| c.to_str().unwrap()).collect();
     assert!(cookies.iter().all(|cookie| cookie.contains("Secure")), "{cookies:?}");
+
+    // As a browser does it over HTTP/2, which names the host in no header.
+    assert_eq!(login.version(), reqwest::Version::HTTP_2);
+    let cookie = cookies[0].split(';').next().unwrap().to_owned();
+    let form = login.text().await.unwrap();
+    let token = form.split("name=\"csrfmiddlewaretoken\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let word = |name: &str| ready[name].as_str().unwrap();
+    let fields = [("username", word("username")), ("password", word("password")), ("csrfmiddlewaretoken", token)];
+    let sent = |origin: &str| {
+        let post = client(Some(&made.cert.pem())).post(url(&ready, "/login/")).form(&fields).header("cookie", &cookie);
+        post.header("origin", origin).header("sec-fetch-site", "same-origin").send()
+    };
+    assert_eq!(sent("https://evil.example").await.unwrap().status(), 403);
+    assert_eq!(sent(word("url").trim_end_matches('/')).await.unwrap().status(), 303);
     assert_eq!(server.stop("-TERM").0.code(), Some(0));
 }
 

@@ -21,14 +21,23 @@ pub fn address(settings: &WebSettings, extensions: &Extensions, headers: &Header
     if !settings.is_proxy(peer) {
         return peer.to_string();
     }
-    let forwarded: Vec<IpAddr> = headers
-        .get_all("x-forwarded-for")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|part| part.trim().parse::<IpAddr>().ok())
-        .collect();
-    forwarded.iter().rev().find(|address| !settings.is_proxy(**address)).unwrap_or(&peer).to_string()
+    let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+    let mut parts = lines.iter().rev().flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    // The first one from the end that is no proxy, and none further: what stands before it, the client may have written,
+    // also when nothing can be made of what the proxy said.
+    let said = parts.find_map(|part| match forwarded(part) {
+        Some(address) if settings.is_proxy(address) => None,
+        other => Some(other),
+    });
+    said.flatten().unwrap_or(peer).to_string()
+}
+
+/// An address as proxies write it: alone, in brackets, or with a port.
+fn forwarded(part: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(part).ok()?.trim();
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse().or_else(|_| text.parse().map(|with_port: SocketAddr| with_port.ip())).ok()?;
+    Some(IpAddr::to_canonical(&address))
 }
 
 #[cfg(test)]
@@ -52,5 +61,15 @@ mod tests {
         // What the client itself wrote stands before what the proxies added.
         assert_eq!(seen("10.0.0.2", "198.51.100.7, 203.0.113.1, 10.0.0.3"), "203.0.113.1");
         assert_eq!(seen("10.0.0.2", "nonsense"), "10.0.0.2");
+        for (written, address) in [
+            ("203.0.113.1:4711", "203.0.113.1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+            ("::ffff:203.0.113.1", "203.0.113.1"),
+            ("unknown", "10.0.0.2"),
+            ("", "10.0.0.2"),
+        ] {
+            assert_eq!(seen("10.0.0.2", &format!("198.51.100.7, {written}")), address, "{written}");
+        }
     }
 }

@@ -7,8 +7,8 @@ use axum::response::Response;
 use http::{HeaderName, HeaderValue, header};
 
 /// Nothing but our own files, no inline script or style, no frames around us.
-pub const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+pub const CSP: &str = "default-src 'none'; object-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+                       connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 const FIXED: &[(&str, &str)] = &[
     ("content-security-policy", CSP),

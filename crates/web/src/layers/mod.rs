@@ -1,11 +1,12 @@
 //! What every request passes, one concern a file. From the outside in: a request id, security headers, compression,
-//! limits, and the writing of problems; what a route needs is enforced by [`crate::guard`], behind the router.
+//! the writing of problems, limits, and the one host; what a route needs is enforced by [`crate::guard`], behind the router.
 
 pub mod answers;
 pub mod classify;
 pub mod client;
 pub mod cookies;
 pub mod headers;
+pub mod host;
 pub mod limits;
 pub mod origin;
 pub mod request_id;
@@ -19,6 +20,7 @@ use tower_http::compression::CompressionLayer;
 /// Puts all layers around the routes.
 pub fn around(router: Router<AppState>, state: &AppState) -> Router<AppState> {
     router
+        .layer(from_fn(host::one))
         .layer(from_fn(limits::limit))
         .layer(from_fn_with_state(state.clone(), answers::write))
         .layer(CompressionLayer::new())

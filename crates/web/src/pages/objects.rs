@@ -55,6 +55,12 @@ pub fn filter_of(query: &Query) -> Result<ObjectFilter, Problem> {
     Wanted::read(query).map(|wanted| wanted.filter)
 }
 
+/// The list's own link to what the address names.
+#[cfg(test)]
+pub fn link_of(query: &Query) -> Result<String, Problem> {
+    Wanted::read(query).map(|wanted| wanted.with(1, "", ""))
+}
+
 impl Wanted {
     fn read(query: &Query) -> Result<Self, Problem> {
         let text = |name: &str| query.get(name).unwrap_or_default().to_owned();

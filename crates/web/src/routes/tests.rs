@@ -83,6 +83,12 @@ fn a_login_leads_to_pages_only() {
         "javascript:alert(1)",
         "/session/",
         "/fabrics//7/",
+        // Where a browser goes is not what was looked up.
+        "/fabrics/../objects/../../logout/",
+        "/fabrics/%2e%2E/objects/.%2e/../logout/",
+        "/fabrics/./",
+        "/fabrics/?name=\u{e9}",
+        "/fabrics/?name=\u{1}",
     ];
     for bad in bad {
         assert_eq!(safe_next(bad), None, "{bad:?}");
