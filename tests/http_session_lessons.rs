@@ -244,8 +244,8 @@ async fn lesson_35_who_has_no_permission_sees_no_fabric_and_does_nothing() -> Re
             Needs::Fabric(_) | Needs::Operation(_) | Needs::User(_) | Needs::Group(_) | Needs::Permission(_) => 404,
             Needs::Fabrics(_) | Needs::Type(..) => 403,
             _ => {
-                // What was sent after an end is somebody's: nobody has sent anything.
-                let is_kept = route.name == "kept";
+                // What was sent after an end is somebody's, and a timeline is of somebody.
+                let is_kept = ["kept", "timeline"].contains(&route.name);
                 if route.method == "GET" && route.kind == Kind::Page && route.needs != Needs::Public && !is_kept {
                     let page = user.visit(&path).await?;
                     assert_eq!(page.status, 200, "{what}");

@@ -195,6 +195,7 @@ both_engines! {
         let session = NewSession {
             token_hash: hash('a'), user_id: anna.id, idle_expires_at: t(100), absolute_expires_at: t(200),
             user_agent: String::new(), address: String::new(), idle_limit: None,
+            method: Method::Password,
         };
         let session = bed.sessions().create(session, t(1)).await.unwrap();
         let author = Author::named("root", t(5));

@@ -32,6 +32,7 @@ fn session() -> Session {
         authenticated_at: start,
         idle_limit: None,
         rotation_due: false,
+        method: store::Method::Password,
     }
 }
 
