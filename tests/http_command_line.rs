@@ -66,11 +66,9 @@ async fn the_main_job_from_another_machine() -> Result<()> {
     let differs = run(&token, &["diff", name]).await?;
     assert_eq!(differs.code, Some(1), "{} {}", differs.out, differs.err);
     assert!(differs.out.contains(&format!("+ VPC {name}/vpc-01  not delivered")), "{}", differs.out);
-    assert!(
-        !differs.out.contains('\u{1b}') && differs.out.lines().count() > 4,
-        "plain lines in a pipe: {}",
-        differs.out
-    );
+    assert!(!differs.out.contains('\u{1b}') && !differs.err.contains('\u{1b}'), "plain lines in a pipe");
+    assert!(differs.err.contains("Compare: "), "how far it is stands beside the result: {}", differs.err);
+    assert!(!differs.out.contains("Compare: "), "the result stands alone: {}", differs.out);
 
     let dry = run(&token, &["sync", name, "--dry-run"]).await?;
     assert_eq!(dry.code, Some(1), "something would change: {} {}", dry.out, dry.err);

@@ -45,6 +45,9 @@ async fn lesson_33_no_place_gives_back_a_secret_that_was_planted_in_any_of_those
         ("HEDGEROW_LOG_LEVEL".to_owned(), "debug".to_owned()),
         ("HEDGEROW_METRICS_TOKEN".to_owned(), metrics.to_owned()),
         ("HEDGEROW_SESSION_REAUTHENTICATE".to_owned(), "1s".to_owned()),
+        ("HEDGEROW_OPENID_ISSUER".to_owned(), "https://127.0.0.1:9".to_owned()),
+        ("HEDGEROW_OPENID_CLIENT_ID".to_owned(), "hedgerow".to_owned()),
+        ("HEDGEROW_OPENID_CLIENT_SECRET".to_owned(), "client-secret-planted-0dd5".to_owned()),
         ("TMPDIR".to_owned(), temporary.path().display().to_string()),
     ];
     let console = Console::start(ConsoleOptions { env, ..ConsoleOptions::default() }).await?;
@@ -161,6 +164,15 @@ async fn lesson_33_no_place_gives_back_a_secret_that_was_planted_in_any_of_those
     ensure!(created.status.success(), "{created:?}");
     plant("a password of the command line", "a trellis planted by the gate", &mut secrets);
     console.login("planted", "a trellis planted by the gate").await?;
+    plant("the client's secret at a provider", "client-secret-planted-0dd5", &mut secrets);
+    let made = console.run(&["user", "token", "add", "admin", "--description", "planted"], None).await?;
+    let printed = String::from_utf8(made.stdout)?.trim().to_owned();
+    let secret = printed.split_once('.').context("a key and a secret")?.1.trim().to_owned();
+    let bearer = format!("Bearer {printed}");
+    let used = console.visitor()?.script("GET", "/fabrics/", &[("Authorization", &bearer)], None).await?;
+    ensure!(used.status == 200, "the API token lets in: {}", used.body);
+    said.push(("an answer to an API token".into(), used.body.into_bytes()));
+    plant("the secret of an API token", &secret, &mut secrets);
 
     // Everything that can be read.
     let look = async |user: &mut HttpUser, path: &str, said: &mut Said| -> Result<()> {

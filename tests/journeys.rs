@@ -15,6 +15,7 @@ mod world;
 
 mod both_engines_kill;
 mod both_engines_outages;
+mod browser_account_pages;
 mod browser_accounts;
 mod browser_adopt;
 mod browser_confirmation;

@@ -76,7 +76,10 @@ async fn admit(
     fresh: &mut Option<HeaderValue>,
 ) -> Result<Request, Problem> {
     let Guard { state, route } = guard;
-    if request.uri().path_and_query().is_some_and(|all| all.as_str().contains("%00")) {
+    if request.uri().path().contains("%00") {
+        return Err(Problem::new(Code::NotFound, "Nothing has this address."));
+    }
+    if request.uri().query().is_some_and(|query| query.contains("%00")) {
         return Err(no_text());
     }
     let unsafe_method = changes(request.method());

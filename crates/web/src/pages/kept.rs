@@ -76,7 +76,8 @@ async fn show(
     let since = view.now.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
     let form = state.store.kept_forms().get(&token.hash(), login.user.id, since).await?.ok_or_else(gone)?;
     let opened = state.sealer.open(place(form.user_id), &form.fields);
-    let opened = opened.map_err(|error| Problem::internal("open a kept form", &error))?;
+    // What was sealed with a key that is gone is gone, too.
+    let opened = opened.map_err(|_| gone())?;
     let (kept, lost): (Vec<(String, String)>, Vec<String>) =
         serde_json::from_str(opened.expose_secret()).map_err(|error| Problem::internal("read a kept form", &error))?;
     let said = kept.iter().filter(|(name, value)| !value.is_empty() && !OF_THE_FORM.contains(&&**name));
