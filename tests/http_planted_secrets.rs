@@ -129,6 +129,8 @@ async fn lesson_33_no_place_gives_back_a_secret_that_was_planted_in_any_of_those
         ("namespace", "planted-2"),
         ("current_password", &first),
     ];
+    // The form has the field of the password only once the last proof is older than its second.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     let form = user.visit("/fabrics/add/").await?;
     let answer = user.submit(&form, "form.form", &endpoint).await?;
     let second = answer.location().with_context(|| answer.visible_text())?;
@@ -178,7 +180,9 @@ async fn lesson_33_no_place_gives_back_a_secret_that_was_planted_in_any_of_those
     let look = async |user: &mut HttpUser, path: &str, said: &mut Said| -> Result<()> {
         for kind in ["text/html", "application/json"] {
             let answer = user.script("GET", path, &[("Accept", kind)], None).await?;
-            ensure!(answer.status < 500, "{path}: {}", answer.body);
+            // Nothing listens where this console's provider is to be, and the way there says so.
+            let unavailable = path == "/login/openid/" && answer.status == 503;
+            ensure!(answer.status < 500 || unavailable, "{path}: {}", answer.body);
             said.push((format!("{path} as {kind}"), answer.body.into_bytes()));
         }
         Ok(())
