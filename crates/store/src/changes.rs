@@ -1,5 +1,5 @@
 //! The log of changes: who made, changed or deleted which user, group, permission or fabric, with the fields that
-//! differed before and after. Rows are written by [`crate::recorder`], in the transaction of the change itself; they
+//! differed before and after. Rows are written by `recorder`, in the transaction of the change itself; they
 //! outlive what they are about. Whoever may see an object may see its changes; those of what is gone are for superusers.
 
 use crate::nouns::Noun;
