@@ -3,6 +3,7 @@
 //! anew, and what it may say is held by [`must`] all the same.
 
 use crate::console::{Answer, Browser, Console, HOST};
+use crate::strangers::filled;
 use auth::Clock;
 use http::{Method, StatusCode};
 use secrecy::ExposeSecret;
@@ -125,17 +126,7 @@ impl World {
             _ if route.path.starts_with("/account/") => id = 4_711,
             _ => {}
         }
-        route
-            .path
-            .replace("{id}", &id.to_string())
-            .replace("{kind}", "VPC.vpc.githedgehog.com")
-            .replace("{namespace}", "default")
-            .replace("{name}", "vpc-01")
-            .replace("{code}", "partial")
-            .replace("{version}", "x")
-            .replace("{file}", "main.js")
-            .replace("/tokens/{token}/", &format!("/tokens/{token}/"))
-            .replace("{token}", "x")
+        filled(&route.path, id).replace("/tokens/{token}/", &format!("/tokens/{token}/")).replace("{token}", "x")
     }
 
     /// What a stranger gets, as a script and as a person.

@@ -14,9 +14,12 @@ fn address(route: &RouteInfo, fabric: i64, operation: i64) -> String {
         false if of_accounts => 1,
         false => fabric,
     };
-    route
-        .path
-        .replace("{id}", &id.to_string())
+    filled(&route.path, id)
+}
+
+/// The path of a route with the words that stand for an object of every kind.
+pub fn filled(path: &str, id: i64) -> String {
+    path.replace("{id}", &id.to_string())
         .replace("{kind}", "VPC.vpc.githedgehog.com")
         .replace("{namespace}", "default")
         .replace("{name}", "vpc-01")
