@@ -150,13 +150,16 @@ impl Shared {
         let (found, forms) =
             retrying.call("ask which kinds it serves", || cluster.discover_again(&kinds, forms)).await?;
         let asked_at = Instant::now();
-        // What was found again keeps its identity: what was worked out with it (schemas checked) holds on.
-        let (kinds, since) = match known {
-            Some(known) if *known.kinds == found => (known.kinds, known.since),
-            _ => (Arc::new(found), asked_at),
-        };
-        let discovered = Discovered { kinds: kinds.clone(), forms, since, asked_at };
-        self.connections.with(fabric, |c| c.kinds = Some(discovered));
+        // What was found again keeps its identity: what was worked out with it (schemas checked, the index of the watches)
+        // holds on. Two may have asked at once, so what is known by now counts, and not what was known at the beginning.
+        let kinds = self.connections.with(fabric, |c| {
+            let (kinds, since) = match &c.kinds {
+                Some(known) if *known.kinds == found => (known.kinds.clone(), known.since),
+                _ => (Arc::new(found), asked_at),
+            };
+            c.kinds = Some(Discovered { kinds: kinds.clone(), forms, since, asked_at });
+            kinds
+        });
         Ok(kinds)
     }
 
