@@ -265,18 +265,19 @@ impl ApiTokens {
         Ok(TokenUser { token, user })
     }
 
-    /// Whether a token that was let in still would be: for what goes on after its request.
+    /// Whom a token that was let in still lets in: for what goes on after its request.
     ///
     /// # Errors
     /// What ended it, or the database's failure.
-    pub async fn still_lasts(&self, token_id: i64) -> Result<(), TokenError> {
+    pub async fn still_lasts(&self, token_id: i64) -> Result<TokenUser, TokenError> {
         let token = match self.store.api_tokens().get(token_id).await {
             Err(store::Error::NotFound(_)) => {
                 return Err(TokenError::Denied { why: TokenDenied::Invalid, token: None });
             }
             other => other?,
         };
-        self.judge(&token, self.clock.now()).await.map(drop)
+        let user = self.judge(&token, self.clock.now()).await?;
+        Ok(TokenUser { token, user })
     }
 
     /// What has become of a token and its user since it was made.

@@ -49,20 +49,28 @@ pub struct Refused {
 /// Whom the token lets in.
 pub async fn login(state: &AppState, sent: &Sent, address: &str, writes: bool) -> Result<Login, Refused> {
     let refused = |problem| Refused { token: None, problem };
-    let TokenUser { token, user } = match state.tokens.authenticate(sent.presented(), address, writes).await {
-        Ok(let_in) => let_in,
+    match state.tokens.authenticate(sent.presented(), address, writes).await {
+        Ok(let_in) => login_of(state, let_in).await.map_err(refused),
         Err(TokenError::Denied { why, token }) => {
-            return Err(Refused { token, problem: Problem::new(why.code(), why.sentence()) });
+            Err(Refused { token, problem: Problem::new(why.code(), why.sentence()) })
         }
-        Err(error) => return Err(refused(problem(error))),
-    };
-    let actor = Actor::of_user(&state.store, &user).await.map_err(|error| refused(error.into()))?;
+        Err(error) => Err(refused(problem(error))),
+    }
+}
+
+/// Whom a token that was let in lets in now: for what goes on after its request.
+pub async fn still(state: &AppState, token_id: i64) -> Result<Login, Problem> {
+    login_of(state, state.tokens.still_lasts(token_id).await.map_err(problem)?).await
+}
+
+async fn login_of(state: &AppState, TokenUser { token, user }: TokenUser) -> Result<Login, Problem> {
+    let actor = Actor::of_user(&state.store, &user).await?;
     let access = Access::new(state.store.clone(), actor);
     Ok(Login { credential: Credential::Token(token), user, access })
 }
 
 /// A refusal in words.
-pub fn problem(error: TokenError) -> Problem {
+fn problem(error: TokenError) -> Problem {
     match error {
         TokenError::Denied { why, .. } => Problem::new(why.code(), why.sentence()),
         TokenError::Throttled { retry_after } => {

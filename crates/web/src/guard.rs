@@ -61,6 +61,9 @@ pub async fn guard(State(guard): State<Guard>, request: Request, next: Next) -> 
     if let Some(cookie) = fresh {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
+    if guard.route.kind.may_change_rights() && response.status().as_u16() < 400 {
+        guard.state.rights.send_modify(|count| *count = count.wrapping_add(1));
+    }
     if recorded || told.is_sent_away() {
         let outcome = response.extensions().get::<Told>().cloned().unwrap_or_default();
         let problem = response.extensions().get::<Arc<Problem>>().cloned();

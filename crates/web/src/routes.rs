@@ -166,6 +166,12 @@ impl Kind {
     pub fn is_recorded(self) -> bool {
         matches!(self, Kind::Verb(_) | Kind::Recorded)
     }
+
+    /// Whether somebody may see more or less after it: sessions, accounts and fabrics are changed by such routes, and by
+    /// a login from outside, which brings groups.
+    pub(crate) fn may_change_rights(self) -> bool {
+        matches!(self, Kind::Recorded | Kind::Way)
+    }
 }
 
 impl Route {

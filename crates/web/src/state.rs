@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use store::Store;
 use subtle::ConstantTimeEq;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// The settings of the web server's own.
@@ -103,6 +104,8 @@ pub struct AppState {
     pub clock: Arc<dyn Clock>,
     /// Cancelled when the server is to stop: open streams end, so that it need not wait for them.
     pub closing: CancellationToken,
+    /// Counts what may have changed who may see what: open streams look again then.
+    pub(crate) rights: watch::Sender<u64>,
     /// What the probe of readiness found last.
     pub(crate) probes: Arc<Probes>,
 }
@@ -129,6 +132,7 @@ impl AppState {
             settings: Arc::new(settings),
             clock,
             closing,
+            rights: watch::Sender::default(),
             probes: Arc::default(),
         }
     }

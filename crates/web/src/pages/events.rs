@@ -1,5 +1,6 @@
 //! Streams of hints: something changed, read again. They carry no data, so that a page shows only what it read itself,
-//! under its own permissions. A stream ends with its session or its API token, and looking at it does not make the session last.
+//! under its own permissions. A stream ends with its session or its API token, at once when this process ended it, and
+//! hints of no fabric that its user may not see any more. Looking at it does not make the session last.
 
 use crate::bearer;
 use crate::extract::{Login, OfFabric, OfOperation};
@@ -18,6 +19,7 @@ use futures::stream::{self, BoxStream, FusedStream, Stream};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use std::convert::Infallible;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 use tokio_stream::wrappers::BroadcastStream;
 
@@ -53,7 +55,7 @@ async fn of_fabric(
     headers: HeaderMap,
     id: RequestId,
 ) -> Response {
-    listen(state, &[fabric.id], &login, headers, id)
+    listen(state, Topic::One(fabric.id), vec![fabric.id], &login, headers, id)
 }
 
 async fn of_operation(
@@ -63,7 +65,7 @@ async fn of_operation(
     headers: HeaderMap,
     id: RequestId,
 ) -> Response {
-    listen(state, &[operation.fabric_id], &login, headers, id)
+    listen(state, Topic::One(operation.fabric_id), vec![operation.fabric_id], &login, headers, id)
 }
 
 async fn of_all(
@@ -72,20 +74,45 @@ async fn of_all(
     headers: HeaderMap,
     id: RequestId,
 ) -> Result<Response, Problem> {
-    let filter = store::fabrics::FabricFilter::default();
-    let page = store::Page::first(FABRICS);
-    let listed = state.store.fabrics().list(&login.access.fabrics(), &filter, page).await?;
-    let ids: Vec<i64> = listed.rows.iter().map(|fabric| fabric.id).collect();
-    Ok(listen(state, &ids, &login, headers, id))
+    let fabrics = Topic::All.fabrics(&state, &login).await?;
+    Ok(listen(state, Topic::All, fabrics, &login, headers, id))
+}
+
+/// What a stream was opened for.
+#[derive(Clone, Copy)]
+enum Topic {
+    /// One fabric.
+    One(i64),
+    /// The list of fabrics.
+    All,
+}
+
+impl Topic {
+    /// The fabrics of it that somebody may see now.
+    async fn fabrics(self, state: &AppState, login: &Login) -> Result<Vec<i64>, Problem> {
+        match self {
+            Topic::One(id) => Ok(if login.access.may(id, Action::View).await? { vec![id] } else { Vec::new() }),
+            Topic::All => {
+                let filter = store::fabrics::FabricFilter::default();
+                let page = store::Page::first(FABRICS);
+                let listed = state.store.fabrics().list(&login.access.fabrics(), &filter, page).await?;
+                Ok(listed.rows.iter().map(|fabric| fabric.id).collect())
+            }
+        }
+    }
 }
 
 struct Listening {
     state: AppState,
     headers: HeaderMap,
+    topic: Topic,
+    /// Those that it listens to.
+    fabrics: Vec<i64>,
     /// The API token that it was opened with; otherwise it is of a session.
     token_id: Option<i64>,
     request_id: String,
     hints: stream::Fuse<BoxStream<'static, ()>>,
+    rights: watch::Receiver<u64>,
     beat: Instant,
     end: Instant,
     said_hello: bool,
@@ -94,21 +121,22 @@ struct Listening {
 
 fn listen(
     state: AppState,
-    fabrics: &[i64],
+    topic: Topic,
+    fabrics: Vec<i64>,
     login: &Login,
     headers: HeaderMap,
     RequestId(request_id): RequestId,
 ) -> Response {
-    // A listener that was too slow missed hints; the next one is enough.
-    let hints = fabrics.iter().map(|id| BroadcastStream::new(state.engine.subscribe(*id)).map(|_| ()));
-    let hints = stream::select_all(hints.collect::<Vec<_>>()).boxed().fuse();
     let now = Instant::now();
     let listening = Listening {
+        hints: hints(&state, &fabrics),
+        rights: state.rights.subscribe(),
         state,
         headers,
+        topic,
+        fabrics,
         token_id: login.token().map(|token| token.id),
         request_id,
-        hints,
         beat: now + HEARTBEAT,
         end: now + LONGEST,
         said_hello: false,
@@ -119,6 +147,12 @@ fn listen(
     response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// The hints of these fabrics. A listener that was too slow missed some; the next one is enough.
+fn hints(state: &AppState, fabrics: &[i64]) -> stream::Fuse<BoxStream<'static, ()>> {
+    let hints = fabrics.iter().map(|id| BroadcastStream::new(state.engine.subscribe(*id)).map(|_| ()));
+    stream::select_all(hints.collect::<Vec<_>>()).boxed().fuse()
 }
 
 fn stream(listening: Listening) -> impl Stream<Item = Result<Event, Infallible>> {
@@ -142,7 +176,8 @@ impl Listening {
         tokio::select! {
             () = closing.cancelled() => None,
             () = sleep_until(self.end) => None,
-            () = sleep_until(self.beat) => Some(self.still_there().await),
+            () = sleep_until(self.beat) => Some(self.look().await),
+            Ok(()) = self.rights.changed() => Some(self.look().await),
             // A console without fabrics has nobody who could hint; that is no hint.
             Some(()) = self.hints.next(), if !quiet => {
                 let until = Instant::now() + TOGETHER;
@@ -153,22 +188,31 @@ impl Listening {
         }
     }
 
-    /// Says that the stream lives, or why its session or its token does not.
-    async fn still_there(&mut self) -> Event {
+    /// Says that the stream lives, or why its session or its token does not, and listens to what its user may see now.
+    async fn look(&mut self) -> Event {
         self.beat = Instant::now() + HEARTBEAT;
-        let (state, login) = (&self.state, self.token_id.is_none().then(url::login));
-        let still = match self.token_id {
-            Some(id) => state.tokens.still_lasts(id).await.map_err(bearer::problem),
-            None => guard::session(state, &self.headers, false).await.map(drop),
+        let state = &self.state;
+        let fabrics = async {
+            let login = match self.token_id {
+                Some(id) => bearer::still(state, id).await?,
+                None => guard::session(state, &self.headers, false).await?,
+            };
+            self.topic.fabrics(state, &login).await
         };
-        match still {
+        match fabrics.await {
+            Ok(fabrics) if fabrics != self.fabrics => {
+                self.hints = hints(state, &fabrics);
+                self.fabrics = fabrics;
+                Event::default().event("changed").data("{}")
+            }
             Err(problem) if matches!(problem.http_status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
                 self.ended = true;
+                let login = self.token_id.is_none().then(url::login);
                 let body = problem.to_json(&self.request_id, "", login);
                 Event::default().event("session_ended").data(body.to_string())
             }
             // The database's trouble is not the session's end.
-            _ => Event::default().comment("alive"),
+            Ok(_) | Err(_) => Event::default().comment("alive"),
         }
     }
 }

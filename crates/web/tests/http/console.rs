@@ -14,6 +14,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use store::fabrics::NewFabric;
 use store::{Cluster, Fabric, FabricSecrets, FabricSpec, NewUser, ObjectPermission, Scope, Store, User};
 use tokio_util::sync::CancellationToken;
@@ -160,6 +161,27 @@ pub struct Browser {
     pub secure: bool,
 }
 
+/// A stream of events that is open.
+pub struct Stream {
+    body: Body,
+}
+
+impl Stream {
+    /// The next event's text, comments aside; empty at the stream's end. `None` when none came in time.
+    pub async fn event(&mut self, within: Duration) -> Option<String> {
+        let next = async {
+            loop {
+                let Some(frame) = self.body.frame().await else { return String::new() };
+                let bytes = frame.unwrap().into_data().unwrap_or_default();
+                if !bytes.starts_with(b":") {
+                    return String::from_utf8_lossy(&bytes).into_owned();
+                }
+            }
+        };
+        tokio::time::timeout(within, next).await.ok()
+    }
+}
+
 /// An answer.
 #[derive(Debug)]
 pub struct Answer {
@@ -221,6 +243,26 @@ const SCRIPT: &[(&str, &str)] = &[
 impl Browser {
     /// Sends a request with exactly these headers, the cookies and the host.
     pub async fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<String>) -> Answer {
+        let (parts, body) = self.exchange(method, path, headers, body).await;
+        let streams = parts.headers.get(header::CONTENT_TYPE).is_some_and(|media| media == "text/event-stream");
+        let bytes = if streams { Default::default() } else { body.collect().await.unwrap().to_bytes() };
+        Answer { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&bytes).into_owned() }
+    }
+
+    /// Opens a stream of events.
+    pub async fn stream(&mut self, path: &str) -> Stream {
+        let (parts, body) = self.exchange("GET", path, &[("accept", "text/event-stream")], None).await;
+        assert_eq!(parts.status, StatusCode::OK, "{path}");
+        Stream { body }
+    }
+
+    async fn exchange(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> (http::response::Parts, Body) {
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, HOST);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -244,9 +286,7 @@ impl Browser {
                 self.cookies.insert(name.to_owned(), value.to_owned());
             }
         }
-        let streams = parts.headers.get(header::CONTENT_TYPE).is_some_and(|media| media == "text/event-stream");
-        let bytes = if streams { Default::default() } else { body.collect().await.unwrap().to_bytes() };
-        Answer { status: parts.status, headers: parts.headers, body: String::from_utf8_lossy(&bytes).into_owned() }
+        (parts, body)
     }
 
     /// Opens a page.
