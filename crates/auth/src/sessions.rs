@@ -209,10 +209,14 @@ impl Sessions {
     pub async fn authenticate(&self, cookie: Option<&str>, activity: bool) -> Result<Authenticated, SessionError> {
         let nobody = || SessionError::Denied(SessionDenied::NOBODY);
         let token = cookie.and_then(SessionToken::parse).ok_or_else(nobody)?;
-        let mut session = self.find(&token).await?.ok_or_else(nobody)?;
+        let unknown = || SessionError::Denied(SessionDenied::UNKNOWN);
+        let mut session = self.find(&token).await?.ok_or_else(unknown)?;
         let now = self.clock.now();
         self.still_lasts(&session, now).await?;
-        let user = self.store.users().get(session.user_id).await?;
+        let user = match self.store.users().get(session.user_id).await {
+            Err(store::Error::NotFound(_)) => return Err(unknown()),
+            other => other?,
+        };
         let limits = self.limits.of(&session);
         if !user.is_active {
             self.store.sessions().end(session.id, now, EndReason::Revoked, None).await?;

@@ -30,11 +30,23 @@ pub struct SessionDenied {
     pub limit: Option<Duration>,
     /// Whose session it was.
     pub user_id: Option<i64>,
+    /// Whether a session was claimed that nobody knows.
+    pub is_unknown: bool,
 }
 
 impl SessionDenied {
-    pub(super) const NOBODY: Self =
-        Self { code: Code::AuthenticationRequired, reason: None, ended_at: None, by: None, limit: None, user_id: None };
+    pub(super) const NOBODY: Self = Self {
+        code: Code::AuthenticationRequired,
+        reason: None,
+        ended_at: None,
+        by: None,
+        limit: None,
+        user_id: None,
+        is_unknown: false,
+    };
+
+    /// A cookie came that is of no session that is known, or of none any more.
+    pub(super) const UNKNOWN: Self = Self { is_unknown: true, ..Self::NOBODY };
 
     pub(super) fn ended(session: &Session, limits: Limits, reason: EndReason, at: Timestamp, by: Option<By>) -> Self {
         let (code, limit) = match reason {
@@ -42,12 +54,23 @@ impl SessionDenied {
             EndReason::Absolute => (Code::SessionAbsoluteExpired, Some(limits.absolute)),
             EndReason::LoggedOut | EndReason::Revoked | EndReason::PasswordChanged => (Code::SessionRevoked, None),
         };
-        Self { code, reason: Some(reason), ended_at: Some(at), by, limit, user_id: Some(session.user_id) }
+        Self {
+            code,
+            reason: Some(reason),
+            ended_at: Some(at),
+            by,
+            limit,
+            user_id: Some(session.user_id),
+            is_unknown: false,
+        }
     }
 
     /// One sentence, without the length of the limit: that is for whoever words spans of time.
     pub fn sentence(&self) -> String {
         match (self.reason, &self.by) {
+            (None, _) if self.is_unknown => "You are not logged in: the session of this browser is not known here, as \
+                                            when its user was deleted or when it ended long ago."
+                .to_owned(),
             (None, _) => "You are not logged in.".to_owned(),
             (Some(EndReason::Idle), _) => "Your session ended because it was not used for some time.".to_owned(),
             (Some(EndReason::Absolute), _) => {

@@ -32,7 +32,16 @@ both_engines! {
         for cookie in [None, Some(""), Some("garbage"), Some(SessionToken::generate().unwrap().reveal())] {
             let denied = denied(&bed, cookie).await;
             assert_eq!((denied.code, denied.reason), (Code::AuthenticationRequired, None), "{cookie:?}");
+            assert!(!denied.is_unknown || cookie.is_some_and(|cookie| cookie.len() > 20), "{cookie:?}");
         }
+        let anna = bed.user("anna").await;
+        let login = bed.login("anna", PASSWORD).await.unwrap();
+        let cookie = Some(login.token.reveal());
+        assert!(bed.sessions.authenticate(cookie, false).await.is_ok(), "the control");
+        bed.store.users().delete(anna.id).await.unwrap();
+        let denied = denied(&bed, cookie).await;
+        assert_eq!((denied.code, denied.is_unknown), (Code::AuthenticationRequired, true));
+        assert!(denied.sentence().contains("its user was deleted"), "{}", denied.sentence());
     }
 
     async fn wrong_names_wrong_passwords_and_switched_off_users_look_the_same(bed) {
