@@ -9,6 +9,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use model::Code;
 use serde_json::Value;
+use std::collections::HashMap;
 use store::{ApiToken, Fabric, Group, ObjectPermission, Operation, Session, User};
 
 /// By what somebody was let in.
@@ -77,6 +78,21 @@ pub struct OfGroup(pub Granted<Group>);
 #[derive(Debug, Clone)]
 pub struct OfPermission(pub Granted<ObjectPermission>);
 
+/// The fields that may stand several times: lists of what is chosen.
+pub(crate) const SEVERAL: [&str; 11] = [
+    "actions",
+    "adopt",
+    "allowed_addresses",
+    "group",
+    "kind",
+    "leave_field",
+    "leave_object",
+    "member",
+    "object",
+    "object_types",
+    "user",
+];
+
 /// A form's fields, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fields(Vec<(String, String)>);
@@ -121,8 +137,18 @@ impl Fields {
         Ok(Self(fields))
     }
 
-    /// A field's value; the first when it stands several times.
+    /// A field that stands several times with different values and of which only one can be meant.
+    pub fn contradicted(&self) -> Option<&str> {
+        let mut first: HashMap<&str, &str> = HashMap::new();
+        let single = self.0.iter().filter(|(name, _)| !SEVERAL.contains(&name.as_str()));
+        single
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .find_map(|(name, value)| (*first.entry(name).or_insert(value) != value).then_some(name))
+    }
+
+    /// A field's value, of one that stands once.
     pub fn get(&self, name: &str) -> Option<&str> {
+        debug_assert!(!SEVERAL.contains(&name), "{name} may stand several times");
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
@@ -136,20 +162,12 @@ impl Fields {
     /// # Errors
     /// What is neither a yes nor a no: a word that is not known must not turn a dry run into a run.
     pub fn ticked(&self, name: &str) -> Result<bool, Problem> {
-        let mut said = None;
-        for value in self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.trim()) {
-            let yes = match value.to_ascii_lowercase().as_str() {
-                "on" | "true" | "1" | "yes" => true,
-                "" | "off" | "false" | "0" | "no" => false,
-                _ => return Err(view::bad(name, value).todo("Give true or false.")),
-            };
-            if said.is_some_and(|before| before != yes) {
-                let message = format!("The parameter {name} is given twice, once as true and once as false.");
-                return Err(Problem::new(Code::InvalidInput, message).todo("Give true or false, once."));
-            }
-            said = Some(yes);
+        let value = self.text(name);
+        match value.to_ascii_lowercase().as_str() {
+            "on" | "true" | "1" | "yes" => Ok(true),
+            "" | "off" | "false" | "0" | "no" => Ok(false),
+            _ => Err(view::bad(name, value).todo("Give true or false.")),
         }
-        Ok(said.unwrap_or(false))
     }
 
     /// Whether the field is there, whatever it holds.
@@ -159,6 +177,7 @@ impl Fields {
 
     /// Every value of a field that may stand several times, without those that are empty.
     pub fn every<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        debug_assert!(SEVERAL.contains(&name), "{name} stands once");
         view::every(&self.0, name)
     }
 
@@ -269,9 +288,16 @@ mod tests {
             assert_eq!(said(&format!("dry_run={no}")), Ok(false), "{no}");
         }
         assert_eq!(said("other=on"), Ok(false));
-        assert_eq!(said("dry_run=on&dry_run=1"), Ok(true));
-        for unclear in ["dry_run=maybe", "dry_run=t", "dry_run=2", "dry_run=All", "dry_run=on&dry_run=off"] {
+        for unclear in ["dry_run=maybe", "dry_run=t", "dry_run=2", "dry_run=All"] {
             assert_eq!(said(unclear), Err(Code::InvalidInput), "{unclear}");
         }
+    }
+
+    #[test]
+    fn of_a_field_that_stands_twice_neither_counts_when_only_one_can_be_meant() {
+        let contradicted = |form: &str| Fields::of_form(form.as_bytes()).contradicted().map(str::to_owned);
+        assert_eq!(contradicted("name=a&dry_run=on&name=b").as_deref(), Some("name"));
+        assert_eq!(contradicted("dry_run=on&dry_run=off").as_deref(), Some("dry_run"));
+        assert_eq!(contradicted("name=a&name=a&object=x&object=y"), None, "the same twice, and a list");
     }
 }

@@ -160,6 +160,7 @@ fn a_form_is_read_as_it_was_written() {
         "\\u0000",
         "\\ud800",
     ];
+    let is_list = |name: &str| crate::extract::SEVERAL.contains(&name);
     check!(|bytes: &[u8]| {
         let written = text(bytes, WORDS);
         for body in [written.as_bytes(), bytes] {
@@ -167,9 +168,8 @@ fn a_form_is_read_as_it_was_written() {
             let mut again = url::form_urlencoded::Serializer::new(String::new());
             again.extend_pairs(fields.all());
             assert_eq!(Fields::of_form(again.finish().as_bytes()), fields, "{written}");
-            for (name, _) in fields.all() {
-                let first = fields.all().iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-                assert_eq!(fields.get(name), first, "of two, the first counts");
+            for (name, value) in fields.all().iter().filter(|(name, _)| !is_list(name)) {
+                assert!(fields.contradicted().is_some() || fields.get(name) == Some(value), "of two, none counts");
             }
             // The same as JSON is the same form.
             let mut names = Map::new();
