@@ -61,3 +61,40 @@ async fn what_was_done_and_refused_is_found_by_each_filter() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_command_does_stands_beside_what_was_done_on_the_pages() -> Result<()> {
+    let console = &world().await.console;
+    let mut admin = world().await.admin().await?;
+    let name = format!("of-a-command-{}", std::process::id());
+    let password = Some("seven-copper-gates-3\n");
+    for (words, input) in [
+        (&["user", "create", &name, "--password-stdin"][..], password),
+        (&["user", "change", &name, "--superuser", "true"], None),
+    ] {
+        let done = console.run(words, input).await?;
+        ensure!(done.status.success(), "{done:?}");
+    }
+    let refused = console.run(&["user", "create", &name, "--password-stdin"], password).await?;
+    ensure!(refused.status.code() == Some(1), "{refused:?}");
+    let made = console.run(&["user", "token", "add", &name, "--description", "nightly"], None).await?;
+    let token = String::from_utf8(made.stdout.clone())?.trim().to_owned();
+    ensure!(token.starts_with("nbt_"), "{made:?}");
+    let revoked = console.run(&["user", "token", "revoke", &token], None).await?;
+    ensure!(revoked.status.success(), "{revoked:?}");
+
+    let page = admin.visit("/activity/?show=attempts&actor=system+%28command+line%29").await?;
+    let rows = page.texts("[data-live=log] tbody tr");
+    let of = |title: &str| rows.iter().filter(|row| row.contains(title) && row.contains(&name)).collect::<Vec<_>>();
+    let added = of("Add a user");
+    ensure!(added.len() == 2, "{rows:#?}");
+    ensure!(added[0].contains("Turned away") && added[0].contains("there is a user"), "the newest: {added:#?}");
+    ensure!(added[1].contains("Done") && added[1].contains(&format!("User {name}: created")), "{added:#?}");
+    let changed = of("Change a user");
+    ensure!(changed.len() == 1 && changed[0].contains("is superuser: no → yes"), "{changed:#?}");
+    let key = token.trim_start_matches("nbt_").split('.').next().context("its key")?;
+    ensure!(rows.iter().any(|row| row.contains("Revoke an API token") && row.contains(key)), "{rows:#?}");
+    let secret = token.split('.').nth(1).context("its secret")?;
+    ensure!(!page.body.contains(secret) && !page.body.contains("seven-copper"), "{}", page.body);
+    Ok(())
+}

@@ -61,6 +61,11 @@ async fn a_key_is_exchanged(database: Database) -> Result<()> {
             ensure!(std::fs::metadata(file)?.permissions().mode() & 0o077 == 0, "{} is for its owner", file.display());
         }
     }
+    // It was somebody's doing, so it stands with what else was done.
+    let page = apart.user.visit("/activity/?show=attempts").await?;
+    let rows = page.texts("[data-live=log] tbody tr");
+    let rotated = rows.iter().filter(|row| row.contains("Exchange the key") && row.contains("command line"));
+    ensure!(rotated.clone().count() == 2 && rotated.clone().all(|row| row.contains("Done")), "{rows:#?}");
     // What is entered from now on, and a new process, know the new key alone.
     apart.console.restart().await?;
     let (user, _) = apart.console.login("admin", apart.console.password()?).await?;
@@ -93,6 +98,8 @@ async fn a_credential_that_no_key_opens_is_named_and_both_keys_stay() -> Result<
     ensure!(said.contains(&format!("source_token of fabric {}", fabric.name)), "{said}");
     ensure!(said.contains("1 credential is sealed anew"), "{said}");
     ensure!(keys(&file)?.len() == 2 && keys(&file)?[1] == first[0], "both keys stay");
+    let page = apart.user.visit("/activity/?show=refused").await?;
+    ensure!(page.visible_text().contains("hedgerow key rotate failed: 1 credential is sealed anew"), "{}", page.body);
     // Entered again, it goes on where it was.
     apart.sql("UPDATE fabrics SET source_token = NULL, source_credential = 'none', source_username = NULL").await?;
     let done = apart.console.run(&["key", "rotate"], None).await?;

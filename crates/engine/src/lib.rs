@@ -340,18 +340,18 @@ impl Engine {
     ///
     /// # Errors
     /// When no other cluster was seen, another fabric uses it already, or the store does not answer.
-    pub async fn confirm_cluster(&self, fabric_id: i64, by: &str) -> Result<(), Error> {
-        let fabric = self.shared.store.fabrics().get(&Scope::System, fabric_id).await?;
+    pub async fn confirm_cluster(&self, scope: &Scope, fabric_id: i64, author: &Author) -> Result<(), Error> {
+        let fabric = self.shared.store.fabrics().get(scope, fabric_id).await?;
         let Some(seen) = fabric.cluster_seen_uid.as_ref().filter(|_| fabric.has_other_cluster()) else {
             return Err(Error::new(
                 model::Code::InvalidInput,
                 "No other cluster was seen; there is nothing to confirm.",
             ));
         };
-        self.shared.store.fabrics().set_cluster_uid(fabric_id, seen).await?;
+        self.shared.store.fabrics().by(author).set_cluster_uid(scope, fabric_id, seen).await?;
         // Resource versions of two clusters mean nothing to each other.
         self.shared.memories.forget(fabric_id);
-        tracing::info!(fabric = fabric_id, by, cluster = %seen, "the fabric's cluster was confirmed");
+        tracing::info!(fabric = fabric_id, by = author.actor, cluster = %seen, "the fabric's cluster was confirmed");
         self.fabric_saved(fabric_id).await;
         Ok(())
     }

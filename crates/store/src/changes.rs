@@ -182,6 +182,18 @@ impl<'a> Changes<'a> {
         Ok(Listed { rows, total })
     }
 
+    /// The changes that these requests made, as far as they may be read, the first one first.
+    pub async fn of_requests(&self, readable: &Readable, ids: &[&str]) -> Result<Vec<Change>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut select = Sql::new(st::LIST, st::SELECT);
+        readable.restrict(&mut select);
+        select.and().push(st::OF_REQUESTS).bind_list(ids.iter().copied()).push(st::OLDEST_FIRST).once();
+        let mut conn = self.0.reader(st::LIST).await?;
+        select.all(&mut conn).await?.iter().map(change).collect()
+    }
+
     /// Deletes what is older; gives how many.
     pub async fn purge(&self, before: Timestamp) -> Result<u64> {
         let mut tx = self.0.writer(st::PURGE.doing).await?;

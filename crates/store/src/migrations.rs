@@ -43,6 +43,7 @@ history! {
     14 "0014_api_tokens.sql" "API tokens";
     15 "0015_changes.sql" "changes of users, groups, permissions and fabrics";
     16 "0016_logins_from_outside.sql" "users of a provider, how sessions began";
+    17 "0017_changes_of_requests.sql" "what a request changed is found by it";
 }
 
 fn newest() -> i64 {

@@ -254,7 +254,7 @@ fn fabric_fields(fabric: &Fabric) -> Result<Map<String, Value>> {
         "namespace": fabric.namespace, "source": url, "credential": fabric.source.credential_kind().as_str(),
         "source_username": username, "known_hosts": known_hosts, "branch": fabric.branch, "path": fabric.path,
         "sync_enabled": fabric.sync_enabled, "deadline_seconds": fabric.deadline_seconds, "policy": policy,
-        "suspended": suspended,
+        "suspended": suspended, "cluster_uid": fabric.cluster_uid,
     })))
 }
 

@@ -1,6 +1,7 @@
 //! `hedgerow key rotate`: another key for the credentials in the database, also while servers run. Each step leaves
 //! something whole behind: ended in the middle, the command goes on where it was.
 
+use super::deed::Deed;
 use crate::console::key_file;
 use crate::settings::Settings;
 use crate::{cli, data_dir, database, output, server};
@@ -36,17 +37,23 @@ async fn rotate(settings: &Settings, only_begin: bool) -> anyhow::Result<()> {
     let folder = data_dir::open(&settings.data)?;
     let store = database::open_in(settings, &folder).await?;
     let file = key_file(settings, &folder);
-    let key = MasterKey::begin_exchange(&store, &file).await.context("cannot begin to exchange the key")?;
+    let deed = Deed { action: "key_rotate", command: "hedgerow key rotate", subject: "" };
+    let done = deed.record(&store, async || exchange(&store, &file, only_begin).await).await;
+    store.close().await;
+    done
+}
+
+async fn exchange(store: &Store, file: &Path, only_begin: bool) -> anyhow::Result<()> {
+    let key = MasterKey::begin_exchange(store, file).await.context("cannot begin to exchange the key")?;
     output::text(&format!("{} holds a new key, and the one before until nothing needs it\n", file.display()))?;
     if only_begin {
         output::text("copy it to every other server of this database, then run `hedgerow key rotate` again\n")?;
-        store.close().await;
         return Ok(());
     }
     let sealer = Sealer::new(&key);
     let mut sealed = 0;
     for round in 1.. {
-        let (done, failed) = all_fabrics(&store, &sealer).await?;
+        let (done, failed) = all_fabrics(store, &sealer).await?;
         sealed += done;
         if !failed.is_empty() {
             bail!(
@@ -66,9 +73,8 @@ async fn rotate(settings: &Settings, only_begin: bool) -> anyhow::Result<()> {
         }
     }
     let forgotten = store.kept_forms().clear().await.context("cannot forget the kept forms")?;
-    let kept = beside(&file);
-    key.end_exchange(&store, &file, &kept).await.context("cannot end the exchange of the key")?;
-    store.close().await;
+    let kept = beside(file);
+    key.end_exchange(store, file, &kept).await.context("cannot end the exchange of the key")?;
     let mut words = format!("{} sealed with the new key\n", count(sealed));
     if forgotten > 0 {
         words.push_str(&format!("{forgotten} forms that were sent after a session had ended are forgotten\n"));

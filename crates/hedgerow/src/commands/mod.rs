@@ -2,6 +2,7 @@
 
 mod backup;
 mod config;
+mod deed;
 mod demo;
 mod diff;
 mod key;

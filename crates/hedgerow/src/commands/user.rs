@@ -4,6 +4,7 @@
 mod permissions;
 mod tokens;
 
+use super::deed::{Deed, author};
 use crate::cli::{self, PasswordInput, Source};
 use crate::{Misuse, database, output, password, server};
 use anyhow::{Context as _, anyhow, bail};
@@ -12,12 +13,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use store::nouns::Links;
 use store::sessions::EndReason;
-use store::{Author, External, NewUser, Scope, Store, Unique, User, UserSpec};
-
-/// Under which name changes are recorded.
-pub(super) fn author() -> Author {
-    auth::Actor::System("command line").author("", Timestamp::now())
-}
+use store::{External, NewUser, Scope, Store, Unique, User, UserSpec};
 
 /// Runs one of the commands.
 pub(crate) fn run(command: &cli::User) -> anyhow::Result<()> {
@@ -25,7 +21,8 @@ pub(crate) fn run(command: &cli::User) -> anyhow::Result<()> {
         cli::User::Create(arguments) => {
             check_name(&arguments.name)?;
             let password = read_password(&arguments.name, &arguments.password)?;
-            with_store(&arguments.source, async |store| {
+            let deed = Deed { action: "user_add", command: "hedgerow user create", subject: &arguments.name };
+            changing(&arguments.source, &deed, async |store| {
                 let user = create(store, &arguments.name, &password, arguments.superuser).await?;
                 let role = if user.is_superuser { "superuser" } else { "user" };
                 Ok(output::text(&format!("created the {role} '{}'\n", user.username))?)
@@ -33,7 +30,9 @@ pub(crate) fn run(command: &cli::User) -> anyhow::Result<()> {
         }
         cli::User::SetPassword(arguments) => {
             let password = read_password(&arguments.name, &arguments.password)?;
-            with_store(&arguments.source, async |store| {
+            let deed =
+                Deed { action: "user_password", command: "hedgerow user set-password", subject: &arguments.name };
+            changing(&arguments.source, &deed, async |store| {
                 let ended = set_password(store, &arguments.name, &password).await?;
                 let sessions = if ended == 1 { "1 session" } else { &format!("{ended} sessions") };
                 Ok(output::text(&format!("set the password of '{}' and ended {sessions}\n", arguments.name))?)
@@ -41,22 +40,34 @@ pub(crate) fn run(command: &cli::User) -> anyhow::Result<()> {
         }
         cli::User::Grant(arguments) => {
             let permission = permissions::read(arguments)?;
-            with_store(&arguments.source, async |store| permissions::grant(store, &arguments.name, permission).await)
+            let deed = Deed { action: "permission_add", command: "hedgerow user grant", subject: &arguments.name };
+            let grant = async |store: &Store| permissions::grant(store, &arguments.name, permission).await;
+            changing(&arguments.source, &deed, grant)
         }
-        cli::User::Revoke(arguments) => with_store(&arguments.source, async |store| {
-            permissions::revoke(store, &arguments.name, arguments.permission).await
-        }),
+        cli::User::Revoke(arguments) => {
+            let deed = Deed { action: "permission_edit", command: "hedgerow user revoke", subject: &arguments.name };
+            changing(&arguments.source, &deed, async |store| {
+                permissions::revoke(store, &arguments.name, arguments.permission).await
+            })
+        }
         cli::User::Token(command) => tokens::run(command),
-        cli::User::Change(arguments) => with_store(&arguments.source, async |store| change(store, arguments).await),
-        cli::User::Delete(arguments) => with_store(&arguments.source, async |store| {
-            let user = find(store, &arguments.name).await?;
-            let deleted = store.users().by(&author()).delete_in(&Scope::System, user.id).await;
-            deleted.with_context(|| format!("cannot delete '{}'", user.username))?;
-            Ok(output::text(&format!("deleted '{}'\n", user.username))?)
-        }),
+        cli::User::Change(arguments) => {
+            let deed = Deed { action: "user_edit", command: "hedgerow user change", subject: &arguments.name };
+            changing(&arguments.source, &deed, async |store| change(store, arguments).await)
+        }
+        cli::User::Delete(arguments) => {
+            let deed = Deed { action: "user_delete", command: "hedgerow user delete", subject: &arguments.name };
+            changing(&arguments.source, &deed, async |store| {
+                let user = find(store, &arguments.name).await?;
+                let deleted = store.users().by(&author()).delete_in(&Scope::System, user.id).await;
+                deleted.with_context(|| format!("cannot delete '{}'", user.username))?;
+                Ok(output::text(&format!("deleted '{}'\n", user.username))?)
+            })
+        }
         cli::User::Link(arguments) => {
             let external = external(arguments)?;
-            with_store(&arguments.source, async |store| link(store, &arguments.name, external.as_ref()).await)
+            let deed = Deed { action: "user_connect", command: "hedgerow user link", subject: &arguments.name };
+            changing(&arguments.source, &deed, async |store| link(store, &arguments.name, external.as_ref()).await)
         }
         cli::User::List(arguments) => with_store(&arguments.source, async |store| list(store, arguments.json).await),
     }
@@ -197,6 +208,15 @@ fn read_password(name: &str, input: &PasswordInput) -> anyhow::Result<SecretStri
 
 async fn hash(password: &SecretString) -> anyhow::Result<String> {
     auth::Passwords::default().hash(password.clone()).await.context("cannot hash the password")
+}
+
+/// A command that changes something.
+fn changing(
+    source: &Source,
+    deed: &Deed<'_>,
+    work: impl AsyncFnOnce(&Store) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    with_store(source, async |store| deed.record(store, async || work(store).await).await)
 }
 
 fn with_store(source: &Source, work: impl AsyncFnOnce(&Store) -> anyhow::Result<()>) -> anyhow::Result<()> {

@@ -410,12 +410,6 @@ impl<'a> Fabrics<'a> {
         })
     }
 
-    /// Remembers which cluster this fabric is, also after the user confirmed another one; forgets the unconfirmed.
-    /// [`crate::Unique::ClusterNamespace`] when another fabric manages the same namespace of it.
-    pub async fn set_cluster_uid(&self, id: i64, uid: &str) -> Result<()> {
-        self.change(st::SET_CLUSTER_UID, args![id, uid]).await
-    }
-
     /// Remembers the cluster unless one is remembered already, and gives the one that is: of two first connections at
     /// once, one decides.
     pub async fn adopt_cluster_uid(&self, id: i64, uid: &str) -> Result<String> {

@@ -248,6 +248,17 @@ impl Fabrics<'_> {
         Ok(changed)
     }
 
+    /// Gives it the cluster that a user confirmed, by the UID of its namespace `kube-system`; forgets the unconfirmed one.
+    /// [`crate::Unique::ClusterNamespace`] when another fabric manages the same namespace of it.
+    pub async fn set_cluster_uid(&self, scope: &Scope, id: i64, uid: &str) -> Result<()> {
+        let mut tx = self.0.writer(st::SET_CLUSTER_UID.doing).await?;
+        get_in(&mut tx, scope, id).await?;
+        let recorder = Recorder::of(&mut tx, self.1, Noun::Fabric, id).await?;
+        st::SET_CLUSTER_UID.run(&mut tx, args![id, uid]).await?;
+        recorder.record(&mut tx).await?;
+        commit(tx, st::SET_CLUSTER_UID.doing).await
+    }
+
     /// Stops the automatic syncs, or with `None` lets them go on. No version is counted: nobody's form goes stale by it.
     pub async fn set_suspension(&self, scope: &Scope, id: i64, suspension: Option<&Suspension>) -> Result<Fabric> {
         let mut tx = self.0.writer(st::SET_SUSPENSION.doing).await?;

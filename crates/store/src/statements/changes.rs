@@ -13,6 +13,9 @@ pub(crate) const OF_OBJECT: &str = "changes.object_id = ?";
 pub(crate) const BY_ACTOR: &str = "changes.actor = ?";
 pub(crate) const SINCE: &str = "changes.at >= ?";
 pub(crate) const BEFORE: &str = "changes.at < ?";
+/// Followed by a list.
+pub(crate) const OF_REQUESTS: &str = "changes.request_id IN ";
+pub(crate) const OLDEST_FIRST: &str = " ORDER BY changes.id";
 pub(crate) const NEWEST_FIRST: &str = " ORDER BY changes.id DESC";
 /// Each followed by the conditions of a scope and two closing parentheses.
 pub(crate) const FABRIC_IN: &str =

@@ -131,8 +131,8 @@ both_engines! {
         let taken = add(&bed, spec, FabricSecrets::default()).await.unwrap_err();
         assert!(matches!(taken, Error::Conflict(Unique::FabricName)), "{taken:?}");
 
-        bed.fabrics().set_cluster_uid(one.id, "uid-1").await.unwrap();
-        let taken = bed.fabrics().set_cluster_uid(two.id, "uid-1").await.unwrap_err();
+        bed.fabrics().set_cluster_uid(&Scope::System, one.id, "uid-1").await.unwrap();
+        let taken = bed.fabrics().set_cluster_uid(&Scope::System, two.id, "uid-1").await.unwrap_err();
         assert!(matches!(taken, Error::Conflict(Unique::ClusterNamespace)), "{taken:?}");
         let taken = bed.fabrics().adopt_cluster_uid(two.id, "uid-1").await.unwrap_err();
         assert!(matches!(taken, Error::Conflict(Unique::ClusterNamespace)), "{taken:?}");
@@ -150,7 +150,7 @@ both_engines! {
         let spec = FabricSpec { namespace: "second".into(), ..two.spec() };
         let keep = SecretChanges::default();
         let two = bed.fabrics().update(&Scope::System, two.id, two.version, &spec, &keep, t(1)).await.unwrap();
-        bed.fabrics().set_cluster_uid(two.id, "uid-1").await.unwrap();
+        bed.fabrics().set_cluster_uid(&Scope::System, two.id, "uid-1").await.unwrap();
         // And moving it onto the first one's namespace is refused as well.
         let spec = FabricSpec { namespace: "default".into(), ..spec };
         let taken = bed.fabrics().update(&Scope::System, two.id, two.version, &spec, &keep, t(1)).await.unwrap_err();
@@ -166,7 +166,7 @@ both_engines! {
         assert_eq!(seen.cluster_uid.as_deref(), Some("first"));
         assert_eq!(seen.cluster_seen_uid.as_deref(), Some("second"));
         assert_eq!(seen.version, fabric.version, "what is observed is no edit: an open form stays good");
-        bed.fabrics().set_cluster_uid(fabric.id, "second").await.unwrap();
+        bed.fabrics().set_cluster_uid(&Scope::System, fabric.id, "second").await.unwrap();
         let confirmed = bed.fabrics().get(&Scope::System, fabric.id).await.unwrap();
         assert_eq!((confirmed.cluster_uid.as_deref(), confirmed.cluster_seen_uid), (Some("second"), None));
     }

@@ -22,6 +22,7 @@ use crate::ending::Ending;
 use crate::frame::{Bare, Find, Frame, Nav, Theme};
 use crate::icon::Icon;
 use crate::pages::*;
+use crate::parts::changes::ChangedObjects;
 use crate::parts::head::{Age, FabricPage, verb_action};
 use crate::parts::stages::Weight;
 use crate::parts::*;
@@ -195,6 +196,7 @@ fn operation_row(
         took: "1.4 s".into(),
         summary: summary.into(),
         code: code.map(|code| code.as_str().into()),
+        changed: ChangedObjects::default(),
     }
 }
 

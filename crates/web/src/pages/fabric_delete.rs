@@ -183,10 +183,13 @@ async fn confirm(
     let typed = fields.text("confirm");
     let result = match typed_name(&fabric, typed) {
         Err(problem) => Err(problem),
-        Ok(()) => match state.engine.confirm_cluster(fabric.id, &view.login.user.username).await {
-            Ok(()) => Ok(()),
-            Err(error) => Err(with_manager(&state, &view, &fabric, error.into()).await?),
-        },
+        Ok(()) => {
+            let scope = view.login.access.require(Action::Change)?;
+            match state.engine.confirm_cluster(&scope, fabric.id, &view.author()).await {
+                Ok(()) => Ok(()),
+                Err(error) => Err(with_manager(&state, &view, &fabric, error.into()).await?),
+            }
+        }
     };
     match result {
         Ok(()) => Ok(done(&view, url::fabric(fabric.id))),

@@ -4,6 +4,7 @@ pub mod account_password;
 pub mod account_sessions;
 pub mod accounts;
 pub mod adopt;
+pub mod changes;
 pub mod dashboard;
 pub mod docs;
 pub mod error;

@@ -8,7 +8,9 @@ pub mod filter;
 use crate::extract::{Login, OfFabric};
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
+use crate::pages::changes;
 use crate::pages::operation::is_dry;
+use crate::parts::changes::ChangedObjects;
 use crate::parts::derive;
 use crate::parts::head::FabricPage;
 use crate::parts::list::page_of;
@@ -51,12 +53,16 @@ async fn log(state: &AppState, view: &View, wanted: &Wanted) -> Result<Log, Prob
     let listed =
         state.store.activity().list(&seen(&view.login, &view.login.access.fabrics()), &wanted.filter, page).await?;
     let names = names(state, view, &listed.rows).await?;
+    let mut changed = changes::of_entries(view, &listed.rows).await?;
     let rows = listed
         .rows
         .iter()
         .map(|entry| match entry {
             Entry::Operation(operation) => row(view, operation, names.get(&operation.fabric_id).map(String::as_str)),
-            Entry::Attempt(attempt) => attempt::row(view, attempt),
+            Entry::Attempt(attempt) => {
+                let objects = changed.remove(&attempt.request_id).unwrap_or_default();
+                OperationRow { changed: ChangedObjects { objects }, ..attempt::row(view, attempt) }
+            }
         })
         .collect();
     Ok(Log { rows, total: listed.total })
@@ -103,6 +109,7 @@ pub fn row(view: &View, operation: &Operation, fabric: Option<&str>) -> Operatio
             .code
             .filter(|_| operation.state != OperationState::Succeeded)
             .map(|code| code.as_str().to_owned()),
+        changed: ChangedObjects::default(),
     }
 }
 

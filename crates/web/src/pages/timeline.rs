@@ -5,7 +5,9 @@
 use crate::extract::Login;
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
+use crate::pages::changes;
 use crate::pages::operations::{attempt, names, seen, took};
+use crate::parts::changes::ChangedObjects;
 use crate::parts::{Badge, SessionRow, Tone};
 use crate::problem::Problem;
 use crate::routes::{Needs, Route};
@@ -54,6 +56,8 @@ pub struct Event {
     pub code: Option<String>,
     /// Which of the nine failure points it is.
     pub point: Option<u8>,
+    /// What it changed.
+    pub changed: ChangedObjects,
 }
 
 impl Event {
@@ -69,6 +73,7 @@ impl Event {
             text: String::new(),
             code: None,
             point: None,
+            changed: ChangedObjects::default(),
         }
     }
 }
@@ -174,13 +179,15 @@ async fn show(State(state): State<AppState>, view: View, login: Login) -> Result
     let attempts = state.store.activity().list(&may_see, &filter(Show::Attempts), Rows::first(MOST)).await?;
     let operations = state.store.activity().list(&may_see, &filter(Show::Operations), Rows::first(MOST)).await?;
     let fabrics: HashMap<i64, String> = names(&state, &view, &operations.rows).await?;
+    let mut changed = changes::of_entries(&view, &attempts.rows).await?;
     let mut events = Vec::new();
     let mut pressed = HashSet::new();
     // The list has the newest first; what happened in one moment stays in its order.
     for entry in attempts.rows.iter().rev() {
         if let Entry::Attempt(tried) = entry {
             pressed.extend(tried.operation_id);
-            events.push(of_attempt(tried));
+            let objects = changed.remove(&tried.request_id).unwrap_or_default();
+            events.push(Event { changed: ChangedObjects { objects }, ..of_attempt(tried) });
         }
     }
     for entry in operations.rows.iter().rev() {

@@ -1,11 +1,12 @@
-//! What was changed about one object, newest first: who, when, and each field before and after.
+//! What was changed: who, when, and each field before and after. On an object's page its own changes, in the activity
+//! those that a request made.
 
 use super::markup;
 use crate::when::When;
 use askama::Template;
 use serde_json::Value;
 use std::collections::HashSet;
-use store::Change;
+use store::{Change, Noun};
 
 /// One field of a change.
 #[derive(Debug, Clone)]
@@ -16,6 +17,31 @@ pub struct ChangedField {
     pub before: Option<String>,
     /// What it is since; nothing when it has nothing.
     pub after: Option<String>,
+}
+
+/// Fields of one object that were changed.
+#[derive(Debug, Clone, Template)]
+#[template(path = "parts/changed_fields.html")]
+pub struct ChangedFields {
+    /// The fields.
+    pub fields: Vec<ChangedField>,
+}
+
+/// An object that a request changed.
+#[derive(Debug, Clone)]
+pub struct ChangedObject {
+    /// Which, and what became of it.
+    pub title: String,
+    /// What differs.
+    pub fields: ChangedFields,
+}
+
+/// What one request changed, folded away.
+#[derive(Debug, Clone, Default, Template)]
+#[template(path = "parts/changed_objects.html")]
+pub struct ChangedObjects {
+    /// The objects; empty when nothing was changed, or nothing that may be seen.
+    pub objects: Vec<ChangedObject>,
 }
 
 /// One change.
@@ -30,7 +56,7 @@ pub struct ChangeRow {
     /// The request, as in the log.
     pub request_id: String,
     /// The fields.
-    pub fields: Vec<ChangedField>,
+    pub fields: ChangedFields,
 }
 
 /// The changes at the foot of an object's page.
@@ -43,7 +69,7 @@ pub struct ChangesPanel {
     pub total: u64,
 }
 
-markup!(ChangesPanel);
+markup!(ChangesPanel, ChangedFields, ChangedObjects);
 
 /// Which names a reader may see in the changes of something else: a user's groups, a group's members.
 #[derive(Debug, Clone, Default)]
@@ -76,21 +102,43 @@ impl Known {
     }
 }
 
-impl ChangeRow {
-    /// A change, seen at a moment by somebody who knows these names.
-    pub fn of(change: &Change, when: When, known: &Known) -> Self {
+impl ChangedFields {
+    fn of(change: &Change, known: &Known) -> Self {
         let names: std::collections::BTreeSet<&String> = change.before.keys().chain(change.after.keys()).collect();
         let fields = names.into_iter().map(|name| ChangedField {
             name: name.replace('_', " "),
             before: change.before.get(name).and_then(|value| known.of(name, value)),
             after: change.after.get(name).and_then(|value| known.of(name, value)),
         });
+        Self { fields: fields.collect() }
+    }
+}
+
+impl ChangedObject {
+    /// A change, seen by somebody who knows these names.
+    pub fn of(change: &Change, known: &Known) -> Self {
+        let what = match change.noun {
+            Noun::Fabric => "Fabric",
+            Noun::User => "User",
+            Noun::Group => "Group",
+            Noun::Permission => "Permission",
+        };
+        Self {
+            title: format!("{what} {}: {}", change.object_name, change.action.as_str()),
+            fields: ChangedFields::of(change, known),
+        }
+    }
+}
+
+impl ChangeRow {
+    /// A change, seen at a moment by somebody who knows these names.
+    pub fn of(change: &Change, when: When, known: &Known) -> Self {
         Self {
             when,
             actor: change.actor.clone(),
             action: change.action.as_str(),
             request_id: change.request_id.clone(),
-            fields: fields.collect(),
+            fields: ChangedFields::of(change, known),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Badge, markup};
 use crate::icon::Icon;
+use crate::parts::changes::ChangedObjects;
 use crate::url;
 use crate::when::When;
 use askama::Template;
@@ -129,6 +130,8 @@ pub struct OperationRow {
     pub summary: String,
     /// The code of the failure.
     pub code: Option<String>,
+    /// What it changed.
+    pub changed: ChangedObjects,
 }
 
 /// A table of operations and attempts.

@@ -1,6 +1,7 @@
 //! The activity under its filters: in the address, as chips that can be taken off, with exact counts; nonsense is refused.
 
 use crate::console::{Browser, Console};
+use crate::forms::{contents, send, set};
 use auth::Clock;
 use http::StatusCode;
 use model::Code;
@@ -259,4 +260,50 @@ async fn the_activity_leaves_as_csv_and_as_json_under_the_same_filters_and_permi
     assert!(people.len() == 1 && people[0]["actor"] == "reader", "of logins only one's own: {people:?}");
     let nobody = console.browser().open("/activity/export/?format=csv").await;
     assert_eq!(nobody.status, StatusCode::SEE_OTHER, "a download leads a person to the login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_request_changed_stands_beside_it_for_whoever_may_see_it() {
+    let console = Console::start().await;
+    console.admin().await;
+    let lab = console.fabric("lab-1").await;
+    let hidden = console.store.groups().create("hidden", "").await.unwrap().id.to_string();
+    let bob = console.user("bob", false).await;
+    let mut admin = console.logged_in("alice").await;
+    let change = async |browser: &mut Browser, path: &str, name: &str, value: &str| {
+        let mut fields = contents(&browser.open(path).await);
+        match name {
+            "group" => fields.push((name.to_owned(), value.to_owned())),
+            _ => set(&mut fields, name, value),
+        }
+        let answer = send(browser, path, &fields).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}: {}", answer.text());
+    };
+    change(&mut admin, &format!("/users/{}/edit/", bob.id), "group", &hidden).await;
+    change(&mut admin, &format!("/fabrics/{}/edit/", lab.id), "description", "Row 7").await;
+    let page = admin.open("/activity/").await.text();
+    for part in ["User bob: changed groups: nothing → hidden", "Group hidden: changed members: nothing → bob"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let of_fabric = "Fabric lab-1: changed description: nothing → Row 7";
+    for path in ["/activity/", "/fabrics/1/activity/", "/activity/timeline/?user=alice"] {
+        let page = admin.open(path).await.text();
+        assert!(page.contains(of_fabric), "{path}: {page}");
+    }
+    let json = admin.script("/activity/export/").await.json();
+    let edited = json["rows"].as_array().unwrap().iter().find(|row| row["asked"] == "fabric_edit").unwrap();
+    let field = json!({"field": "description", "before": null, "after": "Row 7"});
+    assert_eq!(edited["changes"], json!([{"object": "Fabric lab-1: changed", "fields": [field]}]));
+    let csv = admin.open("/activity/export/?format=csv").await.body;
+    assert!(csv.lines().next().unwrap().ends_with(",token_key,changes") && csv.contains("Row 7"), "{csv}");
+
+    // Whoever sees only users is told of bob's, and not which group it was.
+    let eve = console.user("eve", false).await;
+    console.permit_on(&eve, "users.user", &["view"], None).await;
+    let mut eve = console.logged_in("eve").await;
+    for path in ["/activity/", "/activity/timeline/?user=alice", "/activity/export/"] {
+        let page = eve.open(path).await.body;
+        assert!(page.contains("User bob: changed") && page.contains("1 that you may not see"), "{path}: {page}");
+        assert!(!page.contains("hidden: changed") && !page.contains("Row 7"), "{path}: {page}");
+    }
 }

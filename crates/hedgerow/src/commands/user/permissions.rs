@@ -1,6 +1,7 @@
 //! What a user may do: `hedgerow user grant`, `user revoke`, and the column of `user list`. What a permission means is decided in the room `auth`.
 
-use super::{author, find};
+use super::find;
+use crate::commands::deed::author;
 use crate::{Misuse, cli, output};
 use anyhow::{Context as _, bail};
 use auth::{Action, ObjectType};

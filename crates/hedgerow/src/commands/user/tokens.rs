@@ -1,7 +1,8 @@
 //! `hedgerow user token`: API tokens on the database directly, for a machine that sets itself up and for the day on which
 //! nobody can log in.
 
-use super::{find, with_store};
+use super::{changing, find, with_store};
+use crate::commands::deed::Deed;
 use crate::{cli, output};
 use anyhow::{Context as _, anyhow, bail};
 use auth::{ApiTokens, SystemClock, ThrottleLimits, TokenWishes};
@@ -17,10 +18,17 @@ const BY: &str = "the command line";
 /// Runs one of the commands.
 pub(super) fn run(command: &cli::UserToken) -> anyhow::Result<()> {
     match command {
-        cli::UserToken::Add(arguments) => with_store(&arguments.source, async |store| add(store, arguments).await),
+        cli::UserToken::Add(arguments) => {
+            let deed = Deed { action: "tokens", command: "hedgerow user token add", subject: &arguments.name };
+            changing(&arguments.source, &deed, async |store| add(store, arguments).await)
+        }
         cli::UserToken::List(arguments) => with_store(&arguments.source, async |store| list(store, arguments).await),
         cli::UserToken::Revoke(arguments) => {
-            with_store(&arguments.source, async |store| revoke(store, &arguments.key).await)
+            // Whoever has the whole token at hand may give that; its secret is kept nowhere.
+            let key = arguments.key.strip_prefix(auth::TOKEN_PREFIX).unwrap_or(&arguments.key);
+            let key = key.split('.').next().unwrap_or_default();
+            let deed = Deed { action: "token_revoke", command: "hedgerow user token revoke", subject: key };
+            changing(&arguments.source, &deed, async |store| revoke(store, key).await)
         }
     }
 }
@@ -109,7 +117,6 @@ async fn list(store: &Store, arguments: &cli::UserTokenList) -> anyhow::Result<(
 }
 
 async fn revoke(store: &Store, key: &str) -> anyhow::Result<()> {
-    let key = key.strip_prefix(auth::TOKEN_PREFIX).unwrap_or(key).split('.').next().unwrap_or_default();
     let Some(token) = store.api_tokens().find_by_key(key).await.context("cannot look for the token")? else {
         bail!("there is no API token with this key; `hedgerow user token list NAME` shows the keys");
     };

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::pages::accounts::{self, Cell, Deed, Filter, Item, ItemList, Row, Tick, Ticks, constraints, explain as why};
-use crate::parts::changes::{ChangeRow, ChangedField};
+use crate::parts::changes::{ChangeRow, ChangedField, ChangedFields};
 use field::{Field, FieldKind::*};
 
 fn sections(here: &str) -> Vec<Choice> {
@@ -91,7 +91,7 @@ fn changes() -> ChangesPanel {
         actor: actor.into(),
         action,
         request_id: "0191f3c4".into(),
-        fields,
+        fields: ChangedFields { fields },
     };
     ChangesPanel {
         rows: vec![

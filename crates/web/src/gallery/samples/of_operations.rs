@@ -1,6 +1,7 @@
 //! Operations that run and that ended, and the activity.
 
 use super::*;
+use crate::parts::changes::{ChangedField, ChangedFields, ChangedObject};
 
 fn phase(
     title: &str,
@@ -243,8 +244,25 @@ pub fn operation_dry() -> operation::Page {
     page
 }
 
+/// Somebody changed a user.
+fn changed_row() -> OperationRow {
+    let field = ChangedField { name: "groups".into(), before: None, after: Some("operators".into()) };
+    let object =
+        |title: &str| ChangedObject { title: title.into(), fields: ChangedFields { fields: vec![field.clone()] } };
+    OperationRow {
+        title: "Change a user".into(),
+        href: None,
+        fabric: None,
+        state: badge(Tone::Off, Icon::Tick, "Done"),
+        took: String::new(),
+        changed: ChangedObjects { objects: vec![object("User bob: changed")] },
+        ..operation_row(Verb::SyncToKubernetes, OperationState::Succeeded, 70, "alice", "bob. Changed.", None)
+    }
+}
+
 pub fn activity() -> operations::Page {
     let mut rows = operation_rows();
+    rows.insert(1, changed_row());
     rows.insert(
         1,
         OperationRow {

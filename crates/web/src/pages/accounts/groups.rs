@@ -133,7 +133,7 @@ async fn show(State(state): State<AppState>, view: View, OfGroup(group): OfGroup
         ],
         sessions: None,
         tokens: None,
-        changes: Some(changes(&view, Noun::Group, group.id).await?),
+        changes: Some(changes::of_object(&view, Noun::Group, group.id).await?),
     };
     view::page("group", &page)
 }

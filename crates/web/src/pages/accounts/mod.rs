@@ -19,9 +19,9 @@ use crate::extract::Told;
 use crate::frame::{Find, Frame, Nav};
 use crate::icon::Icon;
 use crate::layers::classify::Asked;
-use crate::parts::changes::{ChangeRow, Known};
+use crate::pages::changes;
 use crate::parts::field::Field;
-use crate::parts::{Badge, ChangesPanel, Choice, Notice, Tone};
+use crate::parts::{Badge, Choice, Notice, Tone};
 use crate::problem::Problem;
 use crate::routes::Route;
 use crate::url;
@@ -31,7 +31,6 @@ use auth::{Action, ObjectType};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use serde_json::json;
-use store::changes::{ChangeFilter, Readable};
 use store::{Error, Link, Named, Noun, Page, Scope};
 
 /// The routes of these pages.
@@ -105,37 +104,6 @@ async fn linked(view: &View, link: Link, of: (Noun, i64)) -> Result<Vec<Named>, 
 /// Everything of a noun that may be seen, for choosing from.
 async fn choices(view: &View, of: ObjectType) -> Result<Vec<Named>, Problem> {
     Ok(view.state.store.nouns().names(of.noun(), &seen(view, of), "", Page::all()).await?.rows)
-}
-
-/// The names of a type that may be seen; nothing when all of them may.
-async fn names_of(view: &View, of: ObjectType) -> Result<Option<std::collections::HashSet<String>>, Problem> {
-    if matches!(seen(view, of), Scope::All | Scope::System) {
-        return Ok(None);
-    }
-    Ok(Some(choices(view, of).await?.into_iter().map(|one| one.name).collect()))
-}
-
-/// How many changes stand at the foot of a page.
-const CHANGES: u32 = 20;
-
-/// What was changed about one object, for whoever may see it.
-async fn changes(view: &View, noun: Noun, id: i64) -> Result<ChangesPanel, Problem> {
-    let readable = Readable {
-        fabrics: seen(view, ObjectType::Fabric),
-        users: seen(view, ObjectType::User),
-        groups: seen(view, ObjectType::Group),
-        permissions: seen(view, ObjectType::ObjectPermission),
-        deleted: view.login.user.is_superuser,
-    };
-    let filter = ChangeFilter { noun: Some(noun), object_id: Some(id), ..ChangeFilter::default() };
-    let listed = view.state.store.changes().list(&readable, &filter, Page::first(CHANGES)).await?;
-    let known = Known {
-        users: names_of(view, ObjectType::User).await?,
-        groups: names_of(view, ObjectType::Group).await?,
-        permissions: names_of(view, ObjectType::ObjectPermission).await?,
-    };
-    let rows = listed.rows.iter().map(|change| ChangeRow::of(change, view.when(change.at), &known)).collect();
-    Ok(ChangesPanel { rows, total: listed.total })
 }
 
 /// A form that was refused: for a script its errors, for a navigation the form with everything in it.

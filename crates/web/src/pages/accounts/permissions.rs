@@ -157,7 +157,7 @@ async fn show(view: View, OfPermission(permission): OfPermission) -> Result<Resp
         ],
         sessions: None,
         tokens: None,
-        changes: Some(changes(&view, Noun::Permission, permission.id).await?),
+        changes: Some(changes::of_object(&view, Noun::Permission, permission.id).await?),
     };
     view::page("permission", &page)
 }

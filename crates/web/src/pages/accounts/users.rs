@@ -268,7 +268,7 @@ async fn show(view: View, OfUser(user): OfUser) -> Result<Response, Problem> {
             true => Some(good_tokens(&view, &user).await?),
             false => None,
         },
-        changes: Some(changes(&view, Noun::User, user.id).await?),
+        changes: Some(changes::of_object(&view, Noun::User, user.id).await?),
     };
     view::page("user", &page)
 }

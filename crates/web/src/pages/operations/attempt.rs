@@ -2,6 +2,7 @@
 //! like nothing else, because it is what a button that "does nothing" looks like from the other side.
 
 use crate::icon::Icon;
+use crate::parts::changes::ChangedObjects;
 use crate::parts::{Badge, OperationRow, Tone};
 use crate::url;
 use crate::view::View;
@@ -20,6 +21,7 @@ const ASKED: &[(&str, &str)] = &[
     ("fabric_edit", "Change the settings"),
     ("fabric_resume", "Resume automatic syncs"),
     ("fabric_suspend", "Suspend automatic syncs"),
+    ("key_rotate", "Exchange the key of the credentials"),
     ("group_add", "Add a group"),
     ("group_delete", "Delete a group"),
     ("group_edit", "Change a group"),
@@ -32,6 +34,7 @@ const ASKED: &[(&str, &str)] = &[
     ("permission_delete", "Delete a permission"),
     ("permission_edit", "Change a permission"),
     ("user_add", "Add a user"),
+    ("user_connect", "Connect a user with a provider"),
     ("user_delete", "Delete a user"),
     ("user_edit", "Change a user"),
     ("user_password", "Set a user's password"),
@@ -119,5 +122,6 @@ pub fn row(view: &View, attempt: &Attempt) -> OperationRow {
         took: String::new(),
         summary: summary(attempt),
         code: attempt.code.map(|code| code.as_str().to_owned()),
+        changed: ChangedObjects::default(),
     }
 }

@@ -2,6 +2,8 @@
 
 use super::filter::Wanted;
 use super::{attempt, seen, took};
+use crate::pages::changes;
+use crate::parts::changes::{ChangedField, ChangedObject};
 use crate::problem::Problem;
 use crate::state::AppState;
 use crate::url;
@@ -11,6 +13,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use store::Page;
 use store::activity::Entry;
 
@@ -20,7 +23,7 @@ const ROWS: u32 = 50_000;
 const AT_ONCE: u32 = 1_000;
 
 /// The columns, in the order of the CSV.
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 19] = [
     "at",
     "kind",
     "id",
@@ -38,6 +41,8 @@ const COLUMNS: [&str; 17] = [
     "request_id",
     "operation_id",
     "took",
+    "token_key",
+    "changes",
 ];
 
 pub(super) async fn export(State(state): State<AppState>, view: View) -> Result<Response, Problem> {
@@ -54,8 +59,9 @@ pub(super) async fn export(State(state): State<AppState>, view: View) -> Result<
         let listed = state.store.activity().list(&seen(&view.login, &scope), &wanted.filter, page).await?;
         total = listed.total;
         let names = super::names(&state, &view, &listed.rows).await?;
+        let mut changed = changes::of_entries(&view, &listed.rows).await?;
         let before = rows.len();
-        rows.extend(listed.rows.iter().map(|entry| one(&view, entry, &names)));
+        rows.extend(listed.rows.iter().map(|entry| one(&view, entry, &names, &mut changed)));
         if rows.len() == before || rows.len() as u64 >= total {
             break;
         }
@@ -75,7 +81,12 @@ pub(super) async fn export(State(state): State<AppState>, view: View) -> Result<
     Ok((headers, body).into_response())
 }
 
-fn one(view: &View, entry: &Entry, names: &std::collections::HashMap<i64, String>) -> Value {
+fn one(
+    view: &View,
+    entry: &Entry,
+    names: &HashMap<i64, String>,
+    changed: &mut HashMap<String, Vec<ChangedObject>>,
+) -> Value {
     match entry {
         Entry::Operation(operation) => json!({
             "at": machine(operation.queued_at),
@@ -95,6 +106,8 @@ fn one(view: &View, entry: &Entry, names: &std::collections::HashMap<i64, String
             "request_id": operation.request_id,
             "operation_id": operation.id,
             "took": took(operation, view.now),
+            "token_key": Value::Null,
+            "changes": [],
         }),
         Entry::Attempt(tried) => json!({
             "at": machine(tried.at),
@@ -114,8 +127,15 @@ fn one(view: &View, entry: &Entry, names: &std::collections::HashMap<i64, String
             "request_id": tried.request_id,
             "operation_id": tried.operation_id,
             "took": "",
+            "token_key": tried.token_key,
+            "changes": changed.remove(&tried.request_id).unwrap_or_default().iter().map(change).collect::<Vec<_>>(),
         }),
     }
+}
+
+fn change(object: &ChangedObject) -> Value {
+    let field = |field: &ChangedField| json!({ "field": field.name, "before": field.before, "after": field.after });
+    json!({ "object": object.title, "fields": object.fields.fields.iter().map(field).collect::<Vec<_>>() })
 }
 
 fn csv(rows: &[Value]) -> Result<Vec<u8>, Problem> {
@@ -132,6 +152,7 @@ fn csv(rows: &[Value]) -> Result<Vec<u8>, Problem> {
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
+        Value::Array(items) if items.is_empty() => String::new(),
         Value::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
         Value::String(text) => text.clone(),
         other => other.to_string(),
