@@ -174,6 +174,9 @@ pub enum MakeTokenError {
     /// The user has as many as one may have.
     #[error("{TOKENS_OF_A_USER} API tokens are good at the same time at most")]
     TooMany,
+    /// The form was sent before, and this token was made then.
+    #[error("the token {} was made by this form before", .0.key)]
+    Before(Box<ApiToken>),
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
     Random(#[from] getrandom::Error),
@@ -198,8 +201,14 @@ impl ApiTokens {
         Self { store, clock, throttle: Arc::new(Throttle::new(limits)), known: Arc::default() }
     }
 
-    /// Makes a token. Whether its user may have one is for the caller to ask.
-    pub async fn make(&self, user_id: i64, wishes: TokenWishes) -> Result<MadeToken, MakeTokenError> {
+    /// Makes a token. Whether its user may have one is for the caller to ask. A form names itself, so that it makes one
+    /// token however often it is sent: its key follows from the user and that name.
+    pub async fn make(
+        &self,
+        user_id: i64,
+        wishes: TokenWishes,
+        form: Option<&str>,
+    ) -> Result<MadeToken, MakeTokenError> {
         let now = self.clock.now();
         let theirs = self.store.api_tokens().of_user(user_id).await?;
         if theirs.iter().filter(|token| token.lasts_at(now)).count() >= TOKENS_OF_A_USER {
@@ -207,6 +216,10 @@ impl ApiTokens {
         }
         let mut bytes = Zeroizing::new([0; KEY + 32]);
         getrandom::fill(bytes.as_mut())?;
+        if let Some(form) = form {
+            let named = Sha256::digest(format!("{user_id} {form}"));
+            bytes[..KEY].copy_from_slice(&named[..KEY]);
+        }
         let (of_key, of_secret) = bytes.split_at(KEY);
         let key: String = of_key.iter().map(|byte| char::from(ALPHABET[usize::from(byte & 31)])).collect();
         let secret = Zeroizing::new(URL_SAFE_NO_PAD.encode(of_secret));
@@ -219,7 +232,14 @@ impl ApiTokens {
             allowed_addresses: wishes.allowed_addresses.iter().map(ToString::to_string).collect(),
             read_only: wishes.read_only,
         };
-        let token = self.store.api_tokens().create(new, now).await?;
+        let token = match self.store.api_tokens().create(new, now).await {
+            Err(store::Error::Conflict(taken)) => {
+                let before = self.store.api_tokens().find_by_key(&key).await?;
+                let before = before.ok_or(MakeTokenError::Store(store::Error::Conflict(taken)))?;
+                return Err(MakeTokenError::Before(Box::new(before)));
+            }
+            made => made?,
+        };
         tracing::info!(user_id, token.key, "an API token was made");
         Ok(MadeToken { token, text: SecretString::from(format!("{PREFIX}{key}.{}", *secret)) })
     }

@@ -16,7 +16,7 @@ fn tokens(bed: &Bed) -> ApiTokens {
 }
 
 async fn make(tokens: &ApiTokens, user: &User, wishes: TokenWishes) -> (ApiToken, String) {
-    let made = tokens.make(user.id, wishes).await.unwrap();
+    let made = tokens.make(user.id, wishes, None).await.unwrap();
     (made.token, made.text.expose_secret().to_owned())
 }
 
@@ -164,9 +164,9 @@ both_engines! {
         for _ in 1..TOKENS_OF_A_USER {
             make(&tokens, &anna, TokenWishes::default()).await;
         }
-        assert!(matches!(tokens.make(anna.id, TokenWishes::default()).await, Err(MakeTokenError::TooMany)));
+        assert!(matches!(tokens.make(anna.id, TokenWishes::default(), None).await, Err(MakeTokenError::TooMany)));
         bed.store.api_tokens().revoke(first.id, "anna", bed.clock.now()).await.unwrap();
-        assert!(tokens.make(anna.id, TokenWishes::default()).await.is_ok(), "one that has ended does not count");
+        assert!(tokens.make(anna.id, TokenWishes::default(), None).await.is_ok(), "one that has ended does not count");
     }
 }
 

@@ -81,6 +81,7 @@ async fn page(
         password: view.password_field("You entered it some time ago, and a new token needs it again."),
         errors: draft.errors(),
         form: draft.form(),
+        key: uuid::Uuid::new_v4().to_string(),
         tokens: lasting.into_iter().map(|token| Row::of(token, view)).collect(),
         ended: ended.into_iter().map(|token| Row::of(token, view)).collect(),
     };
@@ -94,8 +95,16 @@ async fn add(State(state): State<AppState>, view: View, login: Login, fields: Fi
     login.session()?;
     let mut draft = Draft::read(&fields)?;
     let Some(wishes) = draft.wishes(view.now) else { return refused(&state, &view, draft).await };
-    let made = match state.tokens.make(view.login.user.id, wishes).await {
+    let form = Some(fields.text("idempotency_key")).filter(|form| !form.is_empty());
+    let made = match state.tokens.make(view.login.user.id, wishes, form).await {
         Ok(made) => made,
+        Err(MakeTokenError::Before(token)) => {
+            let message = format!("This form has made the token {} before, and no second one.", token.key);
+            return Err(Problem::new(Code::InvalidInput, message).status(StatusCode::CONFLICT).todo(
+                "Its secret was shown then, and is kept nowhere: if you do not have it, revoke that token and make \
+                 another one.",
+            ));
+        }
         Err(MakeTokenError::TooMany) => {
             let message = format!("You have {TOKENS_OF_A_USER} API tokens, and there are no more for one user.");
             return Err(Problem::new(Code::InvalidInput, message)
@@ -166,6 +175,8 @@ pub struct Page {
     /// The token that was made just now.
     pub made: Option<Made>,
     pub form: Form,
+    /// What makes the form one request, however often it is sent.
+    pub key: String,
     /// The field for the password, when it was entered long ago.
     pub password: Option<Field>,
     /// What is wrong with the form: field and sentence.

@@ -86,7 +86,7 @@ impl World {
         browsers.push(("csrf", browser.clone(), "wrong".to_owned()));
         browsers.push(("foreign", browser.clone(), token));
         // One that was good: wrong ones are slowed down after a few.
-        let made = console.state.tokens.make(admin.id, auth::TokenWishes::default()).await.unwrap();
+        let made = console.state.tokens.make(admin.id, auth::TokenWishes::default(), None).await.unwrap();
         console.store.api_tokens().revoke(made.token.id, "alice", console.clock.now()).await.unwrap();
         browsers.push(("bad-token", browser, made.text.expose_secret().to_owned()));
         Self { console, fabric, operation, victims: 0, browsers }
@@ -111,7 +111,7 @@ impl World {
             Needs::Operation(_) => id = self.operation,
             Needs::User(_) => {
                 id = self.victim().await.id;
-                token = self.console.state.tokens.make(id, auth::TokenWishes::default()).await.unwrap().token.id;
+                token = self.console.state.tokens.make(id, auth::TokenWishes::default(), None).await.unwrap().token.id;
             }
             Needs::Group(_) => {
                 self.victims += 1;

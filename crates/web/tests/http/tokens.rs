@@ -1,6 +1,7 @@
 //! API tokens: made on their page, and what they let in, from the router's side.
 
 use crate::console::{Answer, Browser, Console};
+use crate::forms::{contents, send, set};
 use http::StatusCode;
 use secrecy::ExposeSecret;
 use std::time::Duration;
@@ -139,7 +140,7 @@ async fn every_limit_of_a_token_holds_and_says_so() {
 async fn a_token_makes_no_token_and_reaches_no_account() {
     let console = Console::start().await;
     let alice = console.admin().await;
-    let made = console.state.tokens.make(alice.id, auth::TokenWishes::default()).await.unwrap();
+    let made = console.state.tokens.make(alice.id, auth::TokenWishes::default(), None).await.unwrap();
     let token = made.text.expose_secret().to_owned();
     let mut program = console.browser();
     let mut refused = 0;
@@ -169,7 +170,7 @@ async fn a_token_may_what_its_user_may_and_somebody_elses_cannot_be_revoked() {
     let (alice, bert) = (console.admin().await, console.user("bert", false).await);
     let fabric = console.fabric("lab-1").await;
     let text = async |user: &store::User| {
-        let made = console.state.tokens.make(user.id, auth::TokenWishes::default()).await.unwrap();
+        let made = console.state.tokens.make(user.id, auth::TokenWishes::default(), None).await.unwrap();
         (made.text.expose_secret().to_owned(), made.token.id)
     };
     let ((of_bert, _), (of_alice, id)) = (text(&bert).await, text(&alice).await);
@@ -215,4 +216,34 @@ async fn a_form_that_cannot_be_taken_comes_back_with_what_it_held() {
     assert_eq!(by_script.status, StatusCode::UNPROCESSABLE_ENTITY);
     let said = by_script.json();
     assert!(said["fields"]["expires_on"].is_string() && said["fields"]["allowed_addresses"].is_string(), "{said}");
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_again_makes_no_second_token() {
+    let console = Console::start().await;
+    let alice = console.admin().await;
+    let mut browser = console.logged_in("alice").await;
+    let page = browser.open("/account/tokens/").await;
+    let mut fields = contents(&page);
+    set(&mut fields, "description", "nightly");
+    let first = send(&mut browser, "/account/tokens/", &fields).await;
+    assert_eq!(first.status, StatusCode::CREATED, "{}", first.text());
+    let again = send(&mut browser, "/account/tokens/", &fields).await;
+    assert_eq!(again.status, StatusCode::CONFLICT, "{}", again.text());
+    let tokens = console.store.api_tokens().of_user(alice.id).await.unwrap();
+    assert_eq!(tokens.len(), 1, "{tokens:?}");
+    assert!(again.text().contains(&tokens[0].key) && again.text().contains("revoke that token"), "{}", again.text());
+    // The same form of somebody else is another one, and so is the one that came with the answer.
+    console.user("bob", false).await;
+    let mut bob = console.logged_in("bob").await;
+    let csrf = bob.open("/account/tokens/").await.field("csrfmiddlewaretoken");
+    let theirs: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| (name.clone(), if name == "csrfmiddlewaretoken" { csrf.clone() } else { value.clone() }))
+        .collect();
+    assert_eq!(send(&mut bob, "/account/tokens/", &theirs).await.status, StatusCode::CREATED);
+    let mut fields = contents(&first);
+    set(&mut fields, "description", "another");
+    assert_eq!(send(&mut browser, "/account/tokens/", &fields).await.status, StatusCode::CREATED);
+    assert_eq!(console.store.api_tokens().of_user(alice.id).await.unwrap().len(), 2);
 }

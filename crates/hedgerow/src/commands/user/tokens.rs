@@ -49,7 +49,7 @@ async fn add(store: &Store, arguments: &cli::UserTokenAdd) -> anyhow::Result<()>
         read_only: arguments.read_only,
     };
     let tokens = ApiTokens::new(store.clone(), Arc::new(SystemClock), ThrottleLimits::default());
-    let made = tokens.make(user.id, wishes).await.context("cannot make the API token")?;
+    let made = tokens.make(user.id, wishes, None).await.context("cannot make the API token")?;
     // Alone on standard output, so that it can go straight into a file.
     Ok(output::text(&format!("{}\n", made.text.expose_secret()))?)
 }

@@ -32,6 +32,7 @@ pub fn tokens() -> tokens::Page {
         frame: frame("API tokens", "tokens", Nav::Account),
         made: None,
         form: tokens::sample_form(),
+        key: "7f0d".into(),
         password: None,
         errors: vec![],
         tokens: vec![token("a2bcdefghijk", "pipeline of the lab"), monitor],
