@@ -98,6 +98,10 @@ async fn the_proxy_is_believed_and_nobody_else() -> Result<()> {
     let sessions = store.sessions().list_of_user(anna.id).await?;
     ensure!(sessions.len() == 1 && sessions[0].method == Method::Header, "{sessions:?}");
 
+    let lines = ["Remote-User: anna", &cookie, "Accept: text/html"];
+    let page = ask(&console, PROXY, "GET /account/sessions/", &lines, "").await?;
+    ensure!(page.body.contains("by a trusted proxy"), "{} {}", page.status, page.body);
+
     // The cookie without the header is nothing, from the proxy or past it.
     for (from, lines) in
         [(PROXY, vec![cookie.as_str()]), (STRANGER, vec![&cookie]), (STRANGER, vec!["Remote-User: anna", &cookie])]

@@ -267,6 +267,8 @@ async fn a_logout_ends_both_sessions() -> Result<()> {
     let provider = OpenidProvider::start(&[("anna", &[])]).await?;
     let console = provider.console(&[]).await?;
     let mut anna = logged_in(&provider, &console, "anna").await?;
+    let page = anna.visit("/account/sessions/").await?;
+    ensure!(page.visible_text().contains("by the provider of logins"), "{}", page.visible_text());
     let page = anna.visit("/").await?;
     let policy = page.header("content-security-policy").context("a policy")?;
     ensure!(policy.contains(&format!("form-action 'self' {};", provider.issuer())), "{policy}");

@@ -2,7 +2,7 @@
 
 use crate::view::View;
 use crate::when::When;
-use store::{EndReason, Session};
+use store::{EndReason, Method, Session};
 
 /// A session as a row.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct SessionRow {
     pub browser: String,
     /// What the browser says of itself.
     pub agent: String,
+    /// By what somebody logged in.
+    pub way: &'static str,
     /// From which address it logged in.
     pub address: String,
     /// When it began.
@@ -44,6 +46,11 @@ impl SessionRow {
             is_open: ended.is_none(),
             browser: browser(&session.user_agent),
             agent: session.user_agent.clone(),
+            way: match session.method {
+                Method::Password => "with the password",
+                Method::Openid => "by the provider of logins",
+                Method::Header => "by a trusted proxy",
+            },
             address: session.address.clone(),
             began: view.when(session.created_at),
             used: view.when(session.last_active_at),

@@ -143,6 +143,7 @@ pub fn user() -> accounts::Sheet {
         ],
         sessions: Some((
             vec![SessionRow {
+                way: "by the provider of logins",
                 id: 4,
                 is_this: false,
                 is_open: true,

@@ -4,6 +4,7 @@ use super::*;
 
 fn row(id: i64, browser: &str, address: &str, minutes: i64) -> SessionRow {
     SessionRow {
+        way: "with the password",
         id,
         is_this: false,
         is_open: true,
