@@ -412,3 +412,27 @@ async fn how_long_sessions_last_is_for_administrators_and_ones_own_password_for_
     let old = anew.log_in("alice", crate::console::PASSWORD, "/").await;
     assert_eq!(old.status, StatusCode::SEE_OTHER, "the password until now is still the one");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_chosen_and_may_not_be_seen_is_refused_like_what_is_not_there() {
+    let console = Console::start().await;
+    console.admin().await;
+    let bob = console.user("bob", false).await;
+    let carl = console.user("carl", false).await;
+    console.permit_on(&bob, "users.user", &["view", "change"], None).await;
+    console.permit_on(&bob, "users.group", &["view"], Some(json!({"name": "seen"}))).await;
+    let group = async |name: &str| console.store.groups().create(name, "").await.unwrap().id.to_string();
+    let (seen, hidden) = (group("seen").await, group("hidden").await);
+    let mut bobs = console.logged_in("bob").await;
+    let path = format!("/users/{}/edit/", carl.id);
+    for other in [hidden.as_str(), "4711", "x"] {
+        let refused = fill(&mut bobs, &path, &[("group", seen.as_str()), ("group", other)], &[]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{other}: {}", refused.text());
+        let sentence = format!("Of the groups that you may see none has the id {other}. Choose again.");
+        assert!(refused.text().contains(&sentence), "{}", refused.text());
+        assert!(console.store.groups().of_user(carl.id).await.unwrap().is_empty(), "{other}: nothing is half done");
+    }
+    let done = fill(&mut bobs, &path, &[("group", seen.as_str())], &[]).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "the control: {}", done.text());
+    assert_eq!(console.store.groups().of_user(carl.id).await.unwrap()[0].name, "seen");
+}

@@ -2,8 +2,8 @@
 
 use super::users::{chips, links_to, may_add};
 use super::{
-    Cell, Deed, Delete, Errors, Form, Item, ItemList, Roster, Row, Sheet, Ticks, changes, choices, deleted, done,
-    frame, linked, own_password, refused, sections, seen, ticked, words,
+    Cell, Deed, Delete, Errors, Form, Item, ItemList, Roster, Row, Sheet, Ticks, changes, choices, choosable, deleted,
+    done, frame, linked, own_password, refused, sections, seen, ticked, words,
 };
 use crate::extract::{Fields, OfGroup};
 use crate::parts::field::{Field, FieldKind};
@@ -142,6 +142,9 @@ fn facts(group: &Group) -> Vec<Fact> {
     vec![Fact::new("Description", if group.description.is_empty() { "none" } else { &group.description })]
 }
 
+/// The boxes of the members.
+const MEMBERS: (&str, ObjectType) = ("member", ObjectType::User);
+
 /// What the form holds.
 #[derive(Default)]
 struct Draft {
@@ -236,7 +239,8 @@ async fn form(view: &View, group: Option<&Group>, draft: &Draft) -> Result<Form,
     ];
     draft.errors.on(&mut fields);
     let all = choices(view, ObjectType::User).await?;
-    let ticks = Ticks::of("member", "Members", all, &draft.members, "There is no user that you may see.");
+    let ticks =
+        Ticks::of(("member", "Members"), all, &draft.members, "There is no user that you may see.", &draft.errors);
     Ok(Form {
         frame: frame(view, name, title, way)?,
         title: group.map_or_else(|| title.to_owned(), |group| format!("Edit {}", group.name)),
@@ -259,8 +263,7 @@ async fn show_add(view: View) -> Result<Response, Problem> {
 async fn add_one(State(state): State<AppState>, view: View, fields: Fields) -> Result<Response, Problem> {
     let mut draft = Draft::read(&fields);
     draft.guard_limits(&view, (None, None));
-    let seen: Vec<i64> = choices(&view, ObjectType::User).await?.iter().map(|one| one.id).collect();
-    draft.members.retain(|id| seen.contains(id));
+    choosable(&view, &fields, MEMBERS, &mut draft.errors).await?;
     if draft.errors.is_empty() {
         let (scope, author) = (view.login.access.require_on(Action::Add, ObjectType::Group)?, view.author());
         match state.store.groups().by(&author).add(&scope, &draft.spec(), &draft.members).await {
@@ -303,10 +306,9 @@ async fn edit(
 ) -> Result<Response, Problem> {
     let mut draft = Draft::read(&fields);
     draft.guard_limits(&view, state.store.groups().session_limits(group.id).await?);
+    let seen = choosable(&view, &fields, MEMBERS, &mut draft.errors).await?;
     if draft.errors.is_empty() {
-        let seen: Vec<i64> = choices(&view, ObjectType::User).await?.iter().map(|one| one.id).collect();
         let now = linked(&view, Link::Member, (Noun::Group, group.id)).await?;
-        draft.members.retain(|id| seen.contains(id));
         let now: Vec<i64> = now.iter().map(|one| one.id).collect();
         let links = Links::choose(&seen, &now, &draft.members);
         let (scope, author) = (view.login.access.require_on(Action::Change, ObjectType::Group)?, view.author());

@@ -15,7 +15,7 @@ pub mod words;
 use errors::Errors;
 pub use page::{Cell, Deed, Delete, Filter, Form, Item, ItemList, Roster, Row, Sheet, Tick, Ticks};
 
-use crate::extract::Told;
+use crate::extract::{Fields, Told};
 use crate::frame::{Find, Frame, Nav};
 use crate::icon::Icon;
 use crate::layers::classify::Asked;
@@ -129,6 +129,23 @@ fn done(view: &View, page: &str, status: StatusCode, message: impl Into<String>)
 /// The field for the actor's own password, when it was entered long ago.
 fn own_password(view: &View) -> Option<Field> {
     view.password_field("Needed for this change, because you entered it some time ago.")
+}
+
+/// The ids of everything of a type that may be chosen. What was chosen and is none of them is wrong with the form: it was
+/// deleted meanwhile, or it may not be seen, which is all the same from outside.
+async fn choosable(
+    view: &View,
+    fields: &Fields,
+    (name, of): (&'static str, ObjectType),
+    errors: &mut Errors,
+) -> Result<Vec<i64>, Problem> {
+    let seen: Vec<i64> = choices(view, of).await?.iter().map(|one| one.id).collect();
+    let is_one = |value: &&str| value.parse().is_ok_and(|id: i64| seen.contains(&id));
+    if let Some(value) = fields.every(name).find(|value| !is_one(value)) {
+        let value: String = value.chars().take(20).collect();
+        errors.set(name, format!("Of the {} that you may see none has the id {value}. Choose again.", of.plural()));
+    }
+    Ok(seen)
 }
 
 /// Ids of boxes that are ticked.

@@ -1,5 +1,6 @@
 //! What the pages of accounts are made of: a list, a page of one object, a form, and a confirmation.
 
+use super::errors::Errors;
 use crate::frame::{Frame, Nav};
 use crate::icon::Icon;
 use crate::pages::tokens::Row as TokenRow;
@@ -113,11 +114,17 @@ pub struct Ticks {
 markup!(Ticks);
 
 impl Ticks {
-    pub fn of(name: &'static str, legend: &'static str, all: Vec<Named>, chosen: &[i64], empty: &'static str) -> Self {
+    pub fn of(
+        (name, legend): (&'static str, &'static str),
+        all: Vec<Named>,
+        chosen: &[i64],
+        empty: &'static str,
+        errors: &Errors,
+    ) -> Self {
         let tick =
             |named: Named| Tick { checked: chosen.contains(&named.id), value: named.id.to_string(), label: named.name };
         let options = all.into_iter().map(tick).collect();
-        Self { name, legend, help: String::new(), options, empty, error: None }
+        Self { name, legend, help: String::new(), options, empty, error: errors.of(name) }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::icon::Icon;
 use crate::layers::classify::Asked;
 use crate::pages::accounts::constraints::{self, LookupHelp, Matches, TypeFields};
 use crate::pages::accounts::errors::Errors;
-use crate::pages::accounts::{Tick, Ticks, choices, done, frame, linked, own_password, refused, ticked};
+use crate::pages::accounts::{Tick, Ticks, choices, choosable, done, frame, linked, own_password, refused, ticked};
 use crate::parts::Notice;
 use crate::parts::field::{Field, FieldKind};
 use crate::problem::Problem;
@@ -22,6 +22,10 @@ use http::StatusCode;
 use store::nouns::Links;
 use store::permissions::Holders;
 use store::{Link, Noun, ObjectPermission};
+
+/// The boxes of the users and of the groups.
+const USERS: (&str, ObjectType) = ("user", ObjectType::User);
+const GROUPS: (&str, ObjectType) = ("group", ObjectType::Group);
 
 /// What the form holds.
 #[derive(Default)]
@@ -149,8 +153,14 @@ async fn form(
         matches,
         types: types_help,
         lookups,
-        users: Ticks::of("user", "Users", users, &draft.users, "There is no user that you may see."),
-        groups: Ticks::of("group", "Groups", groups, &draft.groups, "There is no group that you may see."),
+        users: Ticks::of(("user", "Users"), users, &draft.users, "There is no user that you may see.", &draft.errors),
+        groups: Ticks::of(
+            ("group", "Groups"),
+            groups,
+            &draft.groups,
+            "There is no group that you may see.",
+            &draft.errors,
+        ),
         errors: draft.errors.list(),
         notice: draft.errors.notice(),
         password: own_password(view),
@@ -188,10 +198,23 @@ pub(super) async fn show_add(view: View) -> Result<Response, Problem> {
     view::page("permission_add", &form(&view, None, &draft, vec![]).await?)
 }
 
+/// Who shall have the permission; what is wrong with that stands at its boxes.
+async fn holders(view: &View, fields: &Fields, id: i64, draft: &mut Draft) -> Result<Holders, Problem> {
+    Ok(Holders {
+        users: choose(view, fields, (Link::ToUser, USERS), (id, &draft.users), &mut draft.errors).await?,
+        groups: choose(view, fields, (Link::ToGroup, GROUPS), (id, &draft.groups), &mut draft.errors).await?,
+    })
+}
+
 /// Which links make the chosen ones of those that are there, as far as they may be seen.
-async fn choose(view: &View, link: Link, of: ObjectType, id: i64, chosen: &mut Vec<i64>) -> Result<Links, Problem> {
-    let seen: Vec<i64> = choices(view, of).await?.iter().map(|one| one.id).collect();
-    chosen.retain(|id| seen.contains(id));
+async fn choose(
+    view: &View,
+    fields: &Fields,
+    (link, of): (Link, (&'static str, ObjectType)),
+    (id, chosen): (i64, &[i64]),
+    errors: &mut Errors,
+) -> Result<Links, Problem> {
+    let seen = choosable(view, fields, of, errors).await?;
     let now = match id {
         0 => Vec::new(),
         id => linked(view, link, (Noun::Permission, id)).await?,
@@ -205,11 +228,8 @@ pub(super) async fn add_one(State(state): State<AppState>, view: View, fields: F
     if fields.has("preview") {
         return shown(&view, "permission_add", None, draft).await;
     }
-    if let Some(permission) = permission {
-        let holders = Holders {
-            users: choose(&view, Link::ToUser, ObjectType::User, 0, &mut draft.users).await?,
-            groups: choose(&view, Link::ToGroup, ObjectType::Group, 0, &mut draft.groups).await?,
-        };
+    let holders = holders(&view, &fields, 0, &mut draft).await?;
+    if let Some(permission) = permission.filter(|_| draft.errors.is_empty()) {
         let scope = view.login.access.require_on(Action::Add, ObjectType::ObjectPermission)?;
         match state.store.permissions().by(&view.author()).add(&scope, &permission, &holders).await {
             Ok(id) => {
@@ -247,11 +267,8 @@ pub(super) async fn edit(
     if fields.has("preview") {
         return shown(&view, "permission_edit", Some(&stored), draft).await;
     }
-    if let Some(permission) = permission {
-        let holders = Holders {
-            users: choose(&view, Link::ToUser, ObjectType::User, stored.id, &mut draft.users).await?,
-            groups: choose(&view, Link::ToGroup, ObjectType::Group, stored.id, &mut draft.groups).await?,
-        };
+    let holders = holders(&view, &fields, stored.id, &mut draft).await?;
+    if let Some(permission) = permission.filter(|_| draft.errors.is_empty()) {
         let scope = view.login.access.require_on(Action::Change, ObjectType::ObjectPermission)?;
         match state.store.permissions().by(&view.author()).update_in(&scope, &permission, &holders).await {
             Ok(()) => {

@@ -2,7 +2,7 @@
 
 use crate::extract::{Fields, OfUser};
 use crate::pages::accounts::errors::Errors;
-use crate::pages::accounts::{Form, Ticks, choices, done, frame, linked, own_password, refused, ticked};
+use crate::pages::accounts::{Form, Ticks, choices, choosable, done, frame, linked, own_password, refused, ticked};
 use crate::parts::field::{Field, FieldKind};
 use crate::problem::{Problem, capitalised};
 use crate::state::AppState;
@@ -16,6 +16,9 @@ use model::Code;
 use secrecy::{ExposeSecret, SecretString};
 use store::nouns::Links;
 use store::{Link, NewUser, Noun, User, UserSpec};
+
+/// The boxes of the groups.
+const GROUPS: (&str, ObjectType) = ("group", ObjectType::Group);
 
 /// What the form holds.
 struct Draft {
@@ -106,7 +109,8 @@ async fn form(view: &View, user: Option<&User>, draft: &Draft) -> Result<Form, P
     }
     draft.errors.on(&mut fields);
     let all = choices(view, ObjectType::Group).await?;
-    let ticks = Ticks::of("group", "Groups", all, &draft.groups, "There is no group that you may see.");
+    let ticks =
+        Ticks::of(("group", "Groups"), all, &draft.groups, "There is no group that you may see.", &draft.errors);
     Ok(Form {
         frame: frame(view, name, title, way)?,
         title: user.map_or_else(|| title.to_owned(), |user| format!("Edit {}", user.username)),
@@ -131,8 +135,7 @@ pub(super) async fn show_add(view: View) -> Result<Response, Problem> {
 pub(super) async fn add_one(State(state): State<AppState>, view: View, fields: Fields) -> Result<Response, Problem> {
     let mut draft = Draft::read(&fields)?;
     let password = new_password(&fields, &draft.username.clone(), &mut draft.errors);
-    let seen: Vec<i64> = choices(&view, ObjectType::Group).await?.iter().map(|one| one.id).collect();
-    draft.groups.retain(|id| seen.contains(id));
+    choosable(&view, &fields, GROUPS, &mut draft.errors).await?;
     if draft.errors.is_empty() {
         match state.sessions.passwords().hash(password).await {
             Err(error) => of_password(&mut draft.errors, error)?,
@@ -182,11 +185,10 @@ pub(super) async fn edit(
     if !view.login.user.is_superuser && !fields.has("is_superuser") {
         draft.is_superuser = user.is_superuser;
     }
+    let seen = choosable(&view, &fields, GROUPS, &mut draft.errors).await?;
     if draft.errors.is_empty() {
-        let seen: Vec<i64> = choices(&view, ObjectType::Group).await?.iter().map(|one| one.id).collect();
         let now: Vec<i64> =
             linked(&view, Link::Member, (Noun::User, user.id)).await?.iter().map(|one| one.id).collect();
-        draft.groups.retain(|id| seen.contains(id));
         let links = Links::choose(&seen, &now, &draft.groups);
         let (scope, author) = (view.login.access.require_on(Action::Change, ObjectType::User)?, view.author());
         let flag = if draft.is_active { "is_superuser" } else { "is_active" };
