@@ -4,6 +4,7 @@
 //! runs on, and one that names programs (exec plugins) would run them there; both are refused.
 
 mod certificate;
+mod given;
 mod kubeconfig;
 
 use base64::Engine;
@@ -43,6 +44,15 @@ pub enum Credentials {
         /// The CA certificates in PEM; the system's are used without.
         ca_pem: Option<String>,
     },
+}
+
+/// The TLS side of a client that trusts these certificates in PEM and nothing else: what they issued, and the server that
+/// shows one of them itself.
+///
+/// # Errors
+/// The field `ca_pem`, when they cannot be read.
+pub fn trusting(ca_pem: Vec<u8>) -> Result<ClientConfig, ConfigError> {
+    certificate::client_config(Some((ca_pem, "ca_pem")), None, true, "ca_pem")
 }
 
 /// Credentials that cannot be used, and why.

@@ -1,6 +1,7 @@
-//! Certificates: PEM in, a TLS configuration out, and the day a client certificate ends.
+//! Certificates: PEM in, a TLS configuration out, and from when to when a certificate is valid.
 
 use super::ConfigError;
+use super::given::Given;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -85,7 +86,7 @@ fn chain(
     entered: &'static Entered,
 ) -> Result<(Vec<CertificateDer<'static>>, Timestamp), ConfigError> {
     let chain = certificates(certificate).map_err(|why| entered.of_certificate(why))?;
-    let expires = chain.first().and_then(|leaf| not_after(leaf));
+    let expires = chain.first().and_then(|leaf| validity(leaf)).map(|(_, to)| to);
     let expires = expires.ok_or_else(|| entered.of_certificate("holds a certificate that cannot be read"))?;
     Ok((chain, expires))
 }
@@ -112,10 +113,13 @@ pub(super) fn client_config(
         .with_safe_default_protocol_versions()
         .map_err(|e| ConfigError::new(field, format!("TLS is not available: {e}.")))?;
     let builder = if verify {
-        builder.with_root_certificates(match ca {
-            Some((pem, from)) => authority(&pem, from)?,
-            None => system_roots(field)?,
-        })
+        match ca {
+            Some((pem, from)) => {
+                let verifier = given(&pem, from, provider)?;
+                builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+            }
+            None => builder.with_root_certificates(system_roots(field)?),
+        }
     } else {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider)))
     };
@@ -132,16 +136,11 @@ pub(super) fn client_config(
     Ok(config)
 }
 
-fn authority(pem: &[u8], field: &'static str) -> Result<RootCertStore, ConfigError> {
+fn given(pem: &[u8], field: &'static str, provider: Arc<CryptoProvider>) -> Result<Given, ConfigError> {
     let what = if field == "ca_pem" { "The CA" } else { "certificate-authority-data" };
     let certificates = certificates(pem).map_err(|why| ConfigError::new(field, format!("{what} {why}.")))?;
-    let mut store = RootCertStore::empty();
-    for certificate in certificates {
-        store
-            .add(certificate)
-            .map_err(|_| ConfigError::new(field, format!("{what} holds a certificate that cannot be read.")))?;
-    }
-    Ok(store)
+    Given::new(certificates, provider)
+        .map_err(|_| ConfigError::new(field, format!("{what} holds a certificate that cannot be read.")))
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, &'static str> {
@@ -207,9 +206,9 @@ impl ServerCertVerifier for Unverified {
     }
 }
 
-/// The end of a certificate's validity (RFC 5280): Certificate { tbs { [0] version, serial, algorithm, issuer,
+/// From when to when a certificate is valid (RFC 5280): Certificate { tbs { [0] version, serial, algorithm, issuer,
 /// validity { from, to } .. } .. }. Six fields of DER do not justify an X.509 library.
-fn not_after(certificate: &[u8]) -> Option<Timestamp> {
+pub(super) fn validity(certificate: &[u8]) -> Option<(Timestamp, Timestamp)> {
     const SEQUENCE: u8 = 0x30;
     let expect = |input, tag| der(input).filter(|(found, ..)| *found == tag);
     let (_, certificate, _) = expect(certificate, SEQUENCE)?;
@@ -220,8 +219,13 @@ fn not_after(certificate: &[u8]) -> Option<Timestamp> {
         rest = der(rest)?.2;
     }
     let (_, validity, _) = expect(rest, SEQUENCE)?;
-    let (_, _, rest) = der(validity)?;
-    let (tag, text, _) = der(rest)?;
+    let (tag, from, rest) = der(validity)?;
+    let from = time(tag, from)?;
+    let (tag, to, _) = der(rest)?;
+    Some((from, time(tag, to)?))
+}
+
+fn time(tag: u8, text: &[u8]) -> Option<Timestamp> {
     let text = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
     let full = match tag {
         // UTCTime: two digits of the year, 1950 to 2049.

@@ -171,8 +171,18 @@ async fn tls_failures_name_their_reason() {
     assert_eq!(error.message, "The server's certificate is not for 127.0.0.1, but for kubernetes.example.");
     assert_eq!(reason(error), tls(TlsReason::WrongName));
     assert_eq!(reason(failure(&strict.cluster()).await), tls(TlsReason::ClientCertificate));
-    let own_ca = Server::showing(Shown { as_authority: true, ..Shown::default() }, serve).await;
-    assert_eq!(reason(failure(&own_ca.cluster()).await), tls(TlsReason::CaAsServer));
+    // What `openssl req -x509` makes is trusted when it is given itself, as by kubectl, within its days and for its names.
+    let own = |shown| Server::showing(Shown { as_authority: true, ..shown }, serve);
+    let itself = own(Shown::default()).await;
+    assert_eq!(list(&itself.cluster()).await.unwrap(), 0);
+    let another = own(Shown::default()).await;
+    let error = failure(&connect(&itself.url(), &another.ca, limits())).await;
+    assert_eq!(reason(error), tls(TlsReason::CaAsServer), "one that was not given");
+    let error = failure(&own(Shown { until: 2021, ..Shown::default() }).await.cluster()).await;
+    assert!(error.message.contains("2021-01-01"), "{error}");
+    assert_eq!(reason(error), tls(TlsReason::Expired));
+    let error = failure(&own(Shown { names: vec!["kubernetes.example"], ..Shown::default() }).await.cluster()).await;
+    assert_eq!(reason(error), tls(TlsReason::WrongName));
 
     // The control: the same servers without verification, and with the name that the certificate has.
     assert_eq!(list(&good.cluster()).await.unwrap(), 0);

@@ -32,7 +32,7 @@ impl Client {
             .user_agent(concat!("hedgerow/", env!("CARGO_PKG_VERSION")))
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, bearer)]));
         if let Some(file) = &remote.ca {
-            http = http.tls_certs_only(authorities(file)?);
+            http = http.tls_backend_preconfigured(trusting(file)?);
         } else if server.scheme() == "http" {
             http = http.tls_certs_only([]);
         }
@@ -102,14 +102,11 @@ fn token(file: Option<&Path>) -> Result<SecretString, Failure> {
     Ok(token)
 }
 
-fn authorities(file: &Path) -> Result<Vec<reqwest::Certificate>, Failure> {
+/// Trust in the certificates of a file.
+fn trusting(file: &Path) -> Result<rustls::ClientConfig, Failure> {
     let shown = file.display();
     let pem = std::fs::read(file).map_err(|error| bad(format!("--ca {shown} cannot be read: {error}.")))?;
-    let found = reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default();
-    if found.is_empty() {
-        return Err(bad(format!("--ca {shown} holds no certificate in PEM.")));
-    }
-    Ok(found)
+    cluster::access::trusting(pem).map_err(|error| bad(format!("--ca {shown}: {}", error.message)))
 }
 
 #[cfg(test)]
