@@ -17,7 +17,7 @@ pub(crate) struct Remote {
     /// Read the API token from this file, and not from HEDGEROW_TOKEN
     #[arg(long, value_name = "FILE", help_heading = "Server")]
     pub(crate) token_file: Option<PathBuf>,
-    /// Trust the certificate authorities of this PEM file, and no others
+    /// Trust the certificates of this PEM file and what they issued, and nothing else
     #[arg(long, value_name = "FILE", help_heading = "Server")]
     pub(crate) ca: Option<PathBuf>,
     /// Allow plain HTTP beyond this machine; the token then crosses the network in clear

@@ -179,6 +179,43 @@ async fn tls_is_served_and_its_files_are_named_when_they_are_wrong() {
     assert_eq!(server.stop("-TERM").0.code(), Some(0));
 }
 
+#[test]
+fn the_command_line_trusts_what_it_is_given_and_nothing_else() {
+    let home = tempfile::tempdir().unwrap();
+    // An authority of its own, as `openssl req -x509` makes them.
+    let own = |name: &str| {
+        let mut params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        std::fs::write(home.path().join(format!("{name}.pem")), params.self_signed(&key).unwrap().pem()).unwrap();
+        std::fs::write(home.path().join(format!("{name}.key")), key.serialize_pem()).unwrap();
+    };
+    own("shown");
+    own("another");
+    std::fs::write(home.path().join("empty.pem"), "").unwrap();
+    std::fs::write(home.path().join("token"), format!("nbt_abcdefghijkm.{}", "s".repeat(43))).unwrap();
+    let mut server = serve(home.path(), &["--json", "--tls-cert", "shown.pem", "--tls-key", "shown.key"]);
+    let address = server.json()["url"].as_str().unwrap().to_owned();
+    let asked = |ca: &[&str]| {
+        let words = [&["diff", "lab", "--server", &address, "--token-file", "token", "--timeout", "5s"], ca].concat();
+        let output = run(home.path(), &words);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        stderr(&output)
+    };
+    let let_in = asked(&["--ca", "shown.pem"]);
+    assert!(let_in.contains("token_invalid"), "the console answered, and did not know the token: {let_in}");
+    for (ca, words) in [
+        (&[][..], "certificate"),
+        (&["--ca", "another.pem"][..], "certificate"),
+        (&["--ca", "empty.pem"][..], "--ca empty.pem: The CA holds no certificate in PEM"),
+        (&["--ca", "none.pem"][..], "--ca none.pem cannot be read"),
+    ] {
+        let refused = asked(ca);
+        assert!(refused.contains(words) && !refused.contains("token_invalid"), "{ca:?}: {refused}");
+    }
+    server.stop("-TERM");
+}
+
 #[tokio::test]
 async fn the_first_page_comes_within_a_second_when_the_database_is_there() {
     let home = tempfile::tempdir().unwrap();
