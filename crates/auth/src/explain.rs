@@ -2,7 +2,7 @@
 //! function that scopes are made of, and each term is asked of the database by itself: nothing here decides.
 
 use crate::access::{Access, AccessError};
-use crate::permissions::{Action, Actor, BadConstraints, Judged, ObjectType, judge};
+use crate::permissions::{Action, Actor, BadConstraints, Judge, Judged, ObjectType};
 use store::nouns::Tested;
 use store::scope::{Constraint, Term};
 use store::{Link, Named, Noun, ObjectPermission, Scope, Store, User};
@@ -106,8 +106,9 @@ pub async fn explain(
     let mut steps = Vec::new();
     for action in also_view.then_some(Action::View).into_iter().chain([action]) {
         let mut considered = Vec::with_capacity(given.len());
+        let mut judge = Judge::new(action, object_type, user.id);
         for (permission, is_direct, groups) in &given {
-            let finding = match judge(permission, action, object_type, user.id) {
+            let finding = match judge.of(permission) {
                 Judged::Off => Finding::Off,
                 Judged::OtherType => Finding::OtherType,
                 Judged::OtherAction => Finding::OtherAction,

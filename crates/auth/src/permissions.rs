@@ -213,8 +213,9 @@ impl Actor {
             Self::User(user) => user,
         };
         let mut constraints = Vec::new();
+        let mut judge = Judge::new(action, object_type, user.user_id);
         for permission in user.permissions.iter() {
-            match judge(permission, action, object_type, user.user_id) {
+            match judge.of(permission) {
                 Judged::Everything => return Scope::All,
                 Judged::Within(mut more) => constraints.append(&mut more),
                 // What cannot be understood grants nothing.
@@ -271,23 +272,54 @@ pub enum Judged {
     Within(Vec<Constraint>),
 }
 
-/// The one place that reads a permission: scopes are made of it, and explanations.
-pub(crate) fn judge(permission: &ObjectPermission, action: Action, object_type: ObjectType, user_id: i64) -> Judged {
-    let name = object_type.name();
-    if !permission.enabled {
-        return Judged::Off;
+/// The one place that reads permissions: scopes are made of it, and explanations. It takes those of one user in the order
+/// of their ids, because a database takes so many values in one query and no more.
+pub(crate) struct Judge {
+    action: Action,
+    object_type: ObjectType,
+    user_id: i64,
+    values: usize,
+}
+
+impl Judge {
+    pub(crate) fn new(action: Action, object_type: ObjectType, user_id: i64) -> Self {
+        Self { action, object_type, user_id, values: 0 }
     }
-    if !permission.object_types.iter().any(|t| t.eq_ignore_ascii_case(&name)) {
-        return Judged::OtherType;
+
+    pub(crate) fn of(&mut self, permission: &ObjectPermission) -> Judged {
+        let name = self.object_type.name();
+        if !permission.enabled {
+            return Judged::Off;
+        }
+        if !permission.object_types.iter().any(|t| t.eq_ignore_ascii_case(&name)) {
+            return Judged::OtherType;
+        }
+        if !permission.actions.iter().any(|a| a == self.action.as_str()) {
+            return Judged::OtherAction;
+        }
+        match constraints_of(permission.constraints.as_ref(), self.object_type, self.user_id) {
+            Ok(None) => Judged::Everything,
+            Ok(Some(constraints)) => {
+                let values = self.values + count(&constraints);
+                if values > MOST_VALUES_IN_ALL {
+                    return Judged::Unusable(BadConstraints::TooManyInAll);
+                }
+                self.values = values;
+                Judged::Within(constraints)
+            }
+            Err(error) => Judged::Unusable(error),
+        }
     }
-    if !permission.actions.iter().any(|a| a == action.as_str()) {
-        return Judged::OtherAction;
-    }
-    match constraints_of(permission.constraints.as_ref(), object_type, user_id) {
-        Ok(None) => Judged::Everything,
-        Ok(Some(constraints)) => Judged::Within(constraints),
-        Err(error) => Judged::Unusable(error),
-    }
+}
+
+/// Values that the constraints of one permission compare with.
+const MOST_VALUES: usize = 500;
+/// Values that all permissions of a user on one type compare with. A statement may be about four types, and SQLite takes
+/// 32 766 values in one.
+const MOST_VALUES_IN_ALL: usize = 2_000;
+
+fn count(constraints: &[Constraint]) -> usize {
+    constraints.iter().flat_map(|constraint| &constraint.terms).map(|term| term.values().len()).sum()
 }
 
 /// Why a permission's constraints cannot be used.
@@ -296,6 +328,14 @@ pub enum BadConstraints {
     /// They are something else than NetBox takes.
     #[error("constraints are an object of terms or a list of such objects")]
     Shape,
+    /// One query could not hold them.
+    #[error("the constraints compare with {0} values, and {MOST_VALUES} are the most; name what they have in common")]
+    TooMany(usize),
+    /// One query could not hold them together with those of the user's other permissions.
+    #[error(
+        "with this one the user's permissions would compare with more than {MOST_VALUES_IN_ALL} values, so it does not count"
+    )]
+    TooManyInAll,
     /// One term is wrong.
     #[error("{}the term {key}: {error}{}", self.place(), self.of_what())]
     Term {
@@ -367,6 +407,10 @@ fn constraints_of(
             terms.push(term.map_err(|error| BadConstraints::Term { number, key: key.clone(), object_type, error })?);
         }
         out.push(Constraint { terms });
+    }
+    let values = count(&out);
+    if values > MOST_VALUES {
+        return Err(BadConstraints::TooMany(values));
     }
     // An empty object limits nothing; an empty list is no object at all, and NetBox takes it for no limit.
     if out.is_empty() || out.iter().any(|c| c.terms.is_empty()) { Ok(None) } else { Ok(Some(out)) }
@@ -481,5 +525,17 @@ mod tests {
     fn dollar_user_is_the_users_id() {
         let Scope::Where(constraints) = scope_of(Some(json!({"id": "$user"}))) else { panic!("no constraints") };
         assert_eq!(constraints[0].terms, [Term::parse("id", &json!(7)).unwrap()]);
+    }
+
+    #[test]
+    fn what_one_query_cannot_hold_grants_nothing_and_the_rest_goes_on() {
+        let names = |count: usize| json!((0..count).map(|n| json!({ "name": format!("f{n}") })).collect::<Vec<_>>());
+        assert!(matches!(scope_of(Some(names(500))), Scope::Where(all) if all.len() == 500));
+        assert_eq!(scope_of(Some(names(501))), Scope::None);
+        assert_eq!(scope_of(Some(json!({ "id__in": (0..501).collect::<Vec<_>>() }))), Scope::None);
+        assert_eq!(check_constraints(&[ObjectType::Fabric], &names(501)), Err(BadConstraints::TooMany(501)));
+        let all = (0..9).map(|_| permission(&["sync"], Some(names(500)))).collect();
+        let Scope::Where(held) = actor(false, all).scope(Action::Sync, ObjectType::Fabric) else { panic!("no limits") };
+        assert_eq!(held.len(), MOST_VALUES_IN_ALL, "four of nine");
     }
 }

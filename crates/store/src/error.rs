@@ -155,7 +155,7 @@ pub enum Error {
         source: Box<sqlx::migrate::MigrateError>,
     },
     /// The database refused a statement: a defect in Hedgerow.
-    #[error("the database refused to {doing}")]
+    #[error("the database refused to {doing}{}", code_of(.source))]
     Query {
         /// Which statement.
         doing: &'static str,
@@ -215,6 +215,12 @@ enum Transient {
     Busy,
     Unavailable(Outage),
     No,
+}
+
+/// The database's own code, for the log; its words may repeat a value.
+fn code_of(error: &sqlx::Error) -> String {
+    let code = error.as_database_error().and_then(|db| db.code());
+    code.map_or_else(String::new, |code| format!(" (its code {code})"))
 }
 
 /// PostgreSQL's codes are five characters; SQLite's are shorter numbers, whose low byte is the primary code.

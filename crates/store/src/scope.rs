@@ -20,6 +20,8 @@ pub enum Scope {
     None,
     /// The rows that at least one of these matches.
     Where(Vec<Constraint>),
+    /// The rows that are in both.
+    Both(Box<[Scope; 2]>),
 }
 
 /// The terms that must all hold.
@@ -153,11 +155,17 @@ pub enum BadTerm {
     /// The value does not fit the column or the comparison.
     #[error("the value for '{0}' does not fit")]
     Value(String),
+    /// The value holds the character NUL, which no text of a database has.
+    #[error("the value for '{0}' holds the character NUL, which is no text")]
+    Nul(String),
 }
 
 impl Term {
     /// A term over one value; [`Lookup::In`] takes several.
     fn new(key: &str, field: &'static Field, lookup: Lookup, values: Vec<String>) -> Result<Self, BadTerm> {
+        if values.iter().any(|value| value.contains('\0')) {
+            return Err(BadTerm::Nul(key.to_owned()));
+        }
         if (lookup != Lookup::In && values.len() != 1)
             || (!field.is_text() && !lookup.fits_numbers())
             || values.iter().any(|v| field.arg(v).is_none())
@@ -232,6 +240,7 @@ impl Scope {
         match self {
             Scope::None => true,
             Scope::Where(constraints) => constraints.is_empty(),
+            Scope::Both(both) => both.iter().any(Scope::is_none),
             Scope::System | Scope::All => false,
         }
     }
@@ -241,12 +250,7 @@ impl Scope {
         match (self, other) {
             (Scope::None, _) | (_, Scope::None) => Scope::None,
             (Scope::System | Scope::All, rest) | (rest, Scope::System | Scope::All) => rest.clone(),
-            (Scope::Where(ours), Scope::Where(theirs)) => {
-                let both = |a: &Constraint, b: &Constraint| Constraint {
-                    terms: a.terms.iter().chain(&b.terms).cloned().collect(),
-                };
-                Scope::Where(ours.iter().flat_map(|a| theirs.iter().map(move |b| both(a, b))).collect())
-            }
+            (ours, theirs) => Scope::Both(Box::new([ours.clone(), theirs.clone()])),
         }
     }
 
@@ -265,23 +269,42 @@ impl Scope {
         match self {
             Scope::System | Scope::All => {}
             Scope::Where(constraints) if !constraints.is_empty() => {
-                sql.and().push("(");
-                for (i, constraint) in constraints.iter().enumerate() {
-                    sql.push(if i == 0 { "(" } else { " OR (" });
-                    sql.push("1 = 1");
-                    for term in &constraint.terms {
-                        sql.push(" AND ");
-                        term.push(sql);
-                    }
-                    sql.push(")");
-                }
-                sql.push(")");
+                let is_long = constraints.len() > PLANNED;
+                sql.and().push(if is_long { "CASE WHEN " } else { "" });
+                any_of(sql, constraints);
+                sql.push(if is_long { " THEN 1 ELSE 0 END = 1" } else { "" });
             }
+            Scope::Both(both) => both.iter().for_each(|scope| scope.restrict(sql)),
             Scope::None | Scope::Where(_) => {
                 sql.and().push("1 = 0");
             }
         }
     }
+}
+
+/// Planners think about each part of an OR, and SQLite's about each pair: of more than so many it gets one condition, and
+/// looks at the rows, of which there are few.
+const PLANNED: usize = 16;
+
+/// The constraints, OR-ed in halves: a chain of them would be as deep as it is long, and SQLite reads a thousand levels.
+fn any_of(sql: &mut Sql, constraints: &[Constraint]) {
+    sql.push("(");
+    match constraints {
+        [constraint] => {
+            sql.push("1 = 1");
+            for term in &constraint.terms {
+                sql.push(" AND ");
+                term.push(sql);
+            }
+        }
+        several => {
+            let (left, right) = several.split_at(several.len() / 2);
+            any_of(sql, left);
+            sql.push(" OR ");
+            any_of(sql, right);
+        }
+    }
+    sql.push(")");
 }
 
 #[cfg(test)]
@@ -305,6 +328,8 @@ mod tests {
         assert!(matches!(Term::parse("id__ic", &json!("1")), Err(BadTerm::Value(_))));
         assert!(matches!(Term::parse("name", &json!({"a": 1})), Err(BadTerm::Value(_))));
         assert!(matches!(Term::parse("name", &json!(["a"])), Err(BadTerm::Value(_))));
+        assert_eq!(Term::parse("name", &json!("a\0")), Err(BadTerm::Nul("name".into())));
+        assert_eq!(Term::parse("name__in", &json!(["a", "\0"])), Err(BadTerm::Nul("name__in".into())));
     }
 
     #[test]
@@ -326,8 +351,14 @@ mod tests {
         assert_eq!(Scope::All.within(&ab), ab);
         assert_eq!(ab.within(&Scope::System), ab);
         assert_eq!(ab.within(&Scope::None), Scope::None);
-        let Scope::Where(both) = ab.within(&c) else { panic!("no constraints") };
-        assert_eq!(both.iter().map(|each| each.terms.len()).collect::<Vec<_>>(), [2, 2]);
+        let mut sql = Sql::new("list", "SELECT id FROM fabrics");
+        ab.within(&c).restrict(&mut sql);
+        let (first, second) = ("fabrics.name = $1", "fabrics.name = $2");
+        let text = format!("{sql:?}");
+        assert!(
+            text.contains(&format!("WHERE ((1 = 1 AND {first}) OR (1 = 1 AND {second})) AND (1 = 1 AND")),
+            "{text}"
+        );
         assert!(ab.within(&Scope::Where(vec![])).is_none());
     }
 

@@ -69,6 +69,31 @@ both_engines! {
         assert_eq!(names(&bed, &Scope::All).await.len(), 4);
     }
 
+    async fn as_many_limits_as_a_user_may_have_are_one_query(bed) {
+        let lab = fabric(&bed, "lab-1").await;
+        fabric(&bed, "prod").await;
+        let many: Vec<Value> = (0..2_000).map(|n| json!({"name": if n == 1_234 { "lab-1".into() } else { format!("f{n}") }})).collect();
+        let many = scope(&many);
+        assert_eq!(names(&bed, &many).await, ["lab-1"]);
+        assert_eq!(names(&bed, &many.within(&many)).await, ["lab-1"]);
+        assert_eq!(bed.fabrics().get(&many, lab.id).await.unwrap().id, lab.id);
+        let anna = crate::bed::user(&bed, "anna").await;
+        let people = |noun| {
+            let name = if noun == Noun::User { "username" } else { "name" };
+            let limit = |n| Constraint { terms: vec![Term::read(noun, name, &json!(format!("{n}"))).unwrap()] };
+            Scope::Where((0..2_000).map(limit).collect())
+        };
+        let readable = changes::Readable {
+            fabrics: many.clone(), users: people(Noun::User), groups: people(Noun::Group),
+            permissions: people(Noun::Permission), deleted: false,
+        };
+        let changes = bed.changes().list(&readable, &changes::ChangeFilter::default(), Page::first(50)).await.unwrap();
+        assert_eq!(changes.total, 0);
+        let seen = activity::Seen { fabrics: &many, people: false, own: Some(anna.id) };
+        let filter = activity::ActivityFilter::default();
+        assert_eq!(bed.activity().list(&seen, &filter, Page::first(50)).await.unwrap().total, 0);
+    }
+
     async fn what_is_outside_of_the_scope_is_not_found(bed) {
         let (lab, prod) = (fabric(&bed, "lab-1").await, fabric(&bed, "prod").await);
         let labs = scope(&[json!({"name__startswith": "lab-"})]);

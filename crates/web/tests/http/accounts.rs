@@ -147,7 +147,11 @@ async fn what_is_wrong_stands_at_its_field_and_nothing_typed_is_lost() {
     );
 
     let one = [("actions", "view"), ("object_types", "hedgerow.fabric"), ("name", "p")];
+    let many =
+        serde_json::to_string(&(0..501).map(|n| json!({ "name": format!("f{n}") })).collect::<Vec<_>>()).unwrap();
     for (constraints, said) in [
+        (r#"{"name": "x\u0000"}"#, "holds the character NUL"),
+        (many.as_str(), "compare with 501 values, and 500 are the most"),
         ("{\n \"name\": }", "This is no JSON: line 2, column 10"),
         (r#"{"nmae": "x"}"#, "the field &#39;nmae&#39; of fabrics"),
         (r#"[{"name": "a"}, {"name__regex": "x"}]"#, "In object 2, the term name__regex"),
