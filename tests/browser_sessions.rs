@@ -286,6 +286,29 @@ async fn without_script_a_form_that_is_sent_too_late_comes_back_after_the_login(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_script_a_page_that_loads_itself_again_does_not_make_the_session_last() -> Result<()> {
+    let (apart, fabric) = short("1h").await?;
+    let options = BrowserOptions { scripts: false, ..BrowserOptions::default() };
+    let tab = Tab::with(Browser::start_with(&options).await?, apart.console.url());
+    let path = format!("/fabrics/{}/", fabric.id);
+    tab.open(&path).await?;
+    tab.type_into("#id_username", "admin").await?;
+    tab.type_into("#id_password", apart.console.password()?).await?;
+    tab.click("form.form button[type=submit]").await?;
+    tab.at(&path).await?;
+    let (used, since) = (Instant::now(), apart.console.log().lines().count());
+    let said = tab.says("main", "not used for some time; the limit is 25 s").await?;
+    ensure!(used.elapsed() + Duration::from_secs(2) >= IDLE, "it ended after {:?}: {said}", used.elapsed());
+    let pages = answered(&apart, since).iter().filter(|line| line.contains(&format!("path=\"{path}\""))).count();
+    ensure!(pages >= 2, "the control: it loaded itself again while the session held: {:#?}", answered(&apart, since));
+    // Back on the page, whose address is the plain one.
+    tab.type_into("#id_username", "admin").await?;
+    tab.type_into("#id_password", apart.console.password()?).await?;
+    tab.click("form.form button[type=submit]").await?;
+    tab.at(&path).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn offline_a_press_says_so_and_the_same_press_later_runs_once() -> Result<()> {
     let mut apart = Apart::start(Database::Sqlite, &[]).await?;
     let fabric = apart.fabric().await?;

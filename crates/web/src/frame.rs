@@ -1,6 +1,7 @@
 //! The frame that every page stands in: title, breadcrumbs, navigation, theme, clock, who is logged in and until when.
 
 use crate::ending::Ending;
+use crate::layers::by_itself;
 use crate::url;
 use crate::when;
 use jiff::Timestamp;
@@ -133,6 +134,11 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// The address for when this page loads itself again.
+    pub fn here_by_itself(&self) -> String {
+        by_itself::marked(&self.here)
+    }
+
     /// The attribute that sets the theme.
     pub fn theme_attribute(&self) -> Markup {
         self.theme.attribute()

@@ -1,7 +1,8 @@
 //! What every request passes, one concern a file. From the outside in: a request id, security headers, compression,
-//! the writing of problems, limits, and the one host; what a route needs is enforced by [`crate::guard`], behind the router.
+//! what a page does by itself, the writing of problems, limits, and the one host; what a route needs is enforced by [`crate::guard`], behind the router.
 
 pub mod answers;
+pub mod by_itself;
 pub mod classify;
 pub mod client;
 pub mod cookies;
@@ -23,6 +24,7 @@ pub fn around(router: Router<AppState>, state: &AppState) -> Router<AppState> {
         .layer(from_fn(host::one))
         .layer(from_fn(limits::limit))
         .layer(from_fn_with_state(state.clone(), answers::write))
+        .layer(from_fn(by_itself::tell))
         .layer(CompressionLayer::new())
         .layer(from_fn_with_state(state.clone(), headers::secure))
         .layer(from_fn_with_state(state.clone(), request_id::follow))
