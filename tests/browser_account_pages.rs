@@ -3,15 +3,31 @@
 
 use crate::browser_pages::look;
 use crate::browser_tab::Tab;
-use crate::world::world;
+use crate::world::{database, world};
 use anyhow::{Result, ensure};
+use store::ObjectPermission;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn browser_lesson_38_the_pages_of_accounts_can_be_read_in_both_themes_and_narrow() -> Result<()> {
     let world = world().await;
     let tab = Tab::start(world.console.url()).await?;
     tab.login("/fabrics/", "admin", &world.password).await?;
+    let store = database(&world.console).await?;
+    let group = store.groups().create("readers-of-pages", "").await?.id;
+    let permission = ObjectPermission {
+        id: 0,
+        name: "see-what-readers-see".into(),
+        enabled: true,
+        object_types: vec!["hedgerow.fabric".into()],
+        actions: vec!["view".into()],
+        constraints: None,
+    };
+    store.permissions().give_to_group(store.permissions().create(&permission).await?, group).await?;
+    store.close().await;
+    let of_group = format!("/groups/{group}/");
     for (name, path) in [
+        ("group", of_group.as_str()),
+        ("code", "/docs/codes/connection_failed/"),
         ("account", "/account/"),
         ("account-sessions", "/account/sessions/"),
         ("account-password", "/account/password/"),

@@ -102,6 +102,17 @@ async fn the_proxy_is_believed_and_nobody_else() -> Result<()> {
     let page = ask(&console, PROXY, "GET /account/sessions/", &lines, "").await?;
     ensure!(page.body.contains("by a trusted proxy"), "{} {}", page.status, page.body);
 
+    // A logout says what it ended, and what it cannot end.
+    let csrf = second.json()?["csrf_token"].as_str().context("a token")?.to_owned();
+    let csrf = format!("X-CSRFToken: {csrf}");
+    let lines = ["Remote-User: anna", &cookie, &csrf, "Accept: text/html", "Sec-Fetch-Mode: navigate"];
+    let out = ask(&console, PROXY, "POST /logout/", &lines, "").await?;
+    ensure!(out.status == 200 && out.body.contains("You are logged out here"), "{} {}", out.status, out.body);
+    ensure!(out.body.contains("log out at the proxy"), "{}", out.body);
+    let first = session(&console, PROXY, &["Remote-User: anna", "Remote-Groups: noc"]).await?;
+    let cookie = first.cookie().context("the next request begins another session")?;
+    let second = session(&console, PROXY, &["Remote-User: anna", &cookie]).await?;
+
     // The cookie without the header is nothing, from the proxy or past it.
     for (from, lines) in
         [(PROXY, vec![cookie.as_str()]), (STRANGER, vec![&cookie]), (STRANGER, vec!["Remote-User: anna", &cookie])]

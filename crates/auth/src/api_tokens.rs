@@ -141,7 +141,7 @@ impl TokenDenied {
             Self::Revoked(at) => format!("The API token was revoked on {}.", day(at)),
             Self::Address(address) => format!("The API token may not be used from {address}."),
             Self::UserOff => "The user of this API token is switched off.".to_owned(),
-            Self::ReadOnly => "The API token only reads, and this request would change something.".to_owned(),
+            Self::ReadOnly => "The API token only reads, and this request asks for something to be done.".to_owned(),
         }
     }
 }

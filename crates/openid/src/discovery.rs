@@ -86,13 +86,13 @@ impl Discovery {
 
 async fn discover(http: &reqwest::Client, settings: &Settings) -> Result<Metadata, Error> {
     let issuer = IssuerUrl::new(settings.issuer.clone())
-        .map_err(|_| Error::unavailable("The issuer of the OpenID provider is no address."))?;
+        .map_err(|_| Error::misconfigured("The issuer of the OpenID provider is no address."))?;
     let ask = |request| transport::send(http.clone(), request);
     Metadata::discover_async(issuer, &ask).await.map_err(|error| {
         tracing::warn!(issuer = settings.issuer, error = whole(&error), "the OpenID provider could not be discovered");
         match error {
             DiscoveryError::Request(_) => Error::unavailable("The provider of the login does not answer."),
-            DiscoveryError::Validation(_) => Error::unavailable(
+            DiscoveryError::Validation(_) => Error::misconfigured(
                 "The provider of the login calls itself by another name than the setting openid.issuer does.",
             ),
             DiscoveryError::Response(status, ..) => {

@@ -8,6 +8,9 @@ pub enum Error {
     /// The provider does not answer, or not as a provider does.
     #[error("{0}")]
     Unavailable(String),
+    /// The settings and the provider do not fit; waiting changes nothing.
+    #[error("{0}")]
+    Misconfigured(String),
     /// The provider, or what it sent, does not let anybody in.
     #[error("{0}")]
     Refused(String),
@@ -18,6 +21,10 @@ impl Error {
         Self::Unavailable(why.into())
     }
 
+    pub(crate) fn misconfigured(why: impl Into<String>) -> Self {
+        Self::Misconfigured(why.into())
+    }
+
     pub(crate) fn refused(why: impl Into<String>) -> Self {
         Self::Refused(why.into())
     }
@@ -25,8 +32,18 @@ impl Error {
     /// The stable code.
     pub const fn code(&self) -> Code {
         match self {
-            Self::Unavailable(_) => Code::OpenidUnavailable,
+            Self::Unavailable(_) | Self::Misconfigured(_) => Code::OpenidUnavailable,
             Self::Refused(_) => Code::OpenidRefused,
+        }
+    }
+
+    /// What to do about it, where it is something else than for any other of its code.
+    pub const fn what_to_do(&self) -> Option<&'static str> {
+        match self {
+            Self::Misconfigured(_) => {
+                Some("An administrator corrects the settings openid.*, or what is registered at the provider.")
+            }
+            Self::Unavailable(_) | Self::Refused(_) => None,
         }
     }
 
@@ -46,7 +63,7 @@ impl Error {
             | "invalid_request"
             | "invalid_scope"
             | "unsupported_response_type"
-            | "invalid_redirect_uri" => Self::unavailable(format!(
+            | "invalid_redirect_uri" => Self::misconfigured(format!(
                 "The provider does not accept Hedgerow's request ({word}). What is registered there and the settings \
                  openid.* do not fit."
             )),

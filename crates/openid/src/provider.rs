@@ -299,7 +299,7 @@ fn not_exchanged(error: CoreRequestTokenError<Failed>) -> Error {
             ),
             CoreErrorResponseType::InvalidClient | CoreErrorResponseType::UnauthorizedClient => {
                 tracing::error!(error = said.error().as_ref(), "the OpenID provider refused our own credentials");
-                Error::unavailable(
+                Error::misconfigured(
                     "The provider does not accept Hedgerow itself: openid.client_id or openid.client_secret is wrong.",
                 )
             }

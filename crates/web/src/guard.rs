@@ -93,7 +93,14 @@ async fn admit(
             return Err(Problem::new(Code::CsrfFailed, "The request came from another site and was refused.")
                 .todo("Open Hedgerow itself and press the button there."));
         }
-        request = read_form(request).await?;
+        let headers = request.headers().clone();
+        request = match read_form(request).await {
+            Ok(request) => request,
+            Err(problem) => {
+                told.was(state, &headers, route.kind).await;
+                return Err(problem);
+            }
+        };
     }
     let is_open = match route.needs {
         Needs::Public => true,
@@ -130,7 +137,8 @@ async fn admit(
                         && let Some(fields) = request.extensions().get::<Fields>()
                         && route.is_worth_keeping()
                     {
-                        problem.next = kept::keep(state, user_id, request.uri().path(), fields).await;
+                        problem.next =
+                            kept::keep(state, user_id, request.uri().path(), fields, kept::Why::SessionOver).await;
                     }
                 }
                 return Err(problem);

@@ -130,6 +130,7 @@ impl Problem {
         match (self.code, self.http_status().as_u16()) {
             (Code::CsrfFailed, _) if self.again.is_some() => "Press once more",
             (Code::CsrfFailed, _) => "The form was refused",
+            (Code::PasswordRequired | Code::OpenidRefused, _) if self.next.is_some() => "Log in there once more",
             (Code::PasswordRequired, _) => "Your password, once more",
             (Code::SessionIdleExpired | Code::SessionAbsoluteExpired | Code::SessionRevoked, _) => "Session ended",
             (Code::OpenidRefused | Code::OpenidUnavailable | Code::AccountRefused, _) => "You are not logged in",

@@ -76,6 +76,12 @@ impl WebSettings {
         Sha256::digest(token.expose_secret()).ct_eq(&Sha256::digest(sent.trim())).into()
     }
 
+    /// Whether somebody who logs in from outside for the first time gets an account.
+    pub fn makes_users(&self) -> bool {
+        self.openid.as_ref().is_some_and(|openid| openid.mapping.create_users)
+            || self.header_login.as_ref().is_some_and(|proxy| proxy.mapping.create_users)
+    }
+
     /// Whether a peer is one of the proxies.
     pub fn is_proxy(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();

@@ -1,7 +1,7 @@
 // @ts-check
 // Logging in again in place: what was typed or pressed on the page stays, and is offered again. Whoever is somebody else
 // gets none of it. Beside it the password once more, for a change that asks for it.
-import { call, onOtherUser, onSessionReturn, resume } from "./call.js";
+import { call, onOtherUser, onSessionEnd, onSessionReturn, resume } from "./call.js";
 import { element, strip } from "./dom.js";
 
 /** @type {((back: boolean) => void) | null} */
@@ -98,7 +98,8 @@ function other(user) {
   const open = element("a", { href: location.pathname + location.search }, `Open it as ${user}`);
   // What stood or was typed here was for somebody else.
   document.getElementById("main")?.replaceChildren();
-  for (const who of document.querySelectorAll(".who-name")) who.remove();
+  // Nor does its way out belong to this session.
+  for (const who of document.querySelectorAll("form.who")) who.remove();
   strip("session", "bad", element("p", {}, element("strong", {}, `${user} is logged in in this browser now.`), ` This page was made for ${document.body.dataset.user}; nothing on it is sent as somebody else.`), element("p", {}, open));
 }
 
@@ -128,6 +129,10 @@ export function askPassword(reason) {
 export function start() {
   const box = dialog("login-again");
   if (!box) return;
+  onSessionEnd((problem) => {
+    const place = box.querySelector("[data-reason]");
+    if (place && problem.detail) place.textContent = problem.detail;
+  });
   document.addEventListener("click", (event) => {
     const link = event.target instanceof Element ? event.target.closest("a.login-again") : null;
     if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -77,7 +77,8 @@ async fn exchange(store: &Store, file: &Path, only_begin: bool) -> anyhow::Resul
     key.end_exchange(store, file, &kept).await.context("cannot end the exchange of the key")?;
     let mut words = format!("{} sealed with the new key\n", count(sealed));
     if forgotten > 0 {
-        words.push_str(&format!("{forgotten} forms that were sent after a session had ended are forgotten\n"));
+        let forms = if forgotten == 1 { "1 form that was".to_owned() } else { format!("{forgotten} forms that were") };
+        words.push_str(&format!("forgot {forms} sent after a session had ended\n"));
     }
     words.push_str(&format!(
         "the key before is in {}: keep it with the backups from before, which it opens, and delete it with them\n",

@@ -213,7 +213,7 @@ settings! {
         metrics_token: Option<Token> = "metrics.token", "";
     }
     "Activity" {
-        /// How long what was tried is kept: logins, presses, changes, and whatever was turned away. Operations stay as long as their fabric.
+        /// How long what was tried is kept: logins, presses, changes, and whatever was turned away. What is older goes at the start and once an hour. Operations stay as long as their fabric.
         activity_keep: Duration = "activity.keep", "90d";
     }
     "Log" {

@@ -55,6 +55,7 @@ pub fn pages() -> Vec<(&'static str, String)> {
         ("account-sessions", render(&samples::account_sessions())),
         ("account-password", render(&samples::account_password())),
         ("kept", render(&samples::kept())),
+        ("logged-out", render(&samples::logged_out())),
         ("password-again", render(&samples::password_again())),
     ]
 }

@@ -5,11 +5,11 @@ use crate::extract::{Fields, Login};
 use crate::layers::classify::Asked;
 use crate::layers::{client, cookies, origin};
 use crate::pages::error::SECRET_FIELDS;
-use crate::pages::{kept, openid};
+use crate::pages::kept::{self, Why};
+use crate::pages::openid;
 use crate::problem::{Again, Problem};
 use crate::routes::{Sensitive, object_of};
 use crate::state::AppState;
-use crate::url;
 use auth::{Authenticated, LoginError};
 use http::{Extensions, HeaderMap, HeaderValue};
 use model::Code;
@@ -77,9 +77,9 @@ async fn elsewhere(
         )
         .todo("Ask an administrator for a password: `hedgerow user set-password` sets one."));
     };
-    let kept = kept::keep(state, login.user.id, path, fields).await;
+    let kept = kept::keep(state, login.user.id, path, fields, Why::ProofIsOld).await;
     let next = kept.unwrap_or_else(|| object_of(path));
-    let there = url::with_query(&url::openid_again(), &[("next", &next)]);
+    let there = openid::once_more(&next);
     let mut problem = Problem::new(
         Code::PasswordRequired,
         format!("You logged in some time ago, and this change needs it again, by {}. Nothing was done.", openid.name),

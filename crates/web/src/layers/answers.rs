@@ -108,10 +108,14 @@ fn page(state: &AppState, asking: &Asking, problem: &Problem) -> Response {
     let back = routes::object_of(&format!("{}x", asking.uri.path()));
     let mut links = vec![("Fabrics".to_owned(), url::fabrics())];
     if back != url::home() && back != asking.uri.path() {
-        let label = if back == url::login() { "Back to the login" } else { "Back" };
-        links.insert(0, (label.to_owned(), back));
+        // Whoever only proves who it is has no login to go back to.
+        match back == url::login() {
+            true if problem.next.is_some() => {}
+            true => links.insert(0, ("Back to the login".to_owned(), back)),
+            false => links.insert(0, ("Back".to_owned(), back)),
+        }
     }
-    if let Some(there) = problem.next.as_ref().filter(|_| problem.code == Code::PasswordRequired) {
+    if let Some(there) = problem.next.as_ref().filter(|_| status != StatusCode::UNAUTHORIZED) {
         links.insert(0, ("Log in there once more".to_owned(), there.clone()));
     }
     let again = problem.again.as_ref().map(|again| error::Again::of(asking.uri.path(), again, problem.code));

@@ -248,12 +248,26 @@ async fn log_out(
     let cookie = cookies::clear_session(&state.settings).map(|cookie| [(header::SET_COOKIE, cookie)]);
     let there = openid::logout(&state, session, id_token, (&parts.headers, &parts.extensions)).await;
     let there = there.map_or_else(url::login, String::from);
+    if session.method == LoggedInBy::Header && asked == Asked::Navigation {
+        // Leading on would log in again without a word.
+        let theme = cookies::theme(&state.settings, &parts.headers);
+        let page =
+            LoggedOut { frame: Bare { title: "Logged out here".into(), page: "logged_out", theme, now: state.now() } };
+        return Ok((cookie, view::page("logged_out", &page)?).into_response());
+    }
     Ok(match asked {
         Asked::Script => {
             (cookie, view::json(StatusCode::OK, &json!({ "success": true, "redirect": there }))).into_response()
         }
         Asked::Navigation => (cookie, Redirect::to(&there)).into_response(),
     })
+}
+
+/// What is shown after a logout where a proxy names the user with every request.
+#[derive(Template)]
+#[template(path = "logged_out.html")]
+pub struct LoggedOut {
+    pub frame: Bare,
 }
 
 /// What the login page shows.

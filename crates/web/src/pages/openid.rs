@@ -82,7 +82,11 @@ fn next_of(uri: &Uri) -> String {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        Self::new(error.code(), error.to_string())
+        let problem = Self::new(error.code(), error.to_string());
+        match error.what_to_do() {
+            Some(todo) => problem.todo(todo),
+            None => problem,
+        }
     }
 }
 
@@ -221,8 +225,19 @@ async fn receive(
     let identity = openid.provider.finish(&away.pending, SecretString::from(code.as_str()), now).await?;
     match away.session {
         None => log_in_as(state, openid, headers, identity, &away, asker, who).await,
-        Some(session) => prove(state, headers, &identity, &away, session, who).await,
+        Some(session) => prove(state, headers, &identity, &away, session, who).await.map_err(|mut problem| {
+            // The session goes on, and so does what it was for: there is a way to try once more.
+            if problem.code == Code::OpenidRefused {
+                problem.next = Some(once_more(&away.next));
+            }
+            problem
+        }),
     }
+}
+
+/// The way to prove once more who one is, and on to a page.
+pub fn once_more(next: &str) -> String {
+    url::with_query(&url::openid_again(), &[("next", next)])
 }
 
 async fn log_in_as(
@@ -283,7 +298,10 @@ async fn prove(
         .as_ref()
         .is_some_and(|external| external.issuer == identity.issuer && external.subject == identity.subject);
     if !is_same {
-        return Err(refused("Somebody else than you logged in at the provider. Nothing was done."));
+        return Err(refused("Somebody else than you logged in at the provider. Nothing was done.").todo(format!(
+            "You are logged in here as {} still. Log in there as the same person.",
+            login.user.username
+        )));
     }
     let asked_at = jiff::Timestamp::from_second(away.since).unwrap_or(jiff::Timestamp::MAX);
     if identity.authenticated_at.is_none_or(|at| at < asked_at.checked_sub(SKEW).unwrap_or(asked_at)) {
@@ -347,9 +365,9 @@ pub fn not_named(error: NamedError, external: Option<&External>) -> Problem {
                     external.subject
                 ),
                 (NamedError::Inactive(_), _) => "Ask an administrator to switch it on again.".to_owned(),
-                (NamedError::BadName, _) => {
-                    "A name has 1 to 150 letters, digits, or . _ - + @. Ask an administrator of the provider."
-                        .to_owned()
+                (NamedError::BadName, external) => {
+                    let whose = if external.is_some() { "provider" } else { "proxy" };
+                    format!("A name has 1 to 150 letters, digits, or . _ - + @. Ask an administrator of the {whose}.")
                 }
                 _ => Code::AccountRefused.what_to_do().to_owned(),
             };

@@ -145,7 +145,7 @@ async fn of_sessions(state: &AppState, view: &View, user: &User) -> Result<Vec<E
 
 async fn show(State(state): State<AppState>, view: View, login: Login) -> Result<Response, Problem> {
     let query = view.query();
-    let user = query.get("user").map(str::to_owned);
+    let user = query.get("user").map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned);
     let scope = login.access.fabrics();
     let fabric = match query.get("fabric") {
         None => None,
@@ -161,7 +161,7 @@ async fn show(State(state): State<AppState>, view: View, login: Login) -> Result
         }
     };
     if user.is_none() && fabric.is_none() {
-        return Err(bad("user", "").todo("Say whose timeline it shall be: ?user=NAME, ?fabric=NUMBER, or both."));
+        return ask(&view);
     }
     let before = crate::pages::operations::filter::time(&query, "before")?;
     let since = crate::pages::operations::filter::time(&query, "since")?;
@@ -222,6 +222,22 @@ async fn show(State(state): State<AppState>, view: View, login: Login) -> Result
         before: before.map(|at| at.strftime("%Y-%m-%dT%H:%M").to_string()).unwrap_or_default(),
         left_out,
         days: days(events),
+    };
+    view::page("timeline", &page)
+}
+
+/// Of whom or of what it shall be, is not said yet.
+fn ask(view: &View) -> Result<Response, Problem> {
+    let way = vec![("Activity".to_owned(), url::activity())];
+    let page = Page {
+        frame: view.frame("timeline", "Timeline", Nav::Activity)?.crumbs(way, "Timeline"),
+        name: String::new(),
+        user: String::new(),
+        fabric: String::new(),
+        since: String::new(),
+        before: String::new(),
+        left_out: 0,
+        days: Vec::new(),
     };
     view::page("timeline", &page)
 }

@@ -209,7 +209,7 @@ pub fn user_delete() -> accounts::Delete {
     accounts::Delete {
         frame: frame("Delete", "user_delete", Nav::Users),
         title: "Delete the user alice".into(),
-        lead: "The user's sessions end, and nobody can log in under this name.".into(),
+        lead: "The user's sessions end. What the user did stays in the activity, under this name.".into(),
         facts: vec![Fact::new("Administrator", "yes: may do everything")],
         action: url::user_delete(1),
         submit: "Delete the user alice".into(),

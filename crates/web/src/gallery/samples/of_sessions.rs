@@ -57,7 +57,9 @@ pub fn account_password() -> account_password::Page {
 pub fn kept() -> kept::Page {
     kept::Page {
         frame: frame("Not sent yet", "kept", Nav::Account),
+        what: "Change the settings, fabric lab-1".into(),
         sent: ago(95),
+        why: "after your session had ended",
         said: vec![
             ("name".into(), "lab-1".into()),
             ("source url".into(), "https://git.example.net/fabrics/lab-1.git".into()),
@@ -85,4 +87,8 @@ pub fn password_again() -> error::Page {
         again: Some(error::Again { password: true, secret: vec![], ..kept().again }),
         ..error()
     }
+}
+
+pub fn logged_out() -> login::LoggedOut {
+    login::LoggedOut { frame: bare("Logged out here", "logged_out") }
 }

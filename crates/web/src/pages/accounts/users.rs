@@ -327,10 +327,13 @@ fn delete_page(view: &View, user: &User, notice: Option<Notice>) -> Result<Delet
     Ok(Delete {
         frame: frame(view, "user_delete", "Delete", way)?,
         title: format!("Delete the user {}", user.username),
-        lead:
-            "The user's sessions end, and nobody can log in under this name. What the user did stays in the activity, \
-               under this name. To keep the account for later, switch it off instead."
-                .to_owned(),
+        lead: format!(
+            "The user's sessions end. What the user did stays in the activity, under this name. {} switch it off instead.",
+            match view.state.settings.makes_users() {
+                true => "Whoever logs in from outside as the same person gets a new account: to keep somebody out,",
+                false => "To keep the account for later,",
+            }
+        ),
         facts: user_facts(view, user),
         action: url::user_delete(user.id),
         submit: format!("Delete the user {}", user.username),

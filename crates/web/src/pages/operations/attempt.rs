@@ -4,6 +4,7 @@
 use crate::icon::Icon;
 use crate::parts::changes::ChangedObjects;
 use crate::parts::{Badge, OperationRow, Tone};
+use crate::problem::capitalised;
 use crate::url;
 use crate::view::View;
 use model::Code;
@@ -50,14 +51,14 @@ pub fn title(attempt: &Attempt) -> String {
     if attempt.method == "GET" {
         return "Open a page".to_owned();
     }
-    let known = ASKED.iter().find(|(route, _)| *route == attempt.action);
-    match known {
+    if attempt.action.is_empty() { format!("{} {}", attempt.method, attempt.path) } else { deed(&attempt.action) }
+}
+
+/// What is asked by the route of this name.
+pub fn deed(route: &str) -> String {
+    match ASKED.iter().find(|(name, _)| *name == route) {
         Some((_, words)) => (*words).to_owned(),
-        None if attempt.action.is_empty() => format!("{} {}", attempt.method, attempt.path),
-        None => {
-            let words = attempt.action.replace('_', " ");
-            words[..1].to_uppercase() + &words[1..]
-        }
+        None => capitalised(&route.replace('_', " ")),
     }
 }
 
