@@ -52,8 +52,15 @@ struct Supply {
 /// Looks through everything in the lock file.
 pub fn run_supplies() -> Result<()> {
     let text = output(cargo().current_dir(workspace()).args(["metadata", "--format-version", "1", "--locked"]))?;
-    let supplies = read(&serde_json::from_str(&text).context("read what cargo says of the packages")?)?;
+    let metadata = serde_json::from_str(&text).context("read what cargo says of the packages")?;
     let lock = std::fs::read_to_string(workspace().join("Cargo.lock")).context("read Cargo.lock")?;
+    println!("{}", sound(&metadata, &lock)?);
+    Ok(())
+}
+
+/// One sentence, when nothing is wrong with any of them.
+fn sound(metadata: &Value, lock: &str) -> Result<String> {
+    let supplies = read(metadata)?;
     let mut wrong: Vec<String> = supplies.iter().filter_map(fault).collect();
     let (sums, packages) = (lock.matches("\nchecksum = ").count(), lock.matches(&format!("\"{SOURCE}\"")).count());
     if sums != packages {
@@ -66,8 +73,7 @@ pub fn run_supplies() -> Result<()> {
         bail!("{} of {} supplies cannot be used as they are", wrong.len(), supplies.len());
     }
     let shipped = supplies.iter().filter(|supply| supply.is_shipped).count();
-    println!("{} packages of others are sound, of which {shipped} are in the program", supplies.len());
-    Ok(())
+    Ok(format!("{} packages of others are sound, of which {shipped} are in the program", supplies.len()))
 }
 
 /// What is wrong with a package.
@@ -171,6 +177,12 @@ mod tests {
                 {"id": "tested", "deps": []},
             ]},
         });
+        let lock = |sums: usize| format!("source = \"{SOURCE}\"\n").repeat(4) + &"\nchecksum = \"0\"".repeat(sums);
+        assert!(sound(&metadata, &lock(4)).unwrap().starts_with("4 packages of others are sound, of which 3"));
+        assert!(sound(&metadata, &lock(3)).is_err(), "one has no checksum");
+        let mut elsewhere = metadata.clone();
+        elsewhere["packages"][1]["source"] = "git+https://git.example/a".into();
+        assert!(sound(&elsewhere, &lock(4)).is_err(), "one is of another place");
         let found = read(&metadata).unwrap();
         let shipped: Vec<&str> = found.iter().filter(|one| one.is_shipped).map(|one| one.name.as_str()).collect();
         assert_eq!((shipped, found.len()), (vec!["linked", "builder", "deep"], 4));

@@ -238,6 +238,16 @@ mod tests {
     }
 
     #[test]
+    fn a_success_forgets_the_failures_of_its_account() {
+        let throttle = throttle(2, 100);
+        let _ = throttle.admit("anna", "x", START).unwrap();
+        let own = throttle.admit("anna", "y", START).unwrap();
+        throttle.succeeded(own);
+        let _ = throttle.admit("anna", "x", after(1)).unwrap();
+        assert!(throttle.admit("anna", "x", after(1)).is_ok(), "the failure before the success does not count");
+    }
+
+    #[test]
     fn memory_is_bounded_and_the_newest_are_remembered() {
         let throttle = throttle(1, 5);
         for i in 0..(REMEMBERED as u64) {

@@ -167,5 +167,9 @@ mod tests {
         assert!(
             reach(&[permission(&["change"], Some(own.clone()))]).covers(&permission(&["change"], Some(own))).is_err()
         );
+        for own in [json!({"id__in": [1, "$user"]}), json!([{"name": "x"}, {"id": "$user"}])] {
+            let own = permission(&["change"], Some(own));
+            assert!(reach(std::slice::from_ref(&own)).covers(&own).is_err(), "{own:?}");
+        }
     }
 }

@@ -67,6 +67,12 @@ both_engines! {
         for bad in [format!("nbt_{}.{wrong}", token.key), format!("nbt_zzzzzzzzzzzz.{wrong}"), "garbage".to_owned()] {
             assert_eq!(denied(&tokens, &bad).await, (TokenDenied::Invalid, None), "{bad}");
         }
+        // One that is almost the right one, from the first character of the secret to the last.
+        for at in [17, 30, text.len() - 1] {
+            let other = if &text[at..=at] == "A" { "B" } else { "A" };
+            let near = format!("{}{other}{}", &text[..at], &text[at + 1..]);
+            assert_eq!(denied(&tokens, &near).await, (TokenDenied::Invalid, None), "character {at}");
+        }
         bed.store.api_tokens().revoke(token.id, "anna", bed.clock.now()).await.unwrap();
         let wrong = format!("nbt_{}.{wrong}", token.key);
         assert_eq!(denied(&tokens, &wrong).await.0, TokenDenied::Invalid, "nor is it told that it was revoked");

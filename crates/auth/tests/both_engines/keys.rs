@@ -64,6 +64,36 @@ both_engines! {
         }
     }
 
+    async fn an_exchange_loses_nothing_and_leaves_the_new_key_alone(bed) {
+        let (path, kept) = (bed.folder.path().join("secret.key"), bed.folder.path().join("secret.key.until-x"));
+        let lines = |path: &std::path::Path| -> Vec<String> {
+            std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect()
+        };
+        let place = Place::fabric("token", 7);
+        let running = Sealer::new(&MasterKey::open(&bed.store, &path).await.unwrap());
+        let first = lines(&path);
+        let old = running.seal(place, &SecretString::from("hunter2")).unwrap();
+        // So that the file shows that it was changed.
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+
+        let key = MasterKey::begin_exchange(&bed.store, &path).await.unwrap();
+        let both = lines(&path);
+        assert!(key.is_in_exchange() && both.len() == 2 && both[1] == first[0] && both[0] != first[0], "new before old");
+        let again = MasterKey::begin_exchange(&bed.store, &path).await.unwrap();
+        assert!(again.is_in_exchange() && lines(&path) == both, "it goes on with the one that began");
+        let sealer = Sealer::new(&again);
+        let new = sealer.reseal(place, &old).unwrap().expect("it is sealed with the key before");
+        assert_eq!(sealer.reseal(place, &new), Ok(None), "and now with the new one");
+        assert_eq!(running.open(place, &new).unwrap().expose_secret(), "hunter2", "who runs reads the file again");
+
+        again.end_exchange(&bed.store, &path, &kept).await.unwrap();
+        assert_eq!((lines(&path), lines(&kept)), (both[..1].to_vec(), first));
+        let after = Sealer::new(&MasterKey::open(&bed.store, &path).await.unwrap());
+        assert_eq!(after.open(place, &new).unwrap().expose_secret(), "hunter2");
+        assert_eq!(after.open(place, &old).unwrap_err(), SealError::OtherKey);
+        assert!(matches!(MasterKey::open(&bed.store, &kept).await, Err(KeyError::Wrong)), "the check is the new key's");
+    }
+
     async fn lesson_33_the_database_holds_no_secret_in_clear(bed) {
         let key = MasterKey::random().unwrap();
         let sealer = Sealer::new(&key);

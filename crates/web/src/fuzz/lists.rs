@@ -86,6 +86,16 @@ fn query(text: &str) -> String {
     ::url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
+/// A query of parts that are taken, each by itself: words at random hardly ever make one.
+fn said(bytes: &[u8], parts: &[(&str, &[&str])]) -> String {
+    let mut query = ::url::form_urlencoded::Serializer::new(String::new());
+    for two in bytes.chunks_exact(2).take(4) {
+        let (name, words) = parts[usize::from(two[0]) % parts.len()];
+        query.append_pair(name, words[usize::from(two[1]) % words.len()]);
+    }
+    query.finish()
+}
+
 #[test]
 fn a_filter_of_the_activity_is_refused_or_the_same_from_its_own_link() {
     const WORDS: &[&str] = &[
@@ -120,6 +130,17 @@ fn a_filter_of_the_activity_is_refused_or_the_same_from_its_own_link() {
         "9999-12-31",
         " ",
     ];
+    const TAKEN: &[(&str, &[&str])] = &[
+        ("show", &["operations", "attempts", "refused", ""]),
+        ("fabric", &["1"]),
+        ("actor", &["alice", "%"]),
+        ("verb", &["sync", "test_connection"]),
+        ("state", &["failed", "succeeded", "cancelled"]),
+        ("code", &["partial", "permission_denied"]),
+        ("since", &["2026-02-03", "2026-02-03T14:00:00Z"]),
+        ("before", &["2026-02-03T14:00", "9999-12-31"]),
+        ("page", &["1", "7"]),
+    ];
     let bed = AssertUnwindSafe(Bed::make());
     check!(|bytes: &[u8]| {
         let read = |address: &str| {
@@ -127,23 +148,28 @@ fn a_filter_of_the_activity_is_refused_or_the_same_from_its_own_link() {
             bed.runtime.block_on(Wanted::read(&bed.state, &view, url::activity(), None, None))
         };
         let written = text(bytes, WORDS);
-        let wanted = match read(&format!("/activity/?{}", query(&written))) {
-            Ok(wanted) => wanted,
-            Err(problem) => return assert_eq!(problem.http_status(), 400, "{written}: {}", problem.message),
-        };
-        let mut pairs = wanted.pairs();
-        pairs.push(("page".to_owned(), wanted.page.to_string()));
-        let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let link = url::with_query(&wanted.path, &pairs);
-        let Ok(again) = read(&link) else { panic!("{written} was taken, and its own link {link} is not") };
-        assert_eq!(again.pairs(), wanted.pairs(), "{link}");
-        assert_eq!(format!("{:?}", again.filter), format!("{:?}", wanted.filter), "{link}");
-        assert_eq!(again.page, wanted.page, "{link}");
-        let _ = (wanted.exports(), wanted.timeline(), wanted.chips(), wanted.choices());
-        let seen = Seen { fabrics: &Scope::All, people: true, own: None };
-        let listed = bed.state.store.activity();
-        let listed = bed.runtime.block_on(listed.list(&seen, &wanted.filter, Page::first(5)));
-        listed.unwrap_or_else(|error| panic!("{link} cannot be asked: {error}"));
+        for written in [query(&written), said(bytes, TAKEN)] {
+            let wanted = match read(&format!("/activity/?{written}")) {
+                Ok(wanted) => wanted,
+                Err(problem) => {
+                    assert_eq!(problem.http_status(), 400, "{written}: {}", problem.message);
+                    continue;
+                }
+            };
+            let mut pairs = wanted.pairs();
+            pairs.push(("page".to_owned(), wanted.page.to_string()));
+            let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let link = url::with_query(&wanted.path, &pairs);
+            let Ok(again) = read(&link) else { panic!("{written} was taken, and its own link {link} is not") };
+            assert_eq!(again.pairs(), wanted.pairs(), "{link}");
+            assert_eq!(format!("{:?}", again.filter), format!("{:?}", wanted.filter), "{link}");
+            assert_eq!(again.page, wanted.page, "{link}");
+            let _ = (wanted.exports(), wanted.timeline(), wanted.chips(), wanted.choices());
+            let seen = Seen { fabrics: &Scope::All, people: true, own: None };
+            let listed = bed.state.store.activity();
+            let listed = bed.runtime.block_on(listed.list(&seen, &wanted.filter, Page::first(5)));
+            listed.unwrap_or_else(|error| panic!("{link} cannot be asked: {error}"));
+        }
     });
 }
 
@@ -174,23 +200,36 @@ fn a_filter_of_the_objects_is_refused_or_the_same_from_its_own_link() {
         " ",
         "é",
     ];
+    const TAKEN: &[(&str, &[&str])] = &[
+        ("kind", &["VPC", "VPC.vpc.githedgehog.com"]),
+        ("state", &["differs", "equal", "missing"]),
+        ("name", &["vpc-01", "%"]),
+        ("sort", &["name", "-kind", "state"]),
+        ("wide", &["1"]),
+    ];
     let bed = AssertUnwindSafe(Bed::make());
     check!(|bytes: &[u8]| {
         let written = text(bytes, WORDS);
-        let query = Query::of(&query(&written));
-        let (filter, link) = match (objects::filter_of(&query), objects::link_of(&query)) {
-            (Ok(filter), Ok(link)) => (filter, link),
-            (Err(problem), Err(_)) => return assert_eq!(problem.http_status(), 400, "{written}"),
-            _ => panic!("{written} is taken and not taken"),
-        };
-        let there = Query::of(link.split_once('?').map_or("", |(_, query)| query));
-        let Ok(again) = objects::filter_of(&there) else {
-            panic!("{written} was taken, and its own link {link} is not")
-        };
-        assert_eq!(format!("{again:?}"), format!("{filter:?}"), "{link}");
-        let listed = bed.state.store.objects();
-        let listed = bed.runtime.block_on(listed.list(1, &filter, Page::first(5)));
-        listed.unwrap_or_else(|error| panic!("{link} cannot be asked: {error}"));
+        for written in [query(&written), said(bytes, TAKEN)] {
+            let query = Query::of(&written);
+            let (filter, link) = match (objects::filter_of(&query), objects::link_of(&query)) {
+                (Ok(filter), Ok(link)) => (filter, link),
+                (Err(problem), Err(_)) => {
+                    assert_eq!(problem.http_status(), 400, "{written}");
+                    continue;
+                }
+                _ => panic!("{written} is taken and not taken"),
+            };
+            let there = Query::of(link.split_once('?').map_or("", |(_, query)| query));
+            let Ok(again) = objects::filter_of(&there) else {
+                panic!("{written} was taken, and its own link {link} is not")
+            };
+            assert_eq!(format!("{again:?}"), format!("{filter:?}"), "{link}");
+            assert_eq!(there.get("wide") == Some("1"), query.get("wide") == Some("1"), "{link}");
+            let listed = bed.state.store.objects();
+            let listed = bed.runtime.block_on(listed.list(1, &filter, Page::first(5)));
+            listed.unwrap_or_else(|error| panic!("{link} cannot be asked: {error}"));
+        }
     });
 }
 
@@ -240,6 +279,12 @@ fn a_constraint_is_refused_or_can_be_asked_of_the_database() {
                 let scope = auth::matching(*of, Some(&constraints), 7);
                 assert_eq!(taken.is_ok(), scope.is_ok(), "{written}");
                 let Ok(scope) = scope else { continue };
+                // Of what is taken, every comparison is one that there is.
+                let objects = std::iter::once(&constraints).chain(constraints.as_array().into_iter().flatten());
+                for key in objects.filter_map(serde_json::Value::as_object).flat_map(serde_json::Map::keys) {
+                    let lookup = key.split_once("__").map_or("", |(_, lookup)| lookup);
+                    assert!(!["regex", "iregex", "isnull"].contains(&lookup), "{written}");
+                }
                 let again = serde_json::from_str(&constraints.to_string()).unwrap();
                 let same = auth::matching(*of, Some(&again), 7).unwrap();
                 assert_eq!(format!("{same:?}"), format!("{scope:?}"), "{written}");

@@ -43,6 +43,8 @@ fn nobody_makes_up_a_token_of_a_form() {
     let (true_one, of_login) = (csrf.token(&session).unwrap(), csrf.anonymous_token(&browser).unwrap());
     assert!(csrf.verify(&session, Some(&true_one), Timestamp::UNIX_EPOCH).is_ok());
     assert!(csrf.verify_anonymous(Some(&browser), Some(&of_login)).is_ok());
+    let other = Session { user_id: 11, ..session.clone() };
+    assert!(csrf.verify(&other, Some(&true_one), Timestamp::UNIX_EPOCH).is_err(), "of somebody else");
     check!(|bytes: &[u8]| {
         // Of every length, and of exactly the right one with whatever stands in it.
         let filled = |length: usize| {

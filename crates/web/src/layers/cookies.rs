@@ -95,6 +95,10 @@ mod tests {
         headers.insert(header::COOKIE, HeaderValue::from_static("hedgerow_session=old; __Host-hedgerow_session=new"));
         assert_eq!(session(&tls, &headers), Some("new"));
         assert_eq!(session(&plain, &headers), Some("old"));
+        headers.insert(header::COOKIE, HeaderValue::from_static("__Host-hedgerow_session=new; HEDGEROW_SESSION=x"));
+        assert_eq!(session(&plain, &headers), None, "another name");
+        headers.insert(header::COOKIE, HeaderValue::from_static("hedgerow_session=old; __HOST-hedgerow_session=x"));
+        assert_eq!(session(&tls, &headers), None, "another name");
     }
 
     #[test]

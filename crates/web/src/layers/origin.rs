@@ -64,7 +64,7 @@ mod tests {
     fn where_a_request_comes_from() {
         let plain = WebSettings::default();
         let host = ("host", "127.0.0.1:8480");
-        let cases: &[(&[(&'static str, &'static str)], From); 11] = &[
+        let cases: &[(&[(&'static str, &'static str)], From); 12] = &[
             (&[host, ("sec-fetch-site", "same-origin"), ("origin", "http://127.0.0.1:8480")], From::Here),
             (&[host, ("sec-fetch-site", "same-origin")], From::Here),
             (&[host, ("sec-fetch-site", "none")], From::Here),
@@ -76,6 +76,7 @@ mod tests {
             (&[host, ("origin", "http://127.0.0.1:9999")], From::Elsewhere),
             (&[host, ("origin", "null")], From::Elsewhere),
             (&[host, ("sec-fetch-site", "same-origin"), ("origin", "http://evil.example")], From::Elsewhere),
+            (&[host, ("sec-fetch-site", "cross-site"), ("origin", "http://127.0.0.1:8480")], From::Elsewhere),
         ];
         for (pairs, expected) in cases {
             assert_eq!(seen(&plain, pairs), *expected, "{pairs:?}");

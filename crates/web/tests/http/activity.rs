@@ -207,7 +207,12 @@ async fn a_timeline_tells_what_led_to_the_login_from_what_ran_and_failed() {
     assert!(of_fabric.contains("Led to the login") && !of_fabric.contains("Log in by alice"), "{of_fabric}");
     let early = browser.open("/activity/timeline/?user=alice&before=2020-01-01").await.text();
     assert!(early.contains("Nothing was done in this time."), "{early}");
-    for bad in ["", "?fabric=x", "?fabric=4711", "?user=alice&since=yesterday"] {
+    for nobody in ["", "?user=", "?user=+"] {
+        let asked = browser.open(&format!("/activity/timeline/{nobody}")).await;
+        assert_eq!(asked.status, StatusCode::OK);
+        assert!(asked.text().contains("Enter a user's whole name"), "{nobody}: {}", asked.text());
+    }
+    for bad in ["?fabric=x", "?fabric=4711", "?user=alice&since=yesterday"] {
         assert_eq!(browser.open(&format!("/activity/timeline/{bad}")).await.status, StatusCode::BAD_REQUEST, "{bad}");
     }
 

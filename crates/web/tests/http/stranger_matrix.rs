@@ -74,6 +74,11 @@ impl World {
             for object_type in types.iter().filter(|_| !actions.is_empty()) {
                 console.permit_on(&user, object_type, actions, constraints.clone()).await;
             }
+            if name == "reader" {
+                // What it may do elsewhere it may not do here.
+                let there = Some(json!({"name": "prod-1"}));
+                console.permit_on(&user, TYPES[0], &["change", "delete", "sync"], there).await;
+            }
             let mut browser = console.logged_in(name).await;
             let token = browser.token().await;
             browsers.push((name, browser, token));

@@ -3,7 +3,7 @@
 use crate::console::{Answer, Console};
 use http::{Method, StatusCode};
 use std::collections::BTreeSet;
-use web::{Kind, RouteInfo};
+use web::{Kind, RouteInfo, WebSettings};
 
 /// The route's address with things that exist.
 fn address(route: &RouteInfo, fabric: i64, operation: i64) -> String {
@@ -100,4 +100,13 @@ async fn every_answer_carries_the_headers_and_an_id() {
     let kept = owner.open(file).await;
     assert_eq!(kept.header("cache-control"), "public, max-age=31536000, immutable", "{file}");
     assert_headers(&kept, file);
+}
+
+#[tokio::test]
+async fn over_tls_every_answer_says_to_stay_there() {
+    let console = Console::with(WebSettings { tls: true, ..WebSettings::default() }).await;
+    for path in ["/login/", "/fabrics/", "/nowhere/"] {
+        let answer = console.browser().open(path).await;
+        assert_eq!(answer.header("strict-transport-security"), "max-age=31536000", "{path}: {}", answer.status);
+    }
 }
