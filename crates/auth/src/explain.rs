@@ -2,7 +2,8 @@
 //! function that scopes are made of, and each term is asked of the database by itself: nothing here decides.
 
 use crate::access::{Access, AccessError};
-use crate::permissions::{Action, Actor, BadConstraints, Judge, Judged, ObjectType};
+use crate::constraints::{BadConstraints, Judge, Judged};
+use crate::permissions::{Action, Actor, ObjectType};
 use store::nouns::Tested;
 use store::scope::{Constraint, Term};
 use store::{Link, Named, Noun, ObjectPermission, Scope, Store, User};

@@ -9,6 +9,7 @@
 mod access;
 mod api_tokens;
 mod clock;
+mod constraints;
 mod csrf;
 mod explain;
 mod external;
@@ -27,12 +28,13 @@ pub use api_tokens::{
     TokenError, TokenUser, TokenWishes,
 };
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use constraints::{BadConstraints, check_constraints, matching};
 pub use csrf::{Csrf, CsrfError};
 pub use explain::{Considered, Explanation, Finding, Rank, Step, explain};
 pub use external::{Mapping, Named, NamedError, Origin};
 pub use keys::{KeyError, MasterKey};
 pub use passwords::{PASSWORD_LENGTH, PasswordError, Passwords, check_password, first_password};
-pub use permissions::{Action, Actor, BadConstraints, Denied, ObjectType, UserActor, check_constraints, matching};
+pub use permissions::{Action, Actor, Denied, ObjectType, UserActor};
 pub use sealing::{Place, SealError, Sealer};
 pub use sessions::{Authenticated, By, Limits, LoggedIn, LoginError, SessionDenied, SessionError, Sessions};
 pub use throttle::{Throttle, ThrottleLimits, Window};
