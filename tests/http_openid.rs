@@ -264,7 +264,7 @@ async fn a_provider_that_is_down_costs_its_own_login_and_no_other() -> Result<()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_logout_ends_both_sessions() -> Result<()> {
-    let provider = OpenidProvider::start(&[("anna", &[])]).await?;
+    let mut provider = OpenidProvider::start(&[("anna", &[])]).await?;
     let console = provider.console(&[]).await?;
     let mut anna = logged_in(&provider, &console, "anna").await?;
     let page = anna.visit("/account/sessions/").await?;
@@ -296,6 +296,14 @@ async fn a_logout_ends_both_sessions() -> Result<()> {
     let (mut admin, page) = console.login("admin", console.password()?).await?;
     let out = admin.submit(&page, "form.who", &[]).await?;
     ensure!(out.location().as_deref() == Some("/login/"), "{:?}", out.location());
+    // A provider that is down is nobody to lead to.
+    let mut anna = logged_in(&provider, &console, "anna").await?;
+    let page = anna.visit("/").await?;
+    provider.stop();
+    let out = anna.submit(&page, "form.who", &[]).await?;
+    let said = out.visible_text();
+    ensure!(out.status == 200 && said.contains("You are logged out here"), "{}: {said}", out.status);
+    ensure!(said.contains("Example ID does not answer") && who(&mut anna).await?.is_none(), "{said}");
     Ok(())
 }
 

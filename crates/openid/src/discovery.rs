@@ -84,7 +84,8 @@ impl Discovery {
     }
 }
 
-async fn discover(http: &reqwest::Client, settings: &Settings) -> Result<Metadata, Error> {
+/// Asks a provider what it says of itself.
+pub(crate) async fn discover(http: &reqwest::Client, settings: &Settings) -> Result<Metadata, Error> {
     let issuer = IssuerUrl::new(settings.issuer.clone())
         .map_err(|_| Error::misconfigured("The issuer of the OpenID provider is no address."))?;
     let ask = |request| transport::send(http.clone(), request);

@@ -1,6 +1,6 @@
 //! The way to the provider and back: authorization code flow with PKCE (S256), state and nonce.
 
-use crate::discovery::{Discovery, Metadata};
+use crate::discovery::{Discovery, Metadata, discover};
 use crate::identity::{self, Identity};
 use crate::transport::{self, Failed, whole};
 use crate::{Error, Settings};
@@ -21,6 +21,8 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 use url::Url;
 
+/// How long a logout waits to see whether the provider is there.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 /// How far the provider's clock and ours may be apart.
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
 
@@ -174,7 +176,7 @@ impl Provider {
         })
     }
 
-    /// Where a logout leads to, when the provider takes part in it. Only an address of the issuer's own origin: pages let
+    /// Where a logout leads to, when the provider takes part in it and answers. Only an address of the issuer's own origin: pages let
     /// their forms lead nowhere else.
     pub async fn logout(&self, id_token: Option<&SecretString>, back: &Url) -> Result<Option<Url>, Error> {
         let metadata = self.discovery.metadata(&self.http, &self.settings).await?;
@@ -184,6 +186,9 @@ impl Provider {
             tracing::warn!(issuer = self.settings.issuer, "the provider's logout is at another origin and is left out");
             return Ok(None);
         }
+        // A browser that is led to nobody shows an error in place of the logout that has happened.
+        let answer = tokio::time::timeout(ANSWERS_WITHIN, discover(&self.http, &self.settings)).await;
+        answer.map_err(|_| Error::unavailable("The provider of the login does not answer."))??;
         {
             let mut query = url.query_pairs_mut();
             query.append_pair("client_id", &self.settings.client_id);

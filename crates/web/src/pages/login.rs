@@ -246,14 +246,17 @@ async fn log_out(
     let id_token = openid::id_token(&state, session).await;
     state.sessions.logout(session).await?;
     let cookie = cookies::clear_session(&state.settings).map(|cookie| [(header::SET_COOKIE, cookie)]);
-    let there = openid::logout(&state, session, id_token, (&parts.headers, &parts.extensions)).await;
-    let there = there.map_or_else(url::login, String::from);
-    if session.method == LoggedInBy::Header && asked == Asked::Navigation {
+    let (there, still) = match openid::logout(&state, session, id_token, (&parts.headers, &parts.extensions)).await {
+        openid::LoggedOut::OnlyHere(there) => (there.into(), None),
+        openid::LoggedOut::NotThere(provider) => (url::login(), Some(Still::Provider(provider))),
         // Leading on would log in again without a word.
+        openid::LoggedOut::Here if session.method == LoggedInBy::Header => (url::login(), Some(Still::Proxy)),
+        openid::LoggedOut::Here => (url::login(), None),
+    };
+    if let Some(still) = still.filter(|_| asked == Asked::Navigation) {
         let theme = cookies::theme(&state.settings, &parts.headers);
-        let page =
-            LoggedOut { frame: Bare { title: "Logged out here".into(), page: "logged_out", theme, now: state.now() } };
-        return Ok((cookie, view::page("logged_out", &page)?).into_response());
+        let frame = Bare { title: "Logged out here".into(), page: "logged_out", theme, now: state.now() };
+        return Ok((cookie, view::page("logged_out", &LoggedOut { frame, still })?).into_response());
     }
     Ok(match asked {
         Asked::Script => {
@@ -263,11 +266,20 @@ async fn log_out(
     })
 }
 
-/// What is shown after a logout where a proxy names the user with every request.
+/// Where somebody who logged out here is logged in still.
+pub enum Still {
+    /// A proxy names the user with every request.
+    Proxy,
+    /// The provider of this name did not answer.
+    Provider(String),
+}
+
+/// What is shown after a logout that ends less than one may think.
 #[derive(Template)]
 #[template(path = "logged_out.html")]
 pub struct LoggedOut {
     pub frame: Bare,
+    pub still: Still,
 }
 
 /// What the login page shows.

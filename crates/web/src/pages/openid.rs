@@ -335,20 +335,32 @@ pub async fn id_token(state: &AppState, session: &Session) -> Option<SecretStrin
     state.sealer.open(id_token_place(session.id), &sealed).ok()
 }
 
+/// How far a logout has come.
+pub enum LoggedOut {
+    /// There is nothing more to end.
+    Here,
+    /// The provider ends its own session at this address.
+    OnlyHere(Url),
+    /// The provider of this name does not answer.
+    NotThere(String),
+}
+
 /// Where the logout of a session that began at the provider leads to, when the provider takes part in it.
 pub async fn logout(
     state: &AppState,
     session: &Session,
     id_token: Option<SecretString>,
     (headers, extensions): (&HeaderMap, &Extensions),
-) -> Option<Url> {
-    let openid = state.settings.openid.as_ref().filter(|_| session.method == Method::Openid)?;
-    let back = here(state, headers, extensions, &url::login()).ok()?;
+) -> LoggedOut {
+    let openid = state.settings.openid.as_ref().filter(|_| session.method == Method::Openid);
+    let (Some(openid), Ok(back)) = (openid, here(state, headers, extensions, &url::login())) else {
+        return LoggedOut::Here;
+    };
     match openid.provider.logout(id_token.as_ref(), &back).await {
-        Ok(there) => there,
+        Ok(there) => there.map_or(LoggedOut::Here, LoggedOut::OnlyHere),
         Err(error) => {
             tracing::warn!(%error, "somebody logged out here, and could not be led to the provider's logout");
-            None
+            LoggedOut::NotThere(openid.name.clone())
         }
     }
 }

@@ -90,5 +90,8 @@ pub fn password_again() -> error::Page {
 }
 
 pub fn logged_out() -> login::LoggedOut {
-    login::LoggedOut { frame: bare("Logged out here", "logged_out") }
+    login::LoggedOut {
+        frame: bare("Logged out here", "logged_out"),
+        still: login::Still::Provider("Example ID".into()),
+    }
 }
