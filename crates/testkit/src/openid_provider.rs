@@ -161,6 +161,9 @@ impl OpenidProvider {
                 *page = user.follow(page).await?;
             } else if page.has("#login") {
                 *page = user.submit(page, "#in", &[("login", name), ("password", PASSWORD)]).await?;
+            } else if page.has("form noscript") {
+                // Somebody else than before: the provider ends the session of who was there, by a form that sends itself.
+                *page = user.submit(page, "form", &[]).await?;
             } else {
                 break;
             }
