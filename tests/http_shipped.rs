@@ -129,7 +129,7 @@ async fn lesson_34_a_new_console_shows_nothing_that_nobody_made() -> Result<()> 
     let (console, mut user) = Console::start_logged_in().await?;
     let log = user.visit("/activity/").await?;
     let rows = log.texts("main tbody tr td.name");
-    assert_eq!(rows, ["Log in"], "what was done is that somebody logged in");
+    assert_eq!(rows, ["Log in by admin"], "what was done is that somebody logged in");
     for path in ["/", "/fabrics/", "/activity/?show=operations", "/activity/?show=refused"] {
         let page = user.visit(path).await?;
         assert_eq!(page.status, 200, "{path}");
