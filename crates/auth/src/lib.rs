@@ -3,8 +3,9 @@
 //!
 //! [`Sessions`] turns a cookie into a user or into the reason why not, [`ApiTokens`] does the same for a program's token;
 //! [`Csrf`] proves that a form is of ours; [`Access`] hands out a fabric, user, group or permission only together with the
-//! proof that the action is permitted ([`Granted`]), so that a handler without the check does not compile; [`Sealer`] is the only door to secrets at rest. Cookies, headers and
-//! pages are not here: they are in the room `web`. Time comes from a [`Clock`], so that every limit is testable.
+//! proof that the action is permitted ([`Granted`]), so that a handler without the check does not compile; [`Sealer`] is the
+//! only door to secrets at rest. Cookies, headers and pages are not here: they are in the room `web`. Time comes from a
+//! [`Clock`], so that every limit is testable.
 
 mod access;
 mod api_tokens;

@@ -301,6 +301,9 @@ fn check_token(state: &AppState, session: &Session, request: &Request, from: ori
             auth::CsrfError::Stale => "This page came from an earlier login, so its token had ended. Nothing was done.",
         },
     );
+    if refused == auth::CsrfError::Foreign {
+        problem = problem.todo("Open the page anew: somebody else may be logged in in this browser by now.");
+    }
     // A form of our own page that is only too old: it comes back with what it held, to be sent with one press.
     if refused == auth::CsrfError::Stale
         && from == origin::From::Here
