@@ -31,7 +31,7 @@ Usage: cargo xtask <COMMAND>
   setup [--for WHAT] Only find or install what WHAT needs: demo, tests (the default), ci, or bench.
   docs [--check]     Write docs/reference from the binary; with --check, fail when it is stale.
   scripts            Check the types of the browser modules with TypeScript's compiler.
-  supplies           Check licences and sources of other people's code.
+  supplies           Check licences and sources of other people's code with cargo-deny.
   help               Print this.
 ";
 

@@ -9,6 +9,7 @@ use crate::command::{find, succeeds};
 use crate::control_plane;
 use crate::flux;
 use crate::npm;
+use crate::supplies;
 
 /// What the set-up is for; each needs what the one before needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,6 +134,9 @@ pub fn run_for(purpose: Purpose) -> Result<()> {
         println!("setup: control plane: {}", folder.display());
         println!("setup: axe-core: {}", npm::axe()?.display());
         println!("setup: oidc-provider: {}", npm::oidc()?.display());
+    }
+    if purpose >= Purpose::Ci {
+        println!("setup: cargo-deny: {}", supplies::ensure()?.display());
     }
     if purpose == Purpose::Bench {
         println!("setup: what Flux applies with: {}", flux::ensure()?.display());
