@@ -1,6 +1,6 @@
 //! What must hold whenever anybody looks: in the rows, at the door of the cluster, and in what a page says.
 
-use super::clock::tag_of;
+use super::clock::{TAGS, tag_of};
 use super::objects;
 use super::world::{FRESHNESS, Fabric, LEASE, World};
 use engine::{Disposition, Overview};
@@ -245,7 +245,9 @@ fn succeeded(world: &mut World, fabric: usize, row: &Operation) -> Look {
     let desired = world.desired(fabric, &commit);
     let place = &mut world.fabrics[fabric];
     let is_last = place.seen.keys().all(|id| *id <= row.id);
-    if !is_whole || place.cluster_changed >= began || !is_last {
+    // A time that a process wrote is that of a step of the wall, and what it began in may have been changed in the same one.
+    let step = u64::try_from(TAGS).unwrap_or_default();
+    if !is_whole || place.cluster_changed + step >= began || !is_last {
         return Ok(());
     }
     for (_, name) in desired.keys().filter(|(kind, _)| kind == "VPC") {
