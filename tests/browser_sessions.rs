@@ -172,6 +172,7 @@ async fn two_tabs_agree_on_the_end_on_the_login_and_on_the_limits() -> Result<()
     driver.switch_to_window(first.clone()).await?;
     tab.says("[data-strip='session']", "Log in again").await?;
     tab.click("[data-strip='session'] a.login-again").await?;
+    tab.says("#login-again[open] [data-reason]", "not used for some time; the limit is 25 s").await?;
     log_in_here(&tab, "admin", apart.console.password()?).await?;
     let gone = "return document.querySelector('[data-strip=session]') === null";
     for window in [&first, &second] {

@@ -137,8 +137,19 @@ impl Fields {
         Ok(Self(fields))
     }
 
+    /// The fields, unless one of them contradicts itself.
+    ///
+    /// # Errors
     /// A field that stands several times with different values and of which only one can be meant.
-    pub fn contradicted(&self) -> Option<&str> {
+    pub fn sound(self) -> Result<Self, Problem> {
+        let Some(name) = self.contradicted() else { return Ok(self) };
+        let name: String = name.chars().take(60).collect();
+        let message = format!("The field “{name}” came several times with different values. Nothing was done.");
+        Err(Problem::new(Code::InvalidInput, message).todo("Send it once."))
+    }
+
+    /// A field that stands several times with different values and of which only one can be meant.
+    pub(crate) fn contradicted(&self) -> Option<&str> {
         let mut first: HashMap<&str, &str> = HashMap::new();
         let single = self.0.iter().filter(|(name, _)| !SEVERAL.contains(&name.as_str()));
         single

@@ -269,12 +269,7 @@ async fn read_form(request: Request) -> Result<Request, Problem> {
     if fields.all().iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
         return Err(no_text());
     }
-    if let Some(name) = fields.contradicted() {
-        let name: String = name.chars().take(60).collect();
-        let message = format!("The field “{name}” came several times with different values. Nothing was done.");
-        return Err(Problem::new(Code::InvalidInput, message).todo("Send it once."));
-    }
-    parts.extensions.insert(fields);
+    parts.extensions.insert(fields.sound()?);
     Ok(Request::from_parts(parts, Body::from(Bytes::new())))
 }
 

@@ -48,7 +48,7 @@ const READING: Duration = Duration::from_secs(25);
 const LISTED: usize = 25;
 
 async fn show(state: State<AppState>, view: View, OfFabric(fabric): OfFabric) -> Result<Response, Problem> {
-    let fields = Fields::of_form(view.uri.query().unwrap_or_default().as_bytes());
+    let fields = Fields::of_form(view.uri.query().unwrap_or_default().as_bytes()).sound()?;
     review(&state, &view, &fabric, &fields, None).await
 }
 

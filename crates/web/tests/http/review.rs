@@ -1,7 +1,7 @@
 //! The review of a sync: it lists what a run would do and whose values it would overwrite, keeps choices over its pages,
 //! and its form is the verb's own.
 
-use crate::console::{Answer, Browser, encode};
+use crate::console::{Answer, Browser, Console, encode};
 use crate::verbs::{MANIFESTS, follow, press, with_lab};
 use http::StatusCode;
 use lab::Lab;
@@ -241,4 +241,20 @@ async fn the_one_sentence_names_who_changed_what_and_leads_to_it() {
     assert!(page.body.contains(&format!("/operations/{}/\">Operation {}</a>", failed["id"], failed["id"])));
     assert_eq!(browser.script(&url).await.json()["phases"][0]["phase"], Value::from("connect"));
     lab.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_choice_that_contradicts_itself_is_refused_in_the_address_as_in_the_form() {
+    let console = Console::start().await;
+    console.admin().await;
+    let fabric = console.fabric("lab-1").await;
+    let mut browser = console.logged_in("alice").await;
+    let path = format!("/fabrics/{}/sync/review/", fabric.id);
+    for contradiction in ["prune=on&prune=off", "prune=off&prune=on"] {
+        let refused = browser.open(&format!("{path}?{contradiction}")).await;
+        assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{contradiction}: {}", refused.text());
+        assert!(refused.text().contains("The field “prune” came several times"), "{}", refused.text());
+    }
+    let control = browser.open(&format!("{path}?prune=off&prune=off")).await;
+    assert!(!control.text().contains("came several times"), "the control: {}", control.text());
 }
