@@ -178,7 +178,7 @@ impl Behind {
     /// Its JSON.
     pub async fn status(&self, user: &mut HttpUser) -> Result<Value> {
         let path = format!("/fabrics/{}/", self.id);
-        user.script("GET", &path, &[], None).await?.json()
+        Ok(user.script("GET", &path, &[], None).await?.json()?)
     }
 
     /// Presses a button and waits for the end.
@@ -216,7 +216,7 @@ impl Behind {
     pub async fn ask(&self, user: &mut HttpUser, way: &str, headers: &[(&str, &str)]) -> Result<Page> {
         let csrf = token(&user.visit(&format!("/fabrics/{}/", self.id)).await?)?;
         let all = [&[("X-CSRFToken", csrf.as_str())], headers].concat();
-        user.script("POST", &format!("/fabrics/{}/{way}", self.id), &all, Some("{}")).await
+        Ok(user.script("POST", &format!("/fabrics/{}/{way}", self.id), &all, Some("{}")).await?)
     }
 
     /// Everything works again.
@@ -284,7 +284,7 @@ pub async fn running_phase(user: &mut HttpUser, location: &str) -> Result<(Strin
 
 /// The operation at this address, as it stands.
 pub async fn operation(user: &mut HttpUser, location: &str) -> Result<Value> {
-    user.script("GET", location, &[], None).await?.json()
+    Ok(user.script("GET", location, &[], None).await?.json()?)
 }
 
 /// Waits until an operation has ended, however long it waited for its turn.

@@ -16,7 +16,7 @@ fn addresses(id: i64) -> [String; 2] {
 async fn post(fabric: &mut Fabric, address: &str) -> Result<Page> {
     let page = fabric.page().await?;
     let csrf = token(&page)?;
-    fabric.user.script("POST", address, &[("X-CSRFToken", &csrf)], Some("{}")).await
+    Ok(fabric.user.script("POST", address, &[("X-CSRFToken", &csrf)], Some("{}")).await?)
 }
 
 async fn commit(fabric: &Fabric) -> Result<()> {

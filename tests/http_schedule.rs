@@ -91,13 +91,13 @@ impl Automatic {
 
     /// Its page.
     pub async fn page(&mut self) -> Result<Page> {
-        self.user.visit(&format!("/fabrics/{}/", self.id)).await
+        Ok(self.user.visit(&format!("/fabrics/{}/", self.id)).await?)
     }
 
     /// The JSON of the fabric, as a script gets it.
     pub async fn status(&mut self) -> Result<Value> {
         let path = format!("/fabrics/{}/", self.id);
-        self.user.script("GET", &path, &[("Accept", "application/json")], None).await?.json()
+        Ok(self.user.script("GET", &path, &[("Accept", "application/json")], None).await?.json()?)
     }
 
     /// Waits until the fabric's JSON says what is wanted.
@@ -137,7 +137,7 @@ impl Automatic {
     /// Saves the settings with these fields changed.
     async fn save(&mut self, fields: &[(&str, &str)]) -> Result<Page> {
         let form = self.user.visit(&format!("/fabrics/{}/edit/", self.id)).await?;
-        self.user.submit(&form, "form.form", fields).await
+        Ok(self.user.submit(&form, "form.form", fields).await?)
     }
 }
 

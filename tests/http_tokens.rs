@@ -28,7 +28,7 @@ pub fn key(token: &str) -> &str {
 pub async fn ask(method: &str, path: &str, token: &str) -> Result<Page> {
     let mut program = world().await.console.visitor()?;
     let bearer = format!("Bearer {token}");
-    program.script(method, path, &[("Authorization", &bearer)], (method == "POST").then_some("{}")).await
+    Ok(program.script(method, path, &[("Authorization", &bearer)], (method == "POST").then_some("{}")).await?)
 }
 
 #[tokio::test(flavor = "multi_thread")]

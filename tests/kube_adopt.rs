@@ -19,7 +19,7 @@ pub async fn commit(user: &mut HttpUser, review: &Page) -> Result<Value> {
 /// The review of everything that could be adopted.
 pub async fn review_all(user: &mut HttpUser, fabric: i64) -> Result<Page> {
     let list = user.visit(&format!("/fabrics/{fabric}/adopt/")).await?;
-    user.click(&list, "#review-all").await
+    Ok(user.click(&list, "#review-all").await?)
 }
 
 /// Every outcome of an operation, by `Kind/name`.
@@ -151,7 +151,7 @@ pub async fn ask(user: &mut HttpUser, fabric: i64, keys: &[String]) -> Result<Pa
     let path = format!("/fabrics/{fabric}/sync-from-fabric/");
     // An empty list would be refused: it may stand for "nothing" or for "everything".
     let body = if keys.is_empty() { json!({}) } else { json!({ "adopt": keys }) };
-    user.script("POST", &path, &[("X-CSRFToken", &csrf)], Some(&body.to_string())).await
+    Ok(user.script("POST", &path, &[("X-CSRFToken", &csrf)], Some(&body.to_string())).await?)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -108,18 +108,18 @@ impl Site {
 
     /// The fabric's page.
     pub async fn page(&mut self) -> Result<Page> {
-        self.user.visit(&format!("/fabrics/{}/", self.id)).await
+        Ok(self.user.visit(&format!("/fabrics/{}/", self.id)).await?)
     }
 
     /// The page of an object, by `Kind.group` and name.
     pub async fn object_page(&mut self, kind: &str, name: &str) -> Result<Page> {
-        self.user.visit(&format!("/fabrics/{}/objects/{kind}/default/{name}/", self.id)).await
+        Ok(self.user.visit(&format!("/fabrics/{}/objects/{kind}/default/{name}/", self.id)).await?)
     }
 
     /// The JSON of the fabric, as a script gets it.
     pub async fn status(&mut self) -> Result<Value> {
         let path = format!("/fabrics/{}/", self.id);
-        self.user.script("GET", &path, &[("Accept", "application/json")], None).await?.json()
+        Ok(self.user.script("GET", &path, &[("Accept", "application/json")], None).await?.json()?)
     }
 
     /// Presses a button of the fabric's page, and waits until the operation has ended.
@@ -217,7 +217,7 @@ impl Site {
 
     /// The page of an operation.
     pub async fn operation_page(&mut self, operation: &Value) -> Result<Page> {
-        self.user.visit(operation["url"].as_str().context("the operation's address")?).await
+        Ok(self.user.visit(operation["url"].as_str().context("the operation's address")?).await?)
     }
 
     /// One object, read by a client of the test's own.

@@ -125,7 +125,7 @@ impl Fabric {
 
     /// Its page.
     pub async fn page(&mut self) -> Result<Page> {
-        self.user.visit(&format!("/fabrics/{}/", self.id)).await
+        Ok(self.user.visit(&format!("/fabrics/{}/", self.id)).await?)
     }
 
     /// Presses a button of its page, follows to the operation's page, and waits until it has ended.
@@ -162,13 +162,13 @@ impl Fabric {
         let csrf = token(&page)?;
         let path = format!("/fabrics/{}/{way}", self.id);
         let all = [&[("X-CSRFToken", csrf.as_str())], headers].concat();
-        self.user.script("POST", &path, &all, Some("{}")).await
+        Ok(self.user.script("POST", &path, &all, Some("{}")).await?)
     }
 
     /// The JSON of the fabric, as a script gets it.
     pub async fn status(&mut self) -> Result<Value> {
         let path = format!("/fabrics/{}/", self.id);
-        self.user.script("GET", &path, &[("Accept", "application/json")], None).await?.json()
+        Ok(self.user.script("GET", &path, &[("Accept", "application/json")], None).await?.json()?)
     }
 }
 

@@ -244,7 +244,7 @@ impl Stage {
     pub async fn operation(&mut self, address: &str) -> Result<Value> {
         let answer = self.user.script("GET", address, &[], None).await?;
         ensure!(answer.status == 200, "{address} was answered {}", answer.status);
-        answer.json()
+        Ok(answer.json()?)
     }
 
     /// An operation at its end. A console that does not answer for a while, because its database is gone or it was
@@ -267,7 +267,7 @@ impl Stage {
         let path = format!("/fabrics/{}/", self.fabric);
         let answer = self.user.script("GET", &path, &[], None).await?;
         ensure!(answer.status == 200, "the fabric was answered {}: {}", answer.status, answer.body);
-        answer.json()
+        Ok(answer.json()?)
     }
 
     /// Waits until the fabric is in sync.

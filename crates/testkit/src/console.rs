@@ -8,9 +8,9 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::closed;
-use crate::http_user::{HttpUser, Page};
 use crate::machine::free_port;
 use crate::process::{Folder, Process, run};
+use crate::{HttpUser, Page};
 use crate::{eventually, machine};
 
 /// How the console is started.
@@ -124,7 +124,7 @@ impl Console {
 
     /// A user who was never here.
     pub fn visitor(&self) -> Result<HttpUser> {
-        HttpUser::new(self.url())
+        Ok(HttpUser::new(self.url())?)
     }
 
     /// Logs a user in by the form; returns the user and the page that follows.

@@ -9,10 +9,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::{Value, json};
 
-use crate::http_user::{HttpUser, Page};
 use crate::machine::{self, free_port, program};
 use crate::process::{Folder, Process};
 use crate::{Console, ConsoleOptions, eventually};
+use crate::{HttpUser, Page};
 
 const VERSION: &str = include_str!("../../../tests/oidc-provider.version");
 
@@ -148,7 +148,7 @@ impl OpenidProvider {
     /// it asks.
     pub async fn pass(&self, user: &mut HttpUser, mut page: Page, name: &str) -> Result<Page> {
         let back = self.way_back(user, &mut page, name).await?;
-        user.get(&back).await
+        Ok(user.get(&back).await?)
     }
 
     /// The same, but the address that the provider leads back to is given and not opened.

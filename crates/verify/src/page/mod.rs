@@ -1,11 +1,16 @@
 //! An answer, read as HTML or JSON.
 
-use anyhow::{Context, Result, anyhow};
+mod find;
+mod form;
+
 use reqwest::header::HeaderMap;
 use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
-use super::form::Form;
+use crate::obstacle::{Obstacle, Taken};
+
+pub use find::{Found, Locator, Role};
+pub use form::Form;
 
 /// What the server answered.
 #[derive(Debug, Clone)]
@@ -32,9 +37,15 @@ impl Page {
     }
 
     /// The body as JSON.
-    pub fn json(&self) -> Result<serde_json::Value> {
-        serde_json::from_str(&self.body)
-            .with_context(|| format!("{} answers {} with what is no JSON: {}", self.url, self.status, self.excerpt()))
+    pub fn json(&self) -> Taken<serde_json::Value> {
+        serde_json::from_str(&self.body).map_err(|_| {
+            Obstacle::Unreadable(format!(
+                "{} answers {} with what is no JSON: {}",
+                self.url,
+                self.status,
+                self.excerpt()
+            ))
+        })
     }
 
     /// The text of the first element that a CSS selector finds.
@@ -53,9 +64,9 @@ impl Page {
     }
 
     /// An attribute of the first element that a CSS selector finds; that it finds none is an error.
-    pub fn attribute(&self, selector: &str, name: &str) -> Result<Option<String>> {
+    pub fn attribute(&self, selector: &str, name: &str) -> Taken<Option<String>> {
         let found = self.find_all(selector, |element| element.value().attr(name).map(str::to_owned))?;
-        found.into_iter().next().with_context(|| self.nothing_at(selector))
+        found.into_iter().next().ok_or_else(|| Obstacle::missing(self.nothing_at(selector)))
     }
 
     /// An attribute of all elements that a CSS selector finds.
@@ -73,14 +84,40 @@ impl Page {
     }
 
     /// A form, found by a CSS selector of itself or of a button in it.
-    pub fn form(&self, selector: &str) -> Result<Form> {
+    pub fn form(&self, selector: &str) -> Taken<Form> {
         let parsed = parse(selector)?;
         let document = Html::parse_document(&self.body);
-        let element = document.select(&parsed).next().with_context(|| self.nothing_at(selector))?;
-        Form::read(&document, element, &self.url).with_context(|| format!("{selector} at {}", self.url))
+        let element = document.select(&parsed).next().ok_or_else(|| Obstacle::missing(self.nothing_at(selector)))?;
+        Form::read(&document, element, &self.url)
     }
 
-    fn find_all<T>(&self, selector: &str, read: impl Fn(ElementRef<'_>) -> T) -> Result<Vec<T>> {
+    /// What stands in the `title` of the page.
+    pub fn title(&self) -> String {
+        self.text("title").unwrap_or_default()
+    }
+
+    /// Whether the answer says that it is a page.
+    pub fn is_html(&self) -> bool {
+        self.header("content-type").is_none_or(|media| media.trim_start().starts_with("text/html"))
+    }
+
+    /// Finds a control as a person does, by its role and its words; see [`Locator`].
+    pub fn find(&self, locator: &Locator) -> Taken<Found> {
+        let found = self.find_every(locator)?;
+        found.into_iter().next().ok_or_else(|| Obstacle::missing(self.nothing_at(&locator.to_string())))
+    }
+
+    /// All controls that a locator finds, in the page's order.
+    pub fn find_every(&self, locator: &Locator) -> Taken<Vec<Found>> {
+        find::every(&Html::parse_document(&self.body), locator)
+    }
+
+    /// The form of a control that was found, or that is a form itself.
+    pub fn form_of(&self, found: &Found) -> Taken<Form> {
+        self.form(&found.path)
+    }
+
+    fn find_all<T>(&self, selector: &str, read: impl Fn(ElementRef<'_>) -> T) -> Taken<Vec<T>> {
         let parsed = parse(selector)?;
         Ok(Html::parse_document(&self.body).select(&parsed).map(read).collect())
     }
@@ -95,8 +132,8 @@ impl Page {
     }
 }
 
-fn parse(selector: &str) -> Result<Selector> {
-    Selector::parse(selector).map_err(|error| anyhow!("{selector} is no CSS selector: {error}"))
+fn parse(selector: &str) -> Taken<Selector> {
+    Selector::parse(selector).map_err(|error| Obstacle::input(format!("{selector} is no CSS selector: {error}")))
 }
 
 fn text_of(element: &ElementRef<'_>) -> String {

@@ -1,8 +1,16 @@
 //! A cookie jar by a browser's rules, as far as one site needs them. What a browser would silently drop is an error
-//! here, because a login whose cookie is dropped is a bug to be found.
+//! here, because a login whose cookie is dropped is a defect to be found.
 
-use anyhow::{Result, ensure};
 use url::Url;
+
+/// Stops with the reason, unless something holds.
+macro_rules! ensure {
+    ($holds:expr, $($why:tt)*) => {
+        if !$holds {
+            return Err(format!($($why)*));
+        }
+    };
+}
 
 /// A cookie as the server set it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +56,7 @@ impl Jar {
     }
 
     /// Takes a `Set-Cookie` header in.
-    pub(super) fn take(&mut self, from: &Url, header: &str) -> Result<()> {
+    pub(super) fn take(&mut self, from: &Url, header: &str) -> Result<(), String> {
         let mut parts = header.split(';').map(str::trim);
         let (name, value) = parts.next().unwrap_or_default().split_once('=').unwrap_or_default();
         ensure!(!name.is_empty(), "it has no name: {header}");

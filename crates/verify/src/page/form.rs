@@ -1,7 +1,7 @@
 //! A form as a browser reads it: which controls are sent, and what a person can put into each. A field that the page
-//! does not offer, or a choice that it does not list, is an error: a test must not send what nobody could.
+//! does not offer, or a choice that it does not list, is an error: nobody sends here what no person could.
 
-use anyhow::{Context, Result, bail, ensure};
+use crate::obstacle::{Obstacle, Taken};
 use reqwest::Method;
 use scraper::{ElementRef, Html, Selector};
 use url::Url;
@@ -45,14 +45,22 @@ enum Kind {
 
 impl Form {
     /// Reads the form that `element` is, or that it is a button of.
-    pub(super) fn read(document: &Html, element: ElementRef<'_>, page: &Url) -> Result<Self> {
+    pub(super) fn read(document: &Html, element: ElementRef<'_>, page: &Url) -> Taken<Self> {
         let is_form = element.value().name() == "form";
-        let form = if is_form { element } else { owner(document, element).context("it belongs to no form")? };
+        let form = if is_form {
+            element
+        } else {
+            owner(document, element).ok_or_else(|| Obstacle::missing("it belongs to no form"))?
+        };
         let button = (!is_form).then_some(element);
         if let Some(button) = button {
             let kind = button.value().attr("type").unwrap_or("submit").to_ascii_lowercase();
-            ensure!(["submit", "image"].contains(&kind.as_str()), "it is a button that sends nothing");
-            ensure!(button.value().attr("disabled").is_none(), "the button is disabled");
+            if !["submit", "image"].contains(&kind.as_str()) {
+                return Err(Obstacle::unusable("it is a button that sends nothing"));
+            }
+            if button.value().attr("disabled").is_some() {
+                return Err(Obstacle::unusable("the button is disabled"));
+            }
         }
         let setting = |name: &str| {
             let by_button = button.and_then(|button| button.value().attr(&format!("form{name}")));
@@ -61,10 +69,12 @@ impl Form {
         let method = match setting("method").unwrap_or("get").to_ascii_lowercase().as_str() {
             "get" => Method::GET,
             "post" => Method::POST,
-            other => bail!("its method is {other}"),
+            other => return Err(Obstacle::unusable(format!("its method is {other}"))),
         };
         let encoding = setting("enctype").unwrap_or("application/x-www-form-urlencoded");
-        ensure!(encoding == "application/x-www-form-urlencoded", "it is sent as {encoding}, which is not played here");
+        if encoding != "application/x-www-form-urlencoded" {
+            return Err(Obstacle::unusable(format!("it is sent as {encoding}, which is not played here")));
+        }
         let action = setting("action").map_or_else(|| page.to_string(), str::to_owned);
         let every = Selector::parse("input, textarea, select, button").expect("a selector of four plain names");
         let controls: Vec<Control> = document
@@ -85,9 +95,11 @@ impl Form {
 
     /// Fills a field in, as a person can: text into a text field; one of the offered values into a choice, several with
     /// commas between where several can be chosen; `on` or `off` into a checkbox. Hidden fields are not a person's.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+    pub fn set(&mut self, name: &str, value: &str) -> Taken<()> {
         let names: Vec<&str> = self.controls.iter().map(|control| control.name.as_str()).collect();
-        ensure!(names.contains(&name), "the form has no field {name}; it has {names:?}");
+        if !names.contains(&name) {
+            return Err(Obstacle::missing(format!("the form has no field {name}; it has {names:?}")));
+        }
         // A list over several pages keeps what was ticked elsewhere beside its boxes.
         let is_box = |control: &Control| control.editable && matches!(control.kind, Kind::Switch { .. });
         let has_boxes = self.controls.iter().any(|control| control.name == name && is_box(control));
@@ -96,10 +108,14 @@ impl Form {
             if !control.editable && has_boxes {
                 continue;
             }
-            ensure!(control.editable, "nobody can change the field {name}");
+            if !control.editable {
+                return Err(Obstacle::unusable(format!("nobody can change the field {name}")));
+            }
             match &mut control.kind {
                 Kind::Text(text) => {
-                    ensure!(!done, "there are several fields {name}");
+                    if done {
+                        return Err(Obstacle::unusable(format!("there are several fields {name}")));
+                    }
                     value.clone_into(text);
                     done = true;
                 }
@@ -117,12 +133,16 @@ impl Form {
                         if *many { value.split(',').map(str::to_owned).collect() } else { vec![value.to_owned()] };
                     chosen.retain(|one| !(*many && one.is_empty()));
                     let missing = chosen.iter().find(|one| !options.contains(one));
-                    ensure!(missing.is_none(), "{name} offers no {missing:?}, but {options:?}");
+                    if missing.is_some() {
+                        return Err(Obstacle::unusable(format!("{name} offers no {missing:?}, but {options:?}")));
+                    }
                     done = true;
                 }
             }
         }
-        ensure!(done, "the field {name} cannot become {value:?}");
+        if !done {
+            return Err(Obstacle::unusable(format!("the field {name} cannot become {value:?}")));
+        }
         Ok(())
     }
 

@@ -1,0 +1,102 @@
+//! A request and its answer, as they are written down: redacted at this place, before anything is kept, so that no
+//! secret is ever in the memory of what becomes evidence.
+
+use crate::redact::Redactor;
+use jiff::Timestamp;
+use reqwest::header::HeaderMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How much of a body is kept, in bytes.
+pub const KEPT_BODY: usize = 64 * 1024;
+
+/// One request with its answer.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Exchange {
+    /// When it was sent.
+    pub started: Timestamp,
+    /// How long it took until the whole answer was there, or until it was given up, in milliseconds.
+    pub ms: u64,
+    /// HTTP method.
+    pub method: String,
+    /// The whole address.
+    pub url: String,
+    /// What it was for: `document`, `script`, `fetch`, `stylesheet` and so on.
+    pub kind: String,
+    /// Headers of the request, redacted.
+    pub request_headers: Vec<(String, String)>,
+    /// Body of the request, redacted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_body: Option<String>,
+    /// HTTP status; 0 when there was no answer.
+    pub status: u16,
+    /// Headers of the answer, redacted.
+    pub response_headers: Vec<(String, String)>,
+    /// Body of the answer, redacted, at most its first 64 KiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_body: Option<String>,
+    /// How long the answer's body was, in bytes.
+    pub response_bytes: u64,
+    /// Why there was no answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Exchange {
+    /// Whether it changes something by HTTP's rules.
+    pub fn is_write(&self) -> bool {
+        !["GET", "HEAD", "OPTIONS"].contains(&self.method.as_str())
+    }
+
+    /// The path of its address, with the query.
+    pub fn path(&self) -> String {
+        let parsed = url::Url::parse(&self.url);
+        parsed.map_or_else(
+            |_| self.url.clone(),
+            |url| url[url::Position::BeforePath..url::Position::AfterQuery].to_owned(),
+        )
+    }
+}
+
+/// Headers as pairs of text.
+pub fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect()
+}
+
+/// Where exchanges are written down. Clones write into the same.
+#[derive(Debug, Clone)]
+pub struct Log {
+    kept: Arc<Mutex<Vec<Exchange>>>,
+    redactor: Redactor,
+}
+
+impl Log {
+    /// An empty one, which redacts by these rules.
+    pub fn new(redactor: Redactor) -> Self {
+        Self { kept: Arc::default(), redactor }
+    }
+
+    /// Writes one down. It is redacted here.
+    pub fn add(&self, mut exchange: Exchange) {
+        self.redactor.exchange(&mut exchange);
+        self.lock().push(exchange);
+    }
+
+    /// Takes out what was written down since the last call.
+    pub fn take(&self) -> Vec<Exchange> {
+        std::mem::take(&mut self.lock())
+    }
+
+    /// What hides secrets.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Exchange>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
