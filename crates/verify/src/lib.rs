@@ -6,6 +6,7 @@ pub mod exchange;
 pub mod http;
 pub mod obstacle;
 pub mod page;
+pub mod profile;
 pub mod redact;
 pub mod results;
 pub mod verdict;

@@ -1,0 +1,496 @@
+//! A profile says where things are on a target, and what its words mean. It is a TOML file that anybody can write; the
+//! two that come along are read from `profiles/`. What a page is asked for (addresses of actions, methods, tokens) is
+//! never in it: that comes from the page.
+
+mod read;
+
+use crate::page::Locator;
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use read::{ProfileError, built_in, built_in_names, load};
+
+/// The number of this format.
+pub const SCHEMA: u32 = 1;
+
+/// Where something stands on a page, as text.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// A CSS selector. The first element that it finds counts.
+    pub element: String,
+    /// The attribute that holds it; the element's text without one.
+    #[serde(default)]
+    pub attribute: Option<String>,
+    /// A regular expression; its first group, or all that it finds, is what counts.
+    #[serde(default)]
+    pub pattern: Option<String>,
+}
+
+/// A target, described.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// The number of the format: 1.
+    pub schema: u32,
+    /// The name that `--profile` takes.
+    pub name: String,
+    /// The product, as people call it.
+    pub product: String,
+    /// What this profile is for, in a sentence.
+    pub about: String,
+    /// By what the target is recognised. If its login page shows none of it, the profile does not fit.
+    pub recognise: Recognise,
+    /// The login.
+    pub login: Login,
+    /// The list of fabrics.
+    pub fabrics: Fabrics,
+    /// The page of a fabric.
+    pub fabric: FabricPage,
+    /// What the words of a status mean.
+    pub status: Status,
+    /// What can be pressed on a fabric's page, by name: `sync`, `sync_from_git`, `sync_from_fabric`, `test_connection`.
+    pub actions: IndexMap<String, Action>,
+    /// Requests that the page's own script makes, for drivers that run no script.
+    #[serde(default)]
+    pub calls: Vec<ScriptCall>,
+    /// Where the page says what came of a press.
+    pub answers: Answers,
+    /// The page of an operation, where there is one.
+    #[serde(default)]
+    pub operation: Option<OperationPage>,
+    /// What a page says of its session.
+    #[serde(default)]
+    pub session: Option<SessionPlaces>,
+    /// Tokens against forged requests.
+    pub csrf: CsrfPlaces,
+    /// How requests are turned away.
+    pub refusals: Refusals,
+    /// Which pages there are.
+    pub crawl: Crawl,
+    /// The list of what was done.
+    #[serde(default)]
+    pub activity: Option<Activity>,
+    /// What differs, on the fabric's page and on an object's.
+    #[serde(default)]
+    pub drift: Option<DriftPlaces>,
+    /// What a target of this kind is known not to have, by journey: why it is skipped.
+    #[serde(default)]
+    pub without: IndexMap<String, String>,
+}
+
+/// By what a target is recognised.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Recognise {
+    /// Regular expressions for the title of the login page.
+    #[serde(default)]
+    pub titles: Vec<String>,
+    /// CSS selectors of what stands on it.
+    #[serde(default)]
+    pub elements: Vec<String>,
+    /// Where the target says its version.
+    #[serde(default)]
+    pub version: Vec<Place>,
+}
+
+/// The login.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// The login page.
+    pub address: String,
+    /// The field for the name.
+    pub username: Locator,
+    /// The field for the password.
+    pub password: Locator,
+    /// The button that sends them.
+    pub button: Locator,
+    /// Words of the page when name or password are wrong; one of them.
+    pub refused: Vec<String>,
+    /// Regular expressions for the names of cookies that are the session.
+    pub session_cookies: Vec<String>,
+    /// Where a page names who is logged in. Without one, its visible text must.
+    #[serde(default)]
+    pub names_user: Option<Place>,
+    /// The control that logs out.
+    pub logout: Locator,
+    /// The parameter of the login page that says where to go afterwards.
+    pub next: String,
+}
+
+/// The list of fabrics.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fabrics {
+    /// Its address.
+    pub address: String,
+    /// One fabric in it.
+    pub row: String,
+    /// The link to the fabric's page, in the row.
+    pub link: String,
+    /// The word of its state, in the row.
+    pub status: String,
+}
+
+/// The page of a fabric.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FabricPage {
+    /// A regular expression for the path of its address; the first group is the fabric's number.
+    pub address: String,
+    /// Its name.
+    pub name: Place,
+    /// The word of its state.
+    pub status: Place,
+    /// The sentence that says why.
+    #[serde(default)]
+    pub sentence: Option<Place>,
+    /// The time of the last success, as the machine reads it.
+    #[serde(default)]
+    pub last_success: Option<Place>,
+    /// Its namespace in the cluster, if the page says it.
+    #[serde(default)]
+    pub namespace: Option<Place>,
+    /// The commit that it compares with.
+    #[serde(default)]
+    pub commit: Option<Place>,
+    /// Places that must not speak of good where nothing was checked: the sentence, and the word that says "never".
+    #[serde(default)]
+    pub never_checked: Vec<NeverChecked>,
+}
+
+/// Two places of a page that contradict each other: one says good, the other that nobody looked.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NeverChecked {
+    /// Words that say that all is well.
+    pub good: String,
+    /// Words that say that nobody has looked.
+    pub never: String,
+}
+
+/// What the words of a status mean.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Status {
+    /// The words of each state, by its code.
+    pub words: IndexMap<String, Vec<String>>,
+    /// The codes that say that all is well.
+    pub good: Vec<String>,
+    /// The codes that say that something failed.
+    pub failed: Vec<String>,
+    /// The codes that say that something is under way.
+    #[serde(default)]
+    pub busy: Vec<String>,
+    /// Where scripts read it.
+    #[serde(default)]
+    pub api: Vec<ApiStatus>,
+    /// The metric that says it: its name, with the labels `fabric` and `state`.
+    #[serde(default)]
+    pub metric: Option<Metric>,
+}
+
+impl Status {
+    /// The code of a word, or of a code itself.
+    pub fn code(&self, word: &str) -> Option<&str> {
+        let plain = |text: &str| text.trim().to_lowercase();
+        let word = plain(word);
+        let by_word = |(code, words): (&'_ String, &'_ Vec<String>)| {
+            plain(code) == word
+                || words.iter().any(|one| word == plain(one) || word.starts_with(&format!("{} ", plain(one))))
+        };
+        self.words.iter().find(|(code, words)| by_word((code, words))).map(|(code, _)| code.as_str())
+    }
+}
+
+/// Where a script reads the status.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApiStatus {
+    /// The address, with `{id}` for the fabric's number.
+    pub address: String,
+    /// A JSON pointer.
+    pub pointer: String,
+}
+
+/// A metric.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Metric {
+    /// The address of the metrics.
+    pub address: String,
+    /// The name of the metric, which is 1 for the state that holds.
+    pub name: String,
+}
+
+/// What a press shall bring about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// The cluster holds what Git says.
+    ClusterHoldsGit,
+    /// The target has read the newest commit.
+    GitRead,
+    /// The target has read the cluster.
+    ClusterRead,
+    /// The target says whether it reaches the cluster.
+    ConnectionTold,
+}
+
+/// Something that can be pressed.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    /// The button.
+    pub button: Locator,
+    /// What it is for.
+    pub effect: Effect,
+}
+
+/// A request that the page's script makes for a press, read out of the page's own script.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptCall {
+    /// A regular expression for the button's `onclick`; its first group is the argument.
+    pub onclick: String,
+    /// A regular expression that finds the address in the page's script; its first group is the address, in which
+    /// `${...}` stands for the argument.
+    pub address: String,
+    /// The same for the method; POST when it is not found.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// Where the page holds the token.
+    pub token: Place,
+    /// The header that takes it.
+    pub token_header: String,
+    /// Further headers that the script sends.
+    #[serde(default)]
+    pub headers: IndexMap<String, String>,
+    /// The body that it sends.
+    #[serde(default)]
+    pub body: String,
+}
+
+/// Where a page says what came of a press. The first that is there counts.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answers {
+    /// Selectors of what says that it went well.
+    pub good: Vec<String>,
+    /// Selectors of what says that it failed.
+    pub bad: Vec<String>,
+    /// Selectors of what says that it is still going on.
+    #[serde(default)]
+    pub busy: Vec<String>,
+    /// Where the answer links to its operation.
+    #[serde(default)]
+    pub operation: Option<String>,
+    /// Pointers into the JSON that a script gets.
+    #[serde(default)]
+    pub json: Option<JsonAnswer>,
+}
+
+/// The JSON that a script gets for a press.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JsonAnswer {
+    /// Whether it went well: true, false, or null for not over yet.
+    pub success: String,
+    /// The words, the first that are there.
+    pub message: Vec<String>,
+    /// The address of the operation.
+    #[serde(default)]
+    pub operation: Option<String>,
+    /// What the page's script shows for a refusal; `{error}` for the words. Empty: the words.
+    #[serde(default)]
+    pub shown_as: String,
+}
+
+/// The page of an operation.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperationPage {
+    /// A regular expression for the path of its address; the first group is its number.
+    pub address: String,
+    /// The word of its state.
+    pub state: Place,
+    /// What it says of its end.
+    pub sentence: Place,
+    /// What it is, for instance "Sync to Kubernetes".
+    pub title: Place,
+    /// Words of an end that is good.
+    pub good: Vec<String>,
+    /// Words of an end that is not.
+    pub bad: Vec<String>,
+    /// Words of what has no end yet.
+    pub running: Vec<String>,
+    /// The words, among the bad, of one that was cancelled.
+    pub cancelled: Vec<String>,
+    /// The words, among the bad, of one whose process died.
+    pub interrupted: Vec<String>,
+    /// The control that cancels it.
+    pub cancel: Locator,
+    /// The objects that it lists, one each; the attribute holds `Kind.group/namespace/name`.
+    #[serde(default)]
+    pub objects: Option<ObjectRows>,
+    /// The operation, as a script reads it: pointers.
+    #[serde(default)]
+    pub json: Option<OperationJson>,
+    /// The list of a fabric's operations, with `{id}` for the fabric's number.
+    pub list: String,
+    /// One operation in that list: the link to it.
+    pub list_link: String,
+}
+
+/// The objects of an operation.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectRows {
+    /// One object.
+    pub row: String,
+    /// The word of what became of it, in the row.
+    pub outcome: String,
+}
+
+/// An operation as JSON.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperationJson {
+    /// The state.
+    pub state: String,
+    /// Whether it is over.
+    pub is_final: String,
+    /// The commit that it was about.
+    pub commit: String,
+    /// Who began it.
+    pub actor: String,
+    /// What began it: a button, the schedule.
+    pub trigger: String,
+    /// When it must be over.
+    pub deadline: String,
+    /// The verb.
+    pub verb: String,
+}
+
+/// What a page says of its session.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SessionPlaces {
+    /// When it ends if it is not used.
+    pub idle_deadline: Place,
+    /// When it ends in any case.
+    pub absolute_deadline: Place,
+    /// How long before its end the page warns, in seconds.
+    pub warn_seconds: Place,
+    /// The warning, when it is shown.
+    pub warning: String,
+    /// The button that keeps the session.
+    pub stay: Locator,
+    /// What says that it has ended.
+    pub ended: String,
+    /// The dialog to log in again, when it is open.
+    pub again: String,
+    /// Its field for the name.
+    pub again_username: String,
+    /// Its field for the password.
+    pub again_password: String,
+    /// Its button.
+    pub again_button: String,
+    /// The button that offers the action again after the login.
+    pub again_action: String,
+    /// The list of a user's sessions.
+    pub list: String,
+    /// The form there that ends all sessions but this one.
+    pub end_others: Locator,
+    /// Where a script asks whether there is a session.
+    pub address: String,
+    /// The codes of an end: idle, absolute, ended by somebody.
+    pub codes: EndCodes,
+}
+
+/// The codes of a session's end.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EndCodes {
+    /// Not used for too long.
+    pub idle: String,
+    /// Too old.
+    pub absolute: String,
+    /// Ended by somebody.
+    pub revoked: String,
+}
+
+/// Tokens against forged requests.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CsrfPlaces {
+    /// The field of a form.
+    pub field: String,
+    /// The header of a script's request.
+    pub header: String,
+    /// Where a page holds the token for its scripts.
+    pub page: Place,
+}
+
+/// How requests are turned away.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Refusals {
+    /// The pointer to the code in the JSON of a refusal.
+    pub code: String,
+    /// The pointer to the words.
+    pub message: Vec<String>,
+    /// Codes by class: `csrf`, `permission`, `no_session`.
+    pub codes: IndexMap<String, Vec<String>>,
+    /// Words of a page that refuses, by class.
+    pub words: IndexMap<String, Vec<String>>,
+}
+
+/// Which pages there are.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Crawl {
+    /// Where it begins.
+    pub start: Vec<String>,
+    /// Regular expressions of paths that are not opened.
+    pub skip: Vec<String>,
+    /// Regular expressions of paths of which a few stand for all: at most so many of each are opened.
+    #[serde(default)]
+    pub few: Vec<Few>,
+    /// Addresses of which at least one must be met, by what they are of: an object of every sort.
+    pub must_meet: IndexMap<String, String>,
+}
+
+/// Pages of which a few stand for all.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Few {
+    /// A regular expression for the path with its query. Pages are told apart by its first group, if it has one.
+    pub pattern: String,
+    /// So many of each are opened.
+    pub most: usize,
+}
+
+/// The list of what was done.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Activity {
+    /// Its address.
+    pub address: String,
+    /// One row.
+    pub row: String,
+}
+
+/// What differs.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DriftPlaces {
+    /// The address of an object's page: `{id}` the fabric, `{kind}` as `Kind.group`, `{namespace}`, `{name}`.
+    pub object: String,
+    /// The path of each field that differs, on that page.
+    pub field: String,
+    /// The row of a field, which must show both values.
+    pub row: String,
+}
