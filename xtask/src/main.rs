@@ -6,6 +6,7 @@
 
 mod command;
 mod control_plane;
+mod crates;
 mod demo;
 mod docs;
 mod flux;

@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::command::{find, succeeds};
 use crate::control_plane;
+use crate::crates;
 use crate::flux;
 use crate::npm;
 use crate::supplies;
@@ -78,6 +79,12 @@ const TOOLS: &[Tool] = &[
     },
     Tool {
         needed_from: Purpose::Tests,
+        what_for: "Firefox, for tests in a second browser",
+        package: "firefox-esr",
+        is_here: || find("firefox-esr").is_some(),
+    },
+    Tool {
+        needed_from: Purpose::Tests,
         what_for: "PostgreSQL's server programs, for tests of the store",
         package: "postgresql",
         is_here: || find("postgres").is_some() || debian_postgres(),
@@ -132,6 +139,7 @@ pub fn run_for(purpose: Purpose) -> Result<()> {
     if purpose >= Purpose::Tests {
         let folder = control_plane::ensure()?;
         println!("setup: control plane: {}", folder.display());
+        println!("setup: geckodriver: {}", crates::geckodriver()?.display());
         println!("setup: axe-core: {}", npm::axe()?.display());
         println!("setup: oidc-provider: {}", npm::oidc()?.display());
     }

@@ -5,26 +5,17 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
-use crate::command::{cache, cargo, run, workspace};
+use crate::command::{run, workspace};
+use crate::crates;
 
 /// The version that `deny.toml` was written for.
 const VERSION: &str = "0.20.2";
 
 /// cargo-deny, built into the user's cache when it is not there yet.
 pub fn ensure() -> Result<PathBuf> {
-    let folder = cache()?.join(format!("cargo-deny-{VERSION}"));
-    let program = folder.join("bin/cargo-deny");
-    if program.is_file() {
-        return Ok(program);
-    }
-    println!("setup: building cargo-deny {VERSION} (once; a minute or two on two cores)");
-    let mut install = cargo();
-    install.args(["install", "cargo-deny", "--version", VERSION, "--locked", "--debug", "--quiet", "--root"]);
-    run(install.arg(&folder)).context("build cargo-deny")?;
-    ensure!(program.is_file(), "cargo installed cargo-deny, and {} is not there", program.display());
-    Ok(program)
+    crates::program("cargo-deny", VERSION)
 }
 
 /// Looks through everything in the lock file.

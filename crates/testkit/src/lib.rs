@@ -54,7 +54,7 @@ pub use flux::FluxApply;
 pub use gate::Gate;
 pub use git_server::{GitMode, GitServer, PushHeld};
 pub use hedgehog::{AGENT_SECRET, AgentMode, Hedgehog};
-pub use machine::{shared_folder, workspace};
+pub use machine::{geckodriver, shared_folder, workspace};
 pub use openid_provider::OpenidProvider;
 pub use postgres::{HeldTable, Postgres};
 pub use process::{Folder, Process};

@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 use anyhow::{Context, Result, anyhow, bail};
 use sha2::{Digest, Sha256};
 
+const GECKODRIVER: &str = include_str!("../../../tests/geckodriver.version");
+
 /// In-process servers run here, not on the runtime of the test that started them: a shared fixture must outlive that
 /// test, and a test that blocks its only thread must not stop the server that it talks to.
 static SERVERS: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
@@ -58,9 +60,19 @@ pub(crate) fn built(name: &str, recipe: &Path, files: &[&str]) -> Result<PathBuf
         hash.update(std::fs::read(&path).with_context(|| format!("read {}", path.display()))?);
     }
     let hash: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(cache()?.join(name).join(hash))
+}
+
+/// This project's folder in the user's cache, which `cargo xtask setup` fills.
+fn cache() -> Result<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-    Ok(cache.context("neither XDG_CACHE_HOME nor HOME is set")?.join("hedgerow").join(name).join(hash))
+    Ok(cache.context("neither XDG_CACHE_HOME nor HOME is set")?.join("hedgerow"))
+}
+
+/// What drives Firefox: `cargo xtask setup` builds it into the cache, in the version of `tests/geckodriver.version`.
+pub fn geckodriver() -> Result<PathBuf> {
+    program("geckodriver", &[cache()?.join(format!("geckodriver-{}/bin", GECKODRIVER.trim()))])
 }
 
 /// A port on 127.0.0.1 for a program that cannot choose one itself. It lies below the range from which the system

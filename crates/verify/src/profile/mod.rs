@@ -3,6 +3,7 @@
 //! never in it: that comes from the page.
 
 mod read;
+mod texts;
 
 use crate::page::Locator;
 use indexmap::IndexMap;
@@ -10,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use read::{ProfileError, built_in, built_in_names, load};
+pub use texts::{Css, Pattern};
 
 /// The number of this format.
 pub const SCHEMA: u32 = 1;
@@ -19,13 +21,13 @@ pub const SCHEMA: u32 = 1;
 #[serde(deny_unknown_fields)]
 pub struct Place {
     /// A CSS selector. The first element that it finds counts.
-    pub element: String,
+    pub element: Css,
     /// The attribute that holds it; the element's text without one.
     #[serde(default)]
     pub attribute: Option<String>,
     /// A regular expression; its first group, or all that it finds, is what counts.
     #[serde(default)]
-    pub pattern: Option<String>,
+    pub pattern: Option<Pattern>,
 }
 
 /// A target, described.
@@ -86,10 +88,10 @@ pub struct Profile {
 pub struct Recognise {
     /// Regular expressions for the title of the login page.
     #[serde(default)]
-    pub titles: Vec<String>,
+    pub titles: Vec<Pattern>,
     /// CSS selectors of what stands on it.
     #[serde(default)]
-    pub elements: Vec<String>,
+    pub elements: Vec<Css>,
     /// Where the target says its version.
     #[serde(default)]
     pub version: Vec<Place>,
@@ -110,7 +112,7 @@ pub struct Login {
     /// Words of the page when name or password are wrong; one of them.
     pub refused: Vec<String>,
     /// Regular expressions for the names of cookies that are the session.
-    pub session_cookies: Vec<String>,
+    pub session_cookies: Vec<Pattern>,
     /// Where a page names who is logged in. Without one, its visible text must.
     #[serde(default)]
     pub names_user: Option<Place>,
@@ -127,11 +129,11 @@ pub struct Fabrics {
     /// Its address.
     pub address: String,
     /// One fabric in it.
-    pub row: String,
+    pub row: Css,
     /// The link to the fabric's page, in the row.
-    pub link: String,
+    pub link: Css,
     /// The word of its state, in the row.
-    pub status: String,
+    pub status: Css,
 }
 
 /// The page of a fabric.
@@ -139,7 +141,7 @@ pub struct Fabrics {
 #[serde(deny_unknown_fields)]
 pub struct FabricPage {
     /// A regular expression for the path of its address; the first group is the fabric's number.
-    pub address: String,
+    pub address: Pattern,
     /// Its name.
     pub name: Place,
     /// The word of its state.
@@ -254,13 +256,13 @@ pub struct Action {
 #[serde(deny_unknown_fields)]
 pub struct ScriptCall {
     /// A regular expression for the button's `onclick`; its first group is the argument.
-    pub onclick: String,
+    pub onclick: Pattern,
     /// A regular expression that finds the address in the page's script; its first group is the address, in which
     /// `${...}` stands for the argument.
-    pub address: String,
+    pub address: Pattern,
     /// The same for the method; POST when it is not found.
     #[serde(default)]
-    pub method: Option<String>,
+    pub method: Option<Pattern>,
     /// Where the page holds the token.
     pub token: Place,
     /// The header that takes it.
@@ -278,15 +280,15 @@ pub struct ScriptCall {
 #[serde(deny_unknown_fields)]
 pub struct Answers {
     /// Selectors of what says that it went well.
-    pub good: Vec<String>,
+    pub good: Vec<Css>,
     /// Selectors of what says that it failed.
-    pub bad: Vec<String>,
+    pub bad: Vec<Css>,
     /// Selectors of what says that it is still going on.
     #[serde(default)]
-    pub busy: Vec<String>,
+    pub busy: Vec<Css>,
     /// Where the answer links to its operation.
     #[serde(default)]
-    pub operation: Option<String>,
+    pub operation: Option<Css>,
     /// Pointers into the JSON that a script gets.
     #[serde(default)]
     pub json: Option<JsonAnswer>,
@@ -313,7 +315,7 @@ pub struct JsonAnswer {
 #[serde(deny_unknown_fields)]
 pub struct OperationPage {
     /// A regular expression for the path of its address; the first group is its number.
-    pub address: String,
+    pub address: Pattern,
     /// The word of its state.
     pub state: Place,
     /// What it says of its end.
@@ -341,7 +343,7 @@ pub struct OperationPage {
     /// The list of a fabric's operations, with `{id}` for the fabric's number.
     pub list: String,
     /// One operation in that list: the link to it.
-    pub list_link: String,
+    pub list_link: Css,
 }
 
 /// The objects of an operation.
@@ -349,9 +351,9 @@ pub struct OperationPage {
 #[serde(deny_unknown_fields)]
 pub struct ObjectRows {
     /// One object.
-    pub row: String,
+    pub row: Css,
     /// The word of what became of it, in the row.
-    pub outcome: String,
+    pub outcome: Css,
 }
 
 /// An operation as JSON.
@@ -385,21 +387,21 @@ pub struct SessionPlaces {
     /// How long before its end the page warns, in seconds.
     pub warn_seconds: Place,
     /// The warning, when it is shown.
-    pub warning: String,
+    pub warning: Css,
     /// The button that keeps the session.
     pub stay: Locator,
     /// What says that it has ended.
-    pub ended: String,
+    pub ended: Css,
     /// The dialog to log in again, when it is open.
-    pub again: String,
+    pub again: Css,
     /// Its field for the name.
-    pub again_username: String,
+    pub again_username: Css,
     /// Its field for the password.
-    pub again_password: String,
+    pub again_password: Css,
     /// Its button.
-    pub again_button: String,
+    pub again_button: Css,
     /// The button that offers the action again after the login.
-    pub again_action: String,
+    pub again_action: Css,
     /// The list of a user's sessions.
     pub list: String,
     /// The form there that ends all sessions but this one.
@@ -454,13 +456,16 @@ pub struct Refusals {
 pub struct Crawl {
     /// Where it begins.
     pub start: Vec<String>,
+    /// Regular expressions of paths; where there are some, others are not opened.
+    #[serde(default)]
+    pub only: Vec<Pattern>,
     /// Regular expressions of paths that are not opened.
-    pub skip: Vec<String>,
+    pub skip: Vec<Pattern>,
     /// Regular expressions of paths of which a few stand for all: at most so many of each are opened.
     #[serde(default)]
     pub few: Vec<Few>,
     /// Addresses of which at least one must be met, by what they are of: an object of every sort.
-    pub must_meet: IndexMap<String, String>,
+    pub must_meet: IndexMap<String, Pattern>,
 }
 
 /// Pages of which a few stand for all.
@@ -468,7 +473,7 @@ pub struct Crawl {
 #[serde(deny_unknown_fields)]
 pub struct Few {
     /// A regular expression for the path with its query. Pages are told apart by its first group, if it has one.
-    pub pattern: String,
+    pub pattern: Pattern,
     /// So many of each are opened.
     pub most: usize,
 }
@@ -480,7 +485,7 @@ pub struct Activity {
     /// Its address.
     pub address: String,
     /// One row.
-    pub row: String,
+    pub row: Css,
 }
 
 /// What differs.
@@ -490,7 +495,7 @@ pub struct DriftPlaces {
     /// The address of an object's page: `{id}` the fabric, `{kind}` as `Kind.group`, `{namespace}`, `{name}`.
     pub object: String,
     /// The path of each field that differs, on that page.
-    pub field: String,
+    pub field: Css,
     /// The row of a field, which must show both values.
-    pub row: String,
+    pub row: Css,
 }
