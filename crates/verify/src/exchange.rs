@@ -1,11 +1,13 @@
 //! A request and its answer, as they are written down: redacted at this place, before anything is kept, so that no
 //! secret is ever in the memory of what becomes evidence.
 
+use crate::obstacle::{Obstacle, Taken};
 use crate::redact::Redactor;
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How much of a body is kept, in bytes.
@@ -67,17 +69,50 @@ pub fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
+/// How many requests a run may send, and how many it has sent. Clones count together.
+#[derive(Debug, Clone)]
+pub struct Budget {
+    sent: Arc<AtomicU64>,
+    most: u64,
+}
+
+impl Budget {
+    /// So many requests may be sent.
+    pub fn new(most: u64) -> Self {
+        Self { sent: Arc::default(), most }
+    }
+
+    /// How many were sent.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more, which must still be allowed.
+    pub fn spend(&self) -> Taken<()> {
+        if self.sent.fetch_add(1, Ordering::Relaxed) < self.most {
+            return Ok(());
+        }
+        Err(Obstacle::Budget(format!("the run has sent {} requests, and may send no more", self.most)))
+    }
+}
+
 /// Where exchanges are written down. Clones write into the same.
 #[derive(Debug, Clone)]
 pub struct Log {
     kept: Arc<Mutex<Vec<Exchange>>>,
     redactor: Redactor,
+    budget: Budget,
 }
 
 impl Log {
-    /// An empty one, which redacts by these rules.
-    pub fn new(redactor: Redactor) -> Self {
-        Self { kept: Arc::default(), redactor }
+    /// An empty one, which redacts by these rules and counts into this budget.
+    pub fn new(redactor: Redactor, budget: Budget) -> Self {
+        Self { kept: Arc::default(), redactor, budget }
+    }
+
+    /// Counts a request, which must still be allowed.
+    pub fn spend(&self) -> Taken<()> {
+        self.budget.spend()
     }
 
     /// Writes one down. It is redacted here.

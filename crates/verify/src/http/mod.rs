@@ -111,8 +111,13 @@ impl HttpUser {
 
     /// Clicks a link.
     pub async fn click(&mut self, page: &Page, selector: &str) -> Taken<Page> {
-        let target =
-            page.attribute(selector, "href")?.ok_or_else(|| Obstacle::unusable(format!("{selector} has no href")))?;
+        let target = page.attribute(selector, "href")?;
+        let target = target.ok_or_else(|| Obstacle::unusable(format!("{selector} has no href")))?;
+        self.follow_link(page, &target).await
+    }
+
+    /// Goes where a link of the page leads; redirects are not followed.
+    pub async fn follow_link(&mut self, page: &Page, target: &str) -> Taken<Page> {
         let url = page.url.join(&target).map_err(|_| Obstacle::Unreadable(format!("{target} is no address")))?;
         self.navigate(Method::GET, url, None, Some(page)).await
     }
@@ -255,6 +260,9 @@ impl HttpUser {
         mut headers: HeaderMap,
         body: Option<String>,
     ) -> Taken<Page> {
+        if let Some(log) = &self.log {
+            log.spend()?;
+        }
         if let Some(cookies) = self.jar.header(&url) {
             insert(&mut headers, &[("cookie", &cookies)])?;
         }
