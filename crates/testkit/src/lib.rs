@@ -12,6 +12,7 @@
 //! | [`Hedgehog`] | the fabric controller, its webhooks and the agents, played beside the API server |
 //! | [`Console`] | the built `hedgerow` |
 //! | [`OpenidProvider`] | a certified OpenID Connect provider, with people and faults |
+//! | [`NetboxStandIn`] | the predecessor, played by us with its defects; no NetBox |
 //! | [`Browser`] | headless Chromium behind chromedriver |
 //! | [`HttpUser`] | a person without a browser: forms, cookies, redirects by hand |
 //!
@@ -33,6 +34,7 @@ mod git_server;
 mod hedgehog;
 pub mod kubeconfig;
 mod machine;
+mod netbox_stand_in;
 mod openid_provider;
 mod postgres;
 mod process;
@@ -55,6 +57,7 @@ pub use gate::Gate;
 pub use git_server::{GitMode, GitServer, PushHeld};
 pub use hedgehog::{AGENT_SECRET, AgentMode, Hedgehog};
 pub use machine::{geckodriver, shared_folder, workspace};
+pub use netbox_stand_in::{NetboxStandIn, StandInFabric, StandInOptions, StandInStatus, StandInUser};
 pub use openid_provider::OpenidProvider;
 pub use postgres::{HeldTable, Postgres};
 pub use process::{Folder, Process};
