@@ -1,6 +1,7 @@
 //! `hedgerow verify`: proof on the user's own path. It goes where a person goes, over HTTP as a browser does and in a
 //! real browser, asks an independent oracle what really happened, and hands over evidence.
 
+pub mod answer;
 pub mod cause;
 pub mod drivers;
 pub mod exchange;
@@ -8,6 +9,10 @@ pub mod http;
 pub mod obstacle;
 pub mod page;
 pub mod profile;
+pub mod recorder;
 pub mod redact;
 pub mod results;
+pub mod site;
+pub mod stop;
 pub mod verdict;
+pub mod visitor;

@@ -169,6 +169,13 @@ impl Driver for HttpDriver {
         Ok(self.user.cookies().to_vec())
     }
 
+    async fn restore(&mut self, cookies: &[Cookie]) -> Taken<()> {
+        for cookie in cookies {
+            self.user.restore(cookie.clone());
+        }
+        Ok(())
+    }
+
     async fn forget(&mut self) -> Taken<()> {
         let names: Vec<String> = self.user.cookies().iter().map(|cookie| cookie.name.clone()).collect();
         for name in names {

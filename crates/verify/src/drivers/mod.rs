@@ -98,6 +98,9 @@ pub trait Driver: Send {
     /// The cookies that this window has for the target.
     async fn cookies(&mut self) -> Taken<Vec<Cookie>>;
 
+    /// Puts cookies back that were there before: somebody who kept a copy of them.
+    async fn restore(&mut self, cookies: &[Cookie]) -> Taken<()>;
+
     /// Forgets the cookies, as a browser that was closed does.
     async fn forget(&mut self) -> Taken<()>;
 

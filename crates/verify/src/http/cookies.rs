@@ -55,6 +55,11 @@ impl Jar {
         }
     }
 
+    pub(super) fn put(&mut self, cookie: Cookie) {
+        self.cookies.retain(|one| one.name != cookie.name);
+        self.cookies.push(cookie);
+    }
+
     /// Takes a `Set-Cookie` header in.
     pub(super) fn take(&mut self, from: &Url, header: &str) -> Result<(), String> {
         let mut parts = header.split(';').map(str::trim);

@@ -31,6 +31,7 @@ pub struct HttpUser {
     base: Url,
     jar: Jar,
     log: Option<Log>,
+    agent: String,
 }
 
 impl HttpUser {
@@ -48,11 +49,8 @@ impl HttpUser {
         // Whoever has installed one before has installed the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = Url::parse(base).map_err(|_| Obstacle::input(format!("{base} is no address")))?;
-        let mut http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
-            .user_agent(CHROMIUM)
-            .no_proxy();
+        let mut http =
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).no_proxy();
         match trust {
             Trust::Only(pem) => {
                 let authority = reqwest::Certificate::from_pem(pem.as_bytes());
@@ -63,12 +61,18 @@ impl HttpUser {
             Trust::System => {}
         }
         let http = http.build().map_err(|error| Obstacle::input(format!("HTTP cannot be set up: {error}")))?;
-        Ok(Self { http, base, jar: Jar::default(), log: None })
+        Ok(Self { http, base, jar: Jar::default(), log: None, agent: CHROMIUM.to_owned() })
     }
 
     /// Writes every exchange down from now on.
     pub fn with_log(mut self, log: Log) -> Self {
         self.log = Some(log);
+        self
+    }
+
+    /// Adds a word to what the client calls itself.
+    pub fn called(mut self, name: &str) -> Self {
+        self.agent = format!("{CHROMIUM} {name}");
         self
     }
 
@@ -215,6 +219,11 @@ impl HttpUser {
         self.jar.all()
     }
 
+    /// Puts a cookie back that was taken out before, attributes and all.
+    pub fn restore(&mut self, cookie: Cookie) {
+        self.jar.put(cookie);
+    }
+
     /// Puts a cookie into the jar, or takes it out with `None`.
     pub fn set_cookie(&mut self, name: &str, value: Option<&str>) {
         self.jar.set(name, value);
@@ -263,6 +272,8 @@ impl HttpUser {
         if let Some(log) = &self.log {
             log.spend()?;
         }
+        let agent = self.agent.clone();
+        insert(&mut headers, &[("user-agent", &agent)])?;
         if let Some(cookies) = self.jar.header(&url) {
             insert(&mut headers, &[("cookie", &cookies)])?;
         }

@@ -149,12 +149,15 @@ pub struct FabricPage {
     /// The sentence that says why.
     #[serde(default)]
     pub sentence: Option<Place>,
-    /// The time of the last success, as the machine reads it.
+    /// Where a script reads the time of the last success.
     #[serde(default)]
-    pub last_success: Option<Place>,
+    pub last_success: Option<ApiStatus>,
     /// Its namespace in the cluster, if the page says it.
     #[serde(default)]
     pub namespace: Option<Place>,
+    /// The UID of its cluster's namespace kube-system, if the page says it: by it the oracle's cluster is recognised.
+    #[serde(default)]
+    pub cluster_uid: Option<Place>,
     /// The commit that it compares with.
     #[serde(default)]
     pub commit: Option<Place>,
@@ -207,7 +210,7 @@ impl Status {
     }
 }
 
-/// Where a script reads the status.
+/// Where a script reads something of a fabric.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApiStatus {

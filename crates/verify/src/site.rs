@@ -1,0 +1,177 @@
+//! What a run is about, and what was given to it: the target, its users, its fabric, the oracles, and what is allowed.
+
+use crate::drivers::Driver;
+use crate::drivers::http::HttpDriver;
+use crate::exchange::{Budget, Log};
+use crate::http::HttpUser;
+use crate::obstacle::Taken;
+use crate::oracle::{ClusterOracle, GitOracle};
+use crate::profile::Profile;
+use crate::recorder::Recorder;
+use crate::redact::Redactor;
+use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// Who walks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DriverKind {
+    /// A client that does what a browser does, without scripts.
+    Http,
+    /// Chromium or Chrome, through chromedriver.
+    Chromium,
+    /// Firefox, through geckodriver.
+    Firefox,
+}
+
+impl DriverKind {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Chromium => "chromium",
+            Self::Firefox => "firefox",
+        }
+    }
+
+    /// Whether pages run their scripts.
+    pub fn runs_scripts(self) -> bool {
+        self != Self::Http
+    }
+}
+
+/// Somebody who can log in.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// The name.
+    pub username: String,
+    /// The password.
+    pub password: SecretString,
+}
+
+/// What a run is asked to do.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The target.
+    pub target: Url,
+    /// Who uses it.
+    pub account: Account,
+    /// A second user with the same rights; without one, the first logs in a second time.
+    pub second: Option<Account>,
+    /// A user who may look at the fabric and sync nothing.
+    pub reader: Option<Account>,
+    /// What is where.
+    pub profile: Profile,
+    /// With which drivers, in this order.
+    pub drivers: Vec<DriverKind>,
+    /// Which journeys; empty for all.
+    pub journeys: Vec<String>,
+    /// The fabric, by name or number.
+    pub fabric: Option<String>,
+    /// A fabric whose cluster cannot be reached.
+    pub unreachable_fabric: Option<String>,
+    /// The fabric's namespace, where no page says it.
+    pub namespace: Option<String>,
+    /// Whether anything may be changed.
+    pub allow_sync: bool,
+    /// The cluster, read beside the target.
+    pub cluster: Option<ClusterOracle>,
+    /// The repository, read beside the target.
+    pub git: Option<GitOracle>,
+    /// A command that does on the direct path what the button does.
+    pub direct: Option<String>,
+    /// The certificates that the target is trusted by, in PEM; the system's without.
+    pub ca: Option<String>,
+    /// How many requests may be sent.
+    pub max_requests: u64,
+    /// How long the run may take.
+    pub max_time: Duration,
+    /// How long an operation may take.
+    pub patience: Duration,
+    /// How long the end of a session may be waited for.
+    pub max_wait: Duration,
+    /// Further secrets that no answer may show, by what they are.
+    pub secrets: Vec<(String, SecretString)>,
+    /// A random name of the run.
+    pub id: String,
+}
+
+/// A fabric of the target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FabricRef {
+    /// Its number.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The address of its page, as the list links to it.
+    pub address: String,
+}
+
+/// A run's surroundings: what every journey uses.
+pub struct Site {
+    /// What it is asked to do.
+    pub plan: Plan,
+    /// The profile.
+    pub profile: Arc<Profile>,
+    /// What writes it down.
+    pub recorder: Recorder,
+    /// What hides secrets.
+    pub redactor: Redactor,
+    /// How many requests were sent.
+    pub budget: Budget,
+    /// The fabric, once it was found.
+    pub fabric: Option<FabricRef>,
+    /// Its namespace in the cluster.
+    pub namespace: Option<String>,
+}
+
+impl Site {
+    /// The surroundings of a plan.
+    pub fn new(plan: Plan, folder: Option<std::path::PathBuf>) -> Self {
+        let redactor = Redactor::default();
+        redactor.tell("the password of the login", &plan.account.password);
+        for account in plan.second.iter().chain(&plan.reader) {
+            redactor.tell(&format!("the password of {}", account.username), &account.password);
+        }
+        for (what, secret) in &plan.secrets {
+            redactor.tell(what, secret);
+        }
+        Self {
+            profile: Arc::new(plan.profile.clone()),
+            recorder: Recorder::new(folder, redactor.clone()),
+            budget: Budget::new(plan.max_requests),
+            namespace: plan.namespace.clone(),
+            plan,
+            redactor,
+            fabric: None,
+        }
+    }
+
+    /// A new window of nobody yet.
+    pub async fn window(&self, kind: DriverKind, scripts: bool) -> Taken<Box<dyn Driver>> {
+        let log = Log::new(self.redactor.clone(), self.budget.clone());
+        let _ = scripts;
+        match kind {
+            DriverKind::Http => {
+                let base = self.plan.target.as_str();
+                let user = match &self.plan.ca {
+                    Some(ca) => HttpUser::trusting(base, ca)?,
+                    None => HttpUser::new(base)?,
+                };
+                let user = user.called(&format!("HedgerowVerify/{} (run {})", env!("CARGO_PKG_VERSION"), self.plan.id));
+                Ok(Box::new(HttpDriver::new(user, log, self.profile.clone())))
+            }
+            DriverKind::Chromium | DriverKind::Firefox => {
+                Err(crate::obstacle::Obstacle::Browser("no browser is built in yet".to_owned()))
+            }
+        }
+    }
+}
+
+impl Account {
+    /// The password, for the one place that types it.
+    pub fn password(&self) -> &str {
+        self.password.expose_secret()
+    }
+}
