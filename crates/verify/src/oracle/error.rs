@@ -168,21 +168,24 @@ fn is_admission(message: &str) -> bool {
 }
 
 /// The words of rustls, if it is what the connection failed on.
-fn tls_fault(error: &dyn Error) -> Option<String> {
-    let mut next = error.source();
-    while let Some(error) = next {
-        // An I/O error hides what it was made of from `source`.
-        let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let found = error.downcast_ref::<rustls::Error>();
-        if let Some(fault) = found.or_else(|| inside.and_then(|inside| inside.downcast_ref::<rustls::Error>())) {
-            return Some(fault.to_string());
-        }
-        if let Some(why) = inside.and_then(|inside| tls_fault(inside)) {
-            return Some(why);
-        }
-        next = error.source();
+fn tls_fault(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(fault) = error.downcast_ref::<rustls::Error>() {
+        return Some(in_words(fault));
     }
-    None
+    // An I/O error hides what it was made of from `source`, and may be made of another.
+    let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    inside.and_then(|inside| tls_fault(inside)).or_else(|| error.source().and_then(tls_fault))
+}
+
+fn in_words(fault: &rustls::Error) -> String {
+    use rustls::{CertificateError, Error};
+    match fault {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "its certificate was issued by an authority that the kubeconfig does not trust".to_owned()
+        }
+        Error::InvalidMessage(_) => "it does not speak TLS".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// The fault at the bottom; what stands above it repeats the address.

@@ -2,8 +2,8 @@
 //! less: what is nothing in Go (false, zero, empty) is stored as absent. A pure function; it knows no kind.
 //!
 //! Webhooks also rewrite: they sort lists, fill in `to` of a range, complete `vpc-1` to `vpc-1/default`. This room does
-//! not know how, on purpose: where [`differences`] finds some, ask the server what it would store
-//! ([`super::ClusterOracle::dry_run_apply`]), and look whether live holds that.
+//! not know how, on purpose: where [`differences`] finds some, [`super::ClusterOracle::differences`] asks the server what it
+//! would store, and looks whether live holds that.
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -2,6 +2,7 @@
 
 use super::read::{named, summary};
 use super::{ClusterOracle, Kind};
+use crate::oracle::holds::{self, Difference};
 use crate::oracle::{OracleError, Read, Reading};
 use reqwest::Method;
 use schemars::JsonSchema;
@@ -46,6 +47,29 @@ impl ClusterOracle {
             body["spec"] = spec.clone();
         }
         self.write(asked, kind, url, "application/apply-patch+yaml", &body).await
+    }
+
+    /// Where a live object does not hold a desired one. What webhooks rewrite on the way (they sort lists, complete names)
+    /// is none: where the two differ as they are written, the server is asked what it would store.
+    pub async fn differences(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        desired: &Value,
+        live: &Value,
+    ) -> Result<Read<Vec<Difference>>, OracleError> {
+        let name = desired["metadata"]["name"].as_str().unwrap_or_default();
+        let asked = format!("compare {} with what is desired", named(kind, namespace, name));
+        let mut value = holds::differences(&desired["spec"], &live["spec"]);
+        let pretended = !value.is_empty();
+        if pretended {
+            let stored = self.dry_run_apply(kind, namespace, desired).await?.value;
+            value = holds::differences(&stored["spec"], &live["spec"]);
+        }
+        let found = json!({
+            "resourceVersion": live["metadata"]["resourceVersion"], "differences": value, "by_dry_run": pretended,
+        });
+        Ok(Read { value, reading: Reading::now(self.from(), asked, found) })
     }
 
     /// Really changes an object by a JSON merge patch. To plant a drift; the caller has the user's word for it.

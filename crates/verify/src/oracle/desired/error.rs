@@ -185,17 +185,25 @@ const UNREACHABLE: &[&str] = &[
 const NOT_FOUND: &[&str] =
     &["not found", "Not Found", "does not exist", "does not appear to be a git repository", "returned error: 404"];
 
-/// The lines that say what happened, without those that say what was going on.
+/// What git says beside what happened.
+const NOISE: &[&str] = &[
+    "Cloning into",
+    "warning:",
+    "hint:",
+    "Warning: Permanently added",
+    "Please make sure you have the correct access rights",
+    "and the repository exists",
+    "@@@",
+];
+
+/// The last lines that say what happened: ssh's come before git's.
 fn last_words(stderr: &str) -> String {
-    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let told: Vec<&str> = lines
-        .iter()
-        .copied()
-        .filter(|line| line.starts_with("fatal:") || line.starts_with("remote:") || line.starts_with("error:"))
-        .collect();
-    let chosen = if told.is_empty() { &lines[lines.len().saturating_sub(3)..] } else { &told[..] };
-    let said: String = chosen.join("; ").chars().take(400).collect();
-    if said.is_empty() { "git said nothing".to_owned() } else { said.trim_end_matches('.').to_owned() }
+    let told = |line: &&str| !line.is_empty() && !NOISE.iter().any(|noise| line.starts_with(noise));
+    let lines: Vec<&str> = stderr.lines().map(str::trim).filter(told).collect();
+    let last = &lines[lines.len().saturating_sub(3)..];
+    let last: Vec<&str> = last.iter().map(|line| line.trim_end_matches('.')).collect();
+    let said: String = last.join("; ").chars().take(400).collect();
+    if said.is_empty() { "git said nothing".to_owned() } else { said }
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@
 use super::{DesiredObject, GitError};
 use crate::oracle::cluster::kinds::is_hedgehogs;
 use serde_json::Value;
+use serde_saphyr::DefaultMessageFormatter;
+use serde_saphyr::localizer::Localizer;
+use std::borrow::Cow;
 
 /// A document that is no manifest.
 #[derive(Debug)]
@@ -64,8 +67,18 @@ fn parse(text: &str) -> Result<Value, (usize, String)> {
     let options = serde_saphyr::options! { legacy_octal_numbers: true, with_snippet: false };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let line = error.location().map_or(1, |at| usize::try_from(at.line()).unwrap_or(1));
-        (line, format!("it is no YAML ({})", error.to_string().trim_end_matches('.')))
+        let words = error.render_with_formatter(&DefaultMessageFormatter.with_localizer(&NoPlaces));
+        (line, format!("it is no YAML ({})", words.trim().trim_end_matches('.')))
     })
+}
+
+/// The parser's places count from the document's start, and would contradict ours.
+struct NoPlaces;
+
+impl Localizer for NoPlaces {
+    fn attach_location<'a>(&self, base: Cow<'a, str>, _: serde_saphyr::Location) -> Cow<'a, str> {
+        base
+    }
 }
 
 /// One document of a file.
