@@ -7,6 +7,7 @@ pub mod drivers;
 pub mod exchange;
 pub mod http;
 pub mod obstacle;
+pub mod oracle;
 pub mod page;
 pub mod profile;
 pub mod recorder;
