@@ -1,0 +1,93 @@
+//! Which fabric a run is about: the one that was named; else the one whose cluster is the oracle's; else the only one, or
+//! the first.
+
+use crate::cause::Cause;
+use crate::page::Page;
+use crate::profile::Profile;
+use crate::scene::{Scene, path_of};
+use crate::site::FabricRef;
+use crate::stop::Walked;
+use crate::visitor::Visitor;
+use scraper::{Html, Selector};
+
+/// How many fabrics are looked at in search of the oracle's.
+const MOST: usize = 50;
+
+/// The fabrics of a list, in its order.
+pub fn listed(list: &Page, profile: &Profile) -> Vec<FabricRef> {
+    rows(list, profile).into_iter().map(|(fabric, _)| fabric).collect()
+}
+
+/// The fabrics of a list with the word of each one's state.
+pub fn rows(list: &Page, profile: &Profile) -> Vec<(FabricRef, String)> {
+    let document = Html::parse_document(&list.body);
+    let (Ok(row), Ok(link), Ok(status)) = (
+        Selector::parse(&profile.fabrics.row),
+        Selector::parse(&profile.fabrics.link),
+        Selector::parse(&profile.fabrics.status),
+    ) else {
+        return Vec::new();
+    };
+    let text = |element: scraper::ElementRef<'_>| {
+        element.text().collect::<Vec<_>>().join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let mut found: Vec<(FabricRef, String)> = Vec::new();
+    for row in document.select(&row) {
+        let fabric = row.select(&link).find_map(|link| {
+            let url = list.url.join(link.value().attr("href")?).ok()?;
+            let id = profile.fabric.address.captures(url.path())?.get(1)?.as_str().to_owned();
+            Some(FabricRef { id, name: text(link), address: url.path().to_owned() })
+        });
+        let Some(fabric) = fabric else { continue };
+        let word = row.select(&status).next().map(text).unwrap_or_default();
+        if !found.iter().any(|(one, _)| one.id == fabric.id) {
+            found.push((fabric, word));
+        }
+    }
+    found
+}
+
+/// Chooses one, and says what its page says of its namespace.
+pub(crate) async fn choose(
+    scene: &mut Scene<'_>,
+    visitor: &mut Visitor,
+    found: Vec<FabricRef>,
+    uid: Option<&str>,
+) -> Walked<(Option<FabricRef>, Option<String>)> {
+    let profile = scene.profile();
+    let named = scene.site.plan.fabric.is_some();
+    let mut first = None;
+    for fabric in found.into_iter().take(MOST) {
+        let page = visitor.open(&fabric.address).await?;
+        scene.shown_by(visitor);
+        let namespace = profile.fabric.namespace.as_ref().and_then(|place| place.read(&page));
+        let shown = profile.fabric.cluster_uid.as_ref().and_then(|place| place.read(&page));
+        if let (Some(wanted), Some(shown)) = (uid, &shown) {
+            if wanted == shown {
+                let observed = format!("{}: the UID of kube-system is {shown} in both", fabric.name);
+                scene.require(true, Cause::Cluster, "the oracle's cluster is the fabric's", observed)?;
+                return Ok((Some(fabric), namespace));
+            }
+            if named {
+                let observed = format!("{} is at the cluster {shown}, the oracle reads {wanted}", fabric.name);
+                return Err(scene.invalid(Cause::Cluster, "the oracle's cluster is the fabric's", observed));
+            }
+            continue;
+        }
+        if first.is_none() {
+            first = Some((fabric, namespace));
+        }
+        if uid.is_none() || named {
+            break;
+        }
+    }
+    match first {
+        Some((fabric, namespace)) => Ok((Some(fabric), namespace)),
+        None if uid.is_some() && profile.fabric.cluster_uid.is_some() => {
+            let expected = "one of the fabrics is at the oracle's cluster";
+            let observed = format!("none of {} is", path_of(&profile.fabrics.address));
+            Err(scene.invalid(Cause::Cluster, expected, observed))
+        }
+        None => Ok((None, None)),
+    }
+}

@@ -1,0 +1,153 @@
+//! The fabric's page: for its user and for nobody else, with scripts and styles that load, and a button that leads
+//! somewhere.
+
+use crate::cause::Cause;
+use crate::drivers::Ask;
+use crate::page::Page;
+use crate::scene::{Scene, says};
+use crate::stop::Walked;
+use crate::visitor::Visitor;
+
+/// An address that no target has.
+const NOWHERE: &str = "/verify-looks-for-an-address-that-does-not-exist/";
+
+pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
+    let profile = scene.profile();
+    let mut visitor = scene.user().await?;
+    let page = scene.open_fabric(&mut visitor).await?;
+
+    assets(scene, &mut visitor, &page).await?;
+    contradictions(scene, &page)?;
+
+    let Some((word, code)) = scene.status_on(&page) else {
+        return Err(scene.failed(Cause::ControlMissing, "the page says how the fabric stands, in a word", says(&page)));
+    };
+    let expected = "the word of the state is one that the profile knows";
+    if code.is_none() {
+        scene.untold(expected, &format!("“{word}”"));
+    } else {
+        scene.assert(true, Cause::ControlMissing, expected, format!("“{word}”"))?;
+    }
+
+    let action = scene.action("sync")?;
+    let found = page.find(&action.button);
+    let expected = "the page has the button that syncs";
+    let Ok(found) = found else {
+        return Err(scene.failed(Cause::ControlMissing, expected, says(&page)));
+    };
+    scene.assert(true, Cause::ControlMissing, expected, format!("“{}”", found.name))?;
+    if !found.disabled {
+        leads_somewhere(scene, &mut visitor, &page, &found).await?;
+    }
+    visitor.close().await;
+
+    // Somebody who is not logged in gets the login, and neither the page nor its buttons.
+    let fabric = scene.fabric()?;
+    let mut stranger = scene.stranger().await?;
+    let page = stranger.open(&fabric.address).await?;
+    scene.shown_by(&stranger);
+    let shown = page.status == 200
+        && !scene.is_login(&page)
+        && (page.find(&action.button).is_ok() || profile.fabric.status.read(&page).is_some());
+    let expected = "somebody who is not logged in does not get the fabric's page";
+    scene.assert(!shown, Cause::OpenToStrangers, expected, says(&page))?;
+    stranger.close().await;
+    Ok(())
+}
+
+/// Whether what the page loads can be used: status, type, policy.
+async fn assets(scene: &mut Scene<'_>, visitor: &mut Visitor, page: &Page) -> Walked<()> {
+    let sheets = page.attributes("link[rel=stylesheet][href]", "href").into_iter().map(|address| (address, "css"));
+    let scripts = page.attributes("script[src]", "src").into_iter().map(|address| (address, "javascript"));
+    let policy = page.header("content-security-policy").unwrap_or_default();
+    for (address, media) in sheets.chain(scripts) {
+        let Ok(url) = page.url.join(&address) else {
+            return Err(scene.failed(Cause::AssetBroken, "the page's parts have addresses", &address));
+        };
+        // What lies on another site is that site's matter.
+        if url.origin() != page.url.origin() {
+            continue;
+        }
+        let answer = visitor.ask(&Ask::get(&address).with("Accept", "*/*")).await?;
+        scene.shown_by(visitor);
+        let kind = answer.header("content-type").unwrap_or_default();
+        let sniffed = answer.header("x-content-type-options").is_some_and(|value| value == "nosniff");
+        let right = kind.contains(media);
+        let holds = answer.status == 200 && (right || !sniffed && kind.is_empty());
+        let expected = format!("{address} answers 200 as {media}");
+        scene.assert(holds, Cause::AssetBroken, &expected, format!("status {}, {kind}", answer.status))?;
+        let allowed = allows(&policy, if media == "css" { "style-src" } else { "script-src" });
+        scene.assert(allowed, Cause::AssetBroken, "the page's policy lets its own parts load", &policy)?;
+    }
+    Ok(())
+}
+
+/// Whether a Content-Security-Policy lets a page load its own files.
+fn allows(policy: &str, directive: &str) -> bool {
+    if policy.is_empty() {
+        return true;
+    }
+    let of = |name: &str| {
+        policy.split(';').map(str::trim).find_map(|one| {
+            let (found, sources) = one.split_once(' ').unwrap_or((one, ""));
+            found.eq_ignore_ascii_case(name).then(|| sources.to_owned())
+        })
+    };
+    let sources = of(&format!("{directive}-elem")).or_else(|| of(directive)).or_else(|| of("default-src"));
+    sources.is_none_or(|sources| {
+        sources.split_whitespace().any(|source| {
+            ["'self'", "*", "'strict-dynamic'", "http:", "https:"].contains(&source)
+                || source.starts_with("'nonce-")
+                || source.starts_with("http")
+        })
+    })
+}
+
+/// Two places that cannot both be true.
+fn contradictions(scene: &mut Scene<'_>, page: &Page) -> Walked<()> {
+    let text = page.visible_text();
+    for pair in scene.profile().fabric.never_checked.clone() {
+        let both = text.contains(&pair.good) && text.contains(&pair.never);
+        let expected = format!("“{}” is said of what was checked", pair.good);
+        let observed =
+            if both { format!("the same page says “{}”", pair.never) } else { "no contradiction".to_owned() };
+        scene.assert(!both, Cause::NeverChecked, &expected, observed)?;
+    }
+    Ok(())
+}
+
+/// Whether the address that the button sends to exists: asked for in a way that does nothing.
+async fn leads_somewhere(
+    scene: &mut Scene<'_>,
+    visitor: &mut Visitor,
+    page: &Page,
+    button: &crate::page::Found,
+) -> Walked<()> {
+    let Ok(form) = page.form_of(button) else {
+        // A button of a script: what it sends is seen when it is pressed.
+        return Ok(());
+    };
+    let nowhere = visitor.ask(&Ask::get(NOWHERE)).await?;
+    scene.shown_by(visitor);
+    scene.control(nowhere.status == 404, "an address that does not exist answers 404", says(&nowhere))?;
+    let answer = visitor.ask(&Ask::get(&form.action)).await?;
+    scene.shown_by(visitor);
+    let expected = format!("the address of the button, {}, exists", form.action);
+    scene.assert(answer.status != 404, Cause::WrongAddress, &expected, format!("status {}", answer.status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::allows;
+
+    #[test]
+    fn policies_are_read() {
+        assert!(allows("", "script-src"));
+        assert!(allows("default-src 'none'; script-src 'self'", "script-src"));
+        assert!(!allows("default-src 'none'; script-src 'none'", "script-src"));
+        assert!(!allows("default-src 'none'; style-src 'self'", "script-src"));
+        assert!(allows("default-src 'self'", "style-src"));
+        assert!(allows("script-src 'nonce-abc'", "script-src"));
+        assert!(allows("img-src 'self'", "script-src"), "nothing is said of scripts");
+    }
+}

@@ -1,0 +1,67 @@
+//! The journeys: what a person does, one file each. Each has a name and a sentence on what it proves.
+//!
+//! | file | journey |
+//! |---|---|
+//! | `login_logout` | in, known, out, and out for good |
+//! | `wrong_password` | turned away, and told so |
+//! | `fabric_page` | the page, its parts and its buttons |
+//! | `sync` | the button that makes the cluster match; with and without script |
+//! | `reading` | Sync from Git, Sync from Fabric, Test Connection |
+//! | `twice` | a double click; two users at once |
+//! | `refusals` | forged requests, a missing permission |
+//! | `session_ends` | idle, too old, ended by somebody |
+//! | `session_in_place` | the warning, the login over the page, a long sync |
+//! | `unreachable` | a cluster that does not answer |
+//! | `operations` | nothing is stuck; cancel |
+//! | `status` | one status everywhere |
+//! | `automatic` | what runs by itself goes on |
+//! | `crawl` | every page and every link |
+//! | `drift` | a difference, with its field |
+
+mod fabric_page;
+mod login_logout;
+mod wrong_password;
+
+use crate::scene::Scene;
+use crate::stop::Walked;
+use futures::future::BoxFuture;
+
+/// A journey.
+pub struct Journey {
+    /// Its name, as `--journey` takes it.
+    pub name: &'static str,
+    /// What it proves.
+    pub proves: &'static str,
+    /// Whether it changes anything: `--allow-sync` must allow it.
+    pub changes: bool,
+    /// Walks it.
+    pub walk: for<'s, 'a> fn(&'s mut Scene<'a>) -> BoxFuture<'s, Walked<()>>,
+}
+
+macro_rules! journey {
+    ($name:literal, $changes:literal, $walk:path, $proves:literal) => {
+        Journey { name: $name, proves: $proves, changes: $changes, walk: |scene| Box::pin($walk(scene)) }
+    };
+}
+
+/// All of them, in the order in which they are made.
+pub static ALL: &[Journey] = &[
+    journey!(
+        "login_logout",
+        false,
+        login_logout::walk,
+        "Who logs in is known to the server until the logout, and not a moment longer; the login leads to pages of this site only."
+    ),
+    journey!(
+        "wrong_password",
+        false,
+        wrong_password::walk,
+        "A wrong password is turned away, the page says so, and nobody is logged in."
+    ),
+    journey!(
+        "fabric_page",
+        false,
+        fabric_page::walk,
+        "The fabric's page answers its user and nobody else, its scripts and styles load, and its button can be pressed and leads somewhere."
+    ),
+];

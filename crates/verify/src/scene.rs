@@ -1,0 +1,459 @@
+//! One journey under way: what it looked at, what it measured, and the moves that many journeys share: logging in with
+//! the proof of it, opening the fabric, pressing its buttons.
+
+use crate::answer::Answer;
+use crate::cause::Cause;
+use crate::http::Cookie;
+use crate::obstacle::Obstacle;
+use crate::page::Page;
+use crate::profile::{Action, Profile};
+use crate::recorder::{Recorder, millis};
+use crate::results::{Check, CheckKind, Finding, Measured};
+use crate::site::{Account, DriverKind, FabricRef, Site};
+use crate::stop::{Stop, Walked};
+use crate::visitor::Visitor;
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use url::Url;
+
+/// One journey under way.
+pub struct Scene<'a> {
+    /// The run's surroundings.
+    pub site: &'a Site,
+    /// Who walks.
+    pub kind: DriverKind,
+    /// What was looked at.
+    pub checks: Vec<Check>,
+    /// What was measured.
+    pub measured: Vec<Measured>,
+    /// Whether an oracle confirmed it, where one is needed.
+    pub verified: Option<bool>,
+    /// The step that the next check is about.
+    step: Option<usize>,
+}
+
+impl<'a> Scene<'a> {
+    /// A journey that begins.
+    pub fn new(site: &'a Site, kind: DriverKind) -> Self {
+        Self { site, kind, checks: Vec::new(), measured: Vec::new(), verified: None, step: None }
+    }
+
+    /// The profile.
+    pub fn profile(&self) -> Arc<Profile> {
+        self.site.profile.clone()
+    }
+
+    /// The record.
+    pub fn recorder(&self) -> &Recorder {
+        &self.site.recorder
+    }
+
+    /// What follows is shown by the last step of this visitor.
+    pub fn shown_by(&mut self, visitor: &Visitor) {
+        self.step = Some(visitor.last_step());
+    }
+
+    fn note(&mut self, kind: CheckKind, held: Option<bool>, expected: &str, observed: &str) {
+        let observed = self.site.redactor.text(observed);
+        let (expected, at) = (expected.to_owned(), Timestamp::now());
+        self.checks.push(Check { kind, expected, observed, held, at, step: self.step });
+    }
+
+    fn finding(&self, cause: Cause, expected: &str, observed: &str) -> Box<Finding> {
+        let mut finding = Finding::new(cause, expected, self.site.redactor.text(observed));
+        finding.step = self.step;
+        Box::new(finding)
+    }
+
+    /// What the journey proves: it must hold, or the journey has failed of this cause.
+    pub fn assert(&mut self, holds: bool, cause: Cause, expected: &str, observed: impl AsRef<str>) -> Walked<()> {
+        if !holds {
+            return Err(self.failed(cause, expected, observed));
+        }
+        self.note(CheckKind::Assertion, Some(true), expected, observed.as_ref());
+        Ok(())
+    }
+
+    /// What must hold before anything can be judged.
+    pub fn require(&mut self, holds: bool, cause: Cause, expected: &str, observed: impl AsRef<str>) -> Walked<()> {
+        if !holds {
+            return Err(self.invalid(cause, expected, observed));
+        }
+        self.note(CheckKind::Precondition, Some(true), expected, observed.as_ref());
+        Ok(())
+    }
+
+    /// What the journey proves does not hold.
+    pub fn failed(&mut self, cause: Cause, expected: &str, observed: impl AsRef<str>) -> Stop {
+        self.note(CheckKind::Assertion, Some(false), expected, observed.as_ref());
+        Stop::Fail(self.finding(cause, expected, observed.as_ref()))
+    }
+
+    /// A precondition does not hold.
+    pub fn invalid(&mut self, cause: Cause, expected: &str, observed: impl AsRef<str>) -> Stop {
+        self.note(CheckKind::Precondition, Some(false), expected, observed.as_ref());
+        Stop::Invalid(self.finding(cause, expected, observed.as_ref()))
+    }
+
+    /// What shows that the probe can tell: if it does not hold, nothing is proved.
+    pub fn control(&mut self, holds: bool, expected: &str, observed: impl AsRef<str>) -> Walked<()> {
+        let observed = observed.as_ref();
+        self.note(CheckKind::Control, Some(holds), expected, observed);
+        if holds {
+            return Ok(());
+        }
+        Err(Stop::Inconclusive(format!(
+            "The control did not hold, so that nothing is proved: {expected}; seen: {observed}"
+        )))
+    }
+
+    /// What could not be told.
+    pub fn untold(&mut self, expected: &str, why: &str) {
+        self.note(CheckKind::Assertion, None, expected, why);
+    }
+
+    /// Notes a time.
+    pub fn measure(&mut self, what: &str, time: Duration) {
+        self.measured.push(Measured { what: what.to_owned(), ms: millis(time) });
+    }
+
+    /// What needs leave to change something.
+    pub fn needs_leave(&self, what: &str) -> Walked<()> {
+        if self.site.plan.allow_sync {
+            return Ok(());
+        }
+        Err(Stop::Skipped(format!("It {what}, and the run is read-only; --allow-sync allows it.")))
+    }
+
+    /// What only a browser that runs scripts can do.
+    pub fn needs_scripts(&self) -> Walked<()> {
+        if self.kind.runs_scripts() {
+            return Ok(());
+        }
+        Err(Stop::Skipped("It is about the page's script; the driver http runs none.".to_owned()))
+    }
+
+    /// Somebody who has never been there.
+    pub async fn stranger(&self) -> Walked<Visitor> {
+        self.visitor("nobody", true).await
+    }
+
+    /// The same, in a browser whose pages run no scripts.
+    pub async fn without_scripts(&self) -> Walked<Visitor> {
+        self.visitor("nobody, without script", false).await
+    }
+
+    async fn visitor(&self, who: &str, scripts: bool) -> Walked<Visitor> {
+        let driver = self.site.window(self.kind, scripts).await?;
+        Ok(Visitor::new(who, driver, self.recorder().clone(), self.profile()))
+    }
+
+    /// The user of the run, logged in.
+    pub async fn user(&mut self) -> Walked<Visitor> {
+        let account = self.site.plan.account.clone();
+        self.logged_in(&account).await
+    }
+
+    /// The second user, or the first in another window; and which of the two it is.
+    pub async fn second(&mut self) -> Walked<(Visitor, String)> {
+        let account = self.site.plan.second.clone();
+        let (account, who) = match account {
+            Some(account) => (account.clone(), account.username.clone()),
+            None => (self.site.plan.account.clone(), "the same user in another window".to_owned()),
+        };
+        Ok((self.logged_in(&account).await?, who))
+    }
+
+    /// Somebody, logged in. Logged in means: the session's cookie is there, and the server names the user.
+    pub async fn logged_in(&mut self, account: &Account) -> Walked<Visitor> {
+        let driver = self.site.window(self.kind, true).await?;
+        let mut visitor = Visitor::new(&account.username, driver, self.recorder().clone(), self.profile());
+        self.log_in(&mut visitor, account).await?;
+        Ok(visitor)
+    }
+
+    /// Logs a visitor in at the login page, and proves it.
+    pub async fn log_in(&mut self, visitor: &mut Visitor, account: &Account) -> Walked<Page> {
+        let profile = self.profile();
+        let page = self.open_login(visitor, &profile.login.address).await?;
+        drop(page);
+        self.type_login(visitor, account).await
+    }
+
+    /// Opens a login page, which must be the profile's.
+    pub async fn open_login(&mut self, visitor: &mut Visitor, address: &str) -> Walked<Page> {
+        let opened = visitor.open(address).await;
+        self.shown_by(visitor);
+        let page = match opened {
+            Ok(page) => page,
+            Err(obstacle) => return Err(self.not_reached(obstacle, "the target answers with its login page")),
+        };
+        if page.status >= 500 {
+            return Err(self.invalid(Cause::ServerError, "the target answers with its login page", says(&page)));
+        }
+        let profile = self.profile();
+        let known = profile.recognise.titles.iter().any(|title| title.is_match(&page.title()))
+            || profile.recognise.elements.iter().any(|element| page.has(element));
+        if !known {
+            return Err(Stop::Mismatch(format!(
+                "{} is not {}: the login page shows none of what the profile {} knows it by. It answers {}.",
+                self.site.plan.target,
+                profile.product,
+                profile.name,
+                says(&page)
+            )));
+        }
+        for field in [&profile.login.username, &profile.login.password, &profile.login.button] {
+            if page.find(field).is_err() {
+                return Err(Stop::Mismatch(format!(
+                    "The login page of {} has no {field}, as the profile {} says.",
+                    self.site.plan.target, profile.name
+                )));
+            }
+        }
+        Ok(page)
+    }
+
+    /// Types name and password into the login page that is open, presses the button, and proves what came of it.
+    pub async fn type_login(&mut self, visitor: &mut Visitor, account: &Account) -> Walked<Page> {
+        let profile = self.profile();
+        visitor.fill(&profile.login.username, &account.username).await?;
+        visitor.fill(&profile.login.password, account.password()).await?;
+        let pressed = visitor.press(&profile.login.button).await;
+        self.shown_by(visitor);
+        let expected =
+            format!("{} is logged in: the session's cookie is there, and the server names the user", account.username);
+        let page = match pressed {
+            Ok(page) => page,
+            Err(obstacle) => return Err(self.not_reached(obstacle, &expected)),
+        };
+        let cookie = self.session_cookie(visitor).await?;
+        let named = self.names(&page, &account.username);
+        if cookie.is_none() || !named {
+            let (cause, observed) = self.why_not_logged_in(&page, cookie.is_some());
+            return Err(self.invalid(cause, &expected, observed));
+        }
+        let observed = format!(
+            "{} names the user; the cookie {} is there",
+            page.url.path(),
+            cookie.map(|one| one.name).unwrap_or_default()
+        );
+        self.require(true, Cause::NoSession, &expected, observed)?;
+        Ok(page)
+    }
+
+    /// A precondition that did not even get an answer.
+    fn not_reached(&mut self, obstacle: Obstacle, expected: &str) -> Stop {
+        match obstacle {
+            Obstacle::NoAnswer { .. } => self.invalid(Cause::Transport, expected, obstacle.to_string()),
+            Obstacle::Cookie { .. } => self.invalid(Cause::NoSession, expected, obstacle.to_string()),
+            Obstacle::Unreadable(_) => self.invalid(Cause::BrokenPage, expected, obstacle.to_string()),
+            other => other.into(),
+        }
+    }
+
+    /// The class of a login that did not work.
+    fn why_not_logged_in(&self, page: &Page, has_cookie: bool) -> (Cause, String) {
+        let profile = &self.site.profile;
+        let text = page.visible_text();
+        let at_login = page.find(&profile.login.password).is_ok();
+        let said = says(page);
+        if profile.login.refused.iter().any(|words| text.contains(words.as_str())) {
+            return (Cause::BadPassword, said);
+        }
+        match page.status {
+            403 => (Cause::Csrf, said),
+            429 => (Cause::BadPassword, said),
+            500.. => (Cause::ServerError, said),
+            200 if at_login => {
+                (Cause::LoginPageWith200, format!("the login page again, with status 200 and no reason: {said}"))
+            }
+            _ if !has_cookie => (Cause::NoSession, format!("no cookie of a session: {said}")),
+            _ => (Cause::NoSession, format!("no page that names the user: {said}")),
+        }
+    }
+
+    /// Whether a page names the user.
+    pub fn names(&self, page: &Page, username: &str) -> bool {
+        match &self.site.profile.login.names_user {
+            Some(place) => place.read(page).is_some_and(|named| named == username),
+            None => {
+                let text = page.visible_text();
+                text.split(|c: char| !c.is_alphanumeric() && !"._@+-".contains(c)).any(|word| word == username)
+            }
+        }
+    }
+
+    /// The session's cookie.
+    pub async fn session_cookie(&self, visitor: &mut Visitor) -> Walked<Option<Cookie>> {
+        let cookies = visitor.cookies().await?;
+        let names = &self.site.profile.login.session_cookies;
+        Ok(cookies.into_iter().find(|cookie| names.iter().any(|name| name.is_match(&cookie.name))))
+    }
+
+    /// Whether a page is the login page.
+    pub fn is_login(&self, page: &Page) -> bool {
+        let login = &self.site.profile.login;
+        page.url.path() == path_of(&login.address)
+            || page.is_html() && page.find(&login.password).is_ok() && page.find(&login.username).is_ok()
+    }
+
+    /// The fabric of the run.
+    pub fn fabric(&self) -> Walked<FabricRef> {
+        self.site.fabric.clone().ok_or_else(|| {
+            Stop::Inconclusive(
+                "The target shows this user no fabric; --fabric names one, and the user must be allowed to see it."
+                    .to_owned(),
+            )
+        })
+    }
+
+    /// Opens the fabric's page, which must be it.
+    pub async fn open_fabric(&mut self, visitor: &mut Visitor) -> Walked<Page> {
+        let fabric = self.fabric()?;
+        let page = visitor.open(&fabric.address).await?;
+        self.shown_by(visitor);
+        let profile = self.profile();
+        if self.is_login(&page) {
+            let observed = format!("the login page, status {}", page.status);
+            self.assert(
+                false,
+                Cause::NoSession,
+                &format!("the page of {} for a user who is logged in", fabric.name),
+                observed,
+            )?;
+        }
+        let name = profile.fabric.name.read(&page).unwrap_or_default();
+        let holds = page.status == 200 && name.contains(&fabric.name);
+        let expected = format!("the page of {} answers 200 and names it", fabric.name);
+        let cause = if page.status >= 500 { Cause::ServerError } else { Cause::BrokenPage };
+        self.assert(holds, cause, &expected, format!("status {}, “{name}”", page.status))?;
+        Ok(page)
+    }
+
+    /// The word of the fabric's state on its page, and its code.
+    pub fn status_on(&self, page: &Page) -> Option<(String, Option<String>)> {
+        let word = self.site.profile.fabric.status.read(page)?;
+        let code = self.site.profile.status.code(&word).map(str::to_owned);
+        Some((word, code))
+    }
+
+    /// Something that can be pressed, by the profile's name for it.
+    pub fn action(&self, name: &str) -> Walked<Action> {
+        let action = self.site.profile.actions.get(name).cloned();
+        action.ok_or_else(|| Stop::Skipped(format!("The profile {} knows no action {name}.", self.site.profile.name)))
+    }
+
+    /// Presses a button of the fabric's page that is open, and follows what comes of it to its end.
+    pub async fn press_and_follow(&mut self, visitor: &mut Visitor, action: &Action) -> Walked<(Answer, Page)> {
+        let control = visitor.find(&action.button).await;
+        self.shown_by(visitor);
+        let expected = format!(
+            "the page has a button “{}” that can be pressed",
+            action.button.names.first().map_or("", String::as_str)
+        );
+        match &control {
+            Ok(found) if found.disabled => {
+                return Err(self.failed(Cause::ControlMissing, &expected, "it is there, and disabled"));
+            }
+            Err(obstacle) => return Err(self.failed(Cause::ControlMissing, &expected, obstacle.to_string())),
+            Ok(found) => self.assert(true, Cause::ControlMissing, &expected, format!("“{}”", found.name))?,
+        }
+        let began = std::time::Instant::now();
+        let before = self.recorder().count();
+        let pressed = visitor.press(&action.button).await;
+        self.shown_by(visitor);
+        let pressed = match pressed {
+            Ok(page) => page,
+            Err(obstacle) => return Err(self.press_failed(obstacle)),
+        };
+        self.look_at_answer(&pressed)?;
+        let (answer, page) = visitor.follow(pressed, self.site.plan.patience).await?;
+        self.shown_by(visitor);
+        self.measure(
+            &format!("from the press of “{}” to its end", action.button.names.first().map_or("", String::as_str)),
+            began.elapsed(),
+        );
+        self.look_at_script(visitor, before)?;
+        Ok((answer, page))
+    }
+
+    /// A press that did not even lead to an answer.
+    fn press_failed(&mut self, obstacle: Obstacle) -> Stop {
+        let expected = "a press sends its request, and an answer comes";
+        let cause = match &obstacle {
+            Obstacle::NoAnswer { timed_out: true, .. } => Cause::Unanswered,
+            Obstacle::NoAnswer { .. } => Cause::Transport,
+            Obstacle::Missing(_) | Obstacle::Unusable(_) => Cause::ControlDead,
+            _ => return obstacle.into(),
+        };
+        self.failed(cause, expected, obstacle.to_string())
+    }
+
+    /// What the answer to a press is: a class of its own for each way in which it can be no answer.
+    fn look_at_answer(&mut self, page: &Page) -> Walked<()> {
+        let profile = self.profile();
+        let answer = Answer::read(page, &profile);
+        let code = answer.code.as_deref().unwrap_or_default();
+        let is = |class: &str| {
+            profile.refusals.codes.get(class).is_some_and(|codes| codes.iter().any(|one| one == code))
+                || page.status == 403
+                    && profile
+                        .refusals
+                        .words
+                        .get(class)
+                        .is_some_and(|all| all.iter().any(|one| page.visible_text().contains(one)))
+        };
+        let expected = "the press is taken: an operation begins, or the page says why not";
+        let observed = says(page);
+        let cause = if self.is_login(page) {
+            if page.status == 200 { Cause::LoginPageWith200 } else { Cause::NoSession }
+        } else {
+            match page.status {
+                401 => Cause::NoSession,
+                403 if is("csrf") => Cause::Csrf,
+                403 => Cause::Permission,
+                404 => Cause::WrongAddress,
+                405 => Cause::MethodRefused,
+                500 => Cause::ServerError,
+                _ => return Ok(()),
+            }
+        };
+        Err(self.failed(cause, expected, observed))
+    }
+
+    /// That no script failed meanwhile.
+    fn look_at_script(&mut self, visitor: &Visitor, before: usize) -> Walked<()> {
+        let lines: Vec<String> = self
+            .recorder()
+            .steps_from(before)
+            .iter()
+            .flat_map(|step| step.console.clone())
+            .filter(|line| line.level == "SEVERE" && !line.text.contains("Failed to load resource"))
+            .map(|line| line.text)
+            .collect();
+        if visitor.runs_scripts() {
+            let observed = lines.first().cloned().unwrap_or_else(|| "no error in the console".to_owned());
+            self.assert(lines.is_empty(), Cause::ScriptError, "the page's script runs without errors", observed)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a page says, in short: status, address, first words.
+pub fn says(page: &Page) -> String {
+    let text = if page.is_html() { page.visible_text() } else { page.body.clone() };
+    let text: String = text.chars().take(240).collect();
+    format!("status {} at {}: {}", page.status, page.url.path(), text)
+}
+
+/// The path of an address of the profile.
+pub fn path_of(address: &str) -> &str {
+    address.split(['?', '#']).next().unwrap_or(address)
+}
+
+/// The path and query of a URL.
+pub fn path_and_query(url: &Url) -> String {
+    url[url::Position::BeforePath..url::Position::AfterQuery].to_owned()
+}
