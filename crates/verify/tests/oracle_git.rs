@@ -1,10 +1,10 @@
 //! The oracle of a repository before a real Git server: what it reads, and how it says that it could not.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
-use testkit::{Folder, GitMode, GitServer};
+use testkit::{Folder, GitMode, GitServer, eventually};
 use verify::oracle::{GitError, GitOracle};
 
 const VPCS: &str = "apiVersion: vpc.githedgehog.com/v1beta1\nkind: VPC\nmetadata: {name: vpc-1, namespace: default}\n\
@@ -101,6 +101,14 @@ async fn a_server_that_is_away_or_never_answers_is_told_apart() -> Result<()> {
     let silent = fault(of(&server, "")?.within(Duration::from_secs(1))).await;
     assert!(matches!(silent, GitError::NoAnswer { .. }), "{silent}");
     assert!(begun.elapsed() < Duration::from_secs(10));
+    // What git started ends with it.
+    let url = server.url("desired");
+    eventually(Duration::from_secs(10), "no process is left", || async {
+        let left = started_with(&url)?;
+        ensure!(left.is_empty(), "{left:?}");
+        anyhow::Ok(())
+    })
+    .await?;
     server.set_mode(GitMode::Fail(500));
     let failing = fault(of(&server, "")?).await;
     assert!(matches!(&failing, GitError::Failed { said, .. } if said.contains("500")), "{failing}");
@@ -109,6 +117,13 @@ async fn a_server_that_is_away_or_never_answers_is_told_apart() -> Result<()> {
     let away = fault(GitOracle::remote(&nobody, "main", "")?).await;
     assert!(matches!(&away, GitError::Unreachable { address, .. } if *address == nobody), "{away}");
     Ok(())
+}
+
+/// The processes of this machine that have an address among their arguments.
+fn started_with(url: &str) -> Result<Vec<String>> {
+    let all = std::fs::read_dir("/proc")?.filter_map(|entry| Some(entry.ok()?.path().join("cmdline")));
+    let lines = all.filter_map(|file| Some(String::from_utf8_lossy(&std::fs::read(file).ok()?).into_owned()));
+    Ok(lines.filter(|line| line.contains(url)).collect())
 }
 
 #[tokio::test]

@@ -152,6 +152,7 @@ impl OracleError {
     /// What a status other than success means.
     pub(super) fn of_status(address: &str, asked: &str, status: u16, message: String) -> Self {
         let (address, asked) = (address.to_owned(), asked.to_owned());
+        let message = message.trim_end_matches('.').to_owned();
         match status {
             401 => Self::Unauthorized { address, asked },
             403 if !is_admission(&message) => Self::Forbidden { address, asked, message },
