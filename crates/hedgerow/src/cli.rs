@@ -3,9 +3,11 @@
 
 mod manage;
 mod remote;
+mod verify;
 
 pub(crate) use manage::*;
 pub(crate) use remote::*;
+pub(crate) use verify::*;
 
 use crate::settings::Value;
 use clap::builder::StyledStr;
@@ -23,6 +25,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Try it", &["demo", "lab"]),
     ("Run it", &["serve", "migrate", "config"]),
     ("Use it from elsewhere", &["sync", "diff", "wait"]),
+    ("Prove it", &["verify"]),
     ("Manage it", &["user", "key", "backup", "restore"]),
     ("About", &["version", "help"]),
 ];
@@ -67,6 +70,7 @@ pub(crate) enum Sub {
     Sync(Sync),
     Diff(Diff),
     Wait(Wait),
+    Verify(Box<Verify>),
     #[command(subcommand, arg_required_else_help = true)]
     User(User),
     #[command(subcommand, arg_required_else_help = true)]

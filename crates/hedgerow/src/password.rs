@@ -14,6 +14,14 @@ pub(crate) fn take(user: &str, from_stdin: bool) -> anyhow::Result<SecretString>
     Ok(password)
 }
 
+/// Takes the password that a user has: of standard input, or asked for once on the terminal. It is not judged.
+pub(crate) fn given() -> anyhow::Result<SecretString> {
+    if std::io::stdin().is_terminal() {
+        return Ok(rpassword::prompt_password("Password: ").context("cannot read the password")?.into());
+    }
+    from_standard_input()
+}
+
 fn from_standard_input() -> anyhow::Result<SecretString> {
     let mut line = String::new();
     // More is a file that was piped in by mistake; the check says so.

@@ -13,6 +13,7 @@ mod restore;
 mod serve;
 mod sync;
 pub(crate) mod user;
+mod verify;
 mod version;
 mod wait;
 
@@ -27,6 +28,7 @@ pub(crate) fn run(command: Sub) -> anyhow::Result<ExitCode> {
         Sub::Sync(arguments) => return sync::run(&arguments),
         Sub::Diff(arguments) => return diff::run(&arguments),
         Sub::Wait(arguments) => return wait::run(&arguments),
+        Sub::Verify(arguments) => return verify::run(&arguments),
         Sub::Demo(arguments) => demo::run(&arguments),
         Sub::Lab(arguments) => lab::run(&arguments),
         Sub::Serve(arguments) => serve::run(&arguments),

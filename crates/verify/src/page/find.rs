@@ -107,8 +107,8 @@ pub(super) fn every(document: &Html, locator: &Locator) -> Taken<Vec<Found>> {
     }
     for hint in &locator.hints {
         let selector = parse(hint)?;
-        let found: Vec<Found> =
-            document.select(&selector).map(|one| describe(document, one, Some(hint.clone()))).collect();
+        let seen = document.select(&selector).filter(|one| locator.role == Role::Any || !is_hidden(*one));
+        let found: Vec<Found> = seen.map(|one| describe(document, one, Some(hint.clone()))).collect();
         if !found.is_empty() {
             return Ok(found);
         }
@@ -126,7 +126,7 @@ fn plain(text: &str) -> String {
 }
 
 /// Whether the page itself says that nobody sees it: what style sheets hide is for a browser to know.
-fn is_hidden(element: ElementRef<'_>) -> bool {
+pub(super) fn is_hidden(element: ElementRef<'_>) -> bool {
     let one = |element: ElementRef<'_>| {
         let value = element.value();
         value.attr("hidden").is_some()

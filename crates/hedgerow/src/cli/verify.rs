@@ -1,0 +1,132 @@
+//! The flags of `hedgerow verify`.
+
+use super::*;
+use clap::{Args, ValueEnum};
+
+/// Prove on the user's own path that a console does what it says
+///
+/// Goes where a person goes: opens the login page, takes the form's own token, finds the button and uses the address
+/// that stands in the page, over HTTP as a browser does (--driver http) or in a real browser. What really happened is
+/// read elsewhere: in the cluster (--oracle-kubeconfig) and in a fresh clone (--oracle-git). Where no oracle is given, the
+/// report says "not verified", not "passed".
+///
+/// Without --allow-sync nothing is changed. Exit codes: 0 passed, 1 failed, 2 called wrongly, 3 inconclusive,
+/// 4 invalid (a precondition does not hold), 5 the profile does not fit the target, 130 interrupted.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hedgerow verify --list
+  hedgerow verify --target https://hedgerow.example.net --username alice --password-stdin --output run-1 < password
+  hedgerow verify --target http://127.0.0.1:8480 --username admin --password-file pw --driver http,chromium \\
+      --oracle-kubeconfig kubeconfig --allow-sync --output run-2
+  hedgerow verify --check run-2")]
+pub(crate) struct Verify {
+    /// List the journeys, each with what it proves
+    #[arg(long, exclusive = true)]
+    pub(crate) list: bool,
+    /// Address of the console
+    #[arg(long, value_name = "URL", required_unless_present_any = ["list"], help_heading = "Target")]
+    pub(crate) target: Option<String>,
+    /// What the target is: hedgerow, netbox-hedgehog, or a file with a profile
+    #[arg(long, value_name = "NAME", default_value = "hedgerow", help_heading = "Target")]
+    pub(crate) profile: String,
+    /// Trust the certificates of this PEM file and what they issued, and nothing else
+    #[arg(long, value_name = "FILE", help_heading = "Target")]
+    pub(crate) ca: Option<PathBuf>,
+    /// The fabric, by name or number; without it, the one at the oracle's cluster, or the first
+    #[arg(long, value_name = "FABRIC", help_heading = "Target")]
+    pub(crate) fabric: Option<String>,
+    /// A fabric whose cluster cannot be reached, for the journey about that
+    #[arg(long, value_name = "FABRIC", help_heading = "Target")]
+    pub(crate) unreachable_fabric: Option<String>,
+
+    /// Who logs in
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["list"], help_heading = "Users")]
+    pub(crate) username: Option<String>,
+    /// Read the password from standard input
+    #[arg(long, help_heading = "Users")]
+    pub(crate) password_stdin: bool,
+    /// Read the password from this file
+    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin", help_heading = "Users")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// A second user with the same rights: NAME=FILE, the file holds the password
+    #[arg(long, value_name = "NAME=FILE", value_parser = name_and_file, help_heading = "Users")]
+    pub(crate) second: Option<(String, PathBuf)>,
+    /// A user who may look at the fabric and sync nothing: NAME=FILE
+    #[arg(long, value_name = "NAME=FILE", value_parser = name_and_file, help_heading = "Users")]
+    pub(crate) reader: Option<(String, PathBuf)>,
+
+    /// Who walks: http, chromium, firefox; several with commas
+    #[arg(
+        long,
+        value_name = "DRIVER",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "http",
+        help_heading = "Journeys"
+    )]
+    pub(crate) driver: Vec<VerifyDriver>,
+    /// Make only this journey; may be given several times
+    #[arg(long, value_name = "NAME", help_heading = "Journeys")]
+    pub(crate) journey: Vec<String>,
+    /// Allow journeys that change something: syncs, and a difference that is planted and taken back
+    #[arg(long, help_heading = "Journeys")]
+    pub(crate) allow_sync: bool,
+    /// Most requests that are sent to the target
+    #[arg(long, value_name = "N", default_value_t = 5_000, help_heading = "Journeys")]
+    pub(crate) max_requests: u64,
+    /// Longest time of the run
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration, help_heading = "Journeys")]
+    pub(crate) max_time: Duration,
+    /// Longest time that an operation is followed
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration, help_heading = "Journeys")]
+    pub(crate) patience: Duration,
+    /// Longest time that the end of a session is waited for; journeys that would wait longer are skipped
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = duration, help_heading = "Journeys")]
+    pub(crate) max_wait: Duration,
+
+    /// Read the cluster with this kubeconfig, beside the target
+    #[arg(long, value_name = "FILE", help_heading = "Oracles")]
+    pub(crate) oracle_kubeconfig: Option<PathBuf>,
+    /// The context of that kubeconfig
+    #[arg(long, value_name = "NAME", requires = "oracle_kubeconfig", help_heading = "Oracles")]
+    pub(crate) oracle_context: Option<String>,
+    /// The fabric's namespace in the cluster, where no page says it
+    #[arg(long, value_name = "NAME", help_heading = "Oracles")]
+    pub(crate) namespace: Option<String>,
+    /// Clone this repository, beside the target; credentials are those of your own git
+    #[arg(long, value_name = "URL|PATH", help_heading = "Oracles")]
+    pub(crate) oracle_git: Option<String>,
+    /// Its branch
+    #[arg(long, value_name = "NAME", default_value = "main", help_heading = "Oracles")]
+    pub(crate) oracle_branch: String,
+    /// The folder of the manifests in it
+    #[arg(long, value_name = "PATH", default_value = "", help_heading = "Oracles")]
+    pub(crate) oracle_folder: String,
+
+    /// Write the evidence into this folder; it must be empty or not exist
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["list"], help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the results as JSON
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// Who walks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VerifyDriver {
+    /// A client that does what a browser does, without scripts
+    Http,
+    /// Chromium or Chrome, through chromedriver
+    #[value(alias = "webdriver")]
+    Chromium,
+    /// Firefox, through geckodriver
+    Firefox,
+}
+
+fn name_and_file(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or("expected NAME=FILE; the file holds the password")?;
+    if name.is_empty() || file.is_empty() {
+        return Err("expected NAME=FILE; the file holds the password".to_owned());
+    }
+    Ok((name.to_owned(), file.into()))
+}

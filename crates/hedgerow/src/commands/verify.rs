@@ -1,0 +1,210 @@
+//! `hedgerow verify`: proof on the user's own path. What is walked, and how it is judged, is the crate `verify`; here it
+//! gets its target, users and oracles from the command line, and its end becomes an exit code.
+
+use crate::cli::{self, VerifyDriver};
+use crate::client::complain;
+use crate::{Misuse, output, server};
+use anyhow::Context as _;
+use secrecy::SecretString;
+use std::io::IsTerminal as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use url::Url;
+use verify::journeys;
+use verify::oracle::{ClusterOracle, GitOracle};
+use verify::results::{JourneyResult, Run};
+use verify::run::{Progress, Runner};
+use verify::site::{Account, DriverKind, Plan, Site};
+
+/// Runs it to its end.
+pub(crate) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
+    if arguments.list {
+        list()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let plan = plan(arguments)?;
+    let folder = arguments.output.as_deref().map(folder).transpose()?;
+    let run = server::block_on(walk(plan, folder.clone()))?;
+    if let Some(folder) = &folder {
+        let text = serde_json::to_vec_pretty(&run).context("cannot write the results down")?;
+        std::fs::write(folder.join("results.json"), text)
+            .with_context(|| format!("cannot write to {}", folder.display()))?;
+    }
+    report(&run, folder.as_deref(), arguments.json)?;
+    Ok(ExitCode::from(run.exit_code))
+}
+
+fn list() -> anyhow::Result<()> {
+    let rows: Vec<Vec<String>> = journeys::ALL
+        .iter()
+        .map(|one| vec![one.name.into(), if one.changes { "yes" } else { "no" }.into(), one.proves.into()])
+        .collect();
+    Ok(output::text(&output::table(&["JOURNEY", "CHANGES", "PROVES"], &rows))?)
+}
+
+fn misuse(text: impl Into<String>) -> anyhow::Error {
+    Misuse(text.into()).into()
+}
+
+fn plan(arguments: &cli::Verify) -> anyhow::Result<Plan> {
+    let target = arguments.target.as_deref().unwrap_or_default();
+    let target = Url::parse(target)
+        .ok()
+        .filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"))
+        .ok_or_else(|| misuse(format!("--target {target} is no address; give it as https://hedgerow.example.net")))?;
+    if !target.username().is_empty() || target.password().is_some() {
+        return Err(misuse("--target holds a user's name or a password, and every user of this machine can read it"));
+    }
+    for name in &arguments.journey {
+        if !journeys::ALL.iter().any(|one| one.name == name) {
+            let known: Vec<&str> = journeys::ALL.iter().map(|one| one.name).collect();
+            return Err(misuse(format!("there is no journey {name}; there are {}", known.join(", "))));
+        }
+    }
+    let profile = verify::profile::load(&arguments.profile).map_err(|error| misuse(error.to_string()))?;
+    let named = |named: &Option<(String, PathBuf)>| {
+        named.as_ref().map(|(name, file)| {
+            Ok::<_, anyhow::Error>(Account { username: name.clone(), password: password_of(file)? })
+        })
+    };
+    let cluster = arguments.oracle_kubeconfig.as_ref().map(|file| {
+        ClusterOracle::open(file, arguments.oracle_context.as_deref())
+            .map_err(|error| misuse(format!("--oracle-kubeconfig: {error}")))
+    });
+    let git = arguments.oracle_git.as_ref().map(|place| {
+        let local = Path::new(place);
+        let oracle = if local.is_dir() {
+            GitOracle::local(local, &arguments.oracle_branch, &arguments.oracle_folder)
+        } else {
+            GitOracle::remote(place, &arguments.oracle_branch, &arguments.oracle_folder)
+        };
+        oracle.map_err(|error| misuse(format!("--oracle-git: {error}")))
+    });
+    let ca = arguments.ca.as_ref().map(|file| {
+        std::fs::read_to_string(file)
+            .map_err(|error| misuse(format!("--ca {} cannot be read: {error}", file.display())))
+    });
+    Ok(Plan {
+        target,
+        account: Account { username: arguments.username.clone().unwrap_or_default(), password: password(arguments)? },
+        second: named(&arguments.second).transpose()?,
+        reader: named(&arguments.reader).transpose()?,
+        profile,
+        drivers: arguments
+            .driver
+            .iter()
+            .map(|driver| match driver {
+                VerifyDriver::Http => DriverKind::Http,
+                VerifyDriver::Chromium => DriverKind::Chromium,
+                VerifyDriver::Firefox => DriverKind::Firefox,
+            })
+            .collect(),
+        journeys: arguments.journey.clone(),
+        fabric: arguments.fabric.clone(),
+        unreachable_fabric: arguments.unreachable_fabric.clone(),
+        namespace: arguments.namespace.clone(),
+        allow_sync: arguments.allow_sync,
+        cluster: cluster.transpose()?,
+        git: git.transpose()?,
+        direct: None,
+        ca: ca.transpose()?,
+        max_requests: arguments.max_requests,
+        max_time: arguments.max_time,
+        patience: arguments.patience,
+        max_wait: arguments.max_wait,
+        secrets: Vec::new(),
+        id: uuid::Uuid::new_v4().simple().to_string()[..12].to_owned(),
+    })
+}
+
+fn password(arguments: &cli::Verify) -> anyhow::Result<SecretString> {
+    if let Some(file) = &arguments.password_file {
+        return password_of(file);
+    }
+    if !arguments.password_stdin {
+        return Err(misuse("say where the password comes from: --password-stdin or --password-file FILE"));
+    }
+    crate::password::given()
+}
+
+fn password_of(file: &Path) -> anyhow::Result<SecretString> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| misuse(format!("the password cannot be read from {}: {error}", file.display())))?;
+    one_line(&text, &file.display().to_string())
+}
+
+fn one_line(text: &str, place: &str) -> anyhow::Result<SecretString> {
+    let line = text.strip_suffix('\n').unwrap_or(text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() || line.contains('\n') {
+        return Err(misuse(format!("{place} holds no password: one line is expected")));
+    }
+    Ok(line.into())
+}
+
+/// The folder for the evidence: new, or empty.
+fn folder(path: &Path) -> anyhow::Result<PathBuf> {
+    let shown = path.display();
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| misuse(format!("--output {shown} cannot be made: {error}")))?;
+    let mut entries =
+        std::fs::read_dir(path).map_err(|error| misuse(format!("--output {shown} cannot be read: {error}")))?;
+    if entries.next().is_some() {
+        return Err(misuse(format!("--output {shown} is not empty; the evidence of a run has a folder of its own")));
+    }
+    path.canonicalize().with_context(|| format!("cannot find {shown}"))
+}
+
+async fn walk(plan: Plan, folder: Option<PathBuf>) -> anyhow::Result<Run> {
+    let stop = server::stop_on_signal()?;
+    let (mut runner, mut told) = (Runner::new(Site::new(plan, folder)), Told);
+    let ended = tokio::select! {
+        ended = runner.walk(&mut told) => Some(ended),
+        () = stop.cancelled() => None,
+    };
+    let interrupted = ended.is_none();
+    Ok(runner.finish(ended.flatten(), interrupted))
+}
+
+/// Says on standard error what is going on.
+struct Told;
+
+impl Progress for Told {
+    fn begins(&mut self, journey: &str, driver: &str) {
+        if std::io::stderr().is_terminal() {
+            complain(&format!("\r{journey} ({driver}) ..."));
+        }
+    }
+
+    fn ended(&mut self, result: &JourneyResult) {
+        let clear = if std::io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
+        let seconds = f64::from(u32::try_from(result.ms).unwrap_or(u32::MAX)) / 1000.0;
+        let name = format!("{} ({})", result.name, result.driver);
+        complain(&format!("{clear}{:<12} {name:<36} {seconds:>6.1} s  {}\n", result.verdict.word(), result.sentence));
+    }
+}
+
+fn report(run: &Run, folder: Option<&Path>, json: bool) -> anyhow::Result<()> {
+    if json {
+        return Ok(output::json(run)?);
+    }
+    let mut said = format!("{}: {}\n", run.verdict.word(), run.sentence);
+    if let Some(finding) = &run.finding {
+        said.push_str(&format!("  expected  {}\n  observed  {}\n", finding.expected, finding.observed));
+        let point = finding.failure_point.map(|point| format!(", failure point {point}")).unwrap_or_default();
+        said.push_str(&format!(
+            "  cause     {} (layer {}{point})\n  to do     {}\n",
+            finding.cause.code(),
+            finding.layer.word(),
+            finding.what_to_do
+        ));
+    }
+    if let Some(folder) = folder {
+        said.push_str(&format!("  evidence  {}\n", folder.display()));
+    }
+    Ok(output::text(&said)?)
+}
