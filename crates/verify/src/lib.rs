@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod cause;
 pub mod drivers;
+mod effect;
 pub mod exchange;
 pub mod fabrics;
 pub mod http;

@@ -443,7 +443,8 @@ impl<'a> Scene<'a> {
 
 /// What a page says, in short: status, address, first words.
 pub fn says(page: &Page) -> String {
-    let text = if page.is_html() { page.text("main").unwrap_or_else(|| page.visible_text()) } else { page.body.clone() };
+    let text =
+        if page.is_html() { page.text("main").unwrap_or_else(|| page.visible_text()) } else { page.body.clone() };
     let text: String = text.chars().take(240).collect();
     format!("status {} at {}: {}", page.status, page.url.path(), text)
 }

@@ -2,6 +2,7 @@
 
 use crate::drivers::Driver;
 use crate::drivers::http::HttpDriver;
+use crate::effect::Planted;
 use crate::exchange::{Budget, Log};
 use crate::http::HttpUser;
 use crate::obstacle::Taken;
@@ -10,7 +11,7 @@ use crate::profile::Profile;
 use crate::recorder::Recorder;
 use crate::redact::Redactor;
 use secrecy::{ExposeSecret, SecretString};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use url::Url;
 
@@ -124,6 +125,8 @@ pub struct Site {
     pub fabric: Option<FabricRef>,
     /// Its namespace in the cluster.
     pub namespace: Option<String>,
+    /// What was planted in the cluster, to be taken back whatever happens.
+    planted: Mutex<Vec<Planted>>,
 }
 
 impl Site {
@@ -145,6 +148,22 @@ impl Site {
             plan,
             redactor,
             fabric: None,
+            planted: Mutex::default(),
+        }
+    }
+
+    /// Remembers what is about to be planted.
+    pub(crate) fn planted(&self, planted: Planted) {
+        self.planted.lock().unwrap_or_else(PoisonError::into_inner).push(planted);
+    }
+
+    /// Takes back what was planted and is still there, and writes down how that went.
+    pub async fn clean(&self) {
+        let all = std::mem::take(&mut *self.planted.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some(cluster) = &self.plan.cluster else { return };
+        for planted in all {
+            let what = format!("{} of {} in the cluster", planted.path, planted.object());
+            self.recorder.cleaned(&what, planted.take_back(cluster).await);
         }
     }
 

@@ -20,6 +20,9 @@
 
 mod fabric_page;
 mod login_logout;
+mod reading;
+mod sync;
+mod twice;
 mod wrong_password;
 
 use crate::scene::Scene;
@@ -64,4 +67,36 @@ pub static ALL: &[Journey] = &[
         fabric_page::walk,
         "The fabric's page answers its user and nobody else, its scripts and styles load, and its button can be pressed and leads somewhere."
     ),
+    journey!(
+        "sync_by_button",
+        true,
+        sync::by_button,
+        "A press of the button makes the cluster hold what Git says, the page says so when it is so, and the operation stands in the records."
+    ),
+    journey!(
+        "sync_by_form",
+        true,
+        sync::by_form,
+        "The same where the page runs no script: the form does it by itself."
+    ),
+    journey!(
+        "sync_from_git",
+        false,
+        reading::from_git,
+        "Sync from Git reads the newest commit, as a fresh clone has it, and changes nothing in the cluster."
+    ),
+    journey!(
+        "sync_from_fabric",
+        false,
+        reading::from_fabric,
+        "Sync from Fabric reads the cluster, says so, and changes nothing in it."
+    ),
+    journey!(
+        "test_connection",
+        false,
+        reading::test_connection,
+        "Test Connection says of the cluster what is true, and changes nothing in it."
+    ),
+    journey!("double_click", true, twice::double_click, "Two clicks are one operation."),
+    journey!("two_users", true, twice::two_users, "Two users who press at once get one operation, and both are told."),
 ];

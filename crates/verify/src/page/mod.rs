@@ -145,7 +145,8 @@ fn text_of(element: &ElementRef<'_>) -> String {
 fn collect(element: ElementRef<'_>, text: &mut String) {
     let value = element.value();
     let closed = value.name() == "dialog" && value.attr("open").is_none();
-    if matches!(value.name(), "script" | "style" | "template" | "noscript") || closed || value.attr("hidden").is_some() {
+    if matches!(value.name(), "script" | "style" | "template" | "noscript") || closed || value.attr("hidden").is_some()
+    {
         return;
     }
     for child in element.children() {

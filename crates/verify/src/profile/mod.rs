@@ -497,6 +497,12 @@ pub struct Activity {
 pub struct DriftPlaces {
     /// The address of an object's page: `{id}` the fabric, `{kind}` as `Kind.group`, `{namespace}`, `{name}`.
     pub object: String,
+    /// The list of a fabric's objects: `{id}` the fabric, `{kind}` the kind.
+    pub list: String,
+    /// In that list, the links of the objects that come from Git.
+    pub from_git: Css,
+    /// A regular expression for such a link; its groups are kind and name.
+    pub link: Pattern,
     /// The path of each field that differs, on that page.
     pub field: Css,
     /// The row of a field, which must show both values.
