@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// How much of a body is kept, in bytes.
-pub const KEPT_BODY: usize = 64 * 1024;
+pub const KEPT_BODY: usize = 32 * 1024;
 
 /// One request with its answer.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
@@ -35,7 +35,7 @@ pub struct Exchange {
     pub status: u16,
     /// Headers of the answer, redacted.
     pub response_headers: Vec<(String, String)>,
-    /// Body of the answer, redacted, at most its first 64 KiB.
+    /// Body of the answer, redacted, at most its first 32 KiB; of scripts and style sheets the first 512 bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_body: Option<String>,
     /// How long the answer's body was, in bytes.

@@ -12,6 +12,9 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 /// What stands where a secret stood.
 pub const HIDDEN: &str = "[redacted]";
 
+/// How much of a script or a style sheet is kept, in bytes: what it is, not what is in it.
+const KEPT_ASSET: usize = 512;
+
 /// Secrets shorter than this would hide ordinary words.
 const SHORTEST: usize = 6;
 
@@ -123,7 +126,13 @@ impl Redactor {
         exchange.url = self.text(&exchange.url);
         exchange.error = exchange.error.as_deref().map(|error| self.text(error));
         exchange.request_body = exchange.request_body.as_deref().map(|body| self.text(&hide_form(body)));
-        exchange.response_body = exchange.response_body.as_deref().map(|body| bounded(&self.body(body)));
+        let media = |wanted: &str| {
+            let of =
+                |(name, value): &(String, String)| name.eq_ignore_ascii_case("content-type") && value.contains(wanted);
+            exchange.response_headers.iter().any(of)
+        };
+        let most = if media("css") || media("javascript") { KEPT_ASSET } else { KEPT_BODY };
+        exchange.response_body = exchange.response_body.as_deref().map(|body| bounded(&self.body(body), most));
     }
 
     /// Cookies and CSRF tokens, as they come by.
@@ -225,11 +234,11 @@ fn hide_form(body: &str) -> String {
 }
 
 /// The beginning of a long body.
-fn bounded(body: &str) -> String {
-    if body.len() <= KEPT_BODY {
+fn bounded(body: &str, most: usize) -> String {
+    if body.len() <= most {
         return body.to_owned();
     }
-    let end = (0..=KEPT_BODY).rev().find(|end| body.is_char_boundary(*end)).unwrap_or(0);
+    let end = (0..=most).rev().find(|end| body.is_char_boundary(*end)).unwrap_or(0);
     format!("{}\n[{} more bytes are not kept]", &body[..end], body.len() - end)
 }
 
@@ -283,7 +292,7 @@ mod tests {
 
     #[test]
     fn long_bodies_end() {
-        let cut = bounded(&"ü".repeat(KEPT_BODY));
+        let cut = bounded(&"ü".repeat(KEPT_BODY), KEPT_BODY);
         assert!(cut.len() < KEPT_BODY + 60 && cut.contains("more bytes"));
     }
 }

@@ -175,7 +175,7 @@ impl Runner {
             )),
             (walked, _) => walked,
         };
-        let (verdict, sentence, finding) = judge(&walked, scene.verified);
+        let (verdict, sentence, finding) = judge(&walked, scene.verified, &scene.checks);
         let result = JourneyResult {
             name: journey.name.into(),
             proves: journey.proves.into(),
@@ -240,13 +240,17 @@ impl Runner {
     }
 }
 
-fn judge(walked: &Result<(), Stop>, verified: Option<bool>) -> (Verdict, String, Option<Finding>) {
+fn judge(walked: &Result<(), Stop>, verified: Option<bool>, checks: &[Check]) -> (Verdict, String, Option<Finding>) {
     match walked {
-        Ok(()) if verified == Some(false) => (
-            Verdict::Inconclusive,
-            "Not verified: what the page says was not checked against an oracle, because none was given.".to_owned(),
-            None,
-        ),
+        Ok(()) if verified == Some(false) => {
+            let open = checks.iter().rev().find(|check| check.held.is_none());
+            let why = open.map_or("", |check| check.observed.as_str());
+            (
+                Verdict::Inconclusive,
+                format!("Not verified: {why}. What the page says was seen, and not what is true."),
+                None,
+            )
+        }
         Ok(()) => (Verdict::Pass, "Everything that it proves was seen to hold.".to_owned(), None),
         Err(Stop::Fail(finding)) => {
             (Verdict::Fail, format!("{}: {}", finding.cause.title(), finding.observed), Some((**finding).clone()))

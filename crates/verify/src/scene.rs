@@ -295,8 +295,15 @@ impl<'a> Scene<'a> {
     /// Whether a page is the login page.
     pub fn is_login(&self, page: &Page) -> bool {
         let login = &self.site.profile.login;
-        page.url.path() == path_of(&login.address)
-            || page.is_html() && page.find(&login.password).is_ok() && page.find(&login.username).is_ok()
+        if page.url.path() == path_of(&login.address) {
+            return true;
+        }
+        // Other pages have fields for names and passwords, too; their buttons say something else.
+        let by_words = |found: crate::page::Found| found.by_hint.is_none();
+        page.is_html()
+            && page.find(&login.password).is_ok()
+            && page.find(&login.username).is_ok()
+            && page.find(&login.button).is_ok_and(by_words)
     }
 
     /// The fabric of the run.

@@ -18,11 +18,18 @@
 //! | `crawl` | every page and every link |
 //! | `drift` | a difference, with its field |
 
+mod crawl;
+mod drift;
 mod fabric_page;
 mod login_logout;
+mod operations;
 mod reading;
+mod refusals;
+mod session_ends;
+mod status;
 mod sync;
 mod twice;
+mod unreachable;
 mod wrong_password;
 
 use crate::scene::Scene;
@@ -99,4 +106,60 @@ pub static ALL: &[Journey] = &[
     ),
     journey!("double_click", true, twice::double_click, "Two clicks are one operation."),
     journey!("two_users", true, twice::two_users, "Two users who press at once get one operation, and both are told."),
+    journey!(
+        "csrf",
+        false,
+        refusals::csrf,
+        "A request without the page's token, with a wrong or an old one, or from another site does nothing, and says why."
+    ),
+    journey!(
+        "permission",
+        false,
+        refusals::permission,
+        "A user who may not sync is offered no button, and refused whatever is sent."
+    ),
+    journey!(
+        "session_revoked",
+        false,
+        session_ends::revoked,
+        "A session that its user ended elsewhere is over at once, and says so; the other one goes on."
+    ),
+    journey!(
+        "session_idle_expiry",
+        false,
+        session_ends::idle,
+        "A session that rests ends at its idle limit, and says so; one that is used goes on."
+    ),
+    journey!(
+        "session_absolute_expiry",
+        false,
+        session_ends::absolute,
+        "A session ends at its absolute limit although it is used, and says so; a younger one goes on."
+    ),
+    journey!(
+        "unreachable",
+        false,
+        unreachable::walk,
+        "A cluster that cannot be reached is a failure that the page tells in time, and nothing is green."
+    ),
+    journey!(
+        "stuck_operation",
+        false,
+        operations::stuck,
+        "No operation goes on after its deadline, and the next one gets its turn."
+    ),
+    journey!("cancel", true, operations::cancel, "A sync that is cancelled stops, says so, and writes nothing more."),
+    journey!(
+        "status_agrees",
+        false,
+        status::walk,
+        "List, page, API and metrics say the same of the fabric, and it is what the oracle reads."
+    ),
+    journey!("drift", true, drift::walk, "A difference in the cluster is shown with its field and both values."),
+    journey!(
+        "crawl",
+        false,
+        crawl::walk,
+        "Every page and every link answers properly, with an object of every sort among them."
+    ),
 ];

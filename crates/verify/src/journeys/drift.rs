@@ -1,0 +1,71 @@
+//! A difference in the cluster is shown, with its field and both values. It is planted where it carries no traffic, and
+//! taken back.
+
+use crate::answer::Tone;
+use crate::cause::Cause;
+use crate::effect;
+use crate::scene::{Scene, says};
+use crate::stop::{Stop, Walked};
+
+pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
+    let profile = scene.profile();
+    let Some(places) = profile.drift.clone() else {
+        return Err(Stop::Skipped("The profile knows no page that shows fields that differ.".to_owned()));
+    };
+    if scene.site.plan.cluster.is_none() {
+        scene.verified = Some(false);
+        return Err(Stop::Skipped("A difference can be planted only with --oracle-kubeconfig.".to_owned()));
+    }
+    let mut visitor = scene.user().await?;
+    let before = effect::world(scene).await?;
+    let managed = match before.desired {
+        Some(_) => Default::default(),
+        None => effect::managed(scene, &mut visitor).await?,
+    };
+    let Some(planted) = effect::plant(scene, &before, &managed).await? else {
+        return Err(Stop::Skipped(
+            "Git holds no Server and no Switch whose description could be changed without harm.".to_owned(),
+        ));
+    };
+    let read = scene.action("sync_from_fabric")?;
+    scene.open_fabric(&mut visitor).await?;
+    let (answer, page) = scene.press_and_follow(&mut visitor, &read).await?;
+    let expected = "the cluster is read again";
+    scene.assert(
+        answer.tone == Tone::Good,
+        Cause::SilentFailure,
+        expected,
+        format!("{} {}", answer.text, says(&page)),
+    )?;
+    let address = places
+        .object
+        .replace("{id}", &scene.fabric()?.id)
+        .replace("{kind}", &planted.kind_and_group())
+        .replace("{namespace}", &effect::namespace(scene.site))
+        .replace("{name}", &planted.name);
+    let page = visitor.open(&address).await?;
+    scene.shown_by(&visitor);
+    let fields = page.texts(&places.field);
+    let expected = format!("the page of {} names {}, and no other field", planted.object(), planted.path);
+    let observed = if fields.is_empty() { says(&page) } else { fields.join(", ") };
+    scene.assert(fields == [planted.path], Cause::DriftNotShown, &expected, observed)?;
+    let row = page.texts(&places.row).into_iter().find(|row| row.contains(planted.path)).unwrap_or_default();
+    let both = row.contains(&planted.value) && planted.was.as_ref().is_none_or(|was| row.contains(was.as_str()));
+    scene.assert(both, Cause::DriftNotShown, "both values stand beside each other", &row)?;
+    // Not green while it is there.
+    let page = scene.open_fabric(&mut visitor).await?;
+    let good =
+        scene.status_on(&page).and_then(|(_, code)| code).is_some_and(|code| profile.status.good.contains(&code));
+    scene.assert(!good, Cause::StatusLies, "the fabric is not said to be well", says(&page))?;
+    scene.verified = Some(true);
+    // Back to what it was, by the oracle's own hand; the control: then nothing is shown.
+    scene.site.clean().await;
+    let (answer, _) = scene.press_and_follow(&mut visitor, &read).await?;
+    scene.control(answer.tone == Tone::Good, "the cluster is read once more", &answer.text)?;
+    let page = visitor.open(&address).await?;
+    scene.shown_by(&visitor);
+    let fields = page.texts(&places.field);
+    scene.control(fields.is_empty(), "after it is taken back, nothing differs there", fields.join(", "))?;
+    visitor.close().await;
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! A cluster that cannot be reached: the page says so, in time, and nothing on it is green.
+
+use crate::answer::Tone;
+use crate::cause::Cause;
+use crate::fabrics;
+use crate::scene::{Scene, says};
+use crate::stop::{Stop, Walked};
+
+pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
+    let profile = scene.profile();
+    let mut visitor = scene.user().await?;
+    let list = visitor.open(&profile.fabrics.address).await?;
+    scene.shown_by(&visitor);
+    let Some(wanted) = scene.site.plan.unreachable_fabric.clone() else {
+        return Err(Stop::Skipped(
+            "No fabric was named whose cluster cannot be reached; --unreachable-fabric names one.".to_owned(),
+        ));
+    };
+    let found = fabrics::listed(&list, &profile).into_iter().find(|one| one.name == wanted || one.id == wanted);
+    let Some(fabric) = found else {
+        return Err(Stop::Inconclusive(format!("The list of fabrics shows no {wanted}.")));
+    };
+    let page = visitor.open(&fabric.address).await?;
+    let before = scene.status_on(&page);
+    for name in ["test_connection", "sync"] {
+        let Ok(action) = scene.action(name) else { continue };
+        if name == "sync" && !scene.site.plan.allow_sync {
+            continue;
+        }
+        visitor.open(&fabric.address).await?;
+        let (answer, page) = scene.press_and_follow(&mut visitor, &action).await?;
+        let label = action.button.names.first().map_or(name, String::as_str);
+        let expected =
+            format!("“{label}” of a fabric whose cluster cannot be reached is a failure, and the page says so");
+        match answer.tone {
+            Tone::Bad => scene.assert(true, Cause::FailureCalledSuccess, &expected, &answer.text)?,
+            Tone::Good => return Err(scene.failed(Cause::FailureCalledSuccess, &expected, &answer.text)),
+            Tone::Busy => return Err(scene.failed(Cause::Unanswered, &expected, &answer.text)),
+            Tone::Silent => return Err(scene.failed(Cause::SilentFailure, &expected, says(&page))),
+        }
+    }
+    let page = visitor.open(&fabric.address).await?;
+    scene.shown_by(&visitor);
+    let after = scene.status_on(&page);
+    let good = |status: &Option<(String, Option<String>)>| {
+        status.as_ref().and_then(|(_, code)| code.as_ref()).is_some_and(|code| profile.status.good.contains(code))
+    };
+    let observed = after.as_ref().map_or_else(|| "no state".to_owned(), |(word, _)| format!("“{word}”"));
+    let expected = "after that, the fabric's page does not say that all is well";
+    scene.assert(
+        !good(&after) || good(&before) && profile.operation.is_some(),
+        Cause::StatusLies,
+        expected,
+        observed,
+    )?;
+    visitor.close().await;
+    Ok(())
+}
