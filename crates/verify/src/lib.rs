@@ -2,6 +2,7 @@
 //! real browser, asks an independent oracle what really happened, and hands over evidence.
 
 pub mod cause;
+pub mod evidence;
 pub mod exchange;
 pub mod http;
 pub mod obstacle;
