@@ -1,5 +1,5 @@
 //! `har.json`: the exchanges in HTTP Archive 1.2, for the tools that open it. What they hold was redacted when it was
-//! written down; cookies are hidden here once more, whatever they hold.
+//! written down.
 //!
 //! What was not recorded is said as the format wants it: -1, or "unknown".
 
@@ -156,22 +156,7 @@ fn set_cookie(header: &str) -> Option<Value> {
 }
 
 fn headers(headers: &[(String, String)]) -> Vec<Value> {
-    headers.iter().map(|(name, value)| json!({ "name": name, "value": hidden(name, value) })).collect()
-}
-
-/// Header lines with cookies, once more without their values.
-fn hidden(name: &str, value: &str) -> String {
-    let hide = |pair: &str| pair.split_once('=').map_or(HIDDEN.to_owned(), |(name, _)| format!("{name}={HIDDEN}"));
-    match name.to_ascii_lowercase().as_str() {
-        "cookie" => value.split("; ").map(hide).collect::<Vec<_>>().join("; "),
-        "set-cookie" => {
-            let (pair, attributes) =
-                value.split_once(';').map_or((value, ""), |(pair, _)| (pair, &value[pair.len()..]));
-            format!("{}{attributes}", hide(pair))
-        }
-        "authorization" | "proxy-authorization" => HIDDEN.to_owned(),
-        _ => value.to_owned(),
-    }
+    headers.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect()
 }
 
 fn pairs(found: url::form_urlencoded::Parse<'_>) -> Vec<Value> {

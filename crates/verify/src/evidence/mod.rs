@@ -9,6 +9,7 @@ pub mod compare;
 mod console;
 mod folder;
 mod har;
+mod hide;
 mod junit;
 pub mod manifest;
 mod pem;
@@ -101,7 +102,9 @@ pub fn write(run: &Run, folder: &Path, signing_key: Option<&SigningKey>) -> Resu
     }
     folder::sweep(folder)?;
     folder::close_to_others(folder)?;
-    let results = pretty(run)?;
+    let mut run = run.clone();
+    hide::secrets_of_headers(&mut run);
+    let results = pretty(&run)?;
     // What is derived is derived from the file, not from memory: `check` has only the file.
     let run: Run = serde_json::from_slice(&results)?;
     folder::put(folder, RESULTS, &results)?;

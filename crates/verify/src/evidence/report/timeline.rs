@@ -136,7 +136,8 @@ fn user_lanes(run: &Run, axis: &Axis) -> Vec<Lane> {
     for step in run.steps.iter().filter(|step| step.path == Path::User) {
         let driver = driver_of(step);
         if !lanes.iter().any(|(name, _)| *name == driver) {
-            lanes.push((driver.clone(), Lane::new(&format!("user, {driver}"), "user", Vec::new())));
+            let name = if step.who.contains(", ") { format!("user, {driver}") } else { driver.clone() };
+            lanes.push((driver.clone(), Lane::new(&name, "user", Vec::new())));
         }
         if let Some((_, lane)) = lanes.iter_mut().find(|(name, _)| *name == driver) {
             lane.bars.push(step_bar(run, axis, step));
