@@ -1,7 +1,9 @@
 //! What a run hands over: written, read by others' programs, checked, altered, compared.
 //!
 //! The tests of signatures need the program `openssl`, the one of the sums `jq` and `sha256sum`: a third party's tools.
-//! `HEDGEROW_EVIDENCE_KEEP=DIR` writes the sample's folder there, to be looked at.
+//! `HEDGEROW_EVIDENCE_KEEP=DIR` writes the samples' folders there, to be looked at.
+
+#![allow(clippy::unwrap_used, reason = "a fixture that fails is a test that fails")]
 
 #[path = "evidence/altered.rs"]
 mod altered;
@@ -51,4 +53,12 @@ fn written(run: &Run) -> tempfile::TempDir {
 
 fn text(folder: &Path, name: &str) -> String {
     std::fs::read_to_string(folder.join(name)).unwrap()
+}
+
+/// Leaves a run's folder for those who asked to look at it.
+fn keep(name: &str, run: &Run) {
+    let Some(place) = std::env::var_os("HEDGEROW_EVIDENCE_KEEP") else { return };
+    let folder = Path::new(&place).join(name);
+    pictures(run, &folder);
+    evidence::write(run, &folder, None).unwrap();
 }

@@ -25,7 +25,7 @@ pub fn file(run: &Run) -> Result<String, EvidenceError> {
         let journeys: Vec<&JourneyResult> = run.journeys.iter().filter(|journey| journey.driver == driver).collect();
         let mut suite = TestSuite::new(driver);
         suite.timestamp = journeys.first().and_then(|first| chrono_of(first.started));
-        suite.set_time(duration(journeys.iter().map(|journey| journey.ms).sum()));
+        suite.set_time(duration(journeys.iter().map(|journey| journey.ms).fold(0, u64::saturating_add)));
         suite.add_test_cases(journeys.into_iter().map(|journey| case(run, journey)));
         report.add_test_suite(suite);
     }
@@ -114,7 +114,10 @@ fn case(run: &Run, journey: &JourneyResult) -> TestCase {
     }
     case.add_properties(journey.measured.iter().map(|one| (format!("ms of {}", one.what), one.ms.to_string())));
     if let Some(last) = journey.steps.checked_sub(1) {
-        case.add_property(("steps".to_owned(), format!("{} to {}", journey.first_step, journey.first_step + last)));
+        case.add_property((
+            "steps".to_owned(),
+            format!("{} to {}", journey.first_step, journey.first_step.saturating_add(last)),
+        ));
     }
     if !journey.checks.is_empty() {
         case.set_system_out(checks_text(&journey.checks));

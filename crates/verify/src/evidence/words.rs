@@ -24,6 +24,7 @@ pub fn length(ms: u64) -> String {
     match ms {
         0..1_000 => format!("{ms} ms"),
         1_000..60_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        60_000..3_600_000 if ms % 60_000 < 1000 => format!("{} min", ms / 60_000),
         60_000..3_600_000 => format!("{} min {:02} s", ms / 60_000, ms % 60_000 / 1000),
         _ => format!("{} h {:02} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
     }
@@ -80,9 +81,14 @@ mod tests {
 
     #[test]
     fn lengths_are_read_at_a_glance() {
-        for (ms, words) in
-            [(0, "0 ms"), (999, "999 ms"), (3_450, "3.4 s"), (125_000, "2 min 05 s"), (3_720_000, "1 h 02 min")]
-        {
+        for (ms, words) in [
+            (0, "0 ms"),
+            (999, "999 ms"),
+            (3_450, "3.4 s"),
+            (125_000, "2 min 05 s"),
+            (600_000, "10 min"),
+            (3_720_000, "1 h 02 min"),
+        ] {
             assert_eq!(length(ms), words);
         }
         assert_eq!([size(1), size(412), size(1536), size(5 << 20)], ["1 byte", "412 bytes", "1.5 KiB", "5.0 MiB"]);

@@ -87,6 +87,23 @@ fn a_report_that_was_forged_with_its_sum_does_not_follow() {
 }
 
 #[test]
+fn no_number_of_a_foreign_folder_ends_the_check() {
+    let mut run = sample::run();
+    run.conditions.max_seconds = u64::MAX;
+    run.clocks[0].ahead_ms = i64::MIN;
+    run.steps[3].ms = u64::MAX;
+    run.steps[4].started = jiff::Timestamp::MAX;
+    run.steps[5].started = jiff::Timestamp::MIN;
+    run.steps[6].number = usize::MAX;
+    for journey in &mut run.journeys {
+        (journey.ms, journey.first_step, journey.steps) = (u64::MAX, usize::MAX, usize::MAX);
+    }
+    run.journeys[1].finding.as_mut().unwrap().failure_point = Some(200);
+    let checked = check(written(&run).path(), None).unwrap();
+    assert!(checked.is_sound(), "{}", checked.to_text());
+}
+
+#[test]
 fn another_programs_report_is_compared_by_its_sum_only() {
     let folder = written(&sample::run());
     edit(folder.path(), |manifest| manifest["made_by"] = json!("hedgerow verify 9.9.9 (forms abc)"));

@@ -2,8 +2,9 @@
 
 use super::{sample, text, written};
 use regex::Regex;
+use verify::cause::Cause;
 use verify::evidence::report::FAILURE_POINTS;
-use verify::results::Run;
+use verify::results::{Finding, Run};
 use verify::verdict::{RunVerdict, Verdict};
 
 fn report(run: &Run) -> String {
@@ -108,6 +109,8 @@ fn without_an_oracle_it_says_not_verified() {
     run.discrepancy = None;
     run.journeys.retain(|journey| journey.verdict == Verdict::Pass);
     run.journeys.iter_mut().for_each(|journey| journey.verified = Some(false));
+    run.sentence = "All 3 journeys passed; what the target said of the cluster was confirmed by nobody.".into();
+    super::keep("unverified", &run);
     let html = report(&run);
     assert!(html.contains("Not verified by an oracle") && html.contains("No oracle was given"));
 }
@@ -125,8 +128,43 @@ fn every_verdict_makes_a_report() {
         run.discrepancy = None;
         run.preconditions.iter_mut().for_each(|check| check.step = None);
         run.ended = run.started;
+        if verdict == RunVerdict::Invalid {
+            run.preconditions[0].held = Some(false);
+            run.finding = Some(Finding::new(Cause::BadPassword, "The login works.", "“Wrong user name or password.”"));
+            run.sentence = "Nothing was judged: the login was refused.".into();
+            super::keep("invalid", &run);
+        }
         assert!(report(&run).contains("No journey was made."), "{verdict:?}");
     }
+}
+
+/// A long run: hundreds of steps, and a wait of minutes between them.
+#[test]
+fn a_long_run_stays_readable() {
+    let mut run = sample::run();
+    let steps = run.steps.clone();
+    for round in 1..30 {
+        for step in &steps {
+            let mut step = step.clone();
+            step.number += round * steps.len();
+            step.started += jiff::SignedDuration::from_secs(40 * round as i64);
+            step.screenshot = None;
+            step.accessible_tree = None;
+            run.steps.push(step);
+        }
+        for mut journey in sample::run().journeys {
+            journey.started += jiff::SignedDuration::from_secs(40 * round as i64);
+            journey.first_step += round * steps.len();
+            journey.finding = None;
+            journey.checks.clear();
+            run.journeys.push(journey);
+        }
+    }
+    run.ended += jiff::SignedDuration::from_secs(40 * 30);
+    super::keep("long", &run);
+    let html = report(&run);
+    assert!(html.len() < 6_000_000, "{}", html.len());
+    assert!(html.matches("id=\"step-").count() == run.steps.len());
 }
 
 #[test]

@@ -33,11 +33,7 @@ fn a_folder_holds_everything_and_is_closed_to_others() {
     for name in ["results.json", "junit.xml", "har.json", "console.log", "readings.json", "report.html"] {
         assert!(!text(folder.path(), name).contains(sample::FORGOTTEN), "{name} holds a cookie");
     }
-    if let Some(keep) = std::env::var_os("HEDGEROW_EVIDENCE_KEEP") {
-        let keep = std::path::PathBuf::from(keep);
-        super::pictures(&sample::run(), &keep);
-        evidence::write(&sample::run(), &keep, None).unwrap();
-    }
+    super::keep("failed", &sample::run());
 }
 
 #[test]

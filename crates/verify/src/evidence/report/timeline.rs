@@ -15,6 +15,8 @@ const LEFT: u64 = 148;
 const SPAN: u64 = WIDTH - LEFT - 20;
 /// The least width of a bar, so that it can be seen and pressed.
 const LEAST: u64 = 3;
+/// Ten years: no run is longer, and what is multiplied stays a number.
+const LONGEST_MS: u64 = 315_360_000_000;
 const HEAD: u64 = 26;
 const LANE: u64 = 44;
 /// How wide a letter is, to know whether a name fits.
@@ -95,7 +97,7 @@ impl Timeline {
     /// Of a run.
     pub fn new(run: &Run) -> Self {
         let ends = run.steps.iter().map(|step| ms_between(run.started, step.started).saturating_add(step.ms));
-        let ms = ends.chain([ms_between(run.started, run.ended), 1]).max().unwrap_or(1);
+        let ms = ends.chain([ms_between(run.started, run.ended), 1]).max().unwrap_or(1).min(LONGEST_MS);
         let axis = Axis { start: run.started, ms };
         let mut lanes = user_lanes(run, &axis);
         lanes.extend(arm_lanes(run, &axis));
