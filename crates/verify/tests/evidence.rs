@@ -9,6 +9,10 @@
 mod altered;
 #[path = "evidence/compared.rs"]
 mod compared;
+#[path = "evidence/judged.rs"]
+mod judged;
+#[path = "evidence/parts.rs"]
+mod parts;
 #[path = "evidence/png.rs"]
 mod png;
 #[path = "evidence/reported.rs"]

@@ -134,7 +134,11 @@ fn every_verdict_makes_a_report() {
             run.sentence = "Nothing was judged: the login was refused.".into();
             super::keep("invalid", &run);
         }
-        assert!(report(&run).contains("No journey was made."), "{verdict:?}");
+        let html = report(&run);
+        assert!(html.contains("No journey was made."), "{verdict:?}");
+        for place in addresses(&html) {
+            assert!(html.contains(&format!("id=\"{}\"", &place[1..])), "{place} leads nowhere");
+        }
     }
 }
 

@@ -54,6 +54,8 @@ struct Report<'a> {
     parting: Option<Parting<'a>>,
     preconditions: Vec<CheckView<'a>>,
     before: Vec<StepView<'a>>,
+    /// Steps of no journey that was made, as those of the direct path.
+    beside: Vec<StepView<'a>>,
     readings: Vec<ReadingView<'a>>,
 }
 
@@ -101,6 +103,7 @@ pub fn render(run: &Run, folder: &Path) -> Result<String, EvidenceError> {
         let its_steps = its_steps.filter_map(Option::take).collect();
         journeys.push(JourneyView::new(index, journey, its_steps));
     }
+    let (before, beside) = steps.into_iter().flatten().partition(|view| view.step.journey.is_empty());
     let report = Report {
         run,
         summary: Summary::new(run),
@@ -109,7 +112,8 @@ pub fn render(run: &Run, folder: &Path) -> Result<String, EvidenceError> {
         timeline: Timeline::new(run),
         parting: run.discrepancy.as_ref().map(Parting::new),
         preconditions: run.preconditions.iter().map(CheckView::new).collect(),
-        before: steps.into_iter().flatten().collect(),
+        before,
+        beside,
         readings: run.readings.iter().map(ReadingView::new).collect(),
     };
     Ok(report.render()?)
