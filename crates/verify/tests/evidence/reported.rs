@@ -95,7 +95,7 @@ fn it_says_what_happened_why_and_what_to_do() {
     ] {
         assert!(all.contains(words), "{words}");
     }
-    assert!(!all.contains("Not verified by an oracle"));
+    assert!(!all.contains("Not verified by an oracle") && all.contains("what the target said in 1 journey."));
     let first = html.find("class=\"verdict").unwrap();
     assert!(first < html.find("id=\"findings\"").unwrap(), "the verdict is first");
 }

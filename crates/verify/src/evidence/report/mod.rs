@@ -16,6 +16,7 @@ use super::EvidenceError;
 use super::folder::hex;
 use super::words::{clock_time, length, moment, size};
 use crate::results::{Check, JourneyResult, Run};
+use crate::verdict::RunVerdict;
 use arms::Parting;
 use askama::Template;
 use finding::FindingView;
@@ -193,6 +194,11 @@ impl Report<'_> {
     /// Whether something was to be confirmed, and nobody could.
     fn lacks_oracle(&self) -> bool {
         self.run.conditions.oracles.is_empty()
+    }
+
+    /// How many journeys no oracle confirmed, though they needed it.
+    fn unverified(&self) -> usize {
+        self.run.journeys.iter().filter(|journey| journey.verified == Some(false)).count()
     }
 
     fn left_behind(&self) -> Vec<(Mark, &crate::results::Cleaned)> {

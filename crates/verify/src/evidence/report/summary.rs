@@ -53,7 +53,12 @@ impl Summary {
 
     /// "2 journeys", for the heading.
     pub fn journeys(&self) -> String {
-        count(self.counts.iter().map(|(_, number)| number).sum(), "journey", "journeys")
+        self.of_journeys(self.counts.iter().map(|(_, number)| number).sum())
+    }
+
+    /// So many journeys, in words.
+    pub fn of_journeys(&self, number: usize) -> String {
+        count(number, "journey", "journeys")
     }
 }
 
