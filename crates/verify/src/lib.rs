@@ -5,6 +5,7 @@ pub mod answer;
 pub mod cause;
 pub mod drivers;
 mod effect;
+pub mod evidence;
 pub mod exchange;
 pub mod fabrics;
 pub mod http;

@@ -195,6 +195,11 @@ impl Runner {
         (result, walked.err().filter(|_| ends))
     }
 
+    /// Takes back what was planted; call it whatever ended the walk.
+    pub async fn clean(&self) {
+        self.site.clean().await;
+    }
+
     /// What it came to. `stop` is why it ended early, `interrupted` whether somebody ended it from outside.
     pub fn finish(self, stop: Option<Stop>, interrupted: bool) -> Run {
         let (steps, readings, cleanup) = self.site.recorder.take();

@@ -18,13 +18,23 @@ use clap::{Args, ValueEnum};
   hedgerow verify --target https://hedgerow.example.net --username alice --password-stdin --output run-1 < password
   hedgerow verify --target http://127.0.0.1:8480 --username admin --password-file pw --driver http,chromium \\
       --oracle-kubeconfig kubeconfig --allow-sync --output run-2
-  hedgerow verify --check run-2")]
+  hedgerow verify --check run-2
+  hedgerow verify --compare run-1 run-2")]
 pub(crate) struct Verify {
     /// List the journeys, each with what it proves
     #[arg(long, exclusive = true)]
     pub(crate) list: bool,
+    /// Prove that nothing in a run's folder was altered; with --public-key also by whom it was signed
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["target", "output", "username"])]
+    pub(crate) check: Option<PathBuf>,
+    /// The key that signed the folder, PEM, as `openssl pkey -pubout` writes it
+    #[arg(long, value_name = "FILE", requires = "check")]
+    pub(crate) public_key: Option<PathBuf>,
+    /// Say what is different between two runs
+    #[arg(long, value_names = ["DIR", "DIR"], num_args = 2, conflicts_with_all = ["target", "output", "username", "check"])]
+    pub(crate) compare: Option<Vec<PathBuf>>,
     /// Address of the console
-    #[arg(long, value_name = "URL", required_unless_present_any = ["list"], help_heading = "Target")]
+    #[arg(long, value_name = "URL", required_unless_present_any = ["list", "check", "compare"], help_heading = "Target")]
     pub(crate) target: Option<String>,
     /// What the target is: hedgerow, netbox-hedgehog, or a file with a profile
     #[arg(long, value_name = "NAME", default_value = "hedgerow", help_heading = "Target")]
@@ -40,7 +50,7 @@ pub(crate) struct Verify {
     pub(crate) unreachable_fabric: Option<String>,
 
     /// Who logs in
-    #[arg(long, value_name = "NAME", required_unless_present_any = ["list"], help_heading = "Users")]
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["list", "check", "compare"], help_heading = "Users")]
     pub(crate) username: Option<String>,
     /// Read the password from standard input
     #[arg(long, help_heading = "Users")]
@@ -104,8 +114,11 @@ pub(crate) struct Verify {
     pub(crate) oracle_folder: String,
 
     /// Write the evidence into this folder; it must be empty or not exist
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["list"], help_heading = "Output")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["list", "check", "compare"], help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
+    /// Sign the manifest of the evidence with this Ed25519 key, PEM, as `openssl genpkey -algorithm ed25519` writes it
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) sign: Option<PathBuf>,
     /// Print the results as JSON
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,

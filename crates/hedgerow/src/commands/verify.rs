@@ -11,11 +11,12 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use url::Url;
-use verify::journeys;
+use verify::evidence::sign::{PublicKey, SigningKey};
 use verify::oracle::{ClusterOracle, GitOracle};
 use verify::results::{JourneyResult, Run};
 use verify::run::{Progress, Runner};
 use verify::site::{Account, DriverKind, Plan, Site};
+use verify::{evidence, journeys};
 
 /// Runs it to its end.
 pub(crate) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
@@ -23,16 +24,56 @@ pub(crate) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
         list()?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Some(folder) = &arguments.check {
+        return check(folder, arguments);
+    }
+    if let Some([before, after]) = arguments.compare.as_deref() {
+        return compare(before, after, arguments.json);
+    }
+    let key = arguments
+        .sign
+        .as_deref()
+        .map(SigningKey::read)
+        .transpose()
+        .map_err(|error| misuse(format!("--sign: {error}")))?;
     let plan = plan(arguments)?;
     let folder = arguments.output.as_deref().map(folder).transpose()?;
     let run = server::block_on(walk(plan, folder.clone()))?;
     if let Some(folder) = &folder {
-        let text = serde_json::to_vec_pretty(&run).context("cannot write the results down")?;
-        std::fs::write(folder.join("results.json"), text)
-            .with_context(|| format!("cannot write to {}", folder.display()))?;
+        evidence::write(&run, folder, key.as_ref()).context("cannot write the evidence down")?;
     }
     report(&run, folder.as_deref(), arguments.json)?;
     Ok(ExitCode::from(run.exit_code))
+}
+
+/// Whether a run's folder is as it was written.
+fn check(folder: &Path, arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
+    let key = arguments.public_key.as_deref().map(PublicKey::read).transpose();
+    let key = key.map_err(|error| misuse(format!("--public-key: {error}")))?;
+    let checked = evidence::check(folder, key.as_ref()).map_err(|error| misuse(error.to_string()))?;
+    if arguments.json {
+        output::json(&checked)?;
+    } else {
+        output::text(&checked.to_text())?;
+    }
+    Ok(if checked.is_sound() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What is different between two runs.
+fn compare(before: &Path, after: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let read = |folder: &Path| -> anyhow::Result<Run> {
+        let file = folder.join(evidence::RESULTS);
+        let text =
+            std::fs::read(&file).map_err(|error| misuse(format!("{} cannot be read: {error}", file.display())))?;
+        serde_json::from_slice(&text).map_err(|error| misuse(format!("{} holds no results: {error}", file.display())))
+    };
+    let comparison = evidence::compare(&read(before)?, &read(after)?);
+    if json {
+        output::json(&comparison)?;
+    } else {
+        output::text(&comparison.to_text())?;
+    }
+    Ok(if comparison.is_same() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn list() -> anyhow::Result<()> {
@@ -167,6 +208,8 @@ async fn walk(plan: Plan, folder: Option<PathBuf>) -> anyhow::Result<Run> {
         () = stop.cancelled() => None,
     };
     let interrupted = ended.is_none();
+    // Also after Ctrl-C: what was planted is taken back.
+    runner.clean().await;
     Ok(runner.finish(ended.flatten(), interrupted))
 }
 
@@ -204,7 +247,7 @@ fn report(run: &Run, folder: Option<&Path>, json: bool) -> anyhow::Result<()> {
         ));
     }
     if let Some(folder) = folder {
-        said.push_str(&format!("  evidence  {}\n", folder.display()));
+        said.push_str(&format!("  evidence  {}\n", folder.join(evidence::REPORT).display()));
     }
     Ok(output::text(&said)?)
 }
