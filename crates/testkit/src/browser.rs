@@ -1,16 +1,13 @@
 //! A real browser: headless Chromium behind chromedriver, with a new profile, and with eyes on what a page logs and asks.
+//! It is started as `hedgerow verify` starts it.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
 use thirtyfour::{Capabilities, WebDriver};
-
-use crate::eventually;
-use crate::machine::program;
-use crate::process::{Folder, Process};
+use verify::drivers::webdriver::{BrowserKind, BrowserOptions as Start, Launched, capabilities};
 
 /// How a browser starts.
 #[derive(Debug, Clone)]
@@ -56,9 +53,7 @@ pub struct Browser {
     driver: Option<WebDriver>,
     session: String,
     http: reqwest::Client,
-    // The driver and the browser are one process group.
-    chromedriver: Process,
-    _folder: Folder,
+    _launched: Launched,
 }
 
 impl Browser {
@@ -70,32 +65,23 @@ impl Browser {
     /// Starts a browser.
     pub async fn start_with(options: &BrowserOptions) -> Result<Self> {
         crate::tls::install_provider();
-        let folder = Folder::new("browser")?;
-        let mut command = Command::new(program("chromedriver", &[])?);
-        command.arg("--port=0").env("HOME", folder.path()).env("TMPDIR", folder.path());
-        for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
-            command.env_remove(name);
-        }
-        let mut chromedriver = Process::start("chromedriver", &command, folder.path(), "KILL")?;
-        let port = eventually(Duration::from_secs(30), "chromedriver says its port", || {
-            let state = chromedriver.still_runs().map(|()| chromedriver.log());
-            async move {
-                let log = state?;
-                let port =
-                    log.lines().find_map(|line| line.split_once("started successfully on port ")?.1.strip_suffix('.'));
-                port.map(str::to_owned).ok_or_else(|| anyhow!("it wrote: {}", log.trim()))
-            }
-        })
-        .await?;
-        let server = format!("http://127.0.0.1:{port}");
-        let driver = WebDriver::new(&server, capabilities(options, &folder)?).await;
-        let driver = driver.map_err(|error| anyhow!("start Chromium: {error}; {}", chromedriver.last_words()))?;
-        let session = format!("{server}/session/{}", driver.session_id());
+        let BrowserOptions { size, dark, accept_insecure_certs, scripts } = options.clone();
+        let start = Start { size, dark, accept_insecure_certs, scripts, ..Start::new(BrowserKind::Chromium) };
+        let setup = "`cargo xtask setup --for tests` installs what a browser needs";
+        let binary = start.browser_binary().context(setup)?;
+        let launched = Launched::start(&start).await.context(setup)?;
+        let mut asked = capabilities(&start, Some(launched.folder()), Some(&binary), &[]);
+        // A prompt is a surprise to a test, and no question.
+        asked["unhandledPromptBehavior"] = "dismiss and notify".into();
+        let asked: Capabilities = serde_json::from_value(asked).context("describe the browser")?;
+        let driver = WebDriver::new(launched.address(), asked).await;
+        let driver = driver.map_err(|error| anyhow!("start Chromium: {error}; {}", launched.last_words()))?;
+        let session = format!("{}/session/{}", launched.address(), driver.session_id());
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build()?;
-        let browser = Self { driver: Some(driver), session, http, chromedriver, _folder: folder };
-        browser.set_size(options.size.0, options.size.1).await?;
-        browser.set_dark(options.dark).await?;
-        browser.cdp("Emulation.setScriptExecutionDisabled", json!({"value": !options.scripts})).await?;
+        let browser = Self { driver: Some(driver), session, http, _launched: launched };
+        browser.set_size(size.0, size.1).await?;
+        browser.set_dark(dark).await?;
+        browser.cdp("Emulation.setScriptExecutionDisabled", json!({"value": !scripts})).await?;
         Ok(browser)
     }
 
@@ -188,57 +174,9 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver's own good-bye needs a runtime; ours does not.
+        // The driver's own good-bye needs a runtime; the end of its process does not.
         if let Some(driver) = self.driver.take() {
             let _ = driver.leak();
         }
-        self.chromedriver.kill();
     }
-}
-
-fn capabilities(options: &BrowserOptions, folder: &Folder) -> Result<Capabilities> {
-    let mut args = vec![
-        format!("--user-data-dir={}", folder.join("profile").display()),
-        format!("--window-size={},{}", options.size.0, options.size.1),
-    ];
-    let fixed = [
-        "--headless=new",
-        // Its sandbox needs rights that a container, or root, does not have.
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--no-first-run",
-        "--hide-scrollbars",
-        "--force-device-scale-factor=1",
-        // Nothing that asks the outside world.
-        "--disable-quic",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--disable-domain-reliability",
-        "--disable-client-side-phishing-detection",
-        "--no-default-browser-check",
-        "--no-pings",
-        "--disable-features=OptimizationHints,MediaRouter,Translate,AutofillServerCommunication,PasswordLeakDetection",
-        "--password-store=basic",
-        "--lang=en-GB",
-    ];
-    args.extend(fixed.map(str::to_owned));
-    let capabilities = json!({
-        "browserName": "chrome",
-        "acceptInsecureCerts": options.accept_insecure_certs,
-        "timeouts": {"pageLoad": 60_000, "script": 30_000},
-        "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
-        "goog:chromeOptions": {
-            "args": args,
-            "binary": program("chromium", &[])?,
-            "prefs": {
-                // No bubble over the page after a login.
-                "credentials_enable_service": false,
-                "profile.password_manager_enabled": false,
-                "profile.password_manager_leak_detection": false,
-            },
-        },
-    });
-    serde_json::from_value(capabilities).context("describe the browser")
 }

@@ -2,6 +2,7 @@
 
 use crate::drivers::Driver;
 use crate::drivers::http::HttpDriver;
+use crate::drivers::webdriver::{BrowserDriver, BrowserKind, BrowserOptions};
 use crate::effect::Planted;
 use crate::exchange::{Budget, Log};
 use crate::http::HttpUser;
@@ -170,7 +171,7 @@ impl Site {
     /// A new window of nobody yet.
     pub async fn window(&self, kind: DriverKind, scripts: bool) -> Taken<Box<dyn Driver>> {
         let log = Log::new(self.redactor.clone(), self.budget.clone());
-        let _ = scripts;
+        let agent = format!("HedgerowVerify/{} (run {})", env!("CARGO_PKG_VERSION"), self.plan.id);
         match kind {
             DriverKind::Http => {
                 let base = self.plan.target.as_str();
@@ -178,11 +179,16 @@ impl Site {
                     Some(ca) => HttpUser::trusting(base, ca)?,
                     None => HttpUser::new(base)?,
                 };
-                let user = user.called(&format!("HedgerowVerify/{} (run {})", env!("CARGO_PKG_VERSION"), self.plan.id));
+                let user = user.called(&agent);
                 Ok(Box::new(HttpDriver::new(user, log, self.profile.clone())))
             }
             DriverKind::Chromium | DriverKind::Firefox => {
-                Err(crate::obstacle::Obstacle::Browser("no browser is built in yet".to_owned()))
+                let browser = if kind == DriverKind::Chromium { BrowserKind::Chromium } else { BrowserKind::Firefox };
+                let mut options = BrowserOptions::new(browser);
+                options.scripts = scripts;
+                options.ca.clone_from(&self.plan.ca);
+                options.user_agent_suffix = Some(agent);
+                Ok(Box::new(BrowserDriver::start(&options, self.plan.target.as_str(), log).await?))
             }
         }
     }

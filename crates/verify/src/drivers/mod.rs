@@ -2,6 +2,7 @@
 //! speaks to either in the same words, and cannot tell what the product is called.
 
 pub mod http;
+pub mod webdriver;
 
 use crate::exchange::Exchange;
 use crate::http::Cookie;

@@ -1,0 +1,213 @@
+//! What Firefox tells of itself, by WebDriver BiDi: requests with the headers that really went and came, redirects one by
+//! one, bodies, and the console. `PerformanceResourceTiming` was refused: it knows neither methods nor redirects nor
+//! headers, and the process's output mixes the page's lines with Firefox's own.
+
+use super::socket::{Heard, Mouth, connect};
+use super::traffic::{BODY, Headers, SCRIPT, Traffic, between, is_http, moment};
+use crate::exchange::Exchange;
+use crate::obstacle::{Obstacle, Taken};
+use crate::results::ConsoleLine;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Mutex, mpsc};
+use tokio::task::JoinHandle;
+
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A conversation with Firefox.
+pub(super) struct Bidi {
+    mouth: Arc<Mutex<Mouth>>,
+    heard: mpsc::UnboundedReceiver<Value>,
+    listener: JoinHandle<()>,
+    events: Vec<Value>,
+    commands: u64,
+    context: String,
+    console: Vec<ConsoleLine>,
+}
+
+impl Bidi {
+    /// Connects, and listens from now on. `context` is the window.
+    pub(super) async fn open(address: &str, context: &str) -> Taken<Self> {
+        let connected = connect(address).await;
+        let (mut ears, mouth) =
+            connected.map_err(|error| Obstacle::Browser(format!("cannot listen to Firefox at {address}: {error}")))?;
+        let mouth = Arc::new(Mutex::new(mouth));
+        let (tell, heard) = mpsc::unbounded_channel();
+        let answering = Arc::clone(&mouth);
+        let listener = tokio::spawn(async move {
+            while let Ok(one) = ears.hear().await {
+                match one {
+                    Heard::Text(text) => {
+                        if tell.send(serde_json::from_str(&text).unwrap_or_default()).is_err() {
+                            return;
+                        }
+                    }
+                    Heard::Ping(content) => {
+                        if answering.lock().await.pong(&content).await.is_err() {
+                            return;
+                        }
+                    }
+                    Heard::Nothing => return,
+                }
+            }
+        });
+        let (events, console, context) = (Vec::new(), Vec::new(), context.to_owned());
+        let mut bidi = Self { mouth, heard, listener, events, commands: 0, context, console };
+        let wanted = ["network.beforeRequestSent", "network.responseCompleted", "network.fetchError", "log.entryAdded"];
+        bidi.command("session.subscribe", json!({"events": wanted})).await?;
+        let kept = json!({"dataTypes": ["request", "response"], "maxEncodedDataSize": BODY});
+        bidi.command("network.addDataCollector", kept).await?;
+        Ok(bidi)
+    }
+
+    /// Sends a command and waits for its answer.
+    pub(super) async fn command(&mut self, method: &str, params: Value) -> Taken<Value> {
+        self.commands += 1;
+        let id = self.commands;
+        let text = json!({"id": id, "method": method, "params": params}).to_string();
+        let gone = || Obstacle::Browser(format!("Firefox gives no answer to {method}"));
+        self.mouth.lock().await.say(&text).await.map_err(|_| gone())?;
+        let answer = tokio::time::timeout(PATIENCE, async {
+            while let Some(mut one) = self.heard.recv().await {
+                if one["id"] == id {
+                    return Some(one);
+                }
+                if one["type"] == "event" {
+                    self.events.push(one.take());
+                }
+            }
+            None
+        });
+        let mut answer = answer.await.ok().flatten().ok_or_else(gone)?;
+        if answer["type"] == "error" {
+            return Err(Obstacle::Browser(format!("Firefox refuses {method}: {}", answer["message"])));
+        }
+        Ok(answer["result"].take())
+    }
+
+    /// Reads what happened since the last call.
+    pub(super) async fn drain(&mut self, traffic: &mut Traffic) -> Taken<()> {
+        // What was told before the answer has arrived with the answer.
+        self.command("session.status", json!({})).await?;
+        for event in std::mem::take(&mut self.events) {
+            match event["method"].as_str().unwrap_or_default() {
+                "log.entryAdded" => self.console.extend(line(&event["params"])),
+                "network.beforeRequestSent" => self.begin(&event["params"], traffic),
+                "network.responseCompleted" | "network.fetchError" => self.end(&event["params"], traffic).await,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The lines of the console since the last call.
+    pub(super) fn console(&mut self) -> Vec<ConsoleLine> {
+        std::mem::take(&mut self.console)
+    }
+
+    fn begin(&self, params: &Value, traffic: &mut Traffic) {
+        let exchange = exchange(params);
+        if is_http(&exchange.url) {
+            let ends = !exchange.request_headers.iter().any(|(_, value)| value == "text/event-stream");
+            traffic.begin(&key(params), exchange, self.is_page(params), ends);
+        }
+    }
+
+    async fn end(&mut self, params: &Value, traffic: &mut Traffic) {
+        if !traffic.end(&key(params)) {
+            return;
+        }
+        let mut exchange = exchange(params);
+        let is_redirect = (300..400).contains(&exchange.status);
+        let most = match exchange.kind.as_str() {
+            "document" | "fetch" => BODY,
+            "script" => SCRIPT,
+            _ => 0,
+        };
+        if exchange.error.is_none() && !is_redirect && exchange.response_bytes <= most {
+            exchange.response_body = self.data("response", params).await;
+            exchange.response_bytes =
+                exchange.response_body.as_ref().map_or(exchange.response_bytes, |body| body.len() as u64);
+        }
+        if params["request"]["bodySize"].as_u64().unwrap_or_default() > 0 {
+            exchange.request_body = self.data("request", params).await;
+        }
+        let is_page = self.is_page(params);
+        traffic.write(exchange, is_page);
+    }
+
+    async fn data(&mut self, sort: &str, params: &Value) -> Option<String> {
+        let asked = json!({"dataType": sort, "request": params["request"]["request"]});
+        let data = self.command("network.getData", asked).await.ok()?;
+        (data["bytes"]["type"] == "string").then(|| data["bytes"]["value"].as_str().map(str::to_owned)).flatten()
+    }
+
+    fn is_page(&self, params: &Value) -> bool {
+        params["context"] == self.context.as_str() && params["request"]["destination"] == "document"
+    }
+}
+
+impl Drop for Bidi {
+    fn drop(&mut self) {
+        self.listener.abort();
+    }
+}
+
+/// Redirects are of the same request.
+fn key(params: &Value) -> String {
+    format!("{}/{}", params["request"]["request"].as_str().unwrap_or_default(), params["redirectCount"])
+}
+
+fn exchange(params: &Value) -> Exchange {
+    let (request, response) = (&params["request"], &params["response"]);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let began = request["timings"]["requestTime"].as_f64().filter(|time| *time > 0.0);
+    let told = params["timestamp"].as_f64().unwrap_or_default();
+    let began = began.unwrap_or(told);
+    let kind = match request["destination"].as_str().unwrap_or_default() {
+        "" => "fetch",
+        "style" => "stylesheet",
+        other => other,
+    };
+    Exchange {
+        started: moment(began),
+        ms: between(began, told),
+        method: text(&request["method"]),
+        url: text(&request["url"]),
+        kind: kind.to_owned(),
+        request_headers: headers(&request["headers"]),
+        status: response["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or_default(),
+        response_headers: headers(&response["headers"]),
+        response_bytes: response["bytesReceived"].as_u64().unwrap_or_default(),
+        error: params["errorText"].as_str().map(str::to_owned),
+        ..Exchange::default()
+    }
+}
+
+fn headers(value: &Value) -> Headers {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let pairs = value.as_array().into_iter().flatten();
+    pairs
+        .flat_map(|header| {
+            let name = text(&header["name"]);
+            let lines: Vec<String> = text(&header["value"]["value"]).split('\n').map(str::to_owned).collect();
+            lines.into_iter().map(move |line| (name.clone(), line))
+        })
+        .collect()
+}
+
+/// A line of the console, in the words of Chromium's log.
+fn line(params: &Value) -> Option<ConsoleLine> {
+    let level = match params["level"].as_str()? {
+        "error" => "SEVERE",
+        "warn" => "WARNING",
+        "debug" => "DEBUG",
+        _ => "INFO",
+    };
+    let frame = &params["stackTrace"]["callFrames"][0];
+    let place = frame["url"].as_str().map(|url| format!("{url} {}:{} ", frame["lineNumber"], frame["columnNumber"]));
+    let text = format!("{}{}", place.unwrap_or_default(), params["text"].as_str().unwrap_or_default());
+    Some(ConsoleLine { level: level.to_owned(), text })
+}

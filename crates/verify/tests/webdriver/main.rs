@@ -1,0 +1,100 @@
+//! The driver with real browsers, both, at a small site. One browser walks through all of it, because a start costs more
+//! than a page.
+
+mod site;
+mod walk;
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+use verify::drivers::Driver;
+use verify::drivers::webdriver::{BrowserDriver, BrowserKind, BrowserOptions};
+use verify::exchange::{Budget, Log};
+use verify::obstacle::Obstacle;
+use verify::redact::Redactor;
+
+fn options(kind: BrowserKind) -> BrowserOptions {
+    let mut options = BrowserOptions::new(kind);
+    if kind == BrowserKind::Firefox {
+        options.driver_program = Some(testkit::geckodriver().unwrap());
+    }
+    options
+}
+
+async fn started(kind: BrowserKind, base: &str) -> BrowserDriver {
+    let redactor = Redactor::default();
+    redactor.tell("the password of the login", &"open sesame".into());
+    BrowserDriver::start(&options(kind), base, Log::new(redactor, Budget::new(1000))).await.unwrap()
+}
+
+#[tokio::test]
+async fn chromium_walks() {
+    let base = site::serve().await;
+    walk::everything(&mut started(BrowserKind::Chromium, &base).await, &base).await;
+}
+
+#[tokio::test]
+async fn firefox_walks() {
+    let base = site::serve().await;
+    walk::everything(&mut started(BrowserKind::Firefox, &base).await, &base).await;
+}
+
+/// Processes that name the folder in their arguments.
+fn belonging(folder: &str) -> Vec<String> {
+    let found = Command::new("pgrep").args(["-af", folder]).output().unwrap();
+    let lines = String::from_utf8_lossy(&found.stdout).into_owned();
+    lines.lines().filter(|line| !line.contains("pgrep")).map(str::to_owned).collect()
+}
+
+async fn nothing_is_left(folder: &str) {
+    let until = Instant::now() + Duration::from_secs(15);
+    loop {
+        let left = belonging(folder);
+        if left.is_empty() && !std::path::Path::new(folder).exists() {
+            return;
+        }
+        assert!(Instant::now() < until, "{folder} is left with {left:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_browser_is_left() {
+    for kind in [BrowserKind::Chromium, BrowserKind::Firefox] {
+        let base = site::serve().await;
+        let mut driver = started(kind, &base).await;
+        driver.open("/").await.unwrap();
+        let folder = driver.folder().unwrap().display().to_string();
+        assert!(belonging(&folder).len() > 1, "{folder} belongs to nobody");
+        if kind == BrowserKind::Chromium {
+            driver.close().await;
+            nothing_is_left(&folder).await;
+            continue;
+        }
+        let panicked = tokio::spawn(async move {
+            let _driver = driver;
+            panic!("the run fails");
+        });
+        assert!(panicked.await.is_err());
+        nothing_is_left(&folder).await;
+    }
+}
+
+#[tokio::test]
+async fn dark_scriptless_and_bounded() {
+    for kind in [BrowserKind::Chromium, BrowserKind::Firefox] {
+        let base = site::serve().await;
+        let mut options = options(kind);
+        (options.scripts, options.dark, options.size) = (false, true, (500, 700));
+        options.user_agent_suffix = Some("hedgerow-verify/1".into());
+        let log = Log::new(Redactor::default(), Budget::new(6));
+        let mut driver = BrowserDriver::start(&options, &base, log).await.unwrap();
+        walk::without_scripts(&mut driver).await;
+        let over = loop {
+            match driver.open("/data").await {
+                Ok(_) => {}
+                Err(obstacle) => break obstacle,
+            }
+        };
+        assert!(matches!(over, Obstacle::Budget(_)), "{over}");
+    }
+}
