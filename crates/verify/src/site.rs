@@ -11,6 +11,7 @@ use crate::oracle::{ClusterOracle, GitOracle};
 use crate::profile::Profile;
 use crate::recorder::Recorder;
 use crate::redact::Redactor;
+use crate::visitor::{Window, Windows};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -126,6 +127,8 @@ pub struct Site {
     pub fabric: Option<FabricRef>,
     /// Its namespace in the cluster.
     pub namespace: Option<String>,
+    /// Windows that were used.
+    pub windows: Windows,
     /// What was planted in the cluster, to be taken back whatever happens.
     planted: Mutex<Vec<Planted>>,
 }
@@ -149,6 +152,7 @@ impl Site {
             plan,
             redactor,
             fabric: None,
+            windows: Windows::default(),
             planted: Mutex::default(),
         }
     }
@@ -168,8 +172,17 @@ impl Site {
         }
     }
 
-    /// A new window of nobody yet.
-    pub async fn window(&self, kind: DriverKind, scripts: bool) -> Taken<Box<dyn Driver>> {
+    /// A window of nobody yet: a new one, or one that was used and is renewed.
+    pub async fn window(&self, kind: DriverKind, scripts: bool) -> Taken<Window> {
+        if let Some(mut window) = self.windows.take(kind.name(), scripts)
+            && window.driver.renew().await.is_ok()
+        {
+            return Ok(window);
+        }
+        Ok(Window { driver: self.start(kind, scripts).await?, scripts })
+    }
+
+    async fn start(&self, kind: DriverKind, scripts: bool) -> Taken<Box<dyn Driver>> {
         let log = Log::new(self.redactor.clone(), self.budget.clone());
         let agent = format!("HedgerowVerify/{} (run {})", env!("CARGO_PKG_VERSION"), self.plan.id);
         match kind {
