@@ -1,6 +1,8 @@
 //! The driver with real browsers, both, at a small site. One browser walks through all of it, because a start costs more
 //! than a page.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, also in what it calls")]
 
+mod hard;
 mod site;
 mod walk;
 
@@ -30,6 +32,18 @@ async fn started(kind: BrowserKind, base: &str) -> BrowserDriver {
 async fn chromium_walks() {
     let base = site::serve().await;
     walk::everything(&mut started(BrowserKind::Chromium, &base).await, &base).await;
+}
+
+#[tokio::test]
+async fn chromium_copes() {
+    let base = site::serve().await;
+    hard::everything(&mut started(BrowserKind::Chromium, &base).await).await;
+}
+
+#[tokio::test]
+async fn firefox_copes() {
+    let base = site::serve().await;
+    hard::everything(&mut started(BrowserKind::Firefox, &base).await).await;
 }
 
 #[tokio::test]

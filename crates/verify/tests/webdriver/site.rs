@@ -45,6 +45,15 @@ async function late() {
 async function count() { out.textContent = "counted " + await (await fetch("/press", { method: "POST" })).text(); }
 </script>"#;
 
+const HARD: &str = r#"<!doctype html><title>Hard</title><h1>Hard</h1>
+<form method=post action=/refused><button>Be refused</button></form>
+<a href=/data target=_blank>Elsewhere</a> <a href=/file>Download</a> <a href=/empty>Empty</a>
+<button onclick="fetch('/never')">Wait in vain</button>
+<button onclick="setTimeout(() => out.textContent = 'by itself', 700)">Later</button>
+<button onclick="document.body.innerHTML = document.body.innerHTML">Render again</button>
+<iframe src=/login></iframe><p id=out></p>
+<script>const out = document.getElementById("out"); new EventSource("/stream").onmessage = () => {};</script>"#;
+
 fn cookies() -> AppendHeaders<[(header::HeaderName, &'static str); 2]> {
     AppendHeaders([
         (header::SET_COOKIE, "test_session=0123456789abcdef0123; Path=/; HttpOnly; SameSite=Lax"),
@@ -75,6 +84,12 @@ async fn home(headers: HeaderMap) -> Html<String> {
     ))
 }
 
+async fn stream() -> impl IntoResponse {
+    let first = futures::stream::once(async { Ok::<_, std::io::Error>("data: one\n\n") });
+    let body = axum::body::Body::from_stream(futures::StreamExt::chain(first, futures::stream::pending()));
+    ([(header::CONTENT_TYPE, "text/event-stream")], body)
+}
+
 /// The routes.
 pub fn router() -> Router {
     let csp = [(header::CONTENT_SECURITY_POLICY, "default-src 'none'")];
@@ -92,6 +107,12 @@ pub fn router() -> Router {
         .route("/strict", get(async move || (csp, Html("<!doctype html><title>Strict</title><img src=/a.png><script>document.title = 'ran'</script><button>Still here</button>"))))
         .route("/data", get(async || axum::Json(serde_json::json!({"state": "ok"}))))
         .route("/echo", get(echo).post(echo))
+        .route("/hard", get(async || Html(HARD)))
+        .route("/refused", post(async || StatusCode::FORBIDDEN))
+        .route("/empty", get(async || StatusCode::NO_CONTENT))
+        .route("/file", get(async || ([(header::CONTENT_DISPOSITION, "attachment; filename=a.csv")], "a,b")))
+        .route("/never", get(async || std::future::pending::<()>().await))
+        .route("/stream", get(stream))
         .route("/moved", get(async || Redirect::to("/data")))
 }
 
