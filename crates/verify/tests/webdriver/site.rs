@@ -116,6 +116,19 @@ pub fn router() -> Router {
         .route("/moved", get(async || Redirect::to("/data")))
 }
 
+/// Serves the site over TLS; its address.
+pub async fn serve_tls(identity: &testkit::tls::Identity) -> String {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (certificate, key) = (identity.certificate.clone(), identity.key.clone());
+    let tls = axum_server::tls_rustls::RustlsConfig::from_pem(certificate.into(), key.into()).await.unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let server = axum_server::from_tcp_rustls(listener, tls).unwrap();
+    tokio::spawn(server.serve(router().into_make_service()));
+    address
+}
+
 /// Serves the site; its address.
 pub async fn serve() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
