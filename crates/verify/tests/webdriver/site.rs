@@ -23,7 +23,7 @@ const PARTS: &str = r#"<!doctype html><title>Parts</title><style>.gone { display
 <body><button id=under>Covered</button><div id=veil class=curtain>A veil</div><div style="height: 80px"></div>
 <button class=gone>Hidden</button><button class=away>Invisible</button><div class=gone><a href=/x>Deep</a></div>
 <div style="display: contents"><button onclick="late()">Answer late</button></div>
-<button>Dead</button><button disabled>Disabled</button><button onclick="this.remove()">Vanish</button>
+<button>Dead <span hidden>or alive</span></button><button disabled>Disabled</button><button onclick="this.remove()">Vanish</button>
 <button onclick="document.getElementById('ask').showModal()">Open dialog</button>
 <dialog id=ask><p>Sure?</p><button onclick="this.closest('dialog').close()">Close dialog</button></dialog>
 <button onclick="count()">Count</button><p id=out>untouched</p>
