@@ -77,7 +77,7 @@ impl BrowserDriver {
                 let socket = wire.capabilities["webSocketUrl"].as_str();
                 let none =
                     || Obstacle::Browser(format!("the WebDriver at {address} lets nobody listen to Firefox (BiDi)"));
-                Watch::Firefox(Bidi::open(socket.ok_or_else(none)?, handle).await?)
+                Watch::Firefox(Bidi::connect(socket.ok_or_else(none)?, handle).await?)
             }
         };
         let window = Window { wire, watch, traffic: Traffic::new(log), base };

@@ -25,6 +25,16 @@ pub(super) struct Document {
     pub headers: Headers,
     /// Why there was none.
     pub error: Option<String>,
+    /// Its body, where the window does not show it.
+    pub body: Option<String>,
+}
+
+/// Whether the window shows what is answered so: no page comes of a download, nor of no content.
+pub(super) fn is_shown(exchange: &Exchange) -> bool {
+    let is_download = exchange.response_headers.iter().any(|(name, value)| {
+        name.eq_ignore_ascii_case("content-disposition") && value.trim_start().starts_with("attachment")
+    });
+    !is_download && ![204, 205].contains(&exchange.status)
 }
 
 /// What is under way since a moment.
@@ -51,6 +61,8 @@ pub(super) struct Traffic {
     count: u64,
     over: Option<Obstacle>,
     document: Option<Document>,
+    /// The last answer to the window that it does not show.
+    aside: Option<Document>,
     /// The attributes of cookies as the server wrote them, by name.
     cookies: HashMap<String, Vec<String>>,
 }
@@ -58,7 +70,7 @@ pub(super) struct Traffic {
 impl Traffic {
     pub(super) fn new(log: Log) -> Self {
         let (flights, cookies) = (HashMap::new(), HashMap::new());
-        Self { log, flights, count: 0, over: None, document: None, cookies }
+        Self { log, flights, count: 0, over: None, document: None, aside: None, cookies }
     }
 
     /// Whether more may be sent.
@@ -91,13 +103,17 @@ impl Traffic {
                 self.cookies.insert(cookie, parts.collect());
             }
         }
-        if is_page {
-            self.document = Some(Document {
+        let is_aborted = exchange.error.as_ref().is_some_and(|error| error.contains("ABORTED"));
+        if is_page && !is_aborted {
+            let shown = is_shown(&exchange);
+            let document = Document {
                 url: exchange.url.clone(),
                 status: exchange.status,
                 headers: exchange.response_headers.clone(),
                 error: exchange.error.clone(),
-            });
+                body: exchange.response_body.clone().filter(|_| !shown),
+            };
+            *(if shown { &mut self.document } else { &mut self.aside }) = Some(document);
         }
         self.log.add(exchange);
     }
@@ -154,6 +170,16 @@ impl Traffic {
             let (found, value) = one.split_once('=').unwrap_or((one, ""));
             found.eq_ignore_ascii_case(attribute).then(|| value.to_owned())
         }))
+    }
+
+    /// Takes out the last answer that the window does not show.
+    pub(super) fn take_aside(&mut self) -> Option<Document> {
+        self.aside.take()
+    }
+
+    /// The window is another now.
+    pub(super) fn forget_document(&mut self) {
+        self.document = None;
     }
 
     pub(super) fn log(&self) -> &Log {
