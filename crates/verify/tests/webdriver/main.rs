@@ -154,7 +154,7 @@ async fn nothing_of_a_browser_is_left() {
         let folder = driver.folder().unwrap().display().to_string();
         assert!(belonging(&folder).len() > 1, "{folder} belongs to nobody");
         if kind == BrowserKind::Chromium {
-            driver.close().await;
+            drop(driver);
             nothing_is_left(&folder).await;
             continue;
         }

@@ -84,6 +84,7 @@ impl Traffic {
             self.over = Some(over);
         }
         self.count += 1;
+        let ends = ends && !is_stream(&exchange.request_headers, "accept");
         let flight = Flight { number: self.count, is_page, ends, since: Instant::now(), written: Some(exchange) };
         self.flights.insert(key.to_owned(), flight);
     }
@@ -155,6 +156,7 @@ impl Traffic {
     /// Changes what is written of a request that has no end: its answer has begun.
     pub(super) fn update(&mut self, key: &str, exchange: Exchange) {
         if let Some(flight) = self.flights.get_mut(key).filter(|flight| flight.written.is_some()) {
+            flight.ends &= !is_stream(&exchange.response_headers, "content-type");
             flight.written = Some(exchange);
         }
     }
@@ -185,6 +187,11 @@ impl Traffic {
     pub(super) fn log(&self) -> &Log {
         &self.log
     }
+}
+
+/// Whether a header says that it is a stream of events, which has no end.
+fn is_stream(headers: &Headers, name: &str) -> bool {
+    headers.iter().any(|(found, value)| found.eq_ignore_ascii_case(name) && value.contains("text/event-stream"))
 }
 
 /// A moment that a browser wrote as seconds or milliseconds since 1970.
