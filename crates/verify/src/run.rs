@@ -236,7 +236,7 @@ impl Runner {
             clocks: self.clocks,
             preconditions: self.preconditions,
             journeys: self.journeys,
-            discrepancy: None,
+            discrepancy: self.site.take_discrepancy(),
             steps,
             readings,
             leaks,

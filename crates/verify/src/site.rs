@@ -11,6 +11,7 @@ use crate::oracle::{ClusterOracle, GitOracle};
 use crate::profile::Profile;
 use crate::recorder::Recorder;
 use crate::redact::Redactor;
+use crate::results::Discrepancy;
 use crate::visitor::{Window, Windows};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -131,6 +132,7 @@ pub struct Site {
     pub windows: Windows,
     /// What was planted in the cluster, to be taken back whatever happens.
     planted: Mutex<Vec<Planted>>,
+    discrepancy: Mutex<Option<Discrepancy>>,
 }
 
 impl Site {
@@ -154,7 +156,18 @@ impl Site {
             fabric: None,
             windows: Windows::default(),
             planted: Mutex::default(),
+            discrepancy: Mutex::default(),
         }
+    }
+
+    /// Remembers where the two paths part.
+    pub(crate) fn discrepancy(&self, found: Discrepancy) {
+        *self.discrepancy.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+    }
+
+    /// Where the two paths part, if both were walked.
+    pub(crate) fn take_discrepancy(&self) -> Option<Discrepancy> {
+        self.discrepancy.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Remembers what is about to be planted.
