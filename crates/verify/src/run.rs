@@ -195,9 +195,9 @@ impl Runner {
         (result, walked.err().filter(|_| ends))
     }
 
-    /// Takes back what was planted, and closes the windows; call it whatever ended the walk.
+    /// Takes back what was planted, logs out and closes the windows; call it whatever ended the walk.
     pub async fn clean(&self) {
-        self.site.windows.close();
+        self.site.close().await;
         self.site.clean().await;
     }
 

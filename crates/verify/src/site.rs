@@ -187,12 +187,29 @@ impl Site {
 
     /// A window of nobody yet: a new one, or one that was used and is renewed.
     pub async fn window(&self, kind: DriverKind, scripts: bool) -> Taken<Window> {
-        if let Some(mut window) = self.windows.take(kind.name(), scripts)
-            && window.driver.renew().await.is_ok()
-        {
-            return Ok(window);
+        if let Some(mut window) = self.windows.take(kind.name(), scripts) {
+            self.leave(&mut window).await;
+            if window.driver.renew().await.is_ok() {
+                return Ok(window);
+            }
         }
         Ok(Window { driver: self.start(kind, scripts).await?, scripts })
+    }
+
+    /// Logs out where somebody is still logged in, so that no session is left behind. Where that is not possible (the page
+    /// is another one, the target does not answer) the session ends by its limits.
+    async fn leave(&self, window: &mut Window) {
+        let Ok(page) = window.driver.look().await else { return };
+        if let Ok(logout) = page.find(&self.profile.login.logout) {
+            let _ = window.driver.press(&logout).await;
+        }
+    }
+
+    /// Logs everybody out and closes the windows.
+    pub async fn close(&self) {
+        for mut window in self.windows.drain() {
+            self.leave(&mut window).await;
+        }
     }
 
     async fn start(&self, kind: DriverKind, scripts: bool) -> Taken<Box<dyn Driver>> {

@@ -49,6 +49,10 @@ pub enum RunVerdict {
 }
 
 impl RunVerdict {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Pass, Self::Fail, Self::Inconclusive, Self::Invalid, Self::Mismatch, Self::Interrupted];
+
     /// Of the verdicts of all journeys.
     pub fn of(journeys: impl IntoIterator<Item = Verdict>) -> Self {
         let (mut passed, mut failed, mut open) = (false, false, false);
@@ -105,14 +109,7 @@ mod tests {
         ] {
             assert_eq!(RunVerdict::of(journeys.clone()), run, "{journeys:?}");
         }
-        let all = [
-            RunVerdict::Pass,
-            RunVerdict::Fail,
-            RunVerdict::Inconclusive,
-            RunVerdict::Invalid,
-            RunVerdict::Mismatch,
-            RunVerdict::Interrupted,
-        ];
+        let all = RunVerdict::ALL;
         let mut codes: Vec<u8> = all.map(RunVerdict::exit_code).into();
         codes.dedup();
         assert_eq!(codes.len(), all.len(), "each end has a code of its own");

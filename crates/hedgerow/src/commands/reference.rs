@@ -20,6 +20,9 @@ pub(crate) fn run(arguments: &cli::Reference) -> anyhow::Result<()> {
         ("cli.md", command_line()),
         ("codes.md", codes()),
         ("routes.md", routes()),
+        ("verify.md", verify()),
+        ("verify-results.schema.json", ::verify::evidence::schema_file()),
+        ("verify-profile.schema.json", profile_schema()?),
     ]
     .into_iter()
     .map(|(name, text)| (name.to_owned(), text))
@@ -66,9 +69,47 @@ fn index() -> String {
          - [Command line](cli.md): every command and flag\n\
          - [Codes](codes.md): everything that can go wrong, its HTTP status, and what to do\n\
          - [Routes](routes.md): every address, and what it needs\n\
+         - [Verify](verify.md): the journeys, what each proves, and the causes that they tell apart; the schemas of\n  \
+           [results.json](verify-results.schema.json) and of [profiles](verify-profile.schema.json)\n\
          - [Faults](faults.md): what a user sees when something breaks in the middle of a sync; written by the test that\n  \
          breaks it\n",
     );
+    page
+}
+
+fn profile_schema() -> anyhow::Result<String> {
+    let schema = ::verify::profile::schema();
+    let mut text = serde_json::to_string_pretty(&schema).context("cannot write the schema of profiles")?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn verify() -> String {
+    let mut page = heading(
+        "Verify",
+        "`hedgerow verify` walks the path of a user and judges what came of it. A journey passes, fails, is inconclusive or is\n\
+         skipped; inconclusive is never success. A precondition that does not hold makes the whole run invalid.",
+    );
+    page.push_str("\n## Journeys\n\nOne that changes something is made only with `--allow-sync`.\n\n| journey | changes | proves |\n|---|---|---|\n");
+    for journey in ::verify::journeys::ALL {
+        let changes = if journey.changes { "yes" } else { "no" };
+        let _ = writeln!(page, "| `{}` | {changes} | {} |", journey.name, journey.proves);
+    }
+    page.push_str("\n## Exit codes\n\n| code | verdict |\n|---|---|\n");
+    use ::verify::verdict::RunVerdict;
+    for verdict in RunVerdict::ALL {
+        let _ = writeln!(page, "| {} | {} |", verdict.exit_code(), verdict.word());
+    }
+    page.push_str("| 2 | called in a way that cannot work |\n");
+    page.push_str(
+        "\n## Causes\n\nEach failure has one. *Layer* is where on the path it stands, *point* which of the nine\n\
+         [failure points](../concepts/failure-points.md) a user met.\n\n| cause | layer | point | what it is | what to do |\n|---|---|---|---|---|\n",
+    );
+    for cause in ::verify::cause::Cause::ALL {
+        let point = cause.failure_point().map_or_else(String::new, |point| point.to_string());
+        let (layer, title, todo) = (cause.layer().word(), cause.title(), cause.todo());
+        let _ = writeln!(page, "| `{}` | {layer} | {point} | {title} | {todo} |", cause.code());
+    }
     page
 }
 

@@ -16,6 +16,11 @@ pub use texts::{Css, Pattern};
 /// The number of this format.
 pub const SCHEMA: u32 = 1;
 
+/// The JSON schema of a profile, as it is published.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(Profile).to_value()
+}
+
 /// Where something stands on a page, as text.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
