@@ -8,6 +8,8 @@
 mod apart;
 #[path = "crawl.rs"]
 mod crawl;
+#[path = "proof.rs"]
+mod proof;
 #[path = "site.rs"]
 mod site;
 #[path = "world.rs"]
@@ -31,6 +33,7 @@ mod browser_sessions;
 mod browser_tab;
 mod browser_tabs;
 mod browser_tokens;
+mod browser_verify;
 mod db_two_processes;
 mod http_activity;
 mod http_backup;
@@ -63,6 +66,7 @@ mod http_silent_clusters;
 mod http_source_lessons;
 mod http_status_lessons;
 mod http_tokens;
+mod http_verify;
 mod kube_adopt;
 mod kube_adopt_ends;
 mod kube_adopt_refused;

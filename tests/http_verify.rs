@@ -1,0 +1,141 @@
+//! `hedgerow verify` by HTTP on a real API server: every journey, and the six rules of the lessons.
+
+use crate::proof::{Proof, verify};
+use crate::world::world;
+use anyhow::{Context, Result, ensure};
+use std::time::Duration;
+use testkit::{HttpUser, Rule, hedgerow};
+use verify::cause::Cause;
+use verify::results::CheckKind;
+use verify::verdict::{RunVerdict, Verdict};
+
+/// What is walked elsewhere: the ends of sessions need short limits, automatic syncs a policy, and three need a slow sync.
+pub const ELSEWHERE: [&str; 5] =
+    ["session_idle_expiry", "session_absolute_expiry", "long_sync_expiry", "automatic_sync", "cancel"];
+
+/// What a browser without scripts cannot do.
+const NEED_SCRIPTS: [&str; 2] = ["expiry_warning", "relogin_in_place"];
+
+/// The journeys, without some.
+pub fn all_but(left_out: &[&str]) -> Vec<&'static str> {
+    let all = verify::journeys::ALL.iter().map(|one| one.name).filter(|name| !left_out.contains(name));
+    all.flat_map(|name| ["--journey", name]).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_journey_by_http() -> Result<()> {
+    let mut proof = Proof::start(&[]).await?;
+    proof.add_unreachable().await?;
+    let meet = ["double_click", "two_users"];
+    let mut words = all_but(&[&ELSEWHERE[..], &meet].concat());
+    words.extend(["--unreachable-fabric", "north"]);
+    let proved = proof.verify(&words).await?;
+    proved.all_passed_but(&NEED_SCRIPTS)?;
+    let verified = |name: &str| proved.journey(name).map(|one| one.verified);
+    for name in ["sync_by_button", "sync_by_form", "sync_from_git", "status_agrees", "drift", "two_paths"] {
+        ensure!(verified(name)? == Some(true), "{name} was judged by an oracle");
+    }
+    let discrepancy = proved.run.discrepancy.as_ref().context("both paths were walked")?;
+    ensure!(discrepancy.arms.len() == 4 && discrepancy.parts_at.is_none(), "{discrepancy:?}");
+    // What it made is gone: no session is left, and nothing in the cluster is what it planted.
+    let page = proof.site.user.visit("/account/sessions/").await?;
+    ensure!(page.texts("section[aria-labelledby=open-title] tbody tr").len() == 1, "{}", page.visible_text());
+    let servers = proof.site.client.list("servers.wiring.githedgehog.com").await?;
+    ensure!(!servers.is_empty() && !servers.iter().any(|one| one.to_string().contains("verify ")), "{servers:?}");
+    // The evidence is whole, and an altered byte is found.
+    let folder = proved.folder.join("run");
+    let folder = folder.to_str().context("a path in UTF-8")?;
+    ensure!(hedgerow(&["verify", "--check", folder], &[], None).await?.status.success());
+    let report = proved.folder.join("run/report.html");
+    std::fs::write(&report, std::fs::read_to_string(&report)?.replacen("Passed", "Failed", 1))?;
+    let checked = hedgerow(&["verify", "--check", folder], &[], None).await?;
+    ensure!(checked.status.code() == Some(1), "{checked:?}");
+
+    // Presses that meet, and a sync that can be cancelled, need a cluster that takes its time.
+    proof.site.door.add(Rule::on("GET", "/vpcs?").delay(Duration::from_millis(1_500)));
+    let slow = proof.verify(&["--journey", "double_click", "--journey", "two_users", "--journey", "cancel"]).await?;
+    slow.all_passed_but(&[])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ends_of_sessions_by_http() -> Result<()> {
+    let settings = [
+        ("HEDGEROW_SESSION_IDLE", "12s"),
+        ("HEDGEROW_SESSION_ABSOLUTE", "30s"),
+        ("HEDGEROW_SESSION_WARN_BEFORE", "4s"),
+    ];
+    let proof = Proof::start(&settings).await?;
+    let ends =
+        ["--journey", "session_idle_expiry", "--journey", "session_absolute_expiry", "--journey", "session_revoked"];
+    let proved = proof.verify(&ends).await?;
+    proved.all_passed_but(&[])?;
+    let idle = proved.journey("session_idle_expiry")?;
+    let controls = idle.checks.iter().filter(|check| check.kind == CheckKind::Control);
+    ensure!(controls.count() > 0, "there is a control beside it");
+    let held = idle.measured.first().context("the time was measured")?.ms;
+    ensure!((12_000..25_000).contains(&held), "{held} ms");
+    proof.site.door.add(Rule::on("GET", "/vpcs?").times(1).delay(Duration::from_secs(16)));
+    proof.verify(&["--journey", "long_sync_expiry"]).await?.all_passed_but(&[])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_1_a_precondition_that_does_not_hold_makes_the_run_invalid() -> Result<()> {
+    let world = world().await;
+    let journey = ["--journey", "fabric_page"];
+    let here = ["--target", world.console.url(), "--username", "admin"];
+    // The control: with the password it is no such run.
+    let good = verify(&[&here[..], &["--journey", "wrong_password"]].concat(), &world.password).await?;
+    ensure!(good.run.verdict == RunVerdict::Pass && good.code == Some(0), "{}", good.run.sentence);
+    let wrong = verify(&[&here[..], &journey].concat(), "not the password").await?;
+    let finding = wrong.run.finding.as_ref().context("it is said why")?;
+    ensure!((wrong.run.verdict, wrong.code) == (RunVerdict::Invalid, Some(4)), "{}", wrong.run.sentence);
+    ensure!(finding.cause == Cause::BadPassword && finding.failure_point == Some(5), "{finding:?}");
+    ensure!(wrong.run.journeys.is_empty(), "nothing was judged");
+    let nobody =
+        verify(&[&["--target", "http://127.0.0.1:1", "--username", "admin"], &journey[..]].concat(), "x").await?;
+    let finding = nobody.run.finding.as_ref().context("it is said why")?;
+    ensure!((nobody.code, finding.cause) == (Some(4), Cause::Transport), "{finding:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_3_without_an_oracle_nothing_is_verified() -> Result<()> {
+    let proof = Proof::start(&[]).await?;
+    let here = ["--target", proof.site.console.url(), "--username", proof.site.console.username()?, "--allow-sync"];
+    let words = [&here[..], &["--journey", "sync_by_button"]].concat();
+    let proved = verify(&words, proof.site.console.password()?).await?;
+    let sync = proved.journey("sync_by_button")?;
+    ensure!(
+        (proved.code, sync.verdict, sync.verified) == (Some(3), Verdict::Inconclusive, Some(false)),
+        "{}",
+        sync.sentence
+    );
+    ensure!(sync.sentence.starts_with("Not verified"), "{}", sync.sentence);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_console_is_no_netbox_and_the_verdict_is_its_own() -> Result<()> {
+    let world = world().await;
+    let words = ["--target", world.console.url(), "--username", "admin", "--profile", "netbox-hedgehog"];
+    let proved = verify(&words, &world.password).await?;
+    ensure!((proved.code, proved.run.verdict) == (Some(5), RunVerdict::Mismatch), "{}", proved.run.sentence);
+    ensure!(proved.run.sentence.contains("netbox-hedgehog"), "{}", proved.run.sentence);
+    Ok(())
+}
+
+/// Rule 4: what is pressed goes where the page says, and nowhere else.
+#[tokio::test(flavor = "multi_thread")]
+async fn rule_4_address_method_and_token_come_from_the_page() -> Result<()> {
+    let proof = Proof::start(&[]).await?;
+    let proved = proof.verify(&["--journey", "test_connection"]).await?;
+    proved.all_passed_but(&[])?;
+    let mut user: HttpUser = proof.site.console.visitor()?;
+    user.login(proof.site.console.username()?, proof.site.console.password()?).await?;
+    let page = user.visit(&format!("/fabrics/{}/", proof.site.id)).await?;
+    let action = page.form("#test-connection-btn")?.action;
+    let exchanges = proved.run.steps.iter().flat_map(|step| &step.exchanges);
+    let posts: Vec<String> = exchanges.filter(|one| one.is_write()).map(verify::exchange::Exchange::path).collect();
+    ensure!(posts.iter().filter(|path| **path == action).count() == 1, "{action} among {posts:?}");
+    Ok(())
+}
