@@ -1,7 +1,7 @@
 //! One journey under way: what it looked at, what it measured, and the moves that many journeys share: logging in with
 //! the proof of it, opening the fabric, pressing its buttons.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Tone};
 use crate::cause::Cause;
 use crate::http::Cookie;
 use crate::obstacle::Obstacle;
@@ -383,6 +383,7 @@ impl<'a> Scene<'a> {
             began.elapsed(),
         );
         self.look_at_script(visitor, before)?;
+        self.look_beside(&answer, before)?;
         Ok((answer, page))
     }
 
@@ -428,6 +429,21 @@ impl<'a> Scene<'a> {
             }
         };
         Err(self.failed(cause, expected, observed))
+    }
+
+    /// That a success has no errors beside it, which the page's script got and did not show.
+    fn look_beside(&mut self, answer: &Answer, before: usize) -> Walked<()> {
+        let profile = self.profile();
+        if answer.tone != Tone::Good || profile.answers.json.as_ref().is_none_or(|places| places.errors.is_none()) {
+            return Ok(());
+        }
+        let steps = self.recorder().steps_from(before);
+        let errors = steps.iter().flat_map(|step| &step.exchanges).filter(|one| one.is_write());
+        let errors: Vec<String> = errors.flat_map(|one| crate::answer::errors_of(one, &profile)).collect();
+        let list = errors.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
+        let observed = if errors.is_empty() { "none".to_owned() } else { format!("“{}”; and beside it: {list}", answer.text) };
+        let expected = "an answer that says that it went well lists no errors";
+        self.assert(errors.is_empty(), Cause::FailureCalledSuccess, expected, observed)
     }
 
     /// That no script failed meanwhile.

@@ -179,7 +179,7 @@ impl Site {
                     Some(ca) => HttpUser::trusting(base, ca)?,
                     None => HttpUser::new(base)?,
                 };
-                let user = user.called(&agent);
+                let user = user.called(&agent).waiting(self.plan.patience);
                 Ok(Box::new(HttpDriver::new(user, log, self.profile.clone())))
             }
             DriverKind::Chromium | DriverKind::Firefox => {

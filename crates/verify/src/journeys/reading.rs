@@ -98,6 +98,7 @@ fn cluster_told(scene: &mut Scene<'_>, answer: &Answer, world: &World) -> Walked
             answer.text
         )));
     }
+    effect::read_nothing(scene, &answer.text, world.live.as_ref())?;
     scene.verified = Some(true);
     scene.assert(
         true,
