@@ -441,7 +441,8 @@ impl<'a> Scene<'a> {
         let errors = steps.iter().flat_map(|step| &step.exchanges).filter(|one| one.is_write());
         let errors: Vec<String> = errors.flat_map(|one| crate::answer::errors_of(one, &profile)).collect();
         let list = errors.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
-        let observed = if errors.is_empty() { "none".to_owned() } else { format!("“{}”; and beside it: {list}", answer.text) };
+        let observed =
+            if errors.is_empty() { "none".to_owned() } else { format!("“{}”; and beside it: {list}", answer.text) };
         let expected = "an answer that says that it went well lists no errors";
         self.assert(errors.is_empty(), Cause::FailureCalledSuccess, expected, observed)
     }

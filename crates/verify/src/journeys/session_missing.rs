@@ -28,7 +28,9 @@ pub(super) async fn gone(scene: &mut Scene<'_>) -> Walked<()> {
     scene.shown_by(&visitor);
     if visitor.runs_scripts() {
         let patience = scene.site.plan.patience;
-        let told = |page: &Page| (led(scene, page) || Answer::read(page, &profile).is_final()).then_some(());
+        let told = |page: &Page| {
+            (offers(scene, page) || scene.is_login(page) || Answer::read(page, &profile).is_final()).then_some(())
+        };
         let (_, page) = visitor.until("the page says what came of the press", patience, told).await?;
         scene.shown_by(&visitor);
         told_to_person(scene, &page)?;
@@ -64,23 +66,22 @@ async fn lose_session(scene: &Scene<'_>, visitor: &mut Visitor) -> Walked<()> {
     Ok(visitor.restore(&kept).await?)
 }
 
-/// Whether a page is the login, or offers it in its own place.
-fn led(scene: &Scene<'_>, page: &Page) -> bool {
-    let offers = scene.site.profile.session.as_ref().is_some_and(|places| page.has(&places.again) || page.has(&places.ended));
-    offers || scene.is_login(page)
+/// Whether a page offers the login in its own place.
+fn offers(scene: &Scene<'_>, page: &Page) -> bool {
+    scene.site.profile.session.as_ref().is_some_and(|places| page.has(&places.again) || page.has(&places.ended))
 }
 
 /// That a person is led to the login, or told in plain words.
 fn told_to_person(scene: &mut Scene<'_>, page: &Page) -> Walked<()> {
     let profile = scene.profile();
     let expected = "a press without a session leads to the login, or the page says that there is none";
+    if offers(scene, page) {
+        return scene.assert(true, Cause::SilentEnd, expected, "the page offers the login in its own place");
+    }
     if scene.is_login(page) {
         // Redirected, or refused with the login beside it; a login page in the place of the answer is neither.
         let redirected = page.url.path() == path_of(&profile.login.address) || page.status == 401;
         return scene.assert(redirected, Cause::LoginPageWith200, expected, says(page));
-    }
-    if led(scene, page) {
-        return scene.assert(true, Cause::SilentEnd, expected, "the page offers the login in its own place");
     }
     let answer = Answer::read(page, &profile);
     scene.assert(!was_taken(page, &profile), Cause::ExpiredServed, expected, &answer.text)?;

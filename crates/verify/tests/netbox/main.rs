@@ -71,7 +71,8 @@ async fn a_cluster_that_cannot_be_reached() -> Result<()> {
     // Its connection test says that it failed, and that is right.
     right(&run, "test_connection", Verdict::Inconclusive)?;
     let checks = &target::journey(&run, "unreachable")?.checks;
-    let told = checks.iter().any(|one| one.expected.contains("“Test Connection” of a fabric") && one.held == Some(true));
+    let told =
+        checks.iter().any(|one| one.expected.contains("“Test Connection” of a fabric") && one.held == Some(true));
     ensure!(told, "{checks:?}");
     Ok(())
 }
@@ -93,7 +94,10 @@ async fn no_server_is_set_and_it_says_so() -> Result<()> {
     let run = walk(world.plan(&site, &["sync_by_button", "test_connection"])?).await;
     right(&run, "sync_by_button", Verdict::Inconclusive)?;
     let sentence = &target::journey(&run, "sync_by_button")?.sentence;
-    ensure!(sentence.contains("Reconciliation failed to initialize") && sentence.contains("The oracle agrees"), "{sentence}");
+    ensure!(
+        sentence.contains("Reconciliation failed to initialize") && sentence.contains("The oracle agrees"),
+        "{sentence}"
+    );
     right(&run, "test_connection", Verdict::Inconclusive)?;
     assert_eq!(run.verdict, RunVerdict::Inconclusive);
     world.is_untouched().await
@@ -155,7 +159,12 @@ async fn statuses_that_disagree_and_one_that_lies() -> Result<()> {
     site.add_fabric(StandInFabric { name: "west".to_owned(), ..good });
     let plan = world.plan(&site, &["status_agrees"])?;
     let east = walk(Plan { fabric: Some("east".to_owned()), ..plan.clone() }).await;
-    condemned(&east, "status_agrees", Cause::StatusDisagrees, &["list: in_sync", "page: error", "API /sync_status: in_sync"])?;
+    condemned(
+        &east,
+        "status_agrees",
+        Cause::StatusDisagrees,
+        &["list: in_sync", "page: error", "API /sync_status: in_sync"],
+    )?;
     let west = walk(Plan { fabric: Some("west".to_owned()), ..plan }).await;
     condemned(&west, "status_agrees", Cause::StatusLies, &["server-3: it is not in the cluster"])
 }

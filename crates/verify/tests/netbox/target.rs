@@ -79,7 +79,12 @@ pub fn journey<'a>(run: &'a Run, name: &str) -> Result<&'a JourneyResult> {
 pub fn condemned(run: &Run, name: &str, cause: Cause, words: &[&str]) -> Result<()> {
     let one = journey(run, name)?;
     let found = one.finding.as_ref().map(|finding| finding.cause);
-    ensure!((one.verdict, found) == (Verdict::Fail, Some(cause)), "{name} {:?} {found:?}: {}", one.verdict, one.sentence);
+    ensure!(
+        (one.verdict, found) == (Verdict::Fail, Some(cause)),
+        "{name} {:?} {found:?}: {}",
+        one.verdict,
+        one.sentence
+    );
     for word in words {
         ensure!(one.sentence.contains(word), "{name} says nothing of {word}: {}", one.sentence);
     }
@@ -133,7 +138,8 @@ impl World {
 
     /// Nothing came into the cluster, and what verify planted there is gone.
     pub async fn is_untouched(&self) -> Result<()> {
-        let found: Vec<Value> = self.cluster.client()?.list("Server").await?.iter().map(|one| one["spec"].clone()).collect();
+        let found: Vec<Value> =
+            self.cluster.client()?.list("Server").await?.iter().map(|one| one["spec"].clone()).collect();
         ensure!(found == [server(1)["spec"].clone(), server(2)["spec"].clone()], "{found:?}");
         Ok(())
     }

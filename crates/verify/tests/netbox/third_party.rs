@@ -1,79 +1,24 @@
-//! A profile that a third party writes, in a file, for a product that nobody here has heard of. Its page is open to nobody,
+//! A profile that a third party writes, in a file, for a product that nobody here has heard of; it is the example of the
+//! guide, `docs/concepts/verify-profiles.md`. The product's page is open to nobody,
 //! its button is a form's, and its list is no table.
 
 use crate::target::{PASSWORD, condemned, plan, right, walk};
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
+use axum::Router;
 use axum::extract::{Form, Path, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{AppendHeaders, Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
-use axum::Router;
-use std::collections::HashMap;
+use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
 use verify::cause::Cause;
 use verify::profile::{Profile, load};
 use verify::verdict::{RunVerdict, Verdict};
 
-const PROFILE: &str = r#"
-schema = 1
-name = "loom"
-product = "Loom"
-about = "Loom, a product of this test."
-
-[recognise]
-titles = ["^Loom"]
-
-[login]
-address = "/enter"
-username = { role = "field", names = ["Who"] }
-password = { role = "field", names = ["Pass phrase"] }
-button = { role = "button", names = ["Enter"] }
-refused = ["Nobody of that name and phrase"]
-session_cookies = ["^loom$"]
-logout = { role = "button", names = ["Leave"] }
-next = "to"
-
-[fabrics]
-address = "/webs"
-row = "li"
-link = "a"
-status = "em"
-
-[fabric]
-address = '^/webs/(\d+)$'
-name = { element = "h1" }
-status = { element = "em" }
-
-[status]
-good = ["woven"]
-failed = ["torn"]
-
-[status.words]
-woven = ["Woven"]
-torn = ["Torn"]
-
-[actions.sync]
-button = { role = "button", names = ["Weave"] }
-effect = "cluster_holds_git"
-
-[answers]
-good = [".good"]
-bad = [".bad"]
-
-[csrf]
-field = "stamp"
-header = "X-Stamp"
-page = { element = "[name=stamp]", attribute = "value" }
-
-[refusals]
-code = "/code"
-message = ["/words"]
-words = {}
-
-[crawl]
-start = ["/webs"]
-"#;
+/// The page that teaches how to write one, and whose example this is.
+const GUIDE: &str = include_str!("../../../../docs/concepts/verify-profiles.md");
 
 /// Those who are in, by their cookie.
 static INSIDE: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -82,7 +27,8 @@ static INSIDE: Mutex<Vec<String>> = Mutex::new(Vec::new());
 pub fn profile() -> Result<Profile> {
     let folder = testkit::Folder::new("profile")?;
     let file = folder.join("loom.toml");
-    std::fs::write(&file, PROFILE)?;
+    let example = GUIDE.split_once("```toml\n").and_then(|(_, rest)| rest.split_once("```")).context("an example")?.0;
+    std::fs::write(&file, example)?;
     Ok(load(&file.display().to_string())?)
 }
 
@@ -151,7 +97,10 @@ async fn web(Path(id): Path<u32>) -> Response {
 /// The product. Its button leads to an address only if it is mended.
 pub fn product() -> Router {
     Router::new()
-        .route("/webs", get(|| async { page(&format!("<ul><li><a href=/webs/7>north</a> <em>Woven</em></li></ul>{LEAVE}")) }))
+        .route(
+            "/webs",
+            get(|| async { page(&format!("<ul><li><a href=/webs/7>north</a> <em>Woven</em></li></ul>{LEAVE}")) }),
+        )
         .route("/webs/{id}", get(web))
         .layer(from_fn(guard))
         .route("/enter", get(|| async { form("") }).post(enter))
@@ -160,7 +109,8 @@ pub fn product() -> Router {
 
 #[tokio::test]
 async fn it_works_end_to_end() -> Result<()> {
-    let mended = product().route("/webs/{id}/weave", axum::routing::post(|| async { page("<p class=good>Woven.</p>") }));
+    let mended =
+        product().route("/webs/{id}/weave", axum::routing::post(|| async { page("<p class=good>Woven.</p>") }));
     let site = serve(mended).await?;
     let journeys = ["login_logout", "wrong_password", "fabric_page", "crawl"];
     let run = walk(plan(&site, profile()?, &journeys)?).await;
@@ -181,4 +131,32 @@ async fn a_defect_of_it_is_found_by_the_same_file() -> Result<()> {
     let site = serve(product()).await?;
     let run = walk(plan(&site, profile()?, &["fabric_page"])?).await;
     condemned(&run, "fabric_page", Cause::WrongAddress, &["status 404"])
+}
+
+/// The names of all keys in a schema.
+fn keys(schema: &Value, found: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(map) => {
+            let named = map.get("properties").and_then(Value::as_object);
+            found.extend(named.into_iter().flat_map(|named| named.keys().cloned()));
+            map.values().for_each(|value| keys(value, found));
+        }
+        Value::Array(all) => all.iter().for_each(|value| keys(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_guide_names_every_key() -> Result<()> {
+    let mut all = BTreeSet::new();
+    keys(&serde_json::to_value(schemars::schema_for!(Profile))?, &mut all);
+    ensure!(all.len() > 80, "{all:?}");
+    let named = |key: &String| {
+        [format!("`{key}`"), format!("`[{key}]`"), format!("`[[{key}]]`"), format!("`[{key}.NAME]`")]
+            .iter()
+            .any(|way| GUIDE.contains(way.as_str()))
+    };
+    let missing: Vec<&String> = all.iter().filter(|key| !named(key)).collect();
+    ensure!(missing.is_empty(), "the guide does not name {missing:?}");
+    Ok(())
 }
