@@ -303,6 +303,72 @@ pub(crate) fn read_nothing(scene: &mut Scene<'_>, words: &str, live: Option<&Sna
     scene.assert(read > 0 || there == 0, Cause::FailureCalledSuccess, expected, observed)
 }
 
+/// Whether the effect of a sync is there: nothing is lacking, and what was planted is taken back. `None` without an oracle,
+/// or where there was nothing to do.
+pub(crate) async fn seen(
+    scene: &mut Scene<'_>,
+    before: &World,
+    planted: Option<&Planted>,
+) -> Walked<(Option<bool>, String)> {
+    let after = world(scene).await?;
+    let (Some(_), Some(cluster)) = (&after.live, &scene.site.plan.cluster) else {
+        return Ok((None, "no oracle was given that reads the cluster".to_owned()));
+    };
+    let mut open: Vec<String> = after.lacking.iter().map(|(object, why)| format!("{object}: {why}")).collect();
+    if let Some(planted) = planted {
+        let now = planted.now(cluster).await;
+        let now = now
+            .map_err(|error| Stop::Inconclusive(format!("The oracle could not read {}: {error}", planted.object())))?;
+        if now != planted.was {
+            open.push(format!("{}: {} is still what was planted", planted.object(), planted.path));
+        }
+    }
+    let work = before.lacking.len() + usize::from(planted.is_some());
+    let list = open.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
+    Ok(match (open.is_empty(), work) {
+        (true, 0) => (None, "there was nothing to do".to_owned()),
+        (true, _) => (Some(true), format!("all of {work} differences are gone")),
+        (false, _) => (Some(false), list),
+    })
+}
+
+/// Whether the cluster would take what Git says, asked by dry runs; `None` where nothing can be asked.
+pub(crate) async fn would_take(
+    scene: &mut Scene<'_>,
+    world: &World,
+    planted: Option<&Planted>,
+) -> Walked<(Option<bool>, String)> {
+    let (Some(cluster), Some(live)) = (&scene.site.plan.cluster, &world.live) else {
+        return Ok((None, "no oracle was given that reads the cluster".to_owned()));
+    };
+    let mut asked = 0;
+    let lacking = |object: &&DesiredObject| {
+        let name = format!("{} {}", object.kind, object.name);
+        world.lacking.contains_key(&name) || planted.is_some_and(|planted| planted.object() == name)
+    };
+    for object in world.desired.iter().flat_map(|desired| &desired.objects).filter(lacking).take(MOST_ASKED) {
+        let Some(kind) = world.kinds.iter().find(|kind| kind.kind == object.kind && kind.group == object.group())
+        else {
+            continue;
+        };
+        asked += 1;
+        if let Err(error) = cluster.dry_run_apply(kind, Some(&live.namespace), &manifest(object, &live.namespace)).await
+        {
+            return Ok((Some(false), error.to_string()));
+        }
+    }
+    if let Some(planted) = planted.filter(|_| asked == 0) {
+        let allowed = cluster.can_i("update", &planted.kind.group, &planted.kind.plural, Some(&live.namespace)).await;
+        let allowed =
+            allowed.map_err(|error| Stop::Inconclusive(format!("The oracle could not ask for its rights: {error}")))?;
+        return Ok((
+            Some(allowed.value.allowed),
+            format!("{} may be written: {}", planted.object(), allowed.value.allowed),
+        ));
+    }
+    Ok((Some(true), format!("the cluster would take all of {asked} objects")))
+}
+
 /// The objects that the target's own list names as taken from Git, as "Kind name": for when no oracle reads Git.
 pub(crate) async fn managed(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked<BTreeSet<String>> {
     let Some(drift) = scene.profile().drift.clone() else { return Ok(BTreeSet::new()) };

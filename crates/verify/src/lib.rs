@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod cause;
+mod discrepancy;
 pub mod drivers;
 mod effect;
 pub mod evidence;

@@ -195,8 +195,9 @@ impl Runner {
         (result, walked.err().filter(|_| ends))
     }
 
-    /// Takes back what was planted; call it whatever ended the walk.
+    /// Takes back what was planted, and closes the windows; call it whatever ended the walk.
     pub async fn clean(&self) {
+        self.site.windows.close();
         self.site.clean().await;
     }
 
@@ -235,7 +236,7 @@ impl Runner {
             clocks: self.clocks,
             preconditions: self.preconditions,
             journeys: self.journeys,
-            discrepancy: None,
+            discrepancy: self.site.take_discrepancy(),
             steps,
             readings,
             leaks,

@@ -145,8 +145,8 @@ impl<'a> Scene<'a> {
     }
 
     async fn visitor(&self, who: &str, scripts: bool) -> Walked<Visitor> {
-        let driver = self.site.window(self.kind, scripts).await?;
-        Ok(Visitor::new(who, driver, self.recorder().clone(), self.profile()))
+        let window = self.site.window(self.kind, scripts).await?;
+        Ok(Visitor::new(who, window, self.site.windows.clone(), self.recorder().clone(), self.profile()))
     }
 
     /// The user of the run, logged in.
@@ -167,8 +167,9 @@ impl<'a> Scene<'a> {
 
     /// Somebody, logged in. Logged in means: the session's cookie is there, and the server names the user.
     pub async fn logged_in(&mut self, account: &Account) -> Walked<Visitor> {
-        let driver = self.site.window(self.kind, true).await?;
-        let mut visitor = Visitor::new(&account.username, driver, self.recorder().clone(), self.profile());
+        let window = self.site.window(self.kind, true).await?;
+        let windows = self.site.windows.clone();
+        let mut visitor = Visitor::new(&account.username, window, windows, self.recorder().clone(), self.profile());
         self.log_in(&mut visitor, account).await?;
         Ok(visitor)
     }

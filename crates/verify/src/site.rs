@@ -11,6 +11,8 @@ use crate::oracle::{ClusterOracle, GitOracle};
 use crate::profile::Profile;
 use crate::recorder::Recorder;
 use crate::redact::Redactor;
+use crate::results::Discrepancy;
+use crate::visitor::{Window, Windows};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -126,8 +128,11 @@ pub struct Site {
     pub fabric: Option<FabricRef>,
     /// Its namespace in the cluster.
     pub namespace: Option<String>,
+    /// Windows that were used.
+    pub windows: Windows,
     /// What was planted in the cluster, to be taken back whatever happens.
     planted: Mutex<Vec<Planted>>,
+    discrepancy: Mutex<Option<Discrepancy>>,
 }
 
 impl Site {
@@ -149,8 +154,20 @@ impl Site {
             plan,
             redactor,
             fabric: None,
+            windows: Windows::default(),
             planted: Mutex::default(),
+            discrepancy: Mutex::default(),
         }
+    }
+
+    /// Remembers where the two paths part.
+    pub(crate) fn discrepancy(&self, found: Discrepancy) {
+        *self.discrepancy.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
+    }
+
+    /// Where the two paths part, if both were walked.
+    pub(crate) fn take_discrepancy(&self) -> Option<Discrepancy> {
+        self.discrepancy.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Remembers what is about to be planted.
@@ -168,8 +185,17 @@ impl Site {
         }
     }
 
-    /// A new window of nobody yet.
-    pub async fn window(&self, kind: DriverKind, scripts: bool) -> Taken<Box<dyn Driver>> {
+    /// A window of nobody yet: a new one, or one that was used and is renewed.
+    pub async fn window(&self, kind: DriverKind, scripts: bool) -> Taken<Window> {
+        if let Some(mut window) = self.windows.take(kind.name(), scripts)
+            && window.driver.renew().await.is_ok()
+        {
+            return Ok(window);
+        }
+        Ok(Window { driver: self.start(kind, scripts).await?, scripts })
+    }
+
+    async fn start(&self, kind: DriverKind, scripts: bool) -> Taken<Box<dyn Driver>> {
         let log = Log::new(self.redactor.clone(), self.budget.clone());
         let agent = format!("HedgerowVerify/{} (run {})", env!("CARGO_PKG_VERSION"), self.plan.id);
         match kind {

@@ -9,16 +9,47 @@ use crate::profile::Profile;
 use crate::recorder::{Recorder, millis};
 use crate::results::{Path, Step};
 use jiff::Timestamp;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How often a page is looked at while something is waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 
-/// A person at one window.
+/// Windows that were used and can be used again: starting a browser takes longer than most journeys.
+#[derive(Clone, Default)]
+pub struct Windows(Arc<Mutex<Vec<Window>>>);
+
+/// A window, and how it was made.
+pub struct Window {
+    /// Its driver.
+    pub driver: Box<dyn Driver>,
+    /// Whether its pages run scripts.
+    pub scripts: bool,
+}
+
+impl Windows {
+    /// Takes one out that was made in this way. Whoever takes it renews it.
+    pub fn take(&self, driver: &str, scripts: bool) -> Option<Window> {
+        let mut all = self.lock();
+        let found = all.iter().position(|one| one.driver.name() == driver && one.scripts == scripts)?;
+        Some(all.swap_remove(found))
+    }
+
+    /// Closes all of them.
+    pub fn close(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Window>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A person at one window. Dropped, the window can be used again.
 pub struct Visitor {
     who: String,
-    driver: Box<dyn Driver>,
+    window: Option<Window>,
+    windows: Windows,
     recorder: Recorder,
     profile: Arc<Profile>,
     last_step: usize,
@@ -26,9 +57,14 @@ pub struct Visitor {
 
 impl Visitor {
     /// Somebody, at a window.
-    pub fn new(who: &str, driver: Box<dyn Driver>, recorder: Recorder, profile: Arc<Profile>) -> Self {
-        let who = format!("{who}, {}", driver.name());
-        Self { who, driver, recorder, profile, last_step: 0 }
+    pub fn new(who: &str, window: Window, windows: Windows, recorder: Recorder, profile: Arc<Profile>) -> Self {
+        let who = format!("{who}, {}", window.driver.name());
+        Self { who, window: Some(window), windows, recorder, profile, last_step: 0 }
+    }
+
+    fn window(&mut self) -> &mut dyn Driver {
+        let window = self.window.as_mut().expect("only drop takes the window out");
+        &mut *window.driver
     }
 
     /// The number of the last step.
@@ -38,42 +74,49 @@ impl Visitor {
 
     /// Whether the window runs scripts.
     pub fn runs_scripts(&self) -> bool {
-        self.driver.runs_scripts()
+        self.window.as_ref().is_some_and(|window| window.driver.runs_scripts())
     }
 
     /// The name of the driver.
     pub fn driver(&self) -> &'static str {
-        self.driver.name()
+        self.window.as_ref().map_or("", |window| window.driver.name())
     }
 
     /// Opens an address.
     pub async fn open(&mut self, address: &str) -> Taken<Page> {
         let began = Began::now();
-        let page = self.driver.open(address).await;
+        let page = self.window().open(address).await;
         self.record(&format!("open {address}"), began, page, true).await
+    }
+
+    /// Opens an address without a picture of it: one of many pages.
+    pub async fn leaf(&mut self, address: &str) -> Taken<Page> {
+        let began = Began::now();
+        let page = self.window().open(address).await;
+        self.record(&format!("open {address}"), began, page, false).await
     }
 
     /// The page as it stands; no step.
     pub async fn look(&mut self) -> Taken<Page> {
-        self.driver.look().await
+        self.window().look().await
     }
 
     /// The page as it stands now, for the record.
     pub async fn show(&mut self, why: &str) -> Taken<Page> {
         let began = Began::now();
-        let page = self.driver.look().await;
+        let page = self.window().look().await;
         self.record(why, began, page, true).await
     }
 
     /// Finds a control on the page as it stands.
     pub async fn find(&mut self, locator: &Locator) -> Taken<Found> {
-        self.driver.look().await?.find(locator)
+        self.window().look().await?.find(locator)
     }
 
     /// Types a value into a field. What is typed is not in the record.
     pub async fn fill(&mut self, field: &Locator, value: &str) -> Taken<()> {
         let found = self.find(field).await?;
-        self.driver.fill(&found, value).await
+        self.window().fill(&found, value).await
     }
 
     /// Presses a control of the page as it stands.
@@ -81,7 +124,7 @@ impl Visitor {
         let began = Began::now();
         let what = format!("press {}", words(control));
         let pressed = match self.find(control).await {
-            Ok(found) => self.driver.press(&found).await,
+            Ok(found) => self.window().press(&found).await,
             Err(obstacle) => Err(obstacle),
         };
         self.record(&what, began, pressed, true).await
@@ -90,7 +133,7 @@ impl Visitor {
     /// Presses a control that was found on the page as it stands.
     pub async fn press_found(&mut self, control: &Found) -> Taken<Page> {
         let began = Began::now();
-        let pressed = self.driver.press(control).await;
+        let pressed = self.window().press(control).await;
         self.record(&format!("press “{}”", control.name), began, pressed, true).await
     }
 
@@ -98,7 +141,7 @@ impl Visitor {
     pub async fn press_twice(&mut self, control: &Locator) -> Taken<Page> {
         let began = Began::now();
         let pressed = match self.find(control).await {
-            Ok(found) => self.driver.press_twice(&found).await,
+            Ok(found) => self.window().press_twice(&found).await,
             Err(obstacle) => Err(obstacle),
         };
         self.record(&format!("press {} twice", words(control)), began, pressed, true).await
@@ -107,30 +150,30 @@ impl Visitor {
     /// Asks as a script of the page does.
     pub async fn ask(&mut self, ask: &Ask) -> Taken<Page> {
         let began = Began::now();
-        let answer = self.driver.ask(ask).await;
+        let answer = self.window().ask(ask).await;
         self.record(&format!("ask as a script: {} {}", ask.method, ask.address), began, answer, false).await
     }
 
     /// Sends a form from a page of another site.
     pub async fn forge(&mut self, forgery: &Forgery) -> Taken<Page> {
         let began = Began::now();
-        let answer = self.driver.forge(forgery).await;
+        let answer = self.window().forge(forgery).await;
         self.record(&format!("send a form of another site to {}", forgery.address), began, answer, true).await
     }
 
     /// The cookies of the target.
     pub async fn cookies(&mut self) -> Taken<Vec<Cookie>> {
-        self.driver.cookies().await
+        self.window().cookies().await
     }
 
     /// Puts cookies back that were there before.
     pub async fn restore(&mut self, cookies: &[Cookie]) -> Taken<()> {
-        self.driver.restore(cookies).await
+        self.window().restore(cookies).await
     }
 
     /// Forgets the cookies.
     pub async fn forget(&mut self) -> Taken<()> {
-        self.driver.forget().await
+        self.window().forget().await
     }
 
     /// Looks at the page until something holds, at most so long. `None` when it never did; the page is the last seen.
@@ -143,7 +186,7 @@ impl Visitor {
     ) -> Taken<(Option<T>, Page)> {
         let began = Began::now();
         let end = Instant::now() + longest;
-        let mut page = self.driver.look().await?;
+        let mut page = self.window().look().await?;
         loop {
             let found = holds(&page);
             if found.is_some() || Instant::now() >= end {
@@ -151,11 +194,11 @@ impl Visitor {
                 return Ok((found, page));
             }
             tokio::time::sleep(LOOK_EVERY).await;
-            page = if self.driver.runs_scripts() {
-                self.driver.look().await?
+            page = if self.runs_scripts() {
+                self.window().look().await?
             } else {
                 let address = page.url.to_string();
-                self.driver.open(&address).await?
+                self.window().open(&address).await?
             };
         }
     }
@@ -165,15 +208,15 @@ impl Visitor {
     pub async fn follow(&mut self, pressed: Page, longest: Duration) -> Taken<(Answer, Page)> {
         let profile = self.profile.clone();
         let first = Answer::read(&pressed, &profile);
-        if first.is_final() || first.tone == crate::answer::Tone::Silent && !self.driver.runs_scripts() {
+        if first.is_final() || first.tone == crate::answer::Tone::Silent && !self.runs_scripts() {
             return Ok((first, pressed));
         }
         // A script's answer names the operation; its page is where it goes on.
-        if !self.driver.runs_scripts()
+        if !self.runs_scripts()
             && let Some(operation) = first.operation.as_deref()
             && !pressed.is_html()
         {
-            self.driver.open(operation).await?;
+            self.window().open(operation).await?;
         }
         let said = |page: &Page| {
             let answer = Answer::read(page, &profile);
@@ -184,15 +227,14 @@ impl Visitor {
         Ok((answer, page))
     }
 
-    /// What was seen and not yet written down; at the end of a journey.
-    pub async fn close(&mut self) {
-        self.driver.close().await;
-    }
+    /// The person goes; the window can be used again.
+    pub async fn close(self) {}
 
     async fn record(&mut self, what: &str, began: Began, page: Taken<Page>, picture: bool) -> Taken<Page> {
         let took = began.clock.elapsed();
         // Where even the browser does not say what it saw, the step says that.
-        let seen = self.driver.seen(picture && self.recorder.keeps_pictures()).await;
+        let picture = picture && self.recorder.keeps_pictures();
+        let seen = self.window().seen(picture).await;
         let (seen, lost) = match seen {
             Ok(seen) => (seen, None),
             Err(obstacle) => (Seen::default(), Some(obstacle)),
@@ -218,6 +260,12 @@ impl Visitor {
         };
         self.last_step = self.recorder.step(step, seen.screenshot.as_deref(), seen.tree.as_ref());
         page
+    }
+}
+
+impl Drop for Visitor {
+    fn drop(&mut self) {
+        self.windows.lock().extend(self.window.take());
     }
 }
 

@@ -113,6 +113,13 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "PATH", default_value = "", help_heading = "Oracles")]
     pub(crate) oracle_folder: String,
 
+    /// Walk the direct path by this command, beside the user's; it runs in a shell with VERIFY_FABRIC set
+    ///
+    /// For instance `hedgerow sync "$VERIFY_FABRIC" --server https://hedgerow.example.net`. Without it, the cluster is asked
+    /// by a dry run whether it would take what Git says.
+    #[arg(long, value_name = "COMMAND", help_heading = "Oracles")]
+    pub(crate) direct: Option<String>,
+
     /// Write the evidence into this folder; it must be empty or not exist
     #[arg(long, value_name = "DIR", required_unless_present_any = ["list", "check", "compare"], help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,

@@ -148,7 +148,7 @@ fn plan(arguments: &cli::Verify) -> anyhow::Result<Plan> {
         allow_sync: arguments.allow_sync,
         cluster: cluster.transpose()?,
         git: git.transpose()?,
-        direct: None,
+        direct: arguments.direct.clone(),
         ca: ca.transpose()?,
         max_requests: arguments.max_requests,
         max_time: arguments.max_time,

@@ -188,7 +188,13 @@ impl Driver for HttpDriver {
         Ok(Seen { exchanges: self.log.take(), ..Seen::default() })
     }
 
-    async fn close(&mut self) {}
+    async fn renew(&mut self) -> Taken<()> {
+        self.forget().await?;
+        self.typed.clear();
+        self.page = None;
+        self.log.take();
+        Ok(())
+    }
 }
 
 /// Asks as `fetch` does, redirects followed.

@@ -66,7 +66,7 @@ pub struct Seen {
     pub tree: Option<Value>,
 }
 
-/// One window of one person.
+/// One window of one person. Dropped, it is closed.
 #[async_trait]
 pub trait Driver: Send {
     /// `http`, `chromium`, `firefox`.
@@ -108,6 +108,6 @@ pub trait Driver: Send {
     /// What was seen since the last call; with a picture of the window where that is asked for and there is a window.
     async fn seen(&mut self, picture: bool) -> Taken<Seen>;
 
-    /// Closes the window.
-    async fn close(&mut self);
+    /// Makes the window a new person's, who has never been there: no cookies, nothing stored, no page.
+    async fn renew(&mut self) -> Taken<()>;
 }

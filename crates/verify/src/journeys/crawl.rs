@@ -24,7 +24,7 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
         if opened >= MOST {
             break;
         }
-        let page = visitor.open(&address).await?;
+        let page = visitor.leaf(&address).await?;
         scene.shown_by(&visitor);
         opened += 1;
         proper(scene, &page, &address, &from)?;

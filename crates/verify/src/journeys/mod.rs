@@ -20,6 +20,7 @@
 //! | `crawl` | every page and every link |
 //! | `drift` | a difference, with its field |
 
+mod automatic;
 mod crawl;
 mod drift;
 mod fabric_page;
@@ -29,6 +30,7 @@ mod reading;
 mod refusals;
 mod secrets;
 mod session_ends;
+mod session_in_place;
 mod session_missing;
 mod status;
 mod sync;
@@ -183,5 +185,35 @@ pub static ALL: &[Journey] = &[
         false,
         crawl::walk,
         "Every page and every link answers properly, with an object of every sort among them."
+    ),
+    journey!(
+        "expiry_warning",
+        false,
+        session_in_place::warning,
+        "An open page warns of its session's end in time, and staying moves the end."
+    ),
+    journey!(
+        "relogin_in_place",
+        false,
+        session_in_place::again,
+        "After the end, the login comes over the page, and what was pressed is offered again and done once."
+    ),
+    journey!(
+        "long_sync_expiry",
+        true,
+        session_in_place::long_sync,
+        "A sync goes on when the session that began it ends, and the user finds its end after the next login."
+    ),
+    journey!(
+        "automatic_sync",
+        true,
+        automatic::walk,
+        "Automatic syncs go on after a sync by hand, after a failure and after a restart."
+    ),
+    journey!(
+        "two_paths",
+        true,
+        crate::discrepancy::walk,
+        "The user's path and the direct one come to the same, in both orders; where they part, the first layer is named."
     ),
 ];

@@ -28,7 +28,7 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     scene.assert(told, Cause::UnclearMessage, "the page says that the name or the password is wrong", says(&page))?;
     visitor.close().await;
     // The control: with the right one it works, so it was the password.
-    let mut right = scene.user().await?;
+    let right = scene.user().await?;
     right.close().await;
     scene.control(true, "the right password is taken", "it was")
 }

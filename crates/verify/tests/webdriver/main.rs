@@ -1,6 +1,8 @@
 //! The driver with real browsers, both, at a small site. One browser walks through all of it, because a start costs more
 //! than a page.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed, also in what it calls")]
 
+mod hard;
 mod site;
 mod walk;
 
@@ -33,9 +35,94 @@ async fn chromium_walks() {
 }
 
 #[tokio::test]
+async fn chromium_copes() {
+    let base = site::serve().await;
+    hard::everything(&mut started(BrowserKind::Chromium, &base).await).await;
+}
+
+#[tokio::test]
+async fn firefox_copes() {
+    let base = site::serve().await;
+    hard::everything(&mut started(BrowserKind::Firefox, &base).await).await;
+}
+
+#[tokio::test]
 async fn firefox_walks() {
     let base = site::serve().await;
     walk::everything(&mut started(BrowserKind::Firefox, &base).await, &base).await;
+}
+
+/// Not a test by itself: the run that is killed below.
+#[tokio::test]
+#[ignore = "it is started, and killed, by another test"]
+async fn a_run_that_is_killed() {
+    let _browsers =
+        [started(BrowserKind::Chromium, "http://x/").await, started(BrowserKind::Firefox, "http://x/").await];
+    let folders: Vec<String> = _browsers.iter().map(|one| one.folder().unwrap().display().to_string()).collect();
+    println!("\nfolders {}", folders.join(" "));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_run_that_was_killed() {
+    let mut run = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "a_run_that_is_killed", "--nocapture"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufRead::lines(std::io::BufReader::new(run.stdout.take().unwrap()));
+    let folders =
+        lines.map_while(Result::ok).find_map(|line| line.strip_prefix("folders ").map(str::to_owned)).unwrap();
+    assert!(folders.split(' ').all(|folder| belonging(folder).len() > 1));
+    run.kill().unwrap();
+    run.wait().unwrap();
+    for folder in folders.split(' ') {
+        nothing_is_left(folder).await;
+    }
+}
+
+#[tokio::test]
+async fn an_authority_is_trusted_and_nobody_else() {
+    let authority = testkit::tls::Authority::new("the site's").unwrap();
+    let base = site::serve_tls(&authority.server(&["localhost"]).unwrap()).await;
+    for kind in [BrowserKind::Chromium, BrowserKind::Firefox] {
+        let log = || Log::new(Redactor::default(), Budget::new(100));
+        let mut stranger = BrowserDriver::start(&options(kind), &base, log()).await.unwrap();
+        let said = stranger.open("/").await.unwrap_err();
+        assert!(matches!(said, Obstacle::NoAnswer { .. }), "{said}");
+        let trusting = BrowserOptions { ca: Some(authority.certificate().to_owned()), ..options(kind) };
+        let mut friend = BrowserDriver::start(&trusting, &base, log()).await.unwrap();
+        assert_eq!(friend.open("/").await.unwrap().title(), "Home");
+        let other = base.replace("localhost", "127.0.0.1");
+        if kind == BrowserKind::Firefox {
+            let said = friend.open(&other).await.unwrap_err();
+            assert!(matches!(said, Obstacle::NoAnswer { .. }), "{said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_webdriver_that_runs_elsewhere_is_used() {
+    for kind in [BrowserKind::Chromium, BrowserKind::Firefox] {
+        let base = site::serve().await;
+        let elsewhere = verify::drivers::webdriver::Launched::start(&options(kind)).await.unwrap();
+        let there = BrowserOptions { remote: Some(elsewhere.address().to_owned()), ..options(kind) };
+        let log = Log::new(Redactor::default(), Budget::new(100));
+        let mut driver = BrowserDriver::start(&there, &base, log).await.unwrap();
+        assert_eq!(driver.open("/").await.unwrap().title(), "Home");
+        assert!(
+            driver.folder().is_none()
+                && driver.version().to_lowercase().contains(if kind == BrowserKind::Chromium {
+                    "chrome"
+                } else {
+                    "firefox"
+                })
+        );
+        drop(driver);
+        let mut again =
+            BrowserDriver::start(&there, &base, Log::new(Redactor::default(), Budget::new(100))).await.unwrap();
+        assert_eq!(again.open("/").await.unwrap().status, 200);
+    }
 }
 
 /// Processes that name the folder in their arguments.
@@ -66,7 +153,7 @@ async fn nothing_of_a_browser_is_left() {
         let folder = driver.folder().unwrap().display().to_string();
         assert!(belonging(&folder).len() > 1, "{folder} belongs to nobody");
         if kind == BrowserKind::Chromium {
-            driver.close().await;
+            drop(driver);
             nothing_is_left(&folder).await;
             continue;
         }

@@ -23,7 +23,7 @@ const PARTS: &str = r#"<!doctype html><title>Parts</title><style>.gone { display
 <body><button id=under>Covered</button><div id=veil class=curtain>A veil</div><div style="height: 80px"></div>
 <button class=gone>Hidden</button><button class=away>Invisible</button><div class=gone><a href=/x>Deep</a></div>
 <div style="display: contents"><button onclick="late()">Answer late</button></div>
-<button>Dead</button><button disabled>Disabled</button><button onclick="this.remove()">Vanish</button>
+<button>Dead <span hidden>or alive</span></button><button disabled>Disabled</button><button onclick="this.remove()">Vanish</button>
 <button onclick="document.getElementById('ask').showModal()">Open dialog</button>
 <dialog id=ask><p>Sure?</p><button onclick="this.closest('dialog').close()">Close dialog</button></dialog>
 <button onclick="count()">Count</button><p id=out>untouched</p>
@@ -44,6 +44,15 @@ async function late() {
 }
 async function count() { out.textContent = "counted " + await (await fetch("/press", { method: "POST" })).text(); }
 </script>"#;
+
+const HARD: &str = r#"<!doctype html><title>Hard</title><h1>Hard</h1>
+<form method=post action=/refused><button>Be refused</button></form>
+<a href=/data target=_blank>Elsewhere</a> <a href=/file>Download</a> <a href=/empty>Empty</a>
+<button onclick="fetch('/never')">Wait in vain</button>
+<button onclick="setTimeout(() => out.textContent = 'by itself', 700)">Later</button>
+<button onclick="document.body.innerHTML = document.body.innerHTML">Render again</button>
+<iframe src=/login></iframe><p id=out></p>
+<script>const out = document.getElementById("out"); new EventSource("/stream").onmessage = () => {};</script>"#;
 
 fn cookies() -> AppendHeaders<[(header::HeaderName, &'static str); 2]> {
     AppendHeaders([
@@ -75,6 +84,12 @@ async fn home(headers: HeaderMap) -> Html<String> {
     ))
 }
 
+async fn stream() -> impl IntoResponse {
+    let first = futures::stream::once(async { Ok::<_, std::io::Error>("data: one\n\n") });
+    let body = axum::body::Body::from_stream(futures::StreamExt::chain(first, futures::stream::pending()));
+    ([(header::CONTENT_TYPE, "text/event-stream")], body)
+}
+
 /// The routes.
 pub fn router() -> Router {
     let csp = [(header::CONTENT_SECURITY_POLICY, "default-src 'none'")];
@@ -92,7 +107,26 @@ pub fn router() -> Router {
         .route("/strict", get(async move || (csp, Html("<!doctype html><title>Strict</title><img src=/a.png><script>document.title = 'ran'</script><button>Still here</button>"))))
         .route("/data", get(async || axum::Json(serde_json::json!({"state": "ok"}))))
         .route("/echo", get(echo).post(echo))
+        .route("/hard", get(async || Html(HARD)))
+        .route("/refused", post(async || StatusCode::FORBIDDEN))
+        .route("/empty", get(async || StatusCode::NO_CONTENT))
+        .route("/file", get(async || ([(header::CONTENT_DISPOSITION, "attachment; filename=a.csv")], "a,b")))
+        .route("/never", get(async || std::future::pending::<()>().await))
+        .route("/stream", get(stream))
         .route("/moved", get(async || Redirect::to("/data")))
+}
+
+/// Serves the site over TLS; its address.
+pub async fn serve_tls(identity: &testkit::tls::Identity) -> String {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (certificate, key) = (identity.certificate.clone(), identity.key.clone());
+    let tls = axum_server::tls_rustls::RustlsConfig::from_pem(certificate.into(), key.into()).await.unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let server = axum_server::from_tcp_rustls(listener, tls).unwrap();
+    tokio::spawn(server.serve(router().into_make_service()));
+    address
 }
 
 /// Serves the site; its address.

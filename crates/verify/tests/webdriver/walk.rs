@@ -8,11 +8,13 @@ use verify::drivers::{Ask, Driver, Forgery};
 use verify::obstacle::Obstacle;
 use verify::page::{Found, Locator, Page, Role};
 
-fn locate(page: &Page, role: Role, name: &str) -> Result<Found, Obstacle> {
+/// Finds a control.
+pub fn locate(page: &Page, role: Role, name: &str) -> Result<Found, Obstacle> {
     page.find(&Locator { role, names: vec![name.to_owned()], hints: Vec::new() })
 }
 
-fn button(page: &Page, name: &str) -> Found {
+/// Finds a button.
+pub fn button(page: &Page, name: &str) -> Found {
     locate(page, Role::Button, name).unwrap()
 }
 

@@ -2,12 +2,14 @@
 //! one, bodies, and the console. `PerformanceResourceTiming` was refused: it knows neither methods nor redirects nor
 //! headers, and the process's output mixes the page's lines with Firefox's own.
 
+use super::capabilities::PAGE_LOAD;
 use super::socket::{Heard, Mouth, connect};
-use super::traffic::{BODY, Headers, SCRIPT, Traffic, between, is_http, moment};
+use super::traffic::{BODY, Headers, SCRIPT, Traffic, between, is_http, is_shown, moment};
 use crate::exchange::Exchange;
 use crate::obstacle::{Obstacle, Taken};
 use crate::results::ConsoleLine;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, mpsc};
@@ -25,11 +27,13 @@ pub(super) struct Bidi {
     commands: u64,
     context: String,
     console: Vec<ConsoleLine>,
+    /// Answers that have begun.
+    begun: HashMap<String, Value>,
 }
 
 impl Bidi {
     /// Connects, and listens from now on. `context` is the window.
-    pub(super) async fn open(address: &str, context: &str) -> Taken<Self> {
+    pub(super) async fn connect(address: &str, context: &str) -> Taken<Self> {
         let connected = connect(address).await;
         let (mut ears, mouth) =
             connected.map_err(|error| Obstacle::Browser(format!("cannot listen to Firefox at {address}: {error}")))?;
@@ -53,38 +57,71 @@ impl Bidi {
                 }
             }
         });
-        let (events, console, context) = (Vec::new(), Vec::new(), context.to_owned());
-        let mut bidi = Self { mouth, heard, listener, events, commands: 0, context, console };
-        let wanted = ["network.beforeRequestSent", "network.responseCompleted", "network.fetchError", "log.entryAdded"];
+        let (events, console, context, begun) = (Vec::new(), Vec::new(), context.to_owned(), HashMap::new());
+        let mut bidi = Self { mouth, heard, listener, events, commands: 0, context, console, begun };
+        let wanted = [
+            "network.beforeRequestSent",
+            "network.responseStarted",
+            "network.responseCompleted",
+            "network.fetchError",
+            "log.entryAdded",
+        ];
         bidi.command("session.subscribe", json!({"events": wanted})).await?;
         let kept = json!({"dataTypes": ["request", "response"], "maxEncodedDataSize": BODY});
         bidi.command("network.addDataCollector", kept).await?;
         Ok(bidi)
     }
 
+    /// Opens an address, and waits until the page is loaded. WebDriver's own way was refused: it waits for a minute where
+    /// a download or no content comes.
+    pub(super) async fn open(&mut self, url: &str) -> Taken<()> {
+        let asked = format!("GET {url}");
+        let to = json!({"context": self.context, "url": url, "wait": "complete"});
+        let patience = Duration::from_millis(PAGE_LOAD);
+        let Some(answer) = self.say("browsingContext.navigate", to, patience).await? else {
+            let why = format!("nothing came within {} s", patience.as_secs());
+            return Err(Obstacle::NoAnswer { asked, why, timed_out: true });
+        };
+        if answer["type"] == "error" {
+            let why = answer["message"].as_str().unwrap_or_default().trim_start_matches("Error: ").to_owned();
+            return Err(Obstacle::NoAnswer { asked, why, timed_out: false });
+        }
+        Ok(())
+    }
+
+    /// Another window is looked at from now on.
+    pub(super) fn look_at(&mut self, context: &str) {
+        context.clone_into(&mut self.context);
+    }
+
     /// Sends a command and waits for its answer.
     pub(super) async fn command(&mut self, method: &str, params: Value) -> Taken<Value> {
+        let answer = self.say(method, params, PATIENCE).await?;
+        let mut answer = answer.ok_or_else(|| gone(method))?;
+        if answer["type"] == "error" {
+            return Err(Obstacle::Browser(format!("Firefox refuses {method}: {}", answer["message"])));
+        }
+        Ok(answer["result"].take())
+    }
+
+    /// Sends a command; the answer, if it comes in time.
+    async fn say(&mut self, method: &str, params: Value, patience: Duration) -> Taken<Option<Value>> {
         self.commands += 1;
         let id = self.commands;
         let text = json!({"id": id, "method": method, "params": params}).to_string();
-        let gone = || Obstacle::Browser(format!("Firefox gives no answer to {method}"));
-        self.mouth.lock().await.say(&text).await.map_err(|_| gone())?;
-        let answer = tokio::time::timeout(PATIENCE, async {
+        self.mouth.lock().await.say(&text).await.map_err(|_| gone(method))?;
+        let answer = tokio::time::timeout(patience, async {
             while let Some(mut one) = self.heard.recv().await {
                 if one["id"] == id {
-                    return Some(one);
+                    return Ok(one);
                 }
                 if one["type"] == "event" {
                     self.events.push(one.take());
                 }
             }
-            None
+            Err(gone(method))
         });
-        let mut answer = answer.await.ok().flatten().ok_or_else(gone)?;
-        if answer["type"] == "error" {
-            return Err(Obstacle::Browser(format!("Firefox refuses {method}: {}", answer["message"])));
-        }
-        Ok(answer["result"].take())
+        answer.await.ok().transpose()
     }
 
     /// Reads what happened since the last call.
@@ -95,6 +132,7 @@ impl Bidi {
             match event["method"].as_str().unwrap_or_default() {
                 "log.entryAdded" => self.console.extend(line(&event["params"])),
                 "network.beforeRequestSent" => self.begin(&event["params"], traffic),
+                "network.responseStarted" => self.answered(&event["params"], traffic),
                 "network.responseCompleted" | "network.fetchError" => self.end(&event["params"], traffic).await,
                 _ => {}
             }
@@ -110,19 +148,33 @@ impl Bidi {
     fn begin(&self, params: &Value, traffic: &mut Traffic) {
         let exchange = exchange(params);
         if is_http(&exchange.url) {
-            let ends = !exchange.request_headers.iter().any(|(_, value)| value == "text/event-stream");
+            let ends = exchange.kind != "eventsource";
             traffic.begin(&key(params), exchange, self.is_page(params), ends);
         }
     }
 
+    fn answered(&mut self, params: &Value, traffic: &mut Traffic) {
+        self.begun.insert(key(params), params["response"].clone());
+        traffic.update(&key(params), exchange(params));
+    }
+
     async fn end(&mut self, params: &Value, traffic: &mut Traffic) {
+        let begun = self.begun.remove(&key(params));
         if !traffic.end(&key(params)) {
             return;
         }
+        let mut params = params.clone();
+        if let (false, Some(begun)) = (params["response"].is_object(), begun) {
+            params["response"] = begun;
+        }
+        let params = &params;
         let mut exchange = exchange(params);
+        if exchange.status > 0 && !is_shown(&exchange) {
+            exchange.error = None;
+        }
         let is_redirect = (300..400).contains(&exchange.status);
         let most = match exchange.kind.as_str() {
-            "document" | "fetch" => BODY,
+            "document" | "iframe" | "fetch" => BODY,
             "script" => SCRIPT,
             _ => 0,
         };
@@ -155,6 +207,10 @@ impl Drop for Bidi {
     }
 }
 
+fn gone(method: &str) -> Obstacle {
+    Obstacle::Browser(format!("Firefox gives no answer to {method}"))
+}
+
 /// Redirects are of the same request.
 fn key(params: &Value) -> String {
     format!("{}/{}", params["request"]["request"].as_str().unwrap_or_default(), params["redirectCount"])
@@ -166,7 +222,10 @@ fn exchange(params: &Value) -> Exchange {
     let began = request["timings"]["requestTime"].as_f64().filter(|time| *time > 0.0);
     let told = params["timestamp"].as_f64().unwrap_or_default();
     let began = began.unwrap_or(told);
+    let request_headers = headers(&request["headers"]);
+    let is_stream = request_headers.iter().any(|(_, value)| value == "text/event-stream");
     let kind = match request["destination"].as_str().unwrap_or_default() {
+        "" if is_stream => "eventsource",
         "" => "fetch",
         "style" => "stylesheet",
         other => other,
@@ -177,7 +236,7 @@ fn exchange(params: &Value) -> Exchange {
         method: text(&request["method"]),
         url: text(&request["url"]),
         kind: kind.to_owned(),
-        request_headers: headers(&request["headers"]),
+        request_headers,
         status: response["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or_default(),
         response_headers: headers(&response["headers"]),
         response_bytes: response["bytesReceived"].as_u64().unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! The hands: finds again what was found in the page, and presses and fills it as a person does. What is typed stands in
 //! no message from here.
 
+use super::network::WITHOUT_BODY;
 use super::window::{PATIENCE, Window};
 use super::wire::{ELEMENT, Refusal};
 use crate::obstacle::{Obstacle, Taken};
@@ -69,6 +70,8 @@ impl Window {
                 Err(refusal) if refusal.is(&NOT_CLICKED) => {
                     return Err(unusable(found, &self.redacted(&refusal.message)));
                 }
+                // It was pressed: what came of it is an error without a body.
+                Err(refusal) if refusal.message.contains(WITHOUT_BODY) => return self.settle(before).await,
                 Err(refusal) => {
                     self.drain().await?;
                     return Err(refusal.of_step(&format!("what “{}” leads to", found.name)));

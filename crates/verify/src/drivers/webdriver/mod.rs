@@ -77,7 +77,7 @@ impl BrowserDriver {
                 let socket = wire.capabilities["webSocketUrl"].as_str();
                 let none =
                     || Obstacle::Browser(format!("the WebDriver at {address} lets nobody listen to Firefox (BiDi)"));
-                Watch::Firefox(Bidi::open(socket.ok_or_else(none)?, handle).await?)
+                Watch::Firefox(Bidi::connect(socket.ok_or_else(none)?, handle).await?)
             }
         };
         let window = Window { wire, watch, traffic: Traffic::new(log), base };
@@ -238,11 +238,18 @@ impl Driver for BrowserDriver {
         Ok(Seen { exchanges: self.window.traffic.take(), console, screenshot, tree })
     }
 
-    async fn close(&mut self) {
-        if std::mem::take(&mut self.is_open) && self.launched.is_none() {
-            let _ = self.window.wire.delete("").await;
+    async fn renew(&mut self) -> Taken<()> {
+        self.window.forget().await?;
+        // What a page has stored goes with its cookies; tabs that were opened beside are none of a new person's.
+        let stored = "try { localStorage.clear(); sessionStorage.clear() } catch {}";
+        if self.window.is_at_target().await? {
+            let _ = self.window.wire.run(stored, json!([])).await;
         }
-        self.launched = None;
+        self.window.wire.post("/url", &json!({"url": "about:blank"})).await?;
+        self.window.drain().await?;
+        self.window.console().await?;
+        self.window.traffic.take();
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 //! The events of one request are kept until its end and then read at once, because Chromium tells of the real headers
 //! before or after the event that they belong to.
 
-use super::traffic::{BODY, Headers, SCRIPT, Traffic, between, is_http, moment};
+use super::traffic::{BODY, Headers, SCRIPT, Traffic, between, is_http, is_shown, moment};
 use super::wire::{Refusal, Wire};
 use crate::exchange::Exchange;
 use base64::Engine;
@@ -30,6 +30,11 @@ impl Network {
         Self { frame: frame.to_owned(), ..Self::default() }
     }
 
+    /// Another window is looked at from now on.
+    pub(super) fn look_at(&mut self, frame: &str) {
+        frame.clone_into(&mut self.frame);
+    }
+
     /// Reads what was logged since the last call.
     pub(super) async fn drain(&mut self, wire: &Wire, traffic: &mut Traffic) -> Result<(), Refusal> {
         let entries = wire.post("/se/log", &json!({"type": "performance"})).await?;
@@ -47,7 +52,13 @@ impl Network {
             let is_page = self.is_page(&events);
             let is_wanted = traffic.end(&id);
             let mut exchanges = exchanges(&events);
+            for exchange in exchanges.iter_mut().filter(|one| one.kind == "document" && !is_page) {
+                exchange.kind = "iframe".to_owned();
+            }
             if let Some(last) = exchanges.last_mut() {
+                if last.status > 0 && !is_shown(last) {
+                    last.error = None;
+                }
                 bodies(wire, &id, &events, last).await;
             }
             for exchange in exchanges {
@@ -214,7 +225,7 @@ async fn bodies(wire: &Wire, id: &str, events: &[Value], exchange: &mut Exchange
         exchange.request_body = data.ok().and_then(|data| data["postData"].as_str().map(str::to_owned));
     }
     let most = match exchange.kind.as_str() {
-        "document" | "fetch" | "xhr" => BODY,
+        "document" | "iframe" | "fetch" | "xhr" => BODY,
         "script" => SCRIPT,
         _ => return,
     };

@@ -25,6 +25,16 @@ pub(super) struct Document {
     pub headers: Headers,
     /// Why there was none.
     pub error: Option<String>,
+    /// Its body, where the window does not show it.
+    pub body: Option<String>,
+}
+
+/// Whether the window shows what is answered so: no page comes of a download, nor of no content.
+pub(super) fn is_shown(exchange: &Exchange) -> bool {
+    let is_download = exchange.response_headers.iter().any(|(name, value)| {
+        name.eq_ignore_ascii_case("content-disposition") && value.trim_start().starts_with("attachment")
+    });
+    !is_download && ![204, 205].contains(&exchange.status)
 }
 
 /// What is under way since a moment.
@@ -51,6 +61,8 @@ pub(super) struct Traffic {
     count: u64,
     over: Option<Obstacle>,
     document: Option<Document>,
+    /// The last answer to the window that it does not show.
+    aside: Option<Document>,
     /// The attributes of cookies as the server wrote them, by name.
     cookies: HashMap<String, Vec<String>>,
 }
@@ -58,7 +70,7 @@ pub(super) struct Traffic {
 impl Traffic {
     pub(super) fn new(log: Log) -> Self {
         let (flights, cookies) = (HashMap::new(), HashMap::new());
-        Self { log, flights, count: 0, over: None, document: None, cookies }
+        Self { log, flights, count: 0, over: None, document: None, aside: None, cookies }
     }
 
     /// Whether more may be sent.
@@ -72,6 +84,7 @@ impl Traffic {
             self.over = Some(over);
         }
         self.count += 1;
+        let ends = ends && !is_stream(&exchange.request_headers, "accept");
         let flight = Flight { number: self.count, is_page, ends, since: Instant::now(), written: Some(exchange) };
         self.flights.insert(key.to_owned(), flight);
     }
@@ -91,13 +104,17 @@ impl Traffic {
                 self.cookies.insert(cookie, parts.collect());
             }
         }
-        if is_page {
-            self.document = Some(Document {
+        let is_aborted = exchange.error.as_ref().is_some_and(|error| error.contains("ABORTED"));
+        if is_page && !is_aborted {
+            let shown = is_shown(&exchange);
+            let document = Document {
                 url: exchange.url.clone(),
                 status: exchange.status,
                 headers: exchange.response_headers.clone(),
                 error: exchange.error.clone(),
-            });
+                body: exchange.response_body.clone().filter(|_| !shown),
+            };
+            *(if shown { &mut self.document } else { &mut self.aside }) = Some(document);
         }
         self.log.add(exchange);
     }
@@ -139,6 +156,7 @@ impl Traffic {
     /// Changes what is written of a request that has no end: its answer has begun.
     pub(super) fn update(&mut self, key: &str, exchange: Exchange) {
         if let Some(flight) = self.flights.get_mut(key).filter(|flight| flight.written.is_some()) {
+            flight.ends &= !is_stream(&exchange.response_headers, "content-type");
             flight.written = Some(exchange);
         }
     }
@@ -156,9 +174,24 @@ impl Traffic {
         }))
     }
 
+    /// Takes out the last answer that the window does not show.
+    pub(super) fn take_aside(&mut self) -> Option<Document> {
+        self.aside.take()
+    }
+
+    /// The window is another now.
+    pub(super) fn forget_document(&mut self) {
+        self.document = None;
+    }
+
     pub(super) fn log(&self) -> &Log {
         &self.log
     }
+}
+
+/// Whether a header says that it is a stream of events, which has no end.
+fn is_stream(headers: &Headers, name: &str) -> bool {
+    headers.iter().any(|(found, value)| found.eq_ignore_ascii_case(name) && value.contains("text/event-stream"))
 }
 
 /// A moment that a browser wrote as seconds or milliseconds since 1970.

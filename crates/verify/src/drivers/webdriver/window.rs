@@ -59,13 +59,21 @@ impl Window {
     pub(super) async fn open(&mut self, address: &str) -> Taken<Page> {
         self.traffic.allowed()?;
         let url = self.join(address)?;
-        let gone = self.wire.post("/url", &json!({"url": url.as_str()})).await;
+        self.traffic.take_aside();
+        let went = match &mut self.watch {
+            Watch::Firefox(bidi) => bidi.open(url.as_str()).await,
+            Watch::Chromium(_) => match self.wire.post("/url", &json!({"url": url.as_str()})).await {
+                // An answer all the same: Chromium puts a page of its own where an error comes without a body.
+                Err(refusal) if !refusal.message.contains(WITHOUT_BODY) => Err(refusal.of_step(&format!("GET {url}"))),
+                _ => Ok(()),
+            },
+        };
         self.drain().await?;
-        match gone {
-            // An answer all the same: Chromium puts a page of its own where an error comes without a body.
-            Err(refusal) if !refusal.message.contains(WITHOUT_BODY) => Err(refusal.of_step(&format!("GET {url}"))),
-            _ => self.page().await,
+        if let Some(aside) = self.traffic.take_aside() {
+            return instead(Some(&aside), "no page");
         }
+        went?;
+        self.page().await
     }
 
     /// The page as it is now.
@@ -138,24 +146,35 @@ impl Window {
                 quiet_since = Instant::now();
             }
             let patience = if flying == Flying::Page { Duration::from_millis(PAGE_LOAD) } else { PATIENCE };
+            if !reacted && self.follow_window(before.windows).await? {
+                break;
+            }
             if reacted && quiet_since.elapsed() >= QUIET || begun.elapsed() >= patience {
                 break;
             }
             tokio::time::sleep(BETWEEN).await;
         }
-        if !reacted {
-            self.follow_window(before.windows).await?;
-        }
         self.page().await
     }
 
-    /// Goes where a press has opened another window.
-    async fn follow_window(&mut self, before: usize) -> Taken<()> {
+    /// Goes where a press has opened another window, if it has.
+    async fn follow_window(&mut self, before: usize) -> Taken<bool> {
         let windows = self.windows().await?;
-        if let Some(newest) = windows.last().filter(|_| windows.len() > before) {
-            self.wire.post("/window", &json!({"handle": newest})).await?;
+        let Some(newest) = windows.last().and_then(Value::as_str).filter(|_| windows.len() > before) else {
+            return Ok(false);
+        };
+        self.wire.post("/window", &json!({"handle": newest})).await?;
+        self.traffic.forget_document();
+        match &mut self.watch {
+            Watch::Chromium(network) => network.look_at(newest),
+            Watch::Firefox(bidi) => bidi.look_at(newest),
         }
-        Ok(())
+        let until = Instant::now() + PATIENCE;
+        let is_there = "return document.readyState === 'complete' && location.protocol !== 'about:'";
+        while Instant::now() < until && self.steady(is_there, json!([])).await? != true {
+            tokio::time::sleep(BETWEEN).await;
+        }
+        Ok(true)
     }
 
     /// The lines of the console since the last call.
@@ -191,7 +210,12 @@ fn instead(document: Option<&Document>, uri: &str) -> Taken<Page> {
     let asked = format!("GET {}", document.url);
     let url = Url::parse(&document.url).ok().filter(|_| document.status > 0 && document.error.is_none());
     let url = url.ok_or_else(|| no_answer(asked, document.error.as_deref().unwrap_or(uri)))?;
-    Ok(Page { status: document.status, url, headers: header_map(&document.headers), body: String::new() })
+    Ok(Page {
+        status: document.status,
+        url,
+        headers: header_map(&document.headers),
+        body: document.body.clone().unwrap_or_default(),
+    })
 }
 
 /// Headers as a page has them.

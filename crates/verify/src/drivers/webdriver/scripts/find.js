@@ -1,8 +1,10 @@
 // The element at a path, if it still is what it was; else the one of the same sort that says the same words.
 const [path, tag, name, hint] = arguments;
 const plain = (text) => (text || "").split(/\s+/).filter(Boolean).join(" ").toLowerCase();
+// What is hidden belongs to no text that is read; to a label it may belong.
+let silent = "";
 const words = (one) => {
-  if (one.matches("script, style, template, noscript")) return "";
+  if (one.matches(silent)) return "";
   let text = "";
   for (const child of one.childNodes) {
     if (child.nodeType === Node.TEXT_NODE) text += child.data;
@@ -25,7 +27,11 @@ const named = (one) => {
   }
   return plain(words(one)) || own("title");
 };
-const fits = (one) => plain(named(one)) === plain(name);
+const unread = "script, style, template, noscript";
+const fits = (one) => [unread, unread + ", [hidden], dialog:not([open])"].some((which) => {
+  silent = which;
+  return plain(named(one)) === plain(name);
+});
 const shown = (one) => one.checkVisibility({ visibilityProperty: true });
 const here = document.querySelector(path);
 if (here && here.localName === tag && (fits(here) || (hint && here.matches(hint)))) return here;
