@@ -385,6 +385,7 @@ impl<'a> Scene<'a> {
         );
         self.look_at_script(visitor, before)?;
         self.look_beside(&answer, before)?;
+        self.look_at_silence(&answer, before)?;
         Ok((answer, page))
     }
 
@@ -430,6 +431,19 @@ impl<'a> Scene<'a> {
             }
         };
         Err(self.failed(cause, expected, observed))
+    }
+
+    /// That a page which says nothing does not still wait for its answer.
+    fn look_at_silence(&mut self, answer: &Answer, before: usize) -> Walked<()> {
+        if answer.is_final() {
+            return Ok(());
+        }
+        let steps = self.recorder().steps_from(before);
+        let waits = steps.iter().flat_map(|step| &step.exchanges).find(|one| one.is_write() && one.status == 0);
+        let Some(waits) = waits else { return Ok(()) };
+        let why = waits.error.as_deref().unwrap_or("no answer");
+        let observed = format!("{} {}: {why}", waits.method, waits.path());
+        Err(self.failed(Cause::Unanswered, "the request of a press is answered in the time that was given", observed))
     }
 
     /// That a success has no errors beside it, which the page's script got and did not show.
