@@ -1,7 +1,6 @@
 //! What a page, or an answer to its script, says of a press: whether it went well, in which words, and which operation
 //! goes on. What nobody can read out of it is nothing: silence is told apart from success.
 
-use crate::exchange::Exchange;
 use crate::page::Page;
 use crate::profile::Profile;
 use serde_json::Value;
@@ -108,25 +107,6 @@ impl Answer {
     pub fn is_final(&self) -> bool {
         matches!(self.tone, Tone::Good | Tone::Bad)
     }
-}
-
-/// The errors that an answer to a press lists, whatever word it has for itself; none where it is no data, or too long to
-/// have been kept whole.
-pub fn errors_of(exchange: &Exchange, profile: &Profile) -> Vec<String> {
-    let pointer = profile.answers.json.as_ref().and_then(|places| places.errors.as_deref());
-    let body = exchange.response_body.as_deref().and_then(|body| serde_json::from_str::<Value>(body).ok());
-    let found = body.zip(pointer).and_then(|(body, pointer)| body.pointer(pointer).cloned());
-    let words = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    match found {
-        Some(Value::Array(errors)) => errors.iter().map(words).collect(),
-        Some(Value::Null) | None => Vec::new(),
-        Some(error) => Some(words(&error)).filter(|words| !words.is_empty()).into_iter().collect(),
-    }
-}
-
-/// How many objects the words of a success say were read from the cluster.
-pub fn read_of(text: &str, profile: &Profile) -> Option<u64> {
-    profile.answers.read.as_ref()?.captures(text)?.get(1)?.as_str().parse().ok()
 }
 
 /// What a page says to whoever reads it, for the record: answers, alerts, the sentence of the state.

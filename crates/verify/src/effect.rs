@@ -250,7 +250,7 @@ pub(crate) async fn judge(
     let expected = "the cluster holds what Git says, as the page says";
     match claim {
         Claim::Good if !undone.is_empty() => {
-            read_nothing(scene, words, after.live.as_ref())?;
+            crate::beside::read_nothing(scene, words, after.live.as_ref())?;
             let cause = if done == 0 { Cause::NoEffect } else { Cause::PartialCalledSuccess };
             let observed = format!("“{words}”; but of {work} differences {done} are gone: {list}");
             Err(scene.failed(cause, expected, observed))
@@ -291,16 +291,6 @@ pub(crate) async fn judge(
             Err(Stop::Inconclusive(format!("The sync did not succeed, and the page says so: “{words}”. {oracle}")))
         }
     }
-}
-
-/// Words of a success that say that nothing was read from the cluster, where the oracle reads something at the same time:
-/// whatever follows from such a reading cannot have been done.
-pub(crate) fn read_nothing(scene: &mut Scene<'_>, words: &str, live: Option<&Snapshot>) -> Walked<()> {
-    let (Some(read), Some(live)) = (crate::answer::read_of(words, &scene.profile()), live) else { return Ok(()) };
-    let there = live.objects.len();
-    let expected = "a success has read the cluster that the oracle reads";
-    let observed = format!("“{words}”; the oracle reads {there} objects in {}", live.namespace);
-    scene.assert(read > 0 || there == 0, Cause::FailureCalledSuccess, expected, observed)
 }
 
 /// Whether the effect of a sync is there: nothing is lacking, and what was planted is taken back. `None` without an oracle,

@@ -1,7 +1,7 @@
 //! One journey under way: what it looked at, what it measured, and the moves that many journeys share: logging in with
 //! the proof of it, opening the fabric, pressing its buttons.
 
-use crate::answer::{Answer, Tone};
+use crate::answer::Answer;
 use crate::cause::Cause;
 use crate::http::Cookie;
 use crate::obstacle::Obstacle;
@@ -431,35 +431,6 @@ impl<'a> Scene<'a> {
             }
         };
         Err(self.failed(cause, expected, observed))
-    }
-
-    /// That a page which says nothing does not still wait for its answer.
-    fn look_at_silence(&mut self, answer: &Answer, before: usize) -> Walked<()> {
-        if answer.is_final() {
-            return Ok(());
-        }
-        let steps = self.recorder().steps_from(before);
-        let waits = steps.iter().flat_map(|step| &step.exchanges).find(|one| one.is_write() && one.status == 0);
-        let Some(waits) = waits else { return Ok(()) };
-        let why = waits.error.as_deref().unwrap_or("no answer");
-        let observed = format!("{} {}: {why}", waits.method, waits.path());
-        Err(self.failed(Cause::Unanswered, "the request of a press is answered in the time that was given", observed))
-    }
-
-    /// That a success has no errors beside it, which the page's script got and did not show.
-    fn look_beside(&mut self, answer: &Answer, before: usize) -> Walked<()> {
-        let profile = self.profile();
-        if answer.tone != Tone::Good || profile.answers.json.as_ref().is_none_or(|places| places.errors.is_none()) {
-            return Ok(());
-        }
-        let steps = self.recorder().steps_from(before);
-        let errors = steps.iter().flat_map(|step| &step.exchanges).filter(|one| one.is_write());
-        let errors: Vec<String> = errors.flat_map(|one| crate::answer::errors_of(one, &profile)).collect();
-        let list = errors.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
-        let observed =
-            if errors.is_empty() { "none".to_owned() } else { format!("“{}”; and beside it: {list}", answer.text) };
-        let expected = "an answer that says that it went well lists no errors";
-        self.assert(errors.is_empty(), Cause::FailureCalledSuccess, expected, observed)
     }
 
     /// That no script failed meanwhile.
