@@ -20,7 +20,7 @@ use cookies::Jar;
 
 const CHROMIUM: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
-/// How long an answer is waited for where nothing else is said: longer than any page that a person would wait for.
+/// How long an answer is waited for at most: longer than any page that a person would wait for.
 const PATIENCE: Duration = Duration::from_secs(60);
 const ACCEPT_PAGE: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
 
@@ -76,9 +76,9 @@ impl HttpUser {
         self
     }
 
-    /// Waits so long for what a press began, and for a page never longer than a person would.
+    /// Waits only so long for an answer, where that is shorter.
     pub fn waiting(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+        self.patience = patience.min(PATIENCE);
         self
     }
 
@@ -295,8 +295,7 @@ impl HttpUser {
             request_body: body.clone(),
             ..Exchange::default()
         };
-        // Where an operation lives in its request, the request may take as long as an operation may.
-        let patience = if method.is_safe() { self.patience.min(PATIENCE) } else { self.patience };
+        let patience = self.patience;
         let mut request = self.http.request(method, url.clone()).headers(headers).timeout(patience);
         if let Some(body) = body {
             request = request.body(body);

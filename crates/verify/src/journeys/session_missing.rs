@@ -51,7 +51,8 @@ pub(super) async fn gone(scene: &mut Scene<'_>) -> Walked<()> {
     let own = profile.csrf.page.read(&page).unwrap_or_default();
     let answer = visitor.ask(&ask.with(&profile.csrf.header, &own)).await?;
     scene.shown_by(&visitor);
-    scene.control(was_taken(&answer, &profile), "the same request with a session is taken", says(&answer))?;
+    let taken = answer.status < 400 && !scene.is_login(&answer);
+    scene.control(taken, "the same request with a session is not turned away", says(&answer))?;
     visitor.close().await;
     Ok(())
 }
