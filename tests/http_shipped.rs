@@ -16,7 +16,7 @@ async fn lesson_40_what_is_tested_is_what_this_tree_makes() -> Result<()> {
     let running = std::fs::read_link(format!("/proc/{}/exe", console.id()?)).context("which program runs")?;
     assert_eq!(running, program, "the console of the journeys is that program");
     let sources = sources_of(&program);
-    for part in ["model", "store", "auth", "cluster", "source", "engine", "web", "lab", "hedgerow"] {
+    for part in ["model", "store", "auth", "cluster", "source", "engine", "web", "lab", "verify", "hedgerow"] {
         let folder = workspace.join("crates").join(part).join("src");
         assert!(sources.iter().any(|file| file.starts_with(&folder)), "it is made of {}", folder.display());
     }

@@ -84,7 +84,7 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     // In what is past: no failure and no interruption was the last of its kind.
     let all = operations(scene, &mut visitor, &places, BACK).await?;
     let broke = |one: &Seen| !["succeeded", "queued", "running"].contains(&one.state.as_str());
-    let newest_broken = all.iter().position(|one| broke(one));
+    let newest_broken = all.iter().position(broke);
     match newest_broken {
         None => scene
             .untold("after a failure or a restart, the next one by itself comes", "none of the last operations failed"),
