@@ -189,9 +189,19 @@ async fn the_clusters_token_is_shown() -> Result<()> {
     let plan = at(&site, &["status_agrees", "secrets"])?;
     let told = vec![("the token of the cluster".to_owned(), token.into())];
     let run = walk(Plan { secrets: told, ..plan.clone() }).await;
-    let words = ["the token of the cluster in the answer to GET /api/plugins/hedgehog/fabrics/1/"];
-    condemned(&run, "secrets", Cause::SecretShown, &words)?;
+    condemned(
+        &run,
+        "secrets",
+        Cause::SecretShown,
+        &["the token of the cluster", "GET /api/plugins/hedgehog/fabrics/1/"],
+    )?;
     ensure!(!serde_json::to_string(&run)?.contains(token), "the record holds it");
-    // The control: of what verify was not told it says nothing.
-    right(&walk(plan).await, "secrets", Verdict::Pass)
+    // A token that verify was not told of is known by the name of its field, and does not stand in the record either.
+    let run = walk(plan).await;
+    condemned(&run, "secrets", Cause::SecretShown, &["the field kubernetes_token in the answer to GET /api/"])?;
+    ensure!(!serde_json::to_string(&run)?.contains(token), "the record holds it");
+    // The control: where there is none, none is shown.
+    let site = stand_in().await?;
+    site.add_fabric(StandInFabric::default());
+    right(&walk(at(&site, &["secrets"])?).await, "secrets", Verdict::Pass)
 }
