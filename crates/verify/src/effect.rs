@@ -250,6 +250,7 @@ pub(crate) async fn judge(
     let expected = "the cluster holds what Git says, as the page says";
     match claim {
         Claim::Good if !undone.is_empty() => {
+            crate::beside::read_nothing(scene, words, after.live.as_ref())?;
             let cause = if done == 0 { Cause::NoEffect } else { Cause::PartialCalledSuccess };
             let observed = format!("“{words}”; but of {work} differences {done} are gone: {list}");
             Err(scene.failed(cause, expected, observed))
@@ -274,14 +275,21 @@ pub(crate) async fn judge(
                 format!("{done} of {work} differences are gone, and none is left"),
             )
         }
-        Claim::Bad if undone.is_empty() && work > 0 => {
+        // Without a look at Git nobody knows what else was to be done.
+        Claim::Bad if undone.is_empty() && work > 0 && after.desired.is_some() => {
             let observed = format!("“{words}”; but all of {work} differences are gone");
             Err(scene.failed(Cause::WrongRefusal, "what was done is not called a failure", observed))
         }
-        Claim::Bad => Err(Stop::Inconclusive(format!(
-            "The sync did not succeed, and the page says so: “{words}”. The oracle agrees: {}.",
-            if list.is_empty() { "nothing had to be done".to_owned() } else { list }
-        ))),
+        Claim::Bad => {
+            let oracle = match (list.is_empty(), work) {
+                (false, _) => format!("The oracle agrees: {list}."),
+                (true, 0) => "The oracle saw nothing that had to be done.".to_owned(),
+                (true, _) => format!(
+                    "The oracle sees {done} of {work} differences gone; what else Git says it does not see without --oracle-git."
+                ),
+            };
+            Err(Stop::Inconclusive(format!("The sync did not succeed, and the page says so: “{words}”. {oracle}")))
+        }
     }
 }
 

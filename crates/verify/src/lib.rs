@@ -2,6 +2,7 @@
 //! real browser, asks an independent oracle what really happened, and hands over evidence.
 
 pub mod answer;
+mod beside;
 pub mod cause;
 mod discrepancy;
 pub mod drivers;

@@ -31,7 +31,7 @@ static NAME: LazyLock<Regex> =
 static VALUE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"(?is)\b(value|content)(\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s>]+))"#).expect("sound"));
 static JSON_FIELD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?i)("[^"]*(?:csrf_?token|password|secret|kubeconfig|private_key|api_token|access_token)[^"]*"\s*:\s*)"((?:[^"\\]|\\.)*)""#)
+    Regex::new(r#"(?i)("[^"]*(?:token|password|secret|kubeconfig|private_key)[^"]*"\s*:\s*)"((?:[^"\\]|\\.)*)""#)
         .expect("sound")
 });
 static SHAPES: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {

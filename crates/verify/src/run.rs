@@ -322,6 +322,16 @@ async fn prepare(
     let profile = scene.profile();
     let list = visitor.open(&profile.fabrics.address).await?;
     scene.shown_by(&visitor);
+    if list.status == 404 {
+        return Err(Stop::Mismatch(format!(
+            "{} is not {}: it has no {}, where the profile {} finds the fabrics. It answers {}.",
+            scene.site.plan.target,
+            profile.product,
+            profile.fabrics.address,
+            profile.name,
+            crate::scene::says(&list)
+        )));
+    }
     let mut found = crate::fabrics::listed(&list, &profile);
     let plan = &scene.site.plan;
     if let Some(wanted) = &plan.fabric {

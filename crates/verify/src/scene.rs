@@ -384,6 +384,8 @@ impl<'a> Scene<'a> {
             began.elapsed(),
         );
         self.look_at_script(visitor, before)?;
+        self.look_beside(&answer, before)?;
+        self.look_at_silence(&answer, before)?;
         Ok((answer, page))
     }
 

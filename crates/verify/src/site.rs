@@ -91,7 +91,7 @@ pub struct Plan {
     pub max_requests: u64,
     /// How long the run may take.
     pub max_time: Duration,
-    /// How long an operation may take.
+    /// How long an operation may take; an answer is waited for as long, and at most for a minute.
     pub patience: Duration,
     /// How long the end of a session may be waited for.
     pub max_wait: Duration,
@@ -222,7 +222,7 @@ impl Site {
                     Some(ca) => HttpUser::trusting(base, ca)?,
                     None => HttpUser::new(base)?,
                 };
-                let user = user.called(&agent);
+                let user = user.called(&agent).waiting(self.plan.patience);
                 Ok(Box::new(HttpDriver::new(user, log, self.profile.clone())))
             }
             DriverKind::Chromium | DriverKind::Firefox => {

@@ -20,7 +20,7 @@ use cookies::Jar;
 
 const CHROMIUM: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
-/// How long an answer is waited for: longer than any page that a person would wait for.
+/// How long an answer is waited for at most: longer than any page that a person would wait for.
 const PATIENCE: Duration = Duration::from_secs(60);
 const ACCEPT_PAGE: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
 
@@ -32,6 +32,7 @@ pub struct HttpUser {
     jar: Jar,
     log: Option<Log>,
     agent: String,
+    patience: Duration,
 }
 
 impl HttpUser {
@@ -49,8 +50,7 @@ impl HttpUser {
         // Whoever has installed one before has installed the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = Url::parse(base).map_err(|_| Obstacle::input(format!("{base} is no address")))?;
-        let mut http =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).no_proxy();
+        let mut http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
         match trust {
             Trust::Only(pem) => {
                 let authority = reqwest::Certificate::from_pem(pem.as_bytes());
@@ -61,7 +61,7 @@ impl HttpUser {
             Trust::System => {}
         }
         let http = http.build().map_err(|error| Obstacle::input(format!("HTTP cannot be set up: {error}")))?;
-        Ok(Self { http, base, jar: Jar::default(), log: None, agent: CHROMIUM.to_owned() })
+        Ok(Self { http, base, jar: Jar::default(), log: None, agent: CHROMIUM.to_owned(), patience: PATIENCE })
     }
 
     /// Writes every exchange down from now on.
@@ -73,6 +73,12 @@ impl HttpUser {
     /// Adds a word to what the client calls itself.
     pub fn called(mut self, name: &str) -> Self {
         self.agent = format!("{CHROMIUM} {name}");
+        self
+    }
+
+    /// Waits only so long for an answer, where that is shorter.
+    pub fn waiting(mut self, patience: Duration) -> Self {
+        self.patience = patience.min(PATIENCE);
         self
     }
 
@@ -289,7 +295,8 @@ impl HttpUser {
             request_body: body.clone(),
             ..Exchange::default()
         };
-        let mut request = self.http.request(method, url.clone()).headers(headers);
+        let patience = self.patience;
+        let mut request = self.http.request(method, url.clone()).headers(headers).timeout(patience);
         if let Some(body) = body {
             request = request.body(body);
         }
@@ -303,7 +310,7 @@ impl HttpUser {
         let (status, headers, body) = match answered {
             Ok(answered) => answered,
             Err(error) => {
-                let (why, timed_out) = (root_of(&error), error.is_timeout());
+                let (why, timed_out) = (root_of(&error, patience), error.is_timeout());
                 written.error = Some(why.clone());
                 self.write(written);
                 return Err(Obstacle::NoAnswer { asked, why, timed_out });
@@ -348,9 +355,9 @@ fn kind_of(headers: &HeaderMap) -> &'static str {
 }
 
 /// The deepest reason of an error: "connection refused" rather than "error sending request".
-fn root_of(error: &reqwest::Error) -> String {
+fn root_of(error: &reqwest::Error, patience: Duration) -> String {
     if error.is_timeout() {
-        return format!("nothing came within {} s", PATIENCE.as_secs());
+        return format!("nothing came within {} s", patience.as_secs());
     }
     let mut deepest: &dyn std::error::Error = error;
     while let Some(source) = deepest.source() {

@@ -17,7 +17,6 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     let page = scene.open_fabric(&mut visitor).await?;
 
     assets(scene, &mut visitor, &page).await?;
-    contradictions(scene, &page)?;
 
     let Some((word, code)) = scene.status_on(&page) else {
         return Err(scene.failed(Cause::ControlMissing, "the page says how the fabric stands, in a word", says(&page)));
@@ -101,19 +100,6 @@ fn allows(policy: &str, directive: &str) -> bool {
                 || source.starts_with("http")
         })
     })
-}
-
-/// Two places that cannot both be true.
-fn contradictions(scene: &mut Scene<'_>, page: &Page) -> Walked<()> {
-    let text = page.visible_text();
-    for pair in scene.profile().fabric.never_checked.clone() {
-        let both = text.contains(&pair.good) && text.contains(&pair.never);
-        let expected = format!("“{}” is said of what was checked", pair.good);
-        let observed =
-            if both { format!("the same page says “{}”", pair.never) } else { "no contradiction".to_owned() };
-        scene.assert(!both, Cause::NeverChecked, &expected, observed)?;
-    }
-    Ok(())
 }
 
 /// Whether the address that the button sends to exists: asked for in a way that does nothing.

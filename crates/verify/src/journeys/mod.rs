@@ -11,6 +11,8 @@
 //! | `refusals` | forged requests, a missing permission |
 //! | `session_ends` | idle, too old, ended by somebody |
 //! | `session_in_place` | the warning, the login over the page, a long sync |
+//! | `session_missing` | a press without a session; a press in a tab that is older than the login |
+//! | `secrets` | nothing that is read of a fabric shows a secret |
 //! | `unreachable` | a cluster that does not answer |
 //! | `operations` | nothing is stuck; cancel |
 //! | `status` | one status everywhere |
@@ -26,8 +28,10 @@ mod login_logout;
 mod operations;
 mod reading;
 mod refusals;
+mod secrets;
 mod session_ends;
 mod session_in_place;
+mod session_missing;
 mod status;
 mod sync;
 mod twice;
@@ -121,6 +125,18 @@ pub static ALL: &[Journey] = &[
         "A user who may not sync is offered no button, and refused whatever is sent."
     ),
     journey!(
+        "older_tab",
+        false,
+        session_missing::older_tab,
+        "A button of a page that is older than a login in another tab works, or the page says what to do."
+    ),
+    journey!(
+        "session_missing",
+        false,
+        session_missing::gone,
+        "A press without a session leads to the login, and a script gets 401 with its reason in data."
+    ),
+    journey!(
         "session_revoked",
         false,
         session_ends::revoked,
@@ -156,6 +172,12 @@ pub static ALL: &[Journey] = &[
         false,
         status::walk,
         "List, page, API and metrics say the same of the fabric, and it is what the oracle reads."
+    ),
+    journey!(
+        "secrets",
+        false,
+        secrets::walk,
+        "Nothing that may be read of the fabric shows a secret, to its user or to somebody who may only look."
     ),
     journey!("drift", true, drift::walk, "A difference in the cluster is shown with its field and both values."),
     journey!(

@@ -1,6 +1,7 @@
 //! The buttons that read: Sync from Git, Sync from Fabric, Test Connection. They change nothing, in Git or in the cluster.
 
 use crate::answer::{Answer, Tone};
+use crate::beside;
 use crate::cause::Cause;
 use crate::effect::{self, World};
 use crate::oracle::Snapshot;
@@ -98,6 +99,7 @@ fn cluster_told(scene: &mut Scene<'_>, answer: &Answer, world: &World) -> Walked
             answer.text
         )));
     }
+    beside::read_nothing(scene, &answer.text, world.live.as_ref())?;
     scene.verified = Some(true);
     scene.assert(
         true,

@@ -12,14 +12,14 @@ use crate::stop::{Stop, Walked};
 use crate::visitor::Visitor;
 
 /// A button's request, as the page says it.
-struct Request {
-    address: String,
+pub(super) struct Request {
+    pub(super) address: String,
     fields: Vec<(String, String)>,
-    token: String,
+    pub(super) token: String,
 }
 
 /// The action that these journeys use: the most harmless that there is.
-fn harmless(scene: &Scene<'_>) -> Walked<crate::profile::Action> {
+pub(super) fn harmless(scene: &Scene<'_>) -> Walked<crate::profile::Action> {
     match scene.action("test_connection") {
         Ok(action) => Ok(action),
         Err(_) => {
@@ -30,7 +30,7 @@ fn harmless(scene: &Scene<'_>) -> Walked<crate::profile::Action> {
 }
 
 /// Reads the request of a button out of the page: its form, or what the page's script would send.
-fn request(page: &Page, button: &crate::page::Found, profile: &Profile) -> Option<Request> {
+pub(super) fn request(page: &Page, button: &crate::page::Found, profile: &Profile) -> Option<Request> {
     let token = profile.csrf.page.read(page).unwrap_or_default();
     if let Ok(form) = page.form_of(button) {
         return Some(Request { address: form.action.clone(), fields: form.fields(), token });
@@ -47,7 +47,7 @@ fn request(page: &Page, button: &crate::page::Found, profile: &Profile) -> Optio
 }
 
 /// Whether an answer did what was asked.
-fn was_taken(answer: &Page, profile: &Profile) -> bool {
+pub(super) fn was_taken(answer: &Page, profile: &Profile) -> bool {
     let said = Answer::read(answer, profile);
     answer.status < 400 && (said.operation.is_some() || said.tone == Tone::Good || said.tone == Tone::Busy)
 }
@@ -199,14 +199,11 @@ pub(super) async fn permission(scene: &mut Scene<'_>) -> Walked<()> {
     scene.shown_by(&other);
     let offered = own.status == 200 && own.find(&action.button).is_ok_and(|found| !found.disabled);
     let expected = format!("{} is offered no button that would be refused", reader.username);
-    scene.assert(!offered, Cause::UnclearMessage, &expected, says(&own)).or_else(|stop| match stop {
-        // A button that is refused when it is pressed is a nuisance and no hole.
-        Stop::Fail(finding) if profile.name != "hedgerow" => {
-            drop(finding);
-            Ok(())
-        }
-        other => Err(other),
-    })?;
+    if !offered || profile.refusals.hides_buttons {
+        scene.assert(!offered, Cause::UnclearMessage, &expected, says(&own))?;
+    } else {
+        scene.untold(&expected, "the button is offered; what is refused when it is pressed is a nuisance, and no hole");
+    }
     let token = profile.csrf.page.read(&own).unwrap_or_default();
     let ask = Ask::post(&request.address);
     let answer = match other.ask(&ask.clone().with(&profile.csrf.header, &token)).await {

@@ -4,6 +4,7 @@ use crate::cause::Cause;
 use crate::drivers::Ask;
 use crate::effect;
 use crate::fabrics;
+use crate::page::Page;
 use crate::scene::Scene;
 use crate::stop::{Stop, Walked};
 use crate::visitor::Visitor;
@@ -29,6 +30,8 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     }
     last_success(scene, &mut visitor).await?;
     truth(scene, &said).await?;
+    let page = scene.open_fabric(&mut visitor).await?;
+    contradictions(scene, &page)?;
     visitor.close().await;
     Ok(())
 }
@@ -148,4 +151,17 @@ async fn truth(scene: &mut Scene<'_>, said: &[(String, String)]) -> Walked<()> {
     scene.verified = Some(true);
     let expected = "where all is said to be well, the cluster holds what Git says";
     scene.assert(world.lacking.is_empty(), Cause::StatusLies, expected, observed)
+}
+
+/// Two places that cannot both be true.
+fn contradictions(scene: &mut Scene<'_>, page: &Page) -> Walked<()> {
+    let text = page.visible_text();
+    for pair in scene.profile().fabric.never_checked.clone() {
+        let both = text.contains(&pair.good) && text.contains(&pair.never);
+        let expected = format!("“{}” is said of what was checked", pair.good);
+        let observed =
+            if both { format!("the same page says “{}”", pair.never) } else { "no contradiction".to_owned() };
+        scene.assert(!both, Cause::NeverChecked, &expected, observed)?;
+    }
+    Ok(())
 }

@@ -77,7 +77,7 @@ async fn press(scene: &mut Scene<'_>, mut visitor: Visitor) -> Walked<()> {
 }
 
 /// Words that tell of the program and not of what happened.
-fn unclear(scene: &mut Scene<'_>, text: &str) -> Walked<()> {
+pub(super) fn unclear(scene: &mut Scene<'_>, text: &str) -> Walked<()> {
     let raw = ["Unexpected token", "<!DOCTYPE", "[object Object]", "undefined", "NaN", "Traceback", "panicked at"];
     let found = raw.iter().find(|raw| text.contains(**raw));
     let observed = found.map_or("plain words", |_| text);

@@ -166,7 +166,7 @@ pub struct FabricPage {
     /// The commit that it compares with.
     #[serde(default)]
     pub commit: Option<Place>,
-    /// Places that must not speak of good where nothing was checked: the sentence, and the word that says "never".
+    /// Pairs of words that cannot both be true of one page: one says that all is well, the other that nobody has looked.
     #[serde(default)]
     pub never_checked: Vec<NeverChecked>,
 }
@@ -297,6 +297,10 @@ pub struct Answers {
     /// Where the answer links to its operation.
     #[serde(default)]
     pub operation: Option<Css>,
+    /// A regular expression for the words of a press: its first group is how many objects they say were read from the
+    /// cluster. None at all, of a cluster in which the oracle reads some, is no success.
+    #[serde(default)]
+    pub read: Option<Pattern>,
     /// Pointers into the JSON that a script gets.
     #[serde(default)]
     pub json: Option<JsonAnswer>,
@@ -313,6 +317,10 @@ pub struct JsonAnswer {
     /// The address of the operation.
     #[serde(default)]
     pub operation: Option<String>,
+    /// Errors that the answer lists beside its word: a list that is not empty under a success is a failure that the page
+    /// keeps to itself.
+    #[serde(default)]
+    pub errors: Option<String>,
     /// What the page's script shows for a refusal; `{error}` for the words. Empty: the words.
     #[serde(default)]
     pub shown_as: String,
@@ -453,9 +461,14 @@ pub struct Refusals {
     /// The pointer to the words.
     pub message: Vec<String>,
     /// Codes by class: `csrf`, `permission`, `no_session`.
+    #[serde(default)]
     pub codes: IndexMap<String, Vec<String>>,
     /// Words of a page that refuses, by class.
     pub words: IndexMap<String, Vec<String>>,
+    /// Whether the target offers a button only to those who may press it. Where it does not, a button that is offered and
+    /// refused is a nuisance, and no failure.
+    #[serde(default)]
+    pub hides_buttons: bool,
 }
 
 /// Which pages there are.
@@ -468,11 +481,13 @@ pub struct Crawl {
     #[serde(default)]
     pub only: Vec<Pattern>,
     /// Regular expressions of paths that are not opened.
+    #[serde(default)]
     pub skip: Vec<Pattern>,
     /// Regular expressions of paths of which a few stand for all: at most so many of each are opened.
     #[serde(default)]
     pub few: Vec<Few>,
     /// Addresses of which at least one must be met, by what they are of: an object of every sort.
+    #[serde(default)]
     pub must_meet: IndexMap<String, Pattern>,
 }
 
