@@ -4,9 +4,13 @@
 
 use crate::site::{Site, fabric_files};
 use anyhow::{Context, Result, ensure};
-use testkit::{Folder, hedgerow};
+use std::time::Duration;
+use testkit::{Folder, hedgerow_within};
 use verify::results::{JourneyResult, Run};
 use verify::verdict::Verdict;
+
+/// How long a run may take on a busy machine.
+const LONGEST: Duration = Duration::from_secs(900);
 
 /// How a run ended, and what it has written down.
 pub struct Proved {
@@ -47,7 +51,7 @@ pub async fn verify(words: &[&str], password: &str) -> Result<Proved> {
     // The browsers' drivers are found as a user's are; geckodriver lies in the cache.
     let gecko = testkit::geckodriver().ok().and_then(|file| file.parent().map(|folder| folder.display().to_string()));
     let path = format!("{}:{}", gecko.unwrap_or_default(), std::env::var("PATH")?);
-    let output = hedgerow(&all, &[("PATH", &path)], Some(password)).await?;
+    let output = hedgerow_within(LONGEST, &all, &[("PATH", &path)], Some(password)).await?;
     let text = std::fs::read_to_string(folder.join("run/results.json"));
     let text = text.with_context(|| format!("no results: {}", String::from_utf8_lossy(&output.stderr)))?;
     Ok(Proved { code: output.status.code(), run: serde_json::from_str(&text)?, folder })

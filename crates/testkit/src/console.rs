@@ -223,7 +223,7 @@ impl Console {
         let mut command = self.program();
         command.arg(first).args(rest);
         self.set_up(&mut command);
-        run_program(command, input).await
+        run_program(A_MINUTE, command, input).await
     }
 
     fn command(&self, verb: &str) -> Command {
@@ -252,17 +252,30 @@ impl Console {
     }
 }
 
+/// How long a command may take that only reads or writes a little.
+const A_MINUTE: Duration = Duration::from_secs(60);
+
 /// Runs the built `hedgerow` once, with no settings but these, and says how it ended.
 pub async fn hedgerow(words: &[&str], env: &[(&str, &str)], input: Option<&str>) -> Result<Output> {
+    hedgerow_within(A_MINUTE, words, env, input).await
+}
+
+/// The same for a command that may take longer than a minute.
+pub async fn hedgerow_within(
+    longest: Duration,
+    words: &[&str],
+    env: &[(&str, &str)],
+    input: Option<&str>,
+) -> Result<Output> {
     let folder = Folder::new("hedgerow")?;
     let mut command = Command::new(built_program()?);
     command.args(words);
     clean(&mut command, folder.path());
     command.envs(env.iter().copied());
-    run_program(command, input).await
+    run_program(longest, command, input).await
 }
 
-async fn run_program(command: Command, input: Option<&str>) -> Result<Output> {
+async fn run_program(longest: Duration, command: Command, input: Option<&str>) -> Result<Output> {
     use tokio::io::AsyncWriteExt;
     let mut command = tokio::process::Command::from(command);
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
@@ -272,8 +285,8 @@ async fn run_program(command: Command, input: Option<&str>) -> Result<Output> {
         // It may end without reading, which is its right.
         let _ = pipe.write_all(input.as_bytes()).await;
     }
-    let done = tokio::time::timeout(Duration::from_secs(60), child.wait_with_output());
-    done.await.context("hedgerow did not end in a minute")?.context("wait for hedgerow")
+    let done = tokio::time::timeout(longest, child.wait_with_output());
+    done.await.with_context(|| format!("hedgerow did not end in {longest:?}"))?.context("wait for hedgerow")
 }
 
 /// Nothing of the user's own settings, and a home of its own.
