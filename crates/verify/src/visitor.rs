@@ -45,6 +45,9 @@ impl Windows {
     }
 }
 
+/// When a page of a browser without scripts is asked for again that has not come again by itself.
+const RELOAD: Duration = Duration::from_secs(5);
+
 /// A person at one window. Dropped, the window can be used again.
 pub struct Visitor {
     who: String,
@@ -185,7 +188,7 @@ impl Visitor {
         mut holds: impl FnMut(&Page) -> Option<T>,
     ) -> Taken<(Option<T>, Page)> {
         let began = Began::now();
-        let end = Instant::now() + longest;
+        let (end, mut asked) = (Instant::now() + longest, Instant::now());
         let mut page = self.window().look().await?;
         loop {
             let found = holds(&page);
@@ -194,11 +197,16 @@ impl Visitor {
                 return Ok((found, page));
             }
             tokio::time::sleep(LOOK_EVERY).await;
-            page = if self.runs_scripts() {
-                self.window().look().await?
-            } else {
+            // Where no script moves the page, it is asked for again: at once by who has no window; in a browser it may
+            // do so by itself, and is left the time for it.
+            let again =
+                !self.runs_scripts() && asked.elapsed() >= if self.driver() == "http" { LOOK_EVERY } else { RELOAD };
+            page = if again {
+                asked = Instant::now();
                 let address = page.url.to_string();
                 self.window().open(&address).await?
+            } else {
+                self.window().look().await?
             };
         }
     }

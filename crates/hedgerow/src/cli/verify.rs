@@ -82,7 +82,7 @@ pub(crate) struct Verify {
     #[arg(long, help_heading = "Journeys")]
     pub(crate) allow_sync: bool,
     /// Most requests that are sent to the target
-    #[arg(long, value_name = "N", default_value_t = 5_000, help_heading = "Journeys")]
+    #[arg(long, value_name = "N", default_value_t = 20_000, help_heading = "Journeys")]
     pub(crate) max_requests: u64,
     /// Longest time of the run
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration, help_heading = "Journeys")]

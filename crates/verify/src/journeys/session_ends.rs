@@ -3,7 +3,7 @@
 
 use crate::cause::Cause;
 use crate::drivers::Ask;
-use crate::page::Page;
+use crate::page::{Found, Page};
 use crate::profile::SessionPlaces;
 use crate::scene::{Scene, says};
 use crate::stop::{Stop, Walked};
@@ -124,18 +124,42 @@ pub(super) async fn revoked(scene: &mut Scene<'_>) -> Walked<()> {
     let mut goes = scene.user().await?;
     goes_on(scene, &mut ends, "the session, before anybody ended it").await?;
     let page = goes.open(&places.list).await?;
-    let found = page.find(&places.end_others);
     scene.shown_by(&goes);
-    if let Err(obstacle) = found {
-        return Err(scene.failed(Cause::ControlMissing, "a user can end the other sessions", obstacle.to_string()));
+    let own = own_sessions(scene, &page, &places);
+    if page.find(&places.end_one).is_err() {
+        return Err(scene.failed(Cause::ControlMissing, "a user can end the other sessions", says(&page)));
     }
-    goes.press(&places.end_others).await?;
+    if own.is_empty() {
+        return Err(Stop::Inconclusive(
+            "The list of sessions does not show which are this run's, and it ends no others.".to_owned(),
+        ));
+    }
+    // Of those that this run began, and that are not the one that looks.
+    for _ in 0..own.len() {
+        let page = goes.open(&places.list).await?;
+        let Some(button) = own_sessions(scene, &page, &places).into_iter().next() else { break };
+        goes.press_found(&button).await?;
+    }
     let codes = vec![places.codes.revoked.clone()];
     ended(scene, &mut ends, &places, &codes, "the session that was ended from another browser").await?;
     goes_on(scene, &mut goes, "the session that ended it").await?;
     ends.close().await;
     goes.close().await;
     Ok(())
+}
+
+/// The buttons that end this run's own sessions but the one that looks at the list.
+fn own_sessions(scene: &Scene<'_>, page: &Page, places: &SessionPlaces) -> Vec<Found> {
+    let run = format!("run {}", scene.site.plan.id);
+    let is_own = |button: &Found| {
+        let Some(end) = button.path.rfind("tr:nth-child(") else { return false };
+        let rest = &button.path[end..];
+        let row = &button.path[..end + rest.find(')').map_or(rest.len(), |close| close + 1)];
+        let text = page.text(row).unwrap_or_default();
+        let titles = page.attributes(&format!("{row} [title]"), "title").concat();
+        (text.contains(&run) || titles.contains(&run)) && !text.contains(&places.this_one)
+    };
+    page.find_every(&places.end_one).unwrap_or_default().into_iter().filter(is_own).collect()
 }
 
 /// That a session is over, for a script and for a person, each in its own form, with the reason.

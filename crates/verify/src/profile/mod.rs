@@ -420,8 +420,11 @@ pub struct SessionPlaces {
     pub again_action: Css,
     /// The list of a user's sessions.
     pub list: String,
-    /// The form there that ends all sessions but this one.
-    pub end_others: Locator,
+    /// The button there, in the row of a session, that ends it. The row must name the browser as it calls itself, in its text
+    /// or a title: by that a run knows its own sessions, and ends no other.
+    pub end_one: Locator,
+    /// The words in the row of the session that looks at the list.
+    pub this_one: String,
     /// Where a script asks whether there is a session.
     pub address: String,
     /// The codes of an end: idle, absolute, ended by somebody.
