@@ -179,6 +179,7 @@ impl Site {
                     None => HttpUser::new(base)?,
                 };
                 let user = user.called(&format!("HedgerowVerify/{} (run {})", env!("CARGO_PKG_VERSION"), self.plan.id));
+                let user = user.within(self.plan.patience);
                 Ok(Box::new(HttpDriver::new(user, log, self.profile.clone())))
             }
             DriverKind::Chromium | DriverKind::Firefox => {

@@ -32,6 +32,7 @@ pub struct HttpUser {
     jar: Jar,
     log: Option<Log>,
     agent: String,
+    within: Duration,
 }
 
 impl HttpUser {
@@ -50,7 +51,7 @@ impl HttpUser {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = Url::parse(base).map_err(|_| Obstacle::input(format!("{base} is no address")))?;
         let mut http =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).no_proxy();
+            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
         match trust {
             Trust::Only(pem) => {
                 let authority = reqwest::Certificate::from_pem(pem.as_bytes());
@@ -61,7 +62,7 @@ impl HttpUser {
             Trust::System => {}
         }
         let http = http.build().map_err(|error| Obstacle::input(format!("HTTP cannot be set up: {error}")))?;
-        Ok(Self { http, base, jar: Jar::default(), log: None, agent: CHROMIUM.to_owned() })
+        Ok(Self { http, base, jar: Jar::default(), log: None, agent: CHROMIUM.to_owned(), within: PATIENCE })
     }
 
     /// Writes every exchange down from now on.
@@ -73,6 +74,12 @@ impl HttpUser {
     /// Adds a word to what the client calls itself.
     pub fn called(mut self, name: &str) -> Self {
         self.agent = format!("{CHROMIUM} {name}");
+        self
+    }
+
+    /// Waits no longer than this for an answer, if that is less than a person would wait.
+    pub fn within(mut self, longest: Duration) -> Self {
+        self.within = longest.min(PATIENCE);
         self
     }
 
@@ -289,7 +296,7 @@ impl HttpUser {
             request_body: body.clone(),
             ..Exchange::default()
         };
-        let mut request = self.http.request(method, url.clone()).headers(headers);
+        let mut request = self.http.request(method, url.clone()).headers(headers).timeout(self.within);
         if let Some(body) = body {
             request = request.body(body);
         }
@@ -303,7 +310,7 @@ impl HttpUser {
         let (status, headers, body) = match answered {
             Ok(answered) => answered,
             Err(error) => {
-                let (why, timed_out) = (root_of(&error), error.is_timeout());
+                let (why, timed_out) = (root_of(&error, self.within), error.is_timeout());
                 written.error = Some(why.clone());
                 self.write(written);
                 return Err(Obstacle::NoAnswer { asked, why, timed_out });
@@ -348,9 +355,9 @@ fn kind_of(headers: &HeaderMap) -> &'static str {
 }
 
 /// The deepest reason of an error: "connection refused" rather than "error sending request".
-fn root_of(error: &reqwest::Error) -> String {
+fn root_of(error: &reqwest::Error, within: Duration) -> String {
     if error.is_timeout() {
-        return format!("nothing came within {} s", PATIENCE.as_secs());
+        return format!("nothing came within {} s", within.as_secs());
     }
     let mut deepest: &dyn std::error::Error = error;
     while let Some(source) = deepest.source() {

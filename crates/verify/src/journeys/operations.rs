@@ -101,7 +101,14 @@ pub(super) async fn cancel(scene: &mut Scene<'_>) -> Walked<()> {
         return Err(scene.failed(Cause::ControlMissing, "an operation that runs can be cancelled", says(&page)));
     }
     let began = std::time::Instant::now();
-    visitor.press(&places.cancel).await?;
+    let pressed = visitor.press(&places.cancel).await?;
+    scene.shown_by(&visitor);
+    let state = places.state.read(&pressed).unwrap_or_default();
+    let is = |words: &[String]| words.iter().any(|word| word.eq_ignore_ascii_case(&state));
+    if !visitor.runs_scripts() && !places.cancelling.is_empty() && is(&places.running) {
+        let expected = "after the press the page says that the operation is being cancelled";
+        scene.assert(is(&places.cancelling), Cause::NotCancelled, expected, format!("“{state}”"))?;
+    }
     let (ended, page) =
         visitor.until("the operation is over", scene.site.plan.patience, |page| over(page).then_some(())).await?;
     scene.measure("from the cancel to the end", began.elapsed());
