@@ -50,8 +50,7 @@ impl HttpUser {
         // Whoever has installed one before has installed the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = Url::parse(base).map_err(|_| Obstacle::input(format!("{base} is no address")))?;
-        let mut http =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+        let mut http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
         match trust {
             Trust::Only(pem) => {
                 let authority = reqwest::Certificate::from_pem(pem.as_bytes());

@@ -54,7 +54,8 @@ impl Program {
 
     /// Starts a piece that prints one line of JSON when it is ready.
     pub(super) async fn start(&self, name: &str, words: &[&str]) -> Result<Piece, SelfTestError> {
-        let failed = |why: String| SelfTestError::Piece { name: words.first().copied().unwrap_or(name).to_owned(), why };
+        let failed =
+            |why: String| SelfTestError::Piece { name: words.first().copied().unwrap_or(name).to_owned(), why };
         let log = self.folder.join(format!("{name}.log"));
         let file = std::fs::File::create(&log).map_err(|error| failed(error.to_string()))?;
         let mut command = self.command(words);

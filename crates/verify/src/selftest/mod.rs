@@ -32,8 +32,9 @@ use crate::site::{DriverKind, Plan, Site};
 use bed::{Bed, BedKind, Times};
 use faults::{Before, Fault, Ground};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What a self-test is made of.
@@ -82,7 +83,7 @@ pub type Told<'a> = &'a (dyn Fn(&Planted) + Sync);
 /// Journeys whose operations must take a while, so that two of them can meet.
 const SLOW: [&str; 3] = ["double_click", "two_users", "cancel"];
 /// How slow the lab is for them, in milliseconds.
-const SLOW_MS: u64 = 120;
+const SLOW_MS: u64 = 100;
 /// Journeys that wait for the end of a session.
 const ENDS: [&str; 3] = ["session_idle_expiry", "session_absolute_expiry", "session_in_place"];
 
@@ -98,30 +99,45 @@ pub async fn run(
     let met: BTreeSet<&str> = faults.iter().flat_map(|fault| fault.journeys.clone()).collect();
     let wanted = |name: &str| all_journeys || met.contains(name);
     let of = |kind: BedKind| faults.iter().filter(move |fault| fault.bed == kind);
-    // Where sessions end, most of the time is waiting: it is done beside the rest.
-    let whole = part(ingredients, BedKind::Whole, of(BedKind::Whole).collect(), &wanted, told);
-    let short = part(ingredients, BedKind::ShortSessions, of(BedKind::ShortSessions).collect(), &wanted, told);
-    let (whole, short) = tokio::try_join!(whole, short)?;
-    let mut clean = whole.0;
-    clean.extend(short.0);
-    let mut planted: Vec<Planted> = whole.1;
-    planted.extend(short.1);
+    // Where sessions end, most of the time is waiting: it is done beside the rest. And where there is much to do, a second
+    // console begins with the faults while the first is walked clean.
+    let (whole, short) = (Mutex::new(of(BedKind::Whole).collect()), Mutex::new(of(BedKind::ShortSessions).collect()));
+    let nothing = |_: &str| false;
+    let second: &(dyn Fn(&str) -> bool + Sync) = &nothing;
+    let helps = of(BedKind::Whole).count() > FEW;
+    let none = Mutex::new(VecDeque::new());
+    let (first, second, short) = tokio::try_join!(
+        part(ingredients, BedKind::Whole, &whole, &wanted, told),
+        part(ingredients, BedKind::Whole, if helps { &whole } else { &none }, second, told),
+        part(ingredients, BedKind::ShortSessions, &short, &wanted, told),
+    )?;
+    let (mut clean, mut planted) = (Vec::new(), Vec::new());
+    for (runs, found) in [first, second, short] {
+        clean.extend(runs);
+        planted.extend(found);
+    }
     let place = |one: &Planted| faults.iter().position(|fault| fault.name == one.name);
     planted.sort_by_key(place);
     Ok(SelfTest::new(Clean::of(&clean), planted, ingredients.driver, clock.elapsed()))
 }
 
+/// Faults that wait for a console to be planted before.
+type Queue<'a> = Mutex<VecDeque<&'a Fault>>;
+
+/// So many faults are not worth a second console.
+const FEW: usize = 12;
+
 /// Everything at one console.
 async fn part(
     ingredients: &Ingredients,
     kind: BedKind,
-    faults: Vec<&Fault>,
+    faults: &Queue<'_>,
     wanted: &(dyn Fn(&str) -> bool + Sync),
     told: Told<'_>,
 ) -> Result<(Vec<Run>, Vec<Planted>), SelfTestError> {
     let mut acts = acts(kind, wanted);
     acts.retain(|(journeys, _)| !journeys.is_empty());
-    if acts.is_empty() && faults.is_empty() {
+    if acts.is_empty() && faults.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
     let bed = Bed::start(ingredients, kind).await?;
@@ -149,7 +165,7 @@ async fn walk(
     bed: &Bed,
     ingredients: &Ingredients,
     acts: Vec<(Vec<String>, u64)>,
-    faults: Vec<&Fault>,
+    faults: &Queue<'_>,
     told: Told<'_>,
 ) -> Result<(Vec<Run>, Vec<Planted>), SelfTestError> {
     let (mut clean, mut planted) = (Vec::new(), Vec::new());
@@ -159,7 +175,10 @@ async fn walk(
         let times = Times { run: Duration::from_secs(600), patience: Duration::from_secs(60) };
         clean.push(one(bed.plan(&ingredients.profile, ingredients.driver, journeys, times)).await);
     }
-    for fault in faults {
+    bed.settle().await?;
+    loop {
+        let next = faults.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(fault) = next else { break };
         let found = if fault.browser && !ingredients.driver.runs_scripts() {
             Planted::not_tried(fault, ingredients.driver_was_asked_for)
         } else {
@@ -174,7 +193,6 @@ async fn walk(
 /// Plants one fault, walks the journeys that meet it, and judges what they found.
 async fn plant(bed: &Bed, ingredients: &Ingredients, fault: &Fault) -> Result<Planted, SelfTestError> {
     let clock = Instant::now();
-    bed.settle().await?;
     if fault.before == Before::Commit {
         bed.commit().await?;
         bed.compare().await?;
@@ -196,7 +214,10 @@ async fn plant(bed: &Bed, ingredients: &Ingredients, fault: &Fault) -> Result<Pl
     let journeys = fault.journeys.iter().map(|name| (*name).to_owned()).collect();
     let run = one(bed.plan(&ingredients.profile, ingredients.driver, journeys, times)).await;
     let altered: u64 = bed.proxy.set(Vec::new()).iter().map(rule::Rule::touched).sum();
-    Ok(judge(fault, &run, (by_proxy).then_some(altered), clock.elapsed()))
+    if fault.leaves_traces() {
+        bed.settle().await?;
+    }
+    Ok(judge(fault, &run, by_proxy.then_some(altered), clock.elapsed()))
 }
 
 /// One run, to its end.

@@ -88,8 +88,7 @@ impl Asked {
     /// A field of the form that it carries.
     pub fn field(&self, name: &str) -> Option<String> {
         self.is_form().then_some(())?;
-        url::form_urlencoded::parse(&self.body)
-            .find_map(|(field, value)| (field == name).then(|| value.into_owned()))
+        url::form_urlencoded::parse(&self.body).find_map(|(field, value)| (field == name).then(|| value.into_owned()))
     }
 
     /// Changes a field of the form that it carries.
@@ -197,7 +196,10 @@ mod tests {
     fn fields_and_tokens_are_exchanged() {
         let mut form = asked("", "a=1&csrfmiddlewaretoken=old");
         form.set_token("new");
-        assert_eq!((form.field("a").as_deref(), form.field("csrfmiddlewaretoken").as_deref()), (Some("1"), Some("new")));
+        assert_eq!(
+            (form.field("a").as_deref(), form.field("csrfmiddlewaretoken").as_deref()),
+            (Some("1"), Some("new"))
+        );
         put(&mut form.headers, "content-type", "application/json");
         form.set_token("newer");
         assert_eq!(form.header("x-csrftoken"), "newer");

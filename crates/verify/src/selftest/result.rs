@@ -180,7 +180,8 @@ impl SelfTest {
         let count = |wanted: Option<bool>| faults.iter().filter(|fault| fault.caught == wanted).count();
         let (caught, missed, not_tried) = (count(Some(true)), count(Some(false)), count(None));
         let gap = faults.iter().any(|fault| fault.gap);
-        let exit_code = match (missed > 0 || !clean.raised.is_empty() || clean.journeys.is_empty(), gap || caught == 0) {
+        let exit_code = match (missed > 0 || !clean.raised.is_empty() || clean.journeys.is_empty(), gap || caught == 0)
+        {
             (true, _) => 1,
             (false, true) => 3,
             (false, false) => 0,

@@ -55,11 +55,7 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<Fault>> {
 }
 
 /// `None` when it was ended from outside. What was started ends with it, and its folders go.
-async fn walk(
-    ingredients: Ingredients,
-    faults: Vec<Fault>,
-    all_journeys: bool,
-) -> anyhow::Result<Option<SelfTest>> {
+async fn walk(ingredients: Ingredients, faults: Vec<Fault>, all_journeys: bool) -> anyhow::Result<Option<SelfTest>> {
     let stop = server::stop_on_signal()?;
     let told = |planted: &Planted| complain(&format!("{}\n", planted.line()));
     tokio::select! {

@@ -88,16 +88,17 @@ fn forged() -> Vec<Fault> {
                     true
                 })
             }),
-        Fault::new("forgery_refused_with_login", "A script whose token is refused gets the login page with 200.", &["csrf"])
-            .fails(Cause::LoginPageWith200)
-            .rule(move |on| Rule::on("POST", &verbs(on)).script().status(403).login_page()),
+        Fault::new(
+            "forgery_refused_with_login",
+            "A script whose token is refused gets the login page with 200.",
+            &["csrf"],
+        )
+        .fails(Cause::LoginPageWith200)
+        .rule(move |on| Rule::on("POST", &verbs(on)).script().status(403).login_page()),
         Fault::new("forgery_refused_unnamed", "The refusal of a forged request has the code of another.", &["csrf"])
             .fails(Cause::UnclearMessage)
             .rule(move |on| {
-                Rule::on("POST", &verbs(on))
-                    .script()
-                    .status(403)
-                    .json(|body| body["code"] = json!("permission_denied"))
+                Rule::on("POST", &verbs(on)).script().status(403).json(|body| body["code"] = json!("permission_denied"))
             }),
     ]
 }
@@ -119,12 +120,20 @@ fn permissions() -> Vec<Fault> {
                     true
                 })
             }),
-        Fault::new("refusal_is_the_login", "A script without the permission gets the login page with 200.", &["permission"])
-            .fails(Cause::LoginPageWith200)
-            .rule(move |on| reader(on).status(403).login_page()),
-        Fault::new("permission_missing", "The user lacks the permission that the page's button needs.", &["sync_by_button"])
-            .fails(Cause::Permission)
-            .rule(|on| lend(Rule::on("POST", &on.sync()).by(&on.admin), READER, true, true)),
+        Fault::new(
+            "refusal_is_the_login",
+            "A script without the permission gets the login page with 200.",
+            &["permission"],
+        )
+        .fails(Cause::LoginPageWith200)
+        .rule(move |on| reader(on).status(403).login_page()),
+        Fault::new(
+            "permission_missing",
+            "The user lacks the permission that the page's button needs.",
+            &["sync_by_button"],
+        )
+        .fails(Cause::Permission)
+        .rule(|on| lend(Rule::on("POST", &on.sync()).by(&on.admin), READER, true, true)),
     ]
 }
 

@@ -176,6 +176,12 @@ impl Fault {
         }
     }
 
+    /// Whether cluster, Git or lab are not as they were when its journeys are over.
+    pub(super) fn leaves_traces(&self) -> bool {
+        let changes = |name: &&str| crate::journeys::ALL.iter().any(|one| one.name == *name && one.changes);
+        self.lab.is_some() || self.before != Before::Nothing || self.journeys.iter().any(|name| changes(&name))
+    }
+
     /// Its rules; `None` where the lab plants it alone.
     pub(super) fn make_rules(&self, ground: &Ground) -> Option<Vec<Rule>> {
         self.rules.as_ref().map(|rules| rules(ground))
@@ -218,8 +224,7 @@ mod tests {
 
     #[test]
     fn every_class_of_cause_that_a_precondition_or_a_press_can_have_is_met() {
-        let met: BTreeSet<&str> =
-            all().iter().flat_map(|fault| fault.causes.clone()).map(Cause::code).collect();
+        let met: BTreeSet<&str> = all().iter().flat_map(|fault| fault.causes.clone()).map(Cause::code).collect();
         for wanted in [
             Cause::BadPassword,
             Cause::NoSession,

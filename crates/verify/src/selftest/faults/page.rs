@@ -31,17 +31,25 @@ fn controls() -> Vec<Fault> {
                     .navigation()
                     .text(r#"<button id="sync-now-btn""#, r#"<button disabled id="sync-now-btn""#)
             }),
-        Fault::new("button_without_handler", "The button has neither form nor script.", &["sync_by_button", "sync_by_form"])
-            .fails(Cause::ControlDead)
-            .rule(|on| Rule::on("GET", &on.page()).navigation().text(FORM, "<div>$1</div>")),
-        Fault::new("wrong_address", "The form names an address that does not exist.", &["fabric_page", "sync_by_button"])
-            .fails(Cause::WrongAddress)
-            .rule(|on| {
-                let id = on.fabric.clone();
-                Rule::on("GET", &on.page())
-                    .navigation()
-                    .text(r#"action="/fabrics/\d+/sync/""#, &format!(r#"action="/fabrics/{id}/synchronise/""#))
-            }),
+        Fault::new(
+            "button_without_handler",
+            "The button has neither form nor script.",
+            &["sync_by_button", "sync_by_form"],
+        )
+        .fails(Cause::ControlDead)
+        .rule(|on| Rule::on("GET", &on.page()).navigation().text(FORM, "<div>$1</div>")),
+        Fault::new(
+            "wrong_address",
+            "The form names an address that does not exist.",
+            &["fabric_page", "sync_by_button"],
+        )
+        .fails(Cause::WrongAddress)
+        .rule(|on| {
+            let id = on.fabric.clone();
+            Rule::on("GET", &on.page())
+                .navigation()
+                .text(r#"action="/fabrics/\d+/sync/""#, &format!(r#"action="/fabrics/{id}/synchronise/""#))
+        }),
         Fault::new("wrong_method", "The form's address takes no POST.", &["sync_by_button"])
             .fails(Cause::MethodRefused)
             .rule(|on| {
@@ -104,15 +112,15 @@ fn pages() -> Vec<Fault> {
         Fault::new("broken_link", "A page links to an address that does not exist.", &["crawl"])
             .fails(Cause::NotFound)
             .rule(|on| {
-                let link = format!(r#"<a href="/fabrics/{}/report/">Report</a></main>"#, on.fabric);
-                Rule::on("GET", "^/fabrics/$").navigation().text("</main>", &link)
+                let link = format!(r#"$0<a href="/fabrics/{}/report/">Report</a>"#, on.fabric);
+                Rule::on("GET", "^/$").navigation().text("<body[^>]*>", &link)
             }),
         Fault::new("empty_page", "A page is there, and empty.", &["crawl"]).fails(Cause::BrokenPage).rule(|_| {
             Rule::on("GET", "^/activity/$").navigation().answer(|_| Answered::page(200, "<html><body></body></html>"))
         }),
         Fault::new("raw_template", "A page shows what its template forgot to fill in.", &["crawl"])
             .fails(Cause::BrokenPage)
-            .rule(|_| Rule::on("GET", "^/activity/$").navigation().text("</main>", "{{ fabric.name }}</main>")),
+            .rule(|_| Rule::on("GET", "^/$").navigation().text("</main>", "{{ fabric.name }}</main>")),
         Fault::new("fabric_not_listed", "The list leaves the fabric out.", &["fabric_page"])
             .invalid(Cause::NotFound)
             .rule(|_| {

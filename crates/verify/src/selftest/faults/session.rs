@@ -25,13 +25,19 @@ fn logins() -> Vec<Fault> {
             .rule(|_| Rule::on("*", "").cut()),
         Fault::new("login_page_fails", "The login page is an error of the server.", &["login_logout"])
             .invalid(Cause::ServerError)
-            .rule(|_| Rule::on("GET", "^/login/").answer(|_| Answered::page(503, "<title>Down</title><main>Down.</main>"))),
+            .rule(|_| {
+                Rule::on("GET", "^/login/").answer(|_| Answered::page(503, "<title>Down</title><main>Down.</main>"))
+            }),
         Fault::new("right_password_refused", "The right password is refused.", &["login_logout"])
             .invalid(Cause::BadPassword)
             .rule(|_| Rule::on("POST", "^/login/").change(|asked| asked.set_field("password", "not the password"))),
-        Fault::new("login_page_again", "After the right password the login page comes again, without a reason.", &["login_logout"])
-            .invalid(Cause::LoginPageWith200)
-            .rule(|_| Rule::on("POST", "^/login/").login_page()),
+        Fault::new(
+            "login_page_again",
+            "After the right password the login page comes again, without a reason.",
+            &["login_logout"],
+        )
+        .invalid(Cause::LoginPageWith200)
+        .rule(|_| Rule::on("POST", "^/login/").login_page()),
         Fault::new("no_cookie", "The login sets no cookie.", &["login_logout"]).invalid(Cause::NoSession).rule(|_| {
             Rule::on("POST", "^/login/").after(|_, answer| {
                 answer.cookies(|_| None);
@@ -83,6 +89,14 @@ fn logins() -> Vec<Fault> {
     ]
 }
 
+/// The login page, as those come to it who asked for another page.
+const LEADS_BACK: &str = r"^/login/\?next=";
+
+/// The session's cookie is lost on the way.
+fn lost(rule: Rule) -> Rule {
+    rule.change(|asked| asked.set_session(None))
+}
+
 fn known() -> Vec<Fault> {
     let without = |name: &'static str, sentence: &'static str, attribute: &'static str| {
         Fault::new(name, sentence, &["login_logout"]).fails(Cause::CookieUnsafe).rule(move |_| {
@@ -97,10 +111,10 @@ fn known() -> Vec<Fault> {
         without("cookie_without_samesite", "Other sites' forms carry the session's cookie.", "; SameSite=Lax"),
         Fault::new("session_not_kept", "A page does not know the user who has just logged in.", &["fabric_page"])
             .fails(Cause::NoSession)
-            .rule(|on| Rule::on("GET", &on.page()).navigation().change(|asked| asked.set_session(None))),
+            .rules(|on| vec![lost(Rule::on("GET", &on.page()).navigation()), lost(Rule::on("GET", LEADS_BACK))]),
         Fault::new("session_lost_at_the_press", "The press comes without its session.", &["sync_by_button"])
             .fails(Cause::NoSession)
-            .rule(|on| Rule::on("POST", &on.sync()).change(|asked| asked.set_session(None))),
+            .rules(|on| vec![lost(Rule::on("POST", &on.sync())), lost(Rule::on("GET", LEADS_BACK))]),
         Fault::new("press_gets_login_page", "The press gets a login page with status 200.", &["sync_by_button"])
             .fails(Cause::LoginPageWith200)
             .rule(|on| Rule::on("POST", &on.sync()).login_page()),
@@ -123,24 +137,31 @@ fn known() -> Vec<Fault> {
 fn ends() -> Vec<Fault> {
     let revoked = |name: &'static str, sentence: &'static str| Fault::new(name, sentence, &["session_revoked"]);
     vec![
-        Fault::new("session_survives_logout", "The logout takes the cookie away, and the session goes on.", &["login_logout"])
-            .fails(Cause::SessionSurvives)
-            .rule(|_| {
-                Rule::on("POST", "^/logout/").answer(|_| {
-                    let mut answer = Answered::redirect("/login/");
-                    answer.set_header("set-cookie", "hedgerow_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
-                    answer
-                })
-            }),
+        Fault::new(
+            "session_survives_logout",
+            "The logout takes the cookie away, and the session goes on.",
+            &["login_logout"],
+        )
+        .fails(Cause::SessionSurvives)
+        .rule(|_| {
+            Rule::on("POST", "^/logout/").answer(|_| {
+                let mut answer = Answered::redirect("/login/");
+                answer.set_header("set-cookie", "hedgerow_session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+                answer
+            })
+        }),
         Fault::new("logout_does_nothing", "The logout does nothing at all.", &["login_logout"])
             .fails(Cause::SessionSurvives)
             .rule(|_| Rule::on("POST", "^/logout/").answer(|_| Answered::redirect("/"))),
         revoked("revoked_goes_on", "A session that was ended elsewhere goes on.")
             .fails(Cause::ExpiredServed)
             .rule(|_| Rule::on("POST", "^/account/sessions/end/").answer(|_| Answered::redirect("/account/sessions/"))),
-        revoked("ended_gets_login_page", "Who opens a page after the session's end gets the login with status 200 there.")
-            .fails(Cause::LoginPageWith200)
-            .rule(|on| Rule::on("GET", &on.page()).navigation().status(303).login_page()),
+        revoked(
+            "ended_gets_login_page",
+            "Who opens a page after the session's end gets the login with status 200 there.",
+        )
+        .fails(Cause::LoginPageWith200)
+        .rule(|on| Rule::on("GET", &on.page()).navigation().status(303).login_page()),
         revoked("script_gets_login_page", "A script gets the login page with 200 after the session's end.")
             .fails(Cause::LoginPageWith200)
             .rule(|_| Rule::on("GET", "^/session/").script().status(401).login_page()),
@@ -160,22 +181,19 @@ fn ends() -> Vec<Fault> {
                     true
                 })
             }),
-        revoked("end_misnamed", "A script is told of another end than it was.").fails(Cause::UnclearMessage).rule(|_| {
-            Rule::on("GET", "^/session/")
-                .script()
-                .status(401)
-                .json(|body| body["code"] = json!("authentication_required"))
-        }),
-        revoked("end_untold", "The login page does not say that the session has ended.").fails(Cause::SilentEnd).rule(
-            |_| Rule::on("GET", "^/login/").navigation().text(r"(?si)<main.*</main>", LOGIN),
+        revoked("end_misnamed", "A script is told of another end than it was.").fails(Cause::UnclearMessage).rule(
+            |_| {
+                Rule::on("GET", "^/session/")
+                    .script()
+                    .status(401)
+                    .json(|body| body["code"] = json!("authentication_required"))
+            },
         ),
+        revoked("end_untold", "The login page does not say that the session has ended.")
+            .fails(Cause::SilentEnd)
+            .rule(|_| Rule::on("GET", "^/login/").navigation().text(r"(?s)(<h1>Log in</h1>).*?(<form)", "$1$2")),
     ]
 }
-
-/// A login that gives no reason.
-const LOGIN: &str = r#"<main><h1>Log in</h1><form method="post" action="/login/">
-<label for="u">User name</label><input id="u" name="username"><label for="p">Password</label>
-<input id="p" name="password" type="password"><button type="submit">Log in</button></form></main>"#;
 
 fn limits() -> Vec<Fault> {
     let kept = |on: &super::Ground| {

@@ -20,23 +20,31 @@ fn status() -> Vec<Fault> {
         Fault::new(name, sentence, &["status_agrees"]).fails(Cause::StatusDisagrees)
     };
     vec![
-        Fault::new("status_lies", "Everything says that all is well, and the cluster lacks what Git says.", &["status_agrees"])
-            .fails(Cause::StatusLies)
-            .after_a_commit()
-            .rules(|on| {
-                let fabric = on.page();
-                vec![
-                    Rule::on("GET", "^/fabrics/").navigation().text("Out of sync", "In sync"),
-                    Rule::on("GET", &fabric).script().text("out_of_sync", "in_sync"),
-                    Rule::on("GET", "^/metrics").text(r#"state="in_sync"\} 0"#, r#"state="in_sync"} 1"#),
-                    Rule::on("GET", "^/metrics").text(r#"state="out_of_sync"\} 1"#, r#"state="out_of_sync"} 0"#),
-                ]
-            }),
+        Fault::new(
+            "status_lies",
+            "Everything says that all is well, and the cluster lacks what Git says.",
+            &["status_agrees"],
+        )
+        .fails(Cause::StatusLies)
+        .after_a_commit()
+        .rules(|on| {
+            let fabric = on.page();
+            vec![
+                Rule::on("GET", "^/fabrics/").navigation().text("Out of sync", "In sync"),
+                Rule::on("GET", &fabric).script().text("out_of_sync", "in_sync"),
+                Rule::on("GET", "^/metrics").text(r#"state="in_sync"\} 0"#, r#"state="in_sync"} 1"#),
+                Rule::on("GET", "^/metrics").text(r#"state="out_of_sync"\} 1"#, r#"state="out_of_sync"} 0"#),
+            ]
+        }),
         agrees("list_disagrees", "The list says something else than the page.")
             .rule(|_| Rule::on("GET", "^/fabrics/$").navigation().text("In sync", "Error")),
-        Fault::new("page_disagrees", "The page says something else than everything else.", &["status_agrees", "sync_by_button"])
-            .fails(Cause::StatusDisagrees)
-            .rule(|on| Rule::on("GET", &on.page()).navigation().text(BADGE, "${1}Error$2")),
+        Fault::new(
+            "page_disagrees",
+            "The page says something else than everything else.",
+            &["status_agrees", "sync_by_button"],
+        )
+        .fails(Cause::StatusDisagrees)
+        .rule(|on| Rule::on("GET", &on.page()).navigation().text(BADGE, "${1}Error$2")),
         agrees("api_disagrees", "The API says something else than the page.")
             .rule(|on| Rule::on("GET", &on.page()).script().json(|body| body["sync_status"] = json!("error"))),
         agrees("derived_status_disagrees", "Two fields of the API contradict each other.").rule(|on| {
@@ -64,9 +72,9 @@ fn records() -> Vec<Fault> {
         sync("activity_hides", "The activity does not list the operation.").fails(Cause::NotRecorded).rule(|_| {
             Rule::on("GET", "^/activity/").navigation().text(r#"href="/operations/\d+/""#, r#"href="/fabrics/""#)
         }),
-        sync("actor_lost", "The operation does not say who began it.").fails(Cause::NotRecorded).rule(|_| {
-            Rule::on("GET", r"^/operations/\d+/").script().json(|body| body["actor"] = json!(null))
-        }),
+        sync("actor_lost", "The operation does not say who began it.")
+            .fails(Cause::NotRecorded)
+            .rule(|_| Rule::on("GET", r"^/operations/\d+/").script().json(|body| body["actor"] = json!(null))),
         sync("old_commit_recorded", "The operation was of an older commit than the newest.")
             .fails(Cause::StatusLies)
             .rule(|_| {
@@ -84,9 +92,8 @@ fn records() -> Vec<Fault> {
 
 fn differences() -> Vec<Fault> {
     let objects = |on: &super::Ground| Rule::on("GET", &on.below("objects/[^?]")).navigation();
-    let drift = |name: &'static str, sentence: &'static str| {
-        Fault::new(name, sentence, &["drift"]).fails(Cause::DriftNotShown)
-    };
+    let drift =
+        |name: &'static str, sentence: &'static str| Fault::new(name, sentence, &["drift"]).fails(Cause::DriftNotShown);
     vec![
         drift("difference_hidden", "The page of the object does not show the field that differs.")
             .rule(move |on| objects(on).text("diff-path", "quiet")),

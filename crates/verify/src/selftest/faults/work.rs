@@ -11,7 +11,7 @@ use std::time::Duration;
 const OPERATION: &str = r"^/operations/\d+/(\?.*)?$";
 
 /// The lab's requests take so long, in milliseconds, that two presses meet.
-const SLOW: u64 = 120;
+const SLOW: u64 = 100;
 
 pub(super) fn all() -> Vec<Fault> {
     let mut all = undone();
@@ -28,44 +28,63 @@ fn told(old: &str, new: &str) -> Rule {
 }
 
 fn undone() -> Vec<Fault> {
-    let refused = |fault: &str| {
-        json!({"requests": [{"fault": fault, "verbs": ["update"], "kinds": ["Server", "Switch"]}]})
-    };
+    let refused =
+        |fault: &str| json!({"requests": [{"fault": fault, "verbs": ["update"], "kinds": ["Server", "Switch"]}]});
     vec![
-        Fault::new("success_without_effect", "The press does nothing, and an older success is shown.", &["sync_by_button", "sync_by_form"])
-            .fails(Cause::NoEffect)
-            .rule(|on| {
-                let earlier = on.earlier.clone();
-                Rule::on("POST", &on.sync()).answer(move |_| Answered::redirect(&earlier))
-            }),
+        Fault::new(
+            "success_without_effect",
+            "The press does nothing, and an older success is shown.",
+            &["sync_by_button", "sync_by_form"],
+        )
+        .fails(Cause::NoEffect)
+        .rule(|on| {
+            let earlier = on.earlier.clone();
+            Rule::on("POST", &on.sync()).answer(move |_| Answered::redirect(&earlier))
+        }),
         Fault::new("sync_only_reads", "The button that syncs only reads the cluster.", &["sync_by_button"])
             .fails(Cause::NoEffect)
             .rule(|on| {
                 let other = format!("/fabrics/{}/sync-from-fabric/", on.fabric);
                 Rule::on("POST", &on.sync()).change(move |asked| asked.address.clone_from(&other))
             }),
-        Fault::new("half_delivered", "The cluster refuses one object, and the sync is said to have succeeded.", &["sync_by_button"])
-            .fails(Cause::PartialCalledSuccess)
-            .after_a_commit()
-            .lab(json!({"reject": [{"kind": "Server", "name": "server-06", "message": "not today"}]}))
-            .rule(|_| told("Partly done", "Succeeded")),
-        Fault::new("refused_called_success", "The cluster forbids the writes, and the sync is said to have succeeded.", &["sync_by_button"])
-            .fails(Cause::NoEffect)
-            .lab(refused("forbidden"))
-            .rule(|_| told("(?:Failed|Partly done)", "Succeeded")),
-        Fault::new("revoked_called_success", "The cluster's token is revoked midway, and the sync is said to have succeeded.", &["sync_by_button"])
-            .fails(Cause::NoEffect)
-            .lab(refused("unauthorized"))
-            .rule(|_| told("(?:Failed|Partly done)", "Succeeded")),
-        Fault::new("success_called_failure", "What was done is said to have failed.", &["sync_by_button", "sync_from_git"])
-            .fails(Cause::WrongRefusal)
-            .rule(|_| told("Succeeded", "Failed")),
+        Fault::new(
+            "half_delivered",
+            "The cluster refuses one object, and the sync is said to have succeeded.",
+            &["sync_by_button"],
+        )
+        .fails(Cause::PartialCalledSuccess)
+        .after_a_commit()
+        .lab(json!({"reject": [{"kind": "Server", "name": "server-06", "message": "not today"}]}))
+        .rule(|_| told("Partly done", "Succeeded")),
+        Fault::new(
+            "refused_called_success",
+            "The cluster forbids the writes, and the sync is said to have succeeded.",
+            &["sync_by_button"],
+        )
+        .fails(Cause::NoEffect)
+        .lab(refused("forbidden"))
+        .rule(|_| told("(?:Failed|Partly done)", "Succeeded")),
+        Fault::new(
+            "revoked_called_success",
+            "The cluster's token is revoked midway, and the sync is said to have succeeded.",
+            &["sync_by_button"],
+        )
+        .fails(Cause::NoEffect)
+        .lab(refused("unauthorized"))
+        .rule(|_| told("(?:Failed|Partly done)", "Succeeded")),
+        Fault::new(
+            "success_called_failure",
+            "What was done is said to have failed.",
+            &["sync_by_button", "sync_from_git"],
+        )
+        .fails(Cause::WrongRefusal)
+        .rule(|_| told("Succeeded", "Failed")),
     ]
 }
 
 fn stuck() -> Vec<Fault> {
     let running = |fault: Fault| {
-        fault.fails(Cause::Stuck).patience(Duration::from_secs(3)).rule(|_| told("Succeeded", "Running"))
+        fault.fails(Cause::Stuck).patience(Duration::from_millis(1_500)).rule(|_| told("Succeeded", "Running"))
     };
     vec![
         running(Fault::new("sync_never_ends", "The sync's page says for ever that it runs.", &["sync_by_button"])),
@@ -83,14 +102,15 @@ fn stuck() -> Vec<Fault> {
             .fails(Cause::NotCancelled)
             .lab(json!({"latencyMs": SLOW}))
             .rule(|_| {
-                Rule::on("POST", r"^/operations/\d+/cancel/").answer(|asked| {
-                    Answered::redirect(asked.address.trim_end_matches('/').trim_end_matches("cancel"))
-                })
+                Rule::on("POST", r"^/operations/\d+/cancel/")
+                    .answer(|asked| Answered::redirect(asked.address.trim_end_matches('/').trim_end_matches("cancel")))
             }),
         Fault::new("cancel_missing", "An operation that runs cannot be cancelled.", &["cancel"])
             .fails(Cause::ControlMissing)
             .lab(json!({"latencyMs": SLOW}))
-            .rule(|_| Rule::on("GET", OPERATION).navigation().text(r#"(?s)<button[^>]*id="cancel-btn".*?</button>"#, "")),
+            .rule(|_| {
+                Rule::on("GET", OPERATION).navigation().text(r#"(?s)<button[^>]*id="cancel-btn".*?</button>"#, "")
+            }),
     ]
 }
 
@@ -104,20 +124,28 @@ fn twice() -> Vec<Fault> {
         })
     };
     vec![
-        Fault::new("double_click_runs_twice", "A double click runs two operations beside each other.", &["double_click"])
-            .fails(Cause::RanTwice)
-            .lab(json!({"latencyMs": SLOW}))
-            .rule(second),
+        Fault::new(
+            "double_click_runs_twice",
+            "A double click runs two operations beside each other.",
+            &["double_click"],
+        )
+        .fails(Cause::RanTwice)
+        .lab(json!({"latencyMs": SLOW}))
+        .rule(second),
         Fault::new("two_users_run_twice", "Two users who press at once run two operations.", &["two_users"])
             .fails(Cause::RanTwice)
             .lab(json!({"latencyMs": SLOW}))
             .rule(second),
-        Fault::new("presses_leave_no_record", "Two presses are answered, and no operation is to be seen.", &["double_click"])
-            .fails(Cause::NotRecorded)
-            .rule(|on| {
-                let earlier = on.earlier.clone();
-                Rule::on("POST", &on.sync()).answer(move |_| Answered::redirect(&earlier))
-            }),
+        Fault::new(
+            "presses_leave_no_record",
+            "Two presses are answered, and no operation is to be seen.",
+            &["double_click"],
+        )
+        .fails(Cause::NotRecorded)
+        .rule(|on| {
+            let earlier = on.earlier.clone();
+            Rule::on("POST", &on.sync()).answer(move |_| Answered::redirect(&earlier))
+        }),
     ]
 }
 

@@ -23,10 +23,10 @@ async fn console() -> String {
                     let said = format!("{line}|{host}|{cookie}|{}", String::from_utf8_lossy(&body));
                     let mut answer = Response::builder();
                     if login {
-                        answer = answer.status(303).header("location", "/").header(
-                            "set-cookie",
-                            "hedgerow_session=of-reader; Path=/; HttpOnly",
-                        );
+                        answer = answer
+                            .status(303)
+                            .header("location", "/")
+                            .header("set-cookie", "hedgerow_session=of-reader; Path=/; HttpOnly");
                     }
                     Ok::<_, io::Error>(answer.body(Full::new(Bytes::from(said))).unwrap())
                 }),
