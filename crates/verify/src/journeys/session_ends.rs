@@ -97,7 +97,10 @@ pub(super) async fn absolute(scene: &mut Scene<'_>) -> Walked<()> {
         if until_end > GRACE + Duration::from_millis(500) {
             scene.open_fabric(&mut old).await?;
         }
-        if young.is_none() && until_end < limit / 2 {
+        // The control must not rest either.
+        if let Some(young) = &mut young {
+            scene.open_fabric(young).await?;
+        } else if until_end < limit / 2 {
             young = Some(scene.user().await?);
         }
         tokio::time::sleep(pause.min(end.saturating_duration_since(Instant::now()))).await;

@@ -9,7 +9,7 @@ use super::{Ingredients, SelfTestError};
 use crate::http::HttpUser;
 use crate::oracle::{ClusterOracle, GitOracle};
 use crate::profile::Profile;
-use crate::site::{Account, DriverKind, Plan};
+use crate::site::{Account, DriverKind, Plan, Site};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::fs::Permissions;
@@ -256,6 +256,18 @@ impl Bed {
             secrets: Vec::new(),
             id: uuid::Uuid::new_v4().simple().to_string()[..12].to_owned(),
         }
+    }
+
+    /// Whether this driver can be used here at all; why not, in a sentence.
+    pub(super) async fn opens(&self, profile: &Profile, driver: DriverKind) -> Result<(), String> {
+        if !driver.runs_scripts() {
+            return Ok(());
+        }
+        let times = Times { run: SETTLES, patience: SETTLES };
+        let site = Site::new(self.plan(profile, driver, Vec::new(), times), None);
+        let mut window = site.window(driver, true).await.map_err(|obstacle| obstacle.to_string())?;
+        window.close().await;
+        Ok(())
     }
 
     /// The administrator's password: what an answer must never show.

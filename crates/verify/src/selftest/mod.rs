@@ -48,8 +48,8 @@ pub struct Ingredients {
     pub profile: Profile,
     /// Who walks.
     pub driver: DriverKind,
-    /// Whether that was asked for, so that faults which need another are no gap.
-    pub driver_was_asked_for: bool,
+    /// Who walks where a fault can be met in a browser only; without one, such faults are not asked for.
+    pub browser: Option<DriverKind>,
 }
 
 /// Why a self-test could not be made.
@@ -79,6 +79,9 @@ pub enum SelfTestError {
 
 /// Is told what goes on.
 pub type Told<'a> = &'a (dyn Fn(&Planted) + Sync);
+
+/// Why a fault that only a browser meets is not tried, and no gap.
+const NO_BROWSER_WANTED: &str = "it is met in a browser only, and --driver http was asked for";
 
 /// Journeys whose operations must take a while, so that two of them can meet.
 const SLOW: [&str; 3] = ["double_click", "two_users", "cancel"];
@@ -141,6 +144,12 @@ async fn part(
         return Ok((Vec::new(), Vec::new()));
     }
     let bed = Bed::start(ingredients, kind).await?;
+    if let Err(why) = bed.opens(&ingredients.profile, ingredients.driver).await {
+        bed.stop().await;
+        let left = std::mem::take(&mut *faults.lock().unwrap_or_else(PoisonError::into_inner));
+        let not_tried = left.into_iter().map(|fault| Planted::not_tried(fault, &why, true)).collect();
+        return Ok((Vec::new(), not_tried));
+    }
     let walked = walk(&bed, ingredients, acts, faults, told).await;
     bed.stop().await;
     walked
@@ -179,10 +188,13 @@ async fn walk(
     loop {
         let next = faults.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
         let Some(fault) = next else { break };
-        let found = if fault.browser && !ingredients.driver.runs_scripts() {
-            Planted::not_tried(fault, ingredients.driver_was_asked_for)
-        } else {
-            plant(bed, ingredients, fault).await?
+        let found = match (fault.browser, ingredients.browser) {
+            (false, _) => plant(bed, ingredients, fault, ingredients.driver).await?,
+            (true, None) => Planted::not_tried(fault, NO_BROWSER_WANTED, false),
+            (true, Some(browser)) => match bed.opens(&ingredients.profile, browser).await {
+                Ok(()) => plant(bed, ingredients, fault, browser).await?,
+                Err(why) => Planted::not_tried(fault, &why, true),
+            },
         };
         told(&found);
         planted.push(found);
@@ -191,7 +203,12 @@ async fn walk(
 }
 
 /// Plants one fault, walks the journeys that meet it, and judges what they found.
-async fn plant(bed: &Bed, ingredients: &Ingredients, fault: &Fault) -> Result<Planted, SelfTestError> {
+async fn plant(
+    bed: &Bed,
+    ingredients: &Ingredients,
+    fault: &Fault,
+    driver: DriverKind,
+) -> Result<Planted, SelfTestError> {
     let clock = Instant::now();
     if fault.before == Before::Commit {
         bed.commit().await?;
@@ -212,7 +229,7 @@ async fn plant(bed: &Bed, ingredients: &Ingredients, fault: &Fault) -> Result<Pl
     bed.proxy.set(rules.unwrap_or_default());
     let times = Times { run: Duration::from_secs(90), patience: fault.patience };
     let journeys = fault.journeys.iter().map(|name| (*name).to_owned()).collect();
-    let run = one(bed.plan(&ingredients.profile, ingredients.driver, journeys, times)).await;
+    let run = one(bed.plan(&ingredients.profile, driver, journeys, times)).await;
     let altered: u64 = bed.proxy.set(Vec::new()).iter().map(rule::Rule::touched).sum();
     if fault.leaves_traces() {
         bed.settle().await?;

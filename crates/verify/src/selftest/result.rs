@@ -64,10 +64,9 @@ impl Planted {
         }
     }
 
-    /// A fault that only a browser meets, and there is none.
-    pub(super) fn not_tried(fault: &Fault, was_asked_for: bool) -> Self {
-        let why = if was_asked_for { "--driver http was asked for, and runs no scripts" } else { "it needs a browser" };
-        Self { missed_because: Some(why.to_owned()), gap: !was_asked_for, ..Self::of(fault) }
+    /// A fault that was not tried; whether that is a gap in the proof.
+    pub(super) fn not_tried(fault: &Fault, why: &str, gap: bool) -> Self {
+        Self { missed_because: Some(why.to_owned()), gap, ..Self::of(fault) }
     }
 
     /// A line about it.
@@ -180,11 +179,12 @@ impl SelfTest {
         let count = |wanted: Option<bool>| faults.iter().filter(|fault| fault.caught == wanted).count();
         let (caught, missed, not_tried) = (count(Some(true)), count(Some(false)), count(None));
         let gap = faults.iter().any(|fault| fault.gap);
-        let exit_code = match (missed > 0 || !clean.raised.is_empty() || clean.journeys.is_empty(), gap || caught == 0)
-        {
-            (true, _) => 1,
-            (false, true) => 3,
-            (false, false) => 0,
+        let exit_code = if missed > 0 || !clean.raised.is_empty() {
+            1
+        } else if gap || caught == 0 || clean.journeys.is_empty() {
+            3
+        } else {
+            0
         };
         let sentence = format!(
             "{caught} of {} faults were caught with the right cause, {missed} were missed, {not_tried} were not tried; on the \
@@ -219,5 +219,38 @@ impl SelfTest {
         }
         let _ = writeln!(text, "\n{} It took {:.0} s.", self.sentence, seconds(self.ms));
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::selftest::faults;
+
+    fn result(change: impl Fn(&mut Vec<Planted>, &mut Clean)) -> SelfTest {
+        let all = faults::all();
+        let mut planted: Vec<Planted> =
+            all.iter().map(|fault| Planted { caught: Some(true), ..Planted::of(fault) }).collect();
+        let (name, verdict) = ("login_logout".to_owned(), Verdict::Pass);
+        let journeys = vec![Journey { name, verdict, sentence: String::new(), ms: 1 }];
+        let mut clean = Clean { journeys, raised: Vec::new(), requests: 1 };
+        change(&mut planted, &mut clean);
+        SelfTest::new(clean, planted, DriverKind::Http, Duration::from_secs(1))
+    }
+
+    #[test]
+    fn the_exit_code_is_0_only_if_everything_was_caught_and_nothing_raised() {
+        assert_eq!(result(|_, _| {}).exit_code, 0);
+        assert_eq!(result(|planted, _| planted[3].caught = Some(false)).exit_code, 1);
+        assert_eq!(result(|_, clean| clean.raised.push("crawl: it failed".into())).exit_code, 1);
+        assert_eq!(result(|planted, _| planted[3].caught = None).exit_code, 0, "not asked for");
+        let gap = |planted: &mut Vec<Planted>, _: &mut Clean| (planted[3].caught, planted[3].gap) = (None, true);
+        assert_eq!(result(gap).exit_code, 3);
+        assert_eq!(
+            result(|_, clean| clean.journeys.clear()).exit_code,
+            3,
+            "nothing shows that the clean product is clean"
+        );
+        assert_eq!(result(|planted, _| planted.clear()).exit_code, 3, "nothing was planted");
     }
 }

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use std::process::ExitCode;
 use verify::selftest::faults::{self, Fault};
 use verify::selftest::{Ingredients, Planted, SelfTest};
+use verify::site::DriverKind;
 
 /// The file in the folder of the evidence.
 const FILE: &str = "selftest.json";
@@ -25,7 +26,11 @@ pub(super) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
         files: files.map(|file| (file.path.to_owned(), file.text.to_owned())).collect(),
         profile: verify::profile::load("hedgerow").context("cannot read the profile of this product")?,
         driver,
-        driver_was_asked_for: !arguments.driver.is_empty(),
+        // Who asks for no driver wants everything tried that can be.
+        browser: match driver {
+            DriverKind::Http => arguments.driver.is_empty().then_some(DriverKind::Chromium),
+            browser => Some(browser),
+        },
     };
     let Some(result) = server::block_on(walk(ingredients, faults, arguments.fault.is_empty()))? else {
         complain("The self-test was ended from outside before it was over.\n");

@@ -178,8 +178,8 @@ impl Fault {
 
     /// Whether cluster, Git or lab are not as they were when its journeys are over.
     pub(super) fn leaves_traces(&self) -> bool {
-        let changes = |name: &&str| crate::journeys::ALL.iter().any(|one| one.name == *name && one.changes);
-        self.lab.is_some() || self.before != Before::Nothing || self.journeys.iter().any(|name| changes(&name))
+        let changes = |name: &str| crate::journeys::ALL.iter().any(|one| one.name == name && one.changes);
+        self.lab.is_some() || self.before != Before::Nothing || self.journeys.iter().any(|name| changes(name))
     }
 
     /// Its rules; `None` where the lab plants it alone.
