@@ -216,6 +216,18 @@ mod tests {
     }
 
     #[test]
+    fn the_rules_of_every_fault_are_sound() {
+        let text = |text: &str| text.to_owned();
+        let (fabric, unreachable, earlier) = (text("1"), text("2"), text("/operations/3/"));
+        let ground = Ground { fabric, unreachable, admin: text("admin"), password: text("hidden"), earlier };
+        for fault in all() {
+            let rules = fault.make_rules(&ground).unwrap_or_default();
+            assert_eq!(rules.is_empty(), fault.planted_by() == "lab", "{}", fault.name);
+            assert!(rules.iter().all(Rule::is_sound), "{}", fault.name);
+        }
+    }
+
+    #[test]
     fn every_failure_point_is_met() {
         let points: BTreeSet<u8> =
             all().iter().flat_map(|fault| fault.causes.clone()).filter_map(Cause::failure_point).collect();
