@@ -331,9 +331,6 @@ pub struct OperationPage {
     pub bad: Vec<String>,
     /// Words of what has no end yet.
     pub running: Vec<String>,
-    /// The words, among those of no end yet, of one that was told to end.
-    #[serde(default)]
-    pub cancelling: Vec<String>,
     /// The words, among the bad, of one that was cancelled.
     pub cancelled: Vec<String>,
     /// The words, among the bad, of one whose process died.

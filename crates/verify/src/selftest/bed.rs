@@ -31,7 +31,7 @@ pub(super) const SECOND: &str = "second";
 /// Nothing listens on port 1.
 const NOBODY: &str = "https://127.0.0.1:1";
 /// The limits of sessions at the console for journeys about them, in seconds.
-const SHORT: [(&str, &str); 3] = [("session.idle", "3s"), ("session.absolute", "8s"), ("session.warn_before", "1s")];
+const SHORT: [(&str, &str); 3] = [("session.idle", "4s"), ("session.absolute", "10s"), ("session.warn_before", "1s")];
 
 /// Where the servers are described, and what stands before the description of the last.
 const SERVERS: &str = "wiring/servers.yaml";

@@ -222,7 +222,7 @@ fn limits() -> Vec<Fault> {
             .rule(|on| {
                 Rule::on("POST", &on.below("test-connection/$")).before(|_, _| {
                     Box::pin(async {
-                        tokio::time::sleep(Duration::from_secs(4)).await;
+                        tokio::time::sleep(Duration::from_secs(5)).await;
                         Pass::On
                     })
                 })
