@@ -8,7 +8,7 @@ use crate::scene::{Scene, path_of};
 use crate::site::FabricRef;
 use crate::stop::Walked;
 use crate::visitor::Visitor;
-use scraper::{Html, Selector};
+use scraper::Selector;
 
 /// How many fabrics are looked at in search of the oracle's.
 const MOST: usize = 50;
@@ -20,7 +20,7 @@ pub fn listed(list: &Page, profile: &Profile) -> Vec<FabricRef> {
 
 /// The fabrics of a list with the word of each one's state.
 pub fn rows(list: &Page, profile: &Profile) -> Vec<(FabricRef, String)> {
-    let document = Html::parse_document(&list.body);
+    let document = crate::page::document(&list.body);
     let (Ok(row), Ok(link), Ok(status)) = (
         Selector::parse(&profile.fabrics.row),
         Selector::parse(&profile.fabrics.link),

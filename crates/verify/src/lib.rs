@@ -21,6 +21,7 @@ pub mod redact;
 pub mod results;
 pub mod run;
 pub mod scene;
+pub mod selftest;
 pub mod site;
 pub mod stop;
 pub mod verdict;

@@ -11,6 +11,7 @@ use crate::stop::Stop;
 use crate::verdict::{RunVerdict, Verdict};
 use jiff::Timestamp;
 use serde_json::json;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// What is told while a run goes on.
@@ -39,6 +40,8 @@ pub struct Runner {
     preconditions: Vec<Check>,
     journeys: Vec<JourneyResult>,
     product: String,
+    /// How many of the secrets that were shown stand in a journey's verdict.
+    leaks_told: AtomicUsize,
 }
 
 impl Runner {
@@ -60,6 +63,7 @@ impl Runner {
             preconditions: Vec::new(),
             journeys: Vec::new(),
             product: String::new(),
+            leaks_told: AtomicUsize::new(0),
         }
     }
 
@@ -151,7 +155,6 @@ impl Runner {
         let (started, clock, first_step) = (Timestamp::now(), Instant::now(), self.site.recorder.count());
         let mut scene = Scene::new(&self.site, kind);
         let left = self.site.plan.max_time.saturating_sub(self.clock.elapsed());
-        let known_leaks = self.site.redactor.leaks().len();
         let without = self.site.profile.without.get(journey.name).cloned();
         let walked = match without {
             Some(why) => Err(Stop::Skipped(why)),
@@ -165,14 +168,17 @@ impl Runner {
                 )))
             }),
         };
-        // What an answer shows is a failure of whatever journey met it.
+        // What an answer shows is a failure of whatever journey met it; of the first, where the preconditions did.
         let leaks = self.site.redactor.leaks();
-        let walked = match (walked, leaks.get(known_leaks)) {
-            (Ok(()), Some(leak)) => Err(scene.failed(
-                Cause::SecretShown,
-                "no answer shows a secret",
-                format!("{} in the answer to {}", leak.what, leak.place),
-            )),
+        let walked = match (walked, leaks.get(self.leaks_told.load(Ordering::Relaxed))) {
+            (Ok(()), Some(leak)) => {
+                self.leaks_told.store(leaks.len(), Ordering::Relaxed);
+                Err(scene.failed(
+                    Cause::SecretShown,
+                    "no answer shows a secret",
+                    format!("{} in the answer to {}", leak.what, leak.place),
+                ))
+            }
             (walked, _) => walked,
         };
         let (verdict, sentence, finding) = judge(&walked, scene.verified, &scene.checks);

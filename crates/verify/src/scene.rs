@@ -3,6 +3,7 @@
 
 use crate::answer::Answer;
 use crate::cause::Cause;
+use crate::exchange::Exchange;
 use crate::http::Cookie;
 use crate::obstacle::Obstacle;
 use crate::page::Page;
@@ -227,12 +228,16 @@ impl<'a> Scene<'a> {
             format!("{} is logged in: the session's cookie is there, and the server names the user", account.username);
         let page = match pressed {
             Ok(page) => page,
-            Err(obstacle) => return Err(self.not_reached(obstacle, &expected)),
+            Err(obstacle) => {
+                self.stays_here(visitor)?;
+                return Err(self.not_reached(obstacle, &expected));
+            }
         };
         let cookie = self.session_cookie(visitor).await?;
         let named = self.names(&page, &account.username);
         if cookie.is_none() || !named {
-            let (cause, observed) = self.why_not_logged_in(&page, cookie.is_some());
+            self.stays_here(visitor)?;
+            let (cause, observed) = self.why_not_logged_in(&page, cookie.is_some(), self.sent(visitor).as_ref());
             return Err(self.invalid(cause, &expected, observed));
         }
         let observed = format!(
@@ -242,6 +247,22 @@ impl<'a> Scene<'a> {
         );
         self.require(true, Cause::NoSession, &expected, observed)?;
         Ok(page)
+    }
+
+    /// What the last press sent, as far as it was seen.
+    fn sent(&self, visitor: &Visitor) -> Option<Exchange> {
+        let steps = self.recorder().steps_from(visitor.last_step());
+        steps.into_iter().next()?.exchanges.into_iter().find(Exchange::is_write)
+    }
+
+    /// That the last press of a visitor led to no other site.
+    fn stays_here(&mut self, visitor: &Visitor) -> Walked<()> {
+        let ours = self.site.plan.target.origin();
+        let steps = self.recorder().steps_from(visitor.last_step());
+        let mut documents = steps.iter().flat_map(|step| &step.exchanges).filter(|one| one.kind == "document");
+        let away = documents.find(|one| Url::parse(&one.url).is_ok_and(|url| url.origin() != ours));
+        let Some(away) = away.map(|one| one.url.clone()) else { return Ok(()) };
+        Err(self.failed(Cause::ForeignRedirect, "after the login one is on a page of this site", away))
     }
 
     /// A precondition that did not even get an answer.
@@ -255,7 +276,8 @@ impl<'a> Scene<'a> {
     }
 
     /// The class of a login that did not work.
-    fn why_not_logged_in(&self, page: &Page, has_cookie: bool) -> (Cause, String) {
+    fn why_not_logged_in(&self, page: &Page, has_cookie: bool, sent: Option<&Exchange>) -> (Cause, String) {
+        let taken = sent.is_some_and(|sent| (300..400).contains(&sent.status));
         let profile = &self.site.profile;
         let text = page.visible_text();
         let at_login = page.find(&profile.login.password).is_ok();
@@ -267,7 +289,7 @@ impl<'a> Scene<'a> {
             403 => (Cause::Csrf, said),
             429 => (Cause::BadPassword, said),
             500.. => (Cause::ServerError, said),
-            200 if at_login => {
+            200 if at_login && !taken => {
                 (Cause::LoginPageWith200, format!("the login page again, with status 200 and no reason: {said}"))
             }
             _ if !has_cookie => (Cause::NoSession, format!("no cookie of a session: {said}")),
@@ -376,7 +398,7 @@ impl<'a> Scene<'a> {
             Ok(page) => page,
             Err(obstacle) => return Err(self.press_failed(obstacle)),
         };
-        self.look_at_answer(&pressed)?;
+        self.look_at_answer(visitor, &pressed)?;
         let (answer, page) = visitor.follow(pressed, self.site.plan.patience).await?;
         self.shown_by(visitor);
         self.measure(
@@ -402,7 +424,7 @@ impl<'a> Scene<'a> {
     }
 
     /// What the answer to a press is: a class of its own for each way in which it can be no answer.
-    fn look_at_answer(&mut self, page: &Page) -> Walked<()> {
+    fn look_at_answer(&mut self, visitor: &Visitor, page: &Page) -> Walked<()> {
         let profile = self.profile();
         let answer = Answer::read(page, &profile);
         let code = answer.code.as_deref().unwrap_or_default();
@@ -417,11 +439,15 @@ impl<'a> Scene<'a> {
         };
         let expected = "the press is taken: an operation begins, or the page says why not";
         let observed = says(page);
+        // A navigation is redirected to the login; a script that follows a redirect gets a page where it expects data.
+        let redirected =
+            self.sent(visitor).is_some_and(|sent| sent.kind == "document" && (300..400).contains(&sent.status));
+        let over = if session_is_over(page, code, &profile) { Cause::SessionExpired } else { Cause::NoSession };
         let cause = if self.is_login(page) {
-            if page.status == 200 { Cause::LoginPageWith200 } else { Cause::NoSession }
+            if page.status == 200 && !redirected { Cause::LoginPageWith200 } else { over }
         } else {
             match page.status {
-                401 => Cause::NoSession,
+                401 => over,
                 403 if is("csrf") => Cause::Csrf,
                 403 => Cause::Permission,
                 404 => Cause::WrongAddress,
@@ -449,6 +475,17 @@ impl<'a> Scene<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a refusal says that there was a session, and that it has ended.
+pub(crate) fn session_is_over(page: &Page, code: &str, profile: &Profile) -> bool {
+    if let Some(codes) = profile.session.as_ref().map(|places| &places.codes)
+        && [&codes.idle, &codes.absolute, &codes.revoked].into_iter().any(|one| one == code)
+    {
+        return true;
+    }
+    let text = page.text("main").unwrap_or_else(|| page.visible_text()).to_lowercase();
+    page.is_html() && text.contains("session") && ["ended", "expired"].iter().any(|word| text.contains(word))
 }
 
 /// What a page says, in short: status, address, first words.

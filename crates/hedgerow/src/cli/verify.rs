@@ -19,7 +19,8 @@ use clap::{Args, ValueEnum};
   hedgerow verify --target http://127.0.0.1:8480 --username admin --password-file pw --driver http,chromium \\
       --oracle-kubeconfig kubeconfig --allow-sync --output run-2
   hedgerow verify --check run-2
-  hedgerow verify --compare run-1 run-2")]
+  hedgerow verify --compare run-1 run-2
+  hedgerow verify --self-test --driver http --output self-test")]
 pub(crate) struct Verify {
     /// List the journeys, each with what it proves
     #[arg(long, exclusive = true)]
@@ -33,8 +34,17 @@ pub(crate) struct Verify {
     /// Say what is different between two runs
     #[arg(long, value_names = ["DIR", "DIR"], num_args = 2, conflicts_with_all = ["target", "output", "username", "check"])]
     pub(crate) compare: Option<Vec<PathBuf>>,
+    /// Prove that verify can fail: start a console with a lab, plant faults, and catch each with the right cause
+    ///
+    /// Faults are planted from outside, by a proxy before the console and by the lab. Exit codes: 0 each fault was caught and
+    /// nothing was raised on the clean product, 1 not so, 3 some faults need a browser and there is none.
+    #[arg(long, conflicts_with_all = ["target", "username", "check", "compare"])]
+    pub(crate) self_test: bool,
+    /// Plant only this fault; may be given several times
+    #[arg(long, value_name = "NAME", requires = "self_test")]
+    pub(crate) fault: Vec<String>,
     /// Address of the console
-    #[arg(long, value_name = "URL", required_unless_present_any = ["list", "check", "compare"], help_heading = "Target")]
+    #[arg(long, value_name = "URL", required_unless_present_any = ["list", "check", "compare", "self_test"], help_heading = "Target")]
     pub(crate) target: Option<String>,
     /// What the target is: hedgerow, netbox-hedgehog, or a file with a profile
     #[arg(long, value_name = "NAME", default_value = "hedgerow", help_heading = "Target")]
@@ -50,7 +60,7 @@ pub(crate) struct Verify {
     pub(crate) unreachable_fabric: Option<String>,
 
     /// Who logs in
-    #[arg(long, value_name = "NAME", required_unless_present_any = ["list", "check", "compare"], help_heading = "Users")]
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["list", "check", "compare", "self_test"], help_heading = "Users")]
     pub(crate) username: Option<String>,
     /// Read the password from standard input
     #[arg(long, help_heading = "Users")]
@@ -65,15 +75,8 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "NAME=FILE", value_parser = name_and_file, help_heading = "Users")]
     pub(crate) reader: Option<(String, PathBuf)>,
 
-    /// Who walks: http, chromium, firefox; several with commas
-    #[arg(
-        long,
-        value_name = "DRIVER",
-        value_enum,
-        value_delimiter = ',',
-        default_value = "http",
-        help_heading = "Journeys"
-    )]
+    /// Who walks: http, chromium, firefox; several with commas [default: http]
+    #[arg(long, value_name = "DRIVER", value_enum, value_delimiter = ',', help_heading = "Journeys")]
     pub(crate) driver: Vec<VerifyDriver>,
     /// Make only this journey; may be given several times
     #[arg(long, value_name = "NAME", help_heading = "Journeys")]
@@ -121,7 +124,7 @@ pub(crate) struct Verify {
     pub(crate) direct: Option<String>,
 
     /// Write the evidence into this folder; it must be empty or not exist
-    #[arg(long, value_name = "DIR", required_unless_present_any = ["list", "check", "compare"], help_heading = "Output")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["list", "check", "compare", "self_test"], help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
     /// Sign the manifest of the evidence with this Ed25519 key, PEM, as `openssl genpkey -algorithm ed25519` writes it
     #[arg(long, value_name = "FILE", help_heading = "Output")]

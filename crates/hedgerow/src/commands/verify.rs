@@ -1,6 +1,8 @@
 //! `hedgerow verify`: proof on the user's own path. What is walked, and how it is judged, is the crate `verify`; here it
 //! gets its target, users and oracles from the command line, and its end becomes an exit code.
 
+mod self_test;
+
 use crate::cli::{self, VerifyDriver};
 use crate::client::complain;
 use crate::{Misuse, output, server};
@@ -29,6 +31,9 @@ pub(crate) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
     }
     if let Some([before, after]) = arguments.compare.as_deref() {
         return compare(before, after, arguments.json);
+    }
+    if arguments.self_test {
+        return self_test::run(arguments);
     }
     let key = arguments
         .sign
@@ -132,15 +137,7 @@ fn plan(arguments: &cli::Verify) -> anyhow::Result<Plan> {
         second: named(&arguments.second).transpose()?,
         reader: named(&arguments.reader).transpose()?,
         profile,
-        drivers: arguments
-            .driver
-            .iter()
-            .map(|driver| match driver {
-                VerifyDriver::Http => DriverKind::Http,
-                VerifyDriver::Chromium => DriverKind::Chromium,
-                VerifyDriver::Firefox => DriverKind::Firefox,
-            })
-            .collect(),
+        drivers: drivers(arguments),
         journeys: arguments.journey.clone(),
         fabric: arguments.fabric.clone(),
         unreachable_fabric: arguments.unreachable_fabric.clone(),
@@ -157,6 +154,17 @@ fn plan(arguments: &cli::Verify) -> anyhow::Result<Plan> {
         secrets: Vec::new(),
         id: uuid::Uuid::new_v4().simple().to_string()[..12].to_owned(),
     })
+}
+
+/// Who walks; without a word about it, the driver that is always there.
+fn drivers(arguments: &cli::Verify) -> Vec<DriverKind> {
+    let named = arguments.driver.iter().map(|driver| match driver {
+        VerifyDriver::Http => DriverKind::Http,
+        VerifyDriver::Chromium => DriverKind::Chromium,
+        VerifyDriver::Firefox => DriverKind::Firefox,
+    });
+    let named: Vec<DriverKind> = named.collect();
+    if named.is_empty() { vec![DriverKind::Http] } else { named }
 }
 
 fn password(arguments: &cli::Verify) -> anyhow::Result<SecretString> {

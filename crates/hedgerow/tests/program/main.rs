@@ -9,6 +9,7 @@ mod ending;
 mod lab;
 mod requests;
 mod running;
+mod self_test;
 mod serving;
 mod settings;
 mod users;

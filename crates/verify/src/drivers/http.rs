@@ -162,7 +162,9 @@ impl Driver for HttpDriver {
             ("accept", "text/html"),
         ];
         // The cookies go along, as they do in a browser that knows no SameSite: the server has to refuse it by itself.
-        self.user.script("POST", &forgery.address, &headers, Some(&body)).await
+        // Where it leads shows whether it was taken.
+        let answer = self.user.script("POST", &forgery.address, &headers, Some(&body)).await?;
+        self.user.arrive(answer).await
     }
 
     async fn cookies(&mut self) -> Taken<Vec<Cookie>> {

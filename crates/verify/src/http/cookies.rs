@@ -69,6 +69,12 @@ impl Jar {
         let cookie = Cookie { name: name.to_owned(), value: value.to_owned(), attributes };
         let secure = cookie.attribute("secure").is_some();
         ensure!(!secure || is_trustworthy(from), "it is Secure, and came over plain HTTP: {name}");
+        if let Some(domain) = cookie.attribute("domain").filter(|domain| !domain.is_empty()) {
+            let domain = domain.trim_start_matches('.').to_ascii_lowercase();
+            let host = from.host_str().unwrap_or_default();
+            let below = from.domain().is_some() && host.ends_with(&format!(".{domain}"));
+            ensure!(host == domain || below, "{name} is for {domain}, and came from {host}");
+        }
         if name.starts_with("__Host-") {
             let bound = secure && cookie.attribute("path") == Some("/") && cookie.attribute("domain").is_none();
             ensure!(bound, "{name} needs Secure, Path=/ and no Domain: {header}");
@@ -142,6 +148,10 @@ mod tests {
         assert!(jar.take(&here, "__Host-a=b; Path=/").is_err());
         assert!(jar.take(&here, "__Host-a=b; Path=/; Secure; Domain=example.test").is_err());
         assert!(jar.take(&here, "a=b; SameSite=None").is_err());
+        assert!(jar.take(&here, "a=b; Domain=elsewhere.test").is_err());
+        assert!(jar.take(&here, "a=b; Domain=ample.test").is_err(), "not a part of its name");
+        let below = Url::parse("https://a.example.test/").unwrap();
+        assert!(jar.clone().take(&below, "a=b; Domain=.example.test").is_ok());
         assert!(jar.is_empty());
     }
 }

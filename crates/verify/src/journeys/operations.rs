@@ -9,6 +9,10 @@ use crate::scene::{Scene, says};
 use crate::stop::{Stop, Walked};
 use crate::visitor::Visitor;
 use jiff::Timestamp;
+use std::time::Duration;
+
+/// How long a page's script may take until it shows what came of a press.
+const MOMENT: Duration = Duration::from_secs(3);
 
 fn places(scene: &Scene<'_>) -> Walked<OperationPage> {
     let places = scene.profile().operation.clone();
@@ -102,6 +106,17 @@ pub(super) async fn cancel(scene: &mut Scene<'_>) -> Walked<()> {
     }
     let began = std::time::Instant::now();
     visitor.press(&places.cancel).await?;
+    // A page of forms is the answer; a script may take a moment to show it.
+    let moment = if visitor.runs_scripts() { MOMENT } else { Duration::ZERO };
+    let noted = |page: &crate::page::Page| {
+        let again = page.find(&places.cancel).is_ok_and(|button| !button.disabled);
+        (over(page) || !again).then_some(())
+    };
+    let (taken, page) = visitor.until("the cancel is taken", moment, noted).await?;
+    scene.shown_by(&visitor);
+    let expected =
+        "after the press the operation is over, or the page says that it is to end and offers no second cancel";
+    scene.assert(taken.is_some(), Cause::NotCancelled, expected, says(&page))?;
     let (ended, page) =
         visitor.until("the operation is over", scene.site.plan.patience, |page| over(page).then_some(())).await?;
     scene.measure("from the cancel to the end", began.elapsed());
@@ -134,6 +149,6 @@ pub(super) async fn cancel(scene: &mut Scene<'_>) -> Walked<()> {
 
 /// Two looks at the page, a second apart: time in which something that had not stopped would go on.
 async fn settle(visitor: &mut Visitor) -> Walked<()> {
-    visitor.until("a second has passed", std::time::Duration::from_secs(1), |_| None::<()>).await?;
+    visitor.until("a second has passed", Duration::from_secs(1), |_| None::<()>).await?;
     Ok(())
 }

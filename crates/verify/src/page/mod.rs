@@ -2,15 +2,17 @@
 
 mod find;
 mod form;
+mod parsed;
 
 use reqwest::header::HeaderMap;
-use scraper::{ElementRef, Html, Selector};
+use scraper::{ElementRef, Selector};
 use url::Url;
 
 use crate::obstacle::{Obstacle, Taken};
 
 pub use find::{Found, Locator, Role};
 pub use form::Form;
+pub(crate) use parsed::document;
 
 /// What the server answered.
 #[derive(Debug, Clone)]
@@ -77,7 +79,7 @@ impl Page {
 
     /// All text that a person reads: no scripts, styles or templates.
     pub fn visible_text(&self) -> String {
-        let document = Html::parse_document(&self.body);
+        let document = parsed::document(&self.body);
         let mut text = String::new();
         collect(document.root_element(), &mut text);
         text.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -86,7 +88,7 @@ impl Page {
     /// A form, found by a CSS selector of itself or of a button in it.
     pub fn form(&self, selector: &str) -> Taken<Form> {
         let parsed = parse(selector)?;
-        let document = Html::parse_document(&self.body);
+        let document = parsed::document(&self.body);
         let element = document.select(&parsed).next().ok_or_else(|| Obstacle::missing(self.nothing_at(selector)))?;
         Form::read(&document, element, &self.url)
     }
@@ -109,7 +111,7 @@ impl Page {
 
     /// All controls that a locator finds, in the page's order.
     pub fn find_every(&self, locator: &Locator) -> Taken<Vec<Found>> {
-        find::every(&Html::parse_document(&self.body), locator)
+        find::every(&parsed::document(&self.body), locator)
     }
 
     /// The form of a control that was found, or that is a form itself.
@@ -119,7 +121,7 @@ impl Page {
 
     fn find_all<T>(&self, selector: &str, read: impl Fn(ElementRef<'_>) -> T) -> Taken<Vec<T>> {
         let parsed = parse(selector)?;
-        Ok(Html::parse_document(&self.body).select(&parsed).map(read).collect())
+        Ok(parsed::document(&self.body).select(&parsed).map(read).collect())
     }
 
     fn nothing_at(&self, selector: &str) -> String {

@@ -1,0 +1,321 @@
+//! What the self-test lies on: a lab, a repository, a console with two fabrics and three users, and the proxy before it.
+//! All of it is this program, started anew in a temporary folder. Everything is put in as a user puts it in: by the
+//! form, with a press of the button.
+
+use super::child::{Piece, Program, Repository};
+use super::inside::Inside;
+use super::proxy::Proxy;
+use super::{Ingredients, SelfTestError};
+use crate::http::HttpUser;
+use crate::oracle::{ClusterOracle, GitOracle};
+use crate::profile::Profile;
+use crate::site::{Account, DriverKind, Plan, Site};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The fabric that everything is about.
+pub(super) const FABRIC: &str = "west";
+/// The fabric whose cluster nobody reaches.
+pub(super) const UNREACHABLE: &str = "north";
+/// The user who may look, and do nothing.
+pub(super) const READER: &str = "reader";
+/// The second administrator.
+pub(super) const SECOND: &str = "second";
+/// Nothing listens on port 1.
+const NOBODY: &str = "https://127.0.0.1:1";
+/// The limits of sessions at the console for journeys about them, in seconds.
+const SHORT: [(&str, &str); 3] = [("session.idle", "4s"), ("session.absolute", "10s"), ("session.warn_before", "1s")];
+
+/// Where the servers are described, and what stands before the description of the last.
+const SERVERS: &str = "wiring/servers.yaml";
+const CHANGED: &str = "  name: server-06\nspec:\n  description: ";
+const BACKUP: &str = "backup";
+
+/// How long an operation of the self-test's own may take.
+const SETTLES: Duration = Duration::from_secs(60);
+
+/// What sort of console it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BedKind {
+    /// A console as it is by default, with a lab.
+    Whole,
+    /// A console whose sessions end after seconds; its fabric has no cluster.
+    ShortSessions,
+}
+
+/// One console with all that belongs to it.
+pub(super) struct Bed {
+    kind: BedKind,
+    console: Option<Piece>,
+    lab: Option<Piece>,
+    /// The proxy.
+    pub(super) proxy: Proxy,
+    /// The cluster, read beside the console.
+    pub(super) cluster: Option<ClusterOracle>,
+    git: Option<GitOracle>,
+    /// The repository.
+    pub(super) repository: Option<Repository>,
+    url: String,
+    admin: Account,
+    reader: Account,
+    second: Account,
+    /// The last sync of the self-test's own.
+    synced: Mutex<String>,
+    commits: AtomicU32,
+    /// The number of the fabric.
+    pub(super) fabric: String,
+    /// The number of the fabric that nobody reaches.
+    pub(super) unreachable: String,
+    // The last, so that it goes when everything that writes into it has gone.
+    _folder: TempDir,
+}
+
+impl Bed {
+    /// Starts everything.
+    pub(super) async fn start(ingredients: &Ingredients, kind: BedKind) -> Result<Self, SelfTestError> {
+        let private = Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix("hedgerow-self-test-").permissions(private).tempdir();
+        let folder = folder.map_err(|error| SelfTestError::Folder(error.to_string()))?;
+        let program = Program { path: ingredients.program.clone(), folder: folder.path().to_owned() };
+        let whole = kind == BedKind::Whole;
+        let (lab, repository) = if whole {
+            let lab = program.start("lab", &["lab", "--empty", "--json"]).await?;
+            (Some(lab), Some(Repository::make(folder.path(), &ingredients.files).await?))
+        } else {
+            (None, None)
+        };
+        let data = folder.path().join("data").display().to_string();
+        let mut words = vec!["serve", "--json", "--listen", "127.0.0.1:0", "--data", &data];
+        let mut settings = vec![("source.allow_file", "true"), ("log.level", "warn")];
+        settings.extend(if whole { &[][..] } else { &SHORT[..] });
+        let settings: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        words.extend(settings.iter().flat_map(|setting| ["--set", setting.as_str()]));
+        let console = program.start("console", &words).await?;
+        let admin = Account { username: console.said("username"), password: console.said("password").into() };
+        let (reader, second) = (account(READER), account(SECOND));
+        for (user, more) in [(&reader, &[][..]), (&second, &["--superuser"][..])] {
+            let create = ["user", "create", &user.username, "--password-stdin", "--data", &data];
+            program.run(&[&create[..], more].concat(), Some(&user.password)).await?;
+        }
+        program.run(&["user", "grant", READER, "--action", "view", "--data", &data], None).await?;
+
+        let url = console.said("url");
+        let inside = Inside::new(&url, vec![admin.clone(), reader.clone(), second.clone()]);
+        let proxy = Proxy::start(&url, inside).await.map_err(|error| SelfTestError::Proxy(error.to_string()))?;
+        let kubeconfig = lab.as_ref().map(|lab| PathBuf::from(lab.said("kubeconfig")));
+        let cluster = kubeconfig.as_ref().map(|file| ClusterOracle::open(file, None)).transpose();
+        let cluster = cluster.map_err(|error| SelfTestError::Bed(error.to_string()))?;
+        let git = repository.as_ref().map(|made| GitOracle::local(&made.bare, "main", "")).transpose();
+        let git = git.map_err(|error| SelfTestError::Git(error.to_string()))?;
+        let mut bed = Self {
+            kind,
+            console: Some(console),
+            lab,
+            proxy,
+            cluster,
+            git,
+            repository,
+            url,
+            admin,
+            reader,
+            second,
+            synced: Mutex::default(),
+            commits: AtomicU32::new(0),
+            fabric: String::new(),
+            unreachable: String::new(),
+            _folder: folder,
+        };
+        bed.fill(kubeconfig).await?;
+        Ok(bed)
+    }
+
+    /// Adds the fabrics by the form, and syncs the one that has a cluster.
+    async fn fill(&mut self, kubeconfig: Option<PathBuf>) -> Result<(), SelfTestError> {
+        let mut user = self.user().await?;
+        let nobody: &[(&str, &str)] = &[("cluster_kind", "endpoint"), ("server", NOBODY), ("token", "nobody-has-it")];
+        let Some((file, repository)) = kubeconfig.zip(self.repository.as_ref()) else {
+            self.fabric = add(&mut user, FABRIC, nobody).await?;
+            return Ok(());
+        };
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| SelfTestError::Bed(format!("{} cannot be read: {error}", file.display())))?;
+        let source = format!("file://{}", repository.bare.display());
+        let fields = [("cluster_kind", "kubeconfig"), ("kubeconfig", &text), ("source_url", &source)];
+        self.fabric = add(&mut user, FABRIC, &fields).await?;
+        self.unreachable = add(&mut user, UNREACHABLE, nobody).await?;
+        self.settle().await
+    }
+
+    async fn user(&self) -> Result<HttpUser, SelfTestError> {
+        let mut user = HttpUser::new(&self.url).map_err(unwell)?;
+        user.login(&self.admin.username, self.admin.password()).await.map_err(unwell)?;
+        Ok(user)
+    }
+
+    /// Takes everything back to where it was: no rules, no faults in the lab, cluster and Git alike.
+    pub(super) async fn settle(&self) -> Result<(), SelfTestError> {
+        self.proxy.set(Vec::new());
+        if self.cluster.is_none() {
+            return Ok(());
+        }
+        self.lab_faults(&json!({})).await?;
+        let mut user = self.user().await?;
+        let path = format!("/fabrics/{}/", self.fabric);
+        let until = Instant::now() + SETTLES;
+        while Instant::now() < until {
+            // What went on must have ended, or a press would get that back.
+            let page = user.visit(&path).await.map_err(unwell)?;
+            self.press(&mut user, &page, "sync_from_fabric").await?;
+            let status = user.script("GET", &path, &[], None).await.map_err(unwell)?.json().map_err(unwell)?;
+            if status["sync_status"] == "in_sync" {
+                return Ok(());
+            }
+            let page = user.visit(&path).await.map_err(unwell)?;
+            let synced = self.press(&mut user, &page, "sync_to_kubernetes").await?;
+            *self.synced.lock().unwrap_or_else(PoisonError::into_inner) = synced;
+        }
+        Err(SelfTestError::Bed(format!("{FABRIC} does not come back to where it was")))
+    }
+
+    /// Has the console read the cluster now.
+    pub(super) async fn compare(&self) -> Result<(), SelfTestError> {
+        let mut user = self.user().await?;
+        let page = user.visit(&format!("/fabrics/{}/", self.fabric)).await.map_err(unwell)?;
+        self.press(&mut user, &page, "sync_from_git").await?;
+        let page = user.visit(&format!("/fabrics/{}/", self.fabric)).await.map_err(unwell)?;
+        self.press(&mut user, &page, "sync_from_fabric").await.map(drop)
+    }
+
+    /// Commits a change that the cluster does not hold: the description of a server.
+    pub(super) async fn commit(&self) -> Result<(), SelfTestError> {
+        let Some(repository) = &self.repository else { return Ok(()) };
+        let number = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
+        let old = if number == 1 { BACKUP.to_owned() } else { described(number - 1) };
+        repository.replace(SERVERS, &format!("{CHANGED}{old}"), &format!("{CHANGED}{}", described(number))).await
+    }
+
+    /// The page of a sync that succeeded some time ago.
+    pub(super) fn earlier(&self) -> String {
+        self.synced.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Presses a button, and waits until what it began is over.
+    async fn press(&self, user: &mut HttpUser, page: &crate::page::Page, verb: &str) -> Result<String, SelfTestError> {
+        let answer = user.submit(page, &format!("form[data-verb={verb}]"), &[]).await.map_err(unwell)?;
+        let location = answer.location().ok_or_else(|| SelfTestError::Bed(format!("{verb} leads nowhere")))?;
+        let until = Instant::now() + SETTLES;
+        while Instant::now() < until {
+            let operation = user.script("GET", &location, &[], None).await.map_err(unwell)?.json().map_err(unwell)?;
+            if operation["final"] == true {
+                return Ok(location);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Err(SelfTestError::Bed(format!("{location} does not end")))
+    }
+
+    /// Switches faults of the lab on; an empty object switches all off.
+    pub(super) async fn lab_faults(&self, plan: &Value) -> Result<(), SelfTestError> {
+        let Some(cluster) = &self.cluster else { return Ok(()) };
+        let url = cluster.url(&["lab", "faults"], &[]);
+        let body = Some(("application/json", plan));
+        let sent = cluster.send("switch faults of the lab", http::Method::PUT, url, body).await;
+        sent.map(drop).map_err(|error| SelfTestError::Bed(error.to_string()))
+    }
+
+    /// A run over these journeys.
+    pub(super) fn plan(&self, profile: &Profile, driver: DriverKind, journeys: Vec<String>, times: Times) -> Plan {
+        let target = self.proxy.url();
+        Plan {
+            target,
+            account: self.admin.clone(),
+            second: Some(self.second.clone()),
+            reader: Some(self.reader.clone()),
+            profile: profile.clone(),
+            drivers: vec![driver],
+            journeys,
+            fabric: Some(FABRIC.to_owned()),
+            unreachable_fabric: (self.kind == BedKind::Whole).then(|| UNREACHABLE.to_owned()),
+            namespace: None,
+            allow_sync: true,
+            cluster: self.cluster.clone(),
+            git: self.git.clone(),
+            direct: None,
+            ca: None,
+            max_requests: 20_000,
+            max_time: times.run,
+            patience: times.patience,
+            max_wait: Duration::from_secs(30),
+            secrets: Vec::new(),
+            id: uuid::Uuid::new_v4().simple().to_string()[..12].to_owned(),
+        }
+    }
+
+    /// Whether this driver can be used here at all; why not, in a sentence.
+    pub(super) async fn opens(&self, profile: &Profile, driver: DriverKind) -> Result<(), String> {
+        if !driver.runs_scripts() {
+            return Ok(());
+        }
+        let times = Times { run: SETTLES, patience: SETTLES };
+        let site = Site::new(self.plan(profile, driver, Vec::new(), times), None);
+        site.window(driver, true).await.map(drop).map_err(|obstacle| obstacle.to_string())
+    }
+
+    /// The administrator's password: what an answer must never show.
+    pub(super) fn password(&self) -> &str {
+        self.admin.password()
+    }
+
+    /// The administrator's name.
+    pub(super) fn admin(&self) -> &str {
+        &self.admin.username
+    }
+
+    /// Ends everything, in its order.
+    pub(super) async fn stop(mut self) {
+        for piece in [self.console.take(), self.lab.take()].into_iter().flatten() {
+            piece.stop().await;
+        }
+    }
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    /// The whole run.
+    pub(super) run: Duration,
+    /// One operation.
+    pub(super) patience: Duration,
+}
+
+fn described(number: u32) -> String {
+    format!("backup, changed {number}")
+}
+
+fn account(name: &str) -> Account {
+    Account { username: name.to_owned(), password: SecretString::from(uuid::Uuid::new_v4().simple().to_string()) }
+}
+
+fn unwell(obstacle: crate::obstacle::Obstacle) -> SelfTestError {
+    SelfTestError::Bed(obstacle.to_string())
+}
+
+/// Adds a fabric by the form, and gives its number.
+async fn add(user: &mut HttpUser, name: &str, fields: &[(&str, &str)]) -> Result<String, SelfTestError> {
+    let form = user.visit("/fabrics/add/").await.map_err(unwell)?;
+    let all = [&[("name", name)], fields].concat();
+    let answer = user.submit(&form, "form.form", &all).await.map_err(unwell)?;
+    if answer.location().is_none() {
+        return Err(SelfTestError::Bed(format!("the fabric {name} was not taken: {}", answer.visible_text())));
+    }
+    let page = user.arrive(answer).await.map_err(unwell)?;
+    let number = page.attribute("#sync-now-btn", "data-fabric-id").map_err(unwell)?;
+    number.ok_or_else(|| SelfTestError::Bed(format!("the page of {name} has no button that names it")))
+}

@@ -1,0 +1,163 @@
+//! What a person would press, its address, the parts that the page loads, and the way of a press.
+
+use super::Fault;
+use crate::cause::Cause;
+use crate::selftest::passing::Answered;
+use crate::selftest::rule::Rule;
+use std::time::Duration;
+
+/// The form of the button that syncs.
+const FORM: &str = r#"(?s)<form class="verb[^>]*data-verb="sync_to_kubernetes">(.*?)</form>"#;
+
+pub(super) fn all() -> Vec<Fault> {
+    let mut all = controls();
+    all.extend(requests());
+    all.extend(pages());
+    all.extend(assets());
+    all
+}
+
+fn controls() -> Vec<Fault> {
+    vec![
+        Fault::new("button_missing", "The page lacks the button.", &["fabric_page", "sync_by_button", "sync_by_form"])
+            .fails(Cause::ControlMissing)
+            .rule(|on| {
+                Rule::on("GET", &on.page()).navigation().text(r#"(?s)<button id="sync-now-btn".*?</button>"#, "")
+            }),
+        Fault::new("button_disabled", "The button is there, and cannot be pressed.", &["sync_by_button"])
+            .fails(Cause::ControlMissing)
+            .rule(|on| {
+                Rule::on("GET", &on.page())
+                    .navigation()
+                    .text(r#"<button id="sync-now-btn""#, r#"<button disabled id="sync-now-btn""#)
+            }),
+        Fault::new(
+            "button_without_handler",
+            "The button has neither form nor script.",
+            &["sync_by_button", "sync_by_form"],
+        )
+        .fails(Cause::ControlDead)
+        .rule(|on| Rule::on("GET", &on.page()).navigation().text(FORM, "<div>$1</div>")),
+        Fault::new(
+            "wrong_address",
+            "The form names an address that does not exist.",
+            &["fabric_page", "sync_by_button"],
+        )
+        .fails(Cause::WrongAddress)
+        .rule(|on| {
+            let id = on.fabric.clone();
+            Rule::on("GET", &on.page())
+                .navigation()
+                .text(r#"action="/fabrics/\d+/sync/""#, &format!(r#"action="/fabrics/{id}/synchronise/""#))
+        }),
+        Fault::new("wrong_method", "The form's address takes no POST.", &["sync_by_button"])
+            .fails(Cause::MethodRefused)
+            .rule(|on| {
+                let id = on.fabric.clone();
+                Rule::on("GET", &on.page())
+                    .navigation()
+                    .text(r#"action="/fabrics/\d+/sync/""#, &format!(r#"action="/fabrics/{id}/operations/""#))
+            }),
+    ]
+}
+
+fn requests() -> Vec<Fault> {
+    vec![
+        Fault::new("press_unanswered", "The press reaches a server that never answers.", &["sync_by_button"])
+            .fails(Cause::Unanswered)
+            .patience(Duration::from_secs(2))
+            .rule(|on| Rule::on("POST", &on.sync()).hang()),
+        Fault::new("press_cut", "The connection is cut when the button is pressed.", &["sync_by_button"])
+            .fails(Cause::Transport)
+            .rule(|on| Rule::on("POST", &on.sync()).cut()),
+        Fault::new("press_silent", "After the press the page says nothing.", &["sync_by_button"])
+            .fails(Cause::SilentFailure)
+            .rule(|on| {
+                let page = format!("/fabrics/{}/", on.fabric);
+                Rule::on("POST", &on.sync()).answer(move |_| Answered::redirect(&page))
+            }),
+        Fault::new("press_fails_inside", "The press meets an error of the server.", &["sync_by_button"])
+            .fails(Cause::ServerError)
+            .rule(|on| {
+                Rule::on("POST", &on.sync())
+                    .answer(|_| Answered::page(500, "<title>Error</title><main>Something broke.</main>"))
+            }),
+        Fault::new("raw_words", "The page shows what its program stumbled over.", &["sync_by_button"])
+            .fails(Cause::UnclearMessage)
+            .rule(|_| {
+                Rule::on("GET", r"^/operations/\d+/").navigation().text(
+                    r#"(?s)(data-live="operation-head".*?<p class="sentence">).*?(</p>)"#,
+                    "${1}Unexpected token '&lt;', \"&lt;!DOCTYPE \"... is not valid JSON$2",
+                )
+            }),
+    ]
+}
+
+fn pages() -> Vec<Fault> {
+    vec![
+        Fault::new("fabric_page_fails", "The fabric's page is an error of the server.", &["fabric_page"])
+            .fails(Cause::ServerError)
+            .rule(|on| {
+                Rule::on("GET", &on.page())
+                    .navigation()
+                    .answer(|_| Answered::page(500, "<title>Error</title><main>Something broke.</main>"))
+            }),
+        Fault::new("list_page_fails", "One of the other pages is an error of the server.", &["crawl"])
+            .fails(Cause::ServerError)
+            .rule(|on| {
+                Rule::on("GET", &on.below("objects/"))
+                    .navigation()
+                    .answer(|_| Answered::page(500, "<title>Error</title><main>Something broke.</main>"))
+            }),
+        Fault::new("broken_link", "A page links to an address that does not exist.", &["crawl"])
+            .fails(Cause::NotFound)
+            .rule(|on| {
+                let link = format!(r#"$0<a href="/fabrics/{}/report/">Report</a>"#, on.fabric);
+                Rule::on("GET", "^/$").navigation().text("<body[^>]*>", &link)
+            }),
+        Fault::new("empty_page", "A page is there, and empty.", &["crawl"]).fails(Cause::BrokenPage).rule(|_| {
+            Rule::on("GET", "^/activity/$").navigation().answer(|_| Answered::page(200, "<html><body></body></html>"))
+        }),
+        Fault::new("raw_template", "A page shows what its template forgot to fill in.", &["crawl"])
+            .fails(Cause::BrokenPage)
+            .rule(|_| Rule::on("GET", "^/$").navigation().text("</main>", "{{ fabric.name }}</main>")),
+        Fault::new("fabric_not_listed", "The list leaves the fabric out.", &["fabric_page"])
+            .invalid(Cause::NotFound)
+            .rule(|_| {
+                Rule::on("GET", "^/fabrics/$").navigation().text(r#"(?s)<tr class="[^"]*fabric-row.*?</tr>"#, "")
+            }),
+    ]
+}
+
+fn assets() -> Vec<Fault> {
+    vec![
+        Fault::new("stylesheet_as_text", "Style sheets come with a type that browsers refuse.", &["fabric_page"])
+            .fails(Cause::AssetBroken)
+            .rule(|_| {
+                Rule::on("GET", r"^/static/.*\.css").after(|_, answer| {
+                    answer.set_header("content-type", "text/plain");
+                    true
+                })
+            }),
+        Fault::new("script_missing", "The page's script is not there.", &["fabric_page"])
+            .fails(Cause::AssetBroken)
+            .rule(|_| Rule::on("GET", r"^/static/.*\.js").answer(|_| Answered::page(404, "not found"))),
+        Fault::new("script_blocked", "The page's own policy forbids its script.", &["fabric_page"])
+            .fails(Cause::AssetBroken)
+            .rule(|on| {
+                Rule::on("GET", &on.page()).navigation().after(|_, answer| {
+                    let policy = answer.header("content-security-policy");
+                    let policy = policy.replace("script-src 'self'", "script-src 'none'");
+                    answer.set_header("content-security-policy", &policy);
+                    true
+                })
+            }),
+        Fault::new("script_error", "The page's script throws.", &["sync_by_button"])
+            .fails(Cause::ScriptError)
+            .in_a_browser()
+            .rule(|_| {
+                Rule::on("GET", r"^/static/.*main\.js")
+                    .text(r"\z", "\nsetTimeout(() => { throw new Error('planted'); }, 0);\n")
+            }),
+    ]
+}

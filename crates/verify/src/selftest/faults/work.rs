@@ -1,0 +1,189 @@
+//! Operations: said to be done and not done, stuck, done twice; and a cluster that is not what it seems.
+
+use super::Fault;
+use crate::cause::Cause;
+use crate::selftest::passing::Answered;
+use crate::selftest::rule::Rule;
+use serde_json::json;
+use std::time::Duration;
+
+/// Pages and answers about operations.
+const OPERATION: &str = r"^/operations/\d+/(\?.*)?$";
+
+/// The lab's requests take so long, in milliseconds, that two presses meet.
+const SLOW: u64 = 100;
+
+pub(super) fn all() -> Vec<Fault> {
+    let mut all = undone();
+    all.extend(stuck());
+    all.extend(twice());
+    all.extend(unreachable());
+    all.extend(cluster());
+    all
+}
+
+/// What ended as one thing is told as another.
+fn told(old: &str, new: &str) -> Rule {
+    Rule::on("GET", OPERATION).navigation().text(&format!(">{old}<"), &format!(">{new}<"))
+}
+
+fn undone() -> Vec<Fault> {
+    let refused =
+        |fault: &str| json!({"requests": [{"fault": fault, "verbs": ["update"], "kinds": ["Server", "Switch"]}]});
+    vec![
+        Fault::new(
+            "success_without_effect",
+            "The press does nothing, and an older success is shown.",
+            &["sync_by_button", "sync_by_form"],
+        )
+        .fails(Cause::NoEffect)
+        .rule(|on| {
+            let earlier = on.earlier.clone();
+            Rule::on("POST", &on.sync()).answer(move |_| Answered::redirect(&earlier))
+        }),
+        Fault::new("sync_only_reads", "The button that syncs only reads the cluster.", &["sync_by_button"])
+            .fails(Cause::NoEffect)
+            .rule(|on| {
+                let other = format!("/fabrics/{}/sync-from-fabric/", on.fabric);
+                Rule::on("POST", &on.sync()).change(move |asked| asked.address.clone_from(&other))
+            }),
+        Fault::new(
+            "half_delivered",
+            "The cluster refuses one object, and the sync is said to have succeeded.",
+            &["sync_by_button"],
+        )
+        .fails(Cause::PartialCalledSuccess)
+        .after_a_commit()
+        .lab(json!({"reject": [{"kind": "Server", "name": "server-06", "message": "not today"}]}))
+        .rule(|_| told("Partly done", "Succeeded")),
+        Fault::new(
+            "refused_called_success",
+            "The cluster forbids the writes, and the sync is said to have succeeded.",
+            &["sync_by_button"],
+        )
+        .fails(Cause::NoEffect)
+        .lab(refused("forbidden"))
+        .rule(|_| told("(?:Failed|Partly done)", "Succeeded")),
+        Fault::new(
+            "revoked_called_success",
+            "The cluster's token is revoked midway, and the sync is said to have succeeded.",
+            &["sync_by_button"],
+        )
+        .fails(Cause::NoEffect)
+        .lab(refused("unauthorized"))
+        .rule(|_| told("(?:Failed|Partly done)", "Succeeded")),
+        Fault::new(
+            "success_called_failure",
+            "What was done is said to have failed.",
+            &["sync_by_button", "sync_from_git"],
+        )
+        .fails(Cause::WrongRefusal)
+        .rule(|_| told("Succeeded", "Failed")),
+    ]
+}
+
+fn stuck() -> Vec<Fault> {
+    let running = |fault: Fault| {
+        fault.fails(Cause::Stuck).patience(Duration::from_millis(1_500)).rule(|_| told("Succeeded", "Running"))
+    };
+    vec![
+        running(Fault::new("sync_never_ends", "The sync's page says for ever that it runs.", &["sync_by_button"])),
+        running(Fault::new("reading_never_ends", "A read of the cluster never ends.", &["sync_from_fabric"])),
+        Fault::new("operation_past_its_deadline", "An operation runs on after its deadline.", &["stuck_operation"])
+            .fails(Cause::Stuck)
+            .rule(|_| {
+                Rule::on("GET", OPERATION).script().json(|body| {
+                    body["final"] = json!(false);
+                    body["state"] = json!("running");
+                    body["deadline_at"] = json!("2020-01-01T00:00:00Z");
+                })
+            }),
+        Fault::new("cancel_lost", "The cancel is answered, and does nothing.", &["cancel"])
+            .fails(Cause::NotCancelled)
+            .lab(json!({"latencyMs": SLOW}))
+            .rule(|_| {
+                Rule::on("POST", r"^/operations/\d+/cancel/")
+                    .answer(|asked| Answered::redirect(asked.address.trim_end_matches('/').trim_end_matches("cancel")))
+            }),
+        Fault::new("cancel_missing", "An operation that runs cannot be cancelled.", &["cancel"])
+            .fails(Cause::ControlMissing)
+            .lab(json!({"latencyMs": SLOW}))
+            .rule(|_| {
+                Rule::on("GET", OPERATION).navigation().text(r#"(?s)<button[^>]*id="cancel-btn".*?</button>"#, "")
+            }),
+    ]
+}
+
+fn twice() -> Vec<Fault> {
+    // The second press becomes another operation, which the console cannot know to be the same.
+    let second = |on: &super::Ground| {
+        let other = format!("/fabrics/{}/sync-from-fabric/", on.fabric);
+        Rule::on("POST", &on.sync()).only(2).change(move |asked| {
+            asked.address.clone_from(&other);
+            asked.set_field("idempotency_key", &uuid::Uuid::new_v4().to_string());
+        })
+    };
+    vec![
+        Fault::new(
+            "double_click_runs_twice",
+            "A double click runs two operations beside each other.",
+            &["double_click"],
+        )
+        .fails(Cause::RanTwice)
+        .lab(json!({"latencyMs": SLOW}))
+        .rule(second),
+        Fault::new("two_users_run_twice", "Two users who press at once run two operations.", &["two_users"])
+            .fails(Cause::RanTwice)
+            .lab(json!({"latencyMs": SLOW}))
+            .rule(second),
+        Fault::new(
+            "presses_leave_no_record",
+            "Two presses are answered, and no operation is to be seen.",
+            &["double_click"],
+        )
+        .fails(Cause::NotRecorded)
+        .rule(|on| {
+            let earlier = on.earlier.clone();
+            Rule::on("POST", &on.sync()).answer(move |_| Answered::redirect(&earlier))
+        }),
+    ]
+}
+
+fn unreachable() -> Vec<Fault> {
+    let press = |on: &super::Ground| format!("^/fabrics/{}/(test-connection|sync)/$", on.unreachable);
+    let fault = |name: &'static str, sentence: &'static str| Fault::new(name, sentence, &["unreachable"]);
+    vec![
+        fault("unreachable_called_success", "A cluster that nobody reaches is said to be synced.")
+            .fails(Cause::FailureCalledSuccess)
+            .rule(|_| told("Failed", "Succeeded")),
+        fault("unreachable_silent", "Of a cluster that nobody reaches the page says nothing.")
+            .fails(Cause::SilentFailure)
+            .rule(move |on| {
+                let page = format!("/fabrics/{}/", on.unreachable);
+                Rule::on("POST", &press(on)).answer(move |_| Answered::redirect(&page))
+            }),
+        fault("unreachable_waits", "A press for a cluster that nobody reaches is never answered.")
+            .fails(Cause::Unanswered)
+            .patience(Duration::from_secs(2))
+            .rule(move |on| Rule::on("POST", &press(on)).hang()),
+    ]
+}
+
+fn cluster() -> Vec<Fault> {
+    vec![
+        Fault::new("oracle_refused", "The cluster does not know the oracle's credentials.", &["status_agrees"])
+            .invalid(Cause::Cluster)
+            .lab(json!({"requests": [{"fault": "unauthorized"}]})),
+        Fault::new("cluster_unavailable", "The cluster answers nothing but 503.", &["status_agrees"])
+            .invalid(Cause::Cluster)
+            .lab(json!({"requests": [{"fault": "unavailable"}]})),
+        Fault::new("another_cluster", "The fabric is at another cluster than the oracle.", &["status_agrees"])
+            .invalid(Cause::Cluster)
+            .rule(|on| {
+                Rule::on("GET", &on.page()).navigation().text(
+                    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+                    "00000000-0000-4000-8000-000000000000",
+                )
+            }),
+    ]
+}
