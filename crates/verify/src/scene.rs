@@ -32,12 +32,22 @@ pub struct Scene<'a> {
     pub verified: Option<bool>,
     /// The step that the next check is about.
     step: Option<usize>,
+    /// The first step of this journey.
+    first: usize,
 }
 
 impl<'a> Scene<'a> {
     /// A journey that begins.
     pub fn new(site: &'a Site, kind: DriverKind) -> Self {
-        Self { site, kind, checks: Vec::new(), measured: Vec::new(), verified: None, step: None }
+        Self {
+            site,
+            kind,
+            checks: Vec::new(),
+            measured: Vec::new(),
+            verified: None,
+            step: None,
+            first: site.recorder.count(),
+        }
     }
 
     /// The profile.
@@ -405,7 +415,7 @@ impl<'a> Scene<'a> {
             &format!("from the press of “{}” to its end", action.button.names.first().map_or("", String::as_str)),
             began.elapsed(),
         );
-        self.look_at_script(visitor, before)?;
+        self.look_at_script(visitor)?;
         self.look_beside(&answer, before)?;
         self.look_at_silence(&answer, before)?;
         Ok((answer, page))
@@ -459,11 +469,11 @@ impl<'a> Scene<'a> {
         Err(self.failed(cause, expected, observed))
     }
 
-    /// That no script failed meanwhile.
-    fn look_at_script(&mut self, visitor: &Visitor, before: usize) -> Walked<()> {
+    /// That no script of a page has failed since the journey began.
+    pub fn look_at_script(&mut self, visitor: &Visitor) -> Walked<()> {
         let lines: Vec<String> = self
             .recorder()
-            .steps_from(before)
+            .steps_from(self.first)
             .iter()
             .flat_map(|step| step.console.clone())
             .filter(|line| line.level == "SEVERE" && !line.text.contains("Failed to load resource"))

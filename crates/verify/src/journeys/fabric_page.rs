@@ -16,6 +16,7 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     let mut visitor = scene.user().await?;
     let page = scene.open_fabric(&mut visitor).await?;
 
+    scene.look_at_script(&visitor)?;
     assets(scene, &mut visitor, &page).await?;
 
     let Some((word, code)) = scene.status_on(&page) else {

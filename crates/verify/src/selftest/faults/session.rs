@@ -153,9 +153,9 @@ fn ends() -> Vec<Fault> {
         Fault::new("logout_does_nothing", "The logout does nothing at all.", &["login_logout"])
             .fails(Cause::SessionSurvives)
             .rule(|_| Rule::on("POST", "^/logout/").answer(|_| Answered::redirect("/"))),
-        revoked("revoked_goes_on", "A session that was ended elsewhere goes on.")
-            .fails(Cause::ExpiredServed)
-            .rule(|_| Rule::on("POST", "^/account/sessions/end/").answer(|_| Answered::redirect("/account/sessions/"))),
+        revoked("revoked_goes_on", "A session that was ended elsewhere goes on.").fails(Cause::ExpiredServed).rule(
+            |_| Rule::on("POST", r"^/account/sessions/\d+/end/").answer(|_| Answered::redirect("/account/sessions/")),
+        ),
         revoked(
             "ended_gets_login_page",
             "Who opens a page after the session's end gets the login with status 200 there.",
