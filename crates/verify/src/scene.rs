@@ -229,6 +229,9 @@ impl<'a> Scene<'a> {
             Err(obstacle) => return Err(self.not_reached(obstacle, &expected)),
         };
         let cookie = self.session_cookie(visitor).await?;
+        if cookie.is_some() {
+            self.site.sessions.begun(&account.username, visitor.cookies().await?);
+        }
         let named = self.names(&page, &account.username);
         if cookie.is_none() || !named {
             let (cause, observed) = self.why_not_logged_in(&page, cookie.is_some());

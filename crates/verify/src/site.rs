@@ -10,6 +10,7 @@ use crate::oracle::{ClusterOracle, GitOracle};
 use crate::profile::Profile;
 use crate::recorder::Recorder;
 use crate::redact::Redactor;
+use crate::sessions::Sessions;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -127,6 +128,8 @@ pub struct Site {
     pub namespace: Option<String>,
     /// What was planted in the cluster, to be taken back whatever happens.
     planted: Mutex<Vec<Planted>>,
+    /// The sessions that were begun, to be ended whatever happens.
+    pub(crate) sessions: Sessions,
 }
 
 impl Site {
@@ -149,6 +152,7 @@ impl Site {
             redactor,
             fabric: None,
             planted: Mutex::default(),
+            sessions: Sessions::default(),
         }
     }
 
@@ -157,8 +161,14 @@ impl Site {
         self.planted.lock().unwrap_or_else(PoisonError::into_inner).push(planted);
     }
 
-    /// Takes back what was planted and is still there, and writes down how that went.
+    /// Takes back what was planted and is still there, ends the sessions that are still open, and writes down how that
+    /// went.
     pub async fn clean(&self) {
+        self.take_back().await;
+        self.sessions.end(&self.profile, &self.recorder, || self.somebody().ok()).await;
+    }
+
+    async fn take_back(&self) {
         let all = std::mem::take(&mut *self.planted.lock().unwrap_or_else(PoisonError::into_inner));
         let Some(cluster) = &self.plan.cluster else { return };
         for planted in all {
@@ -167,20 +177,22 @@ impl Site {
         }
     }
 
+    /// Somebody without a browser, who has never been there.
+    fn somebody(&self) -> Taken<HttpUser> {
+        let base = self.plan.target.as_str();
+        let user = match &self.plan.ca {
+            Some(ca) => HttpUser::trusting(base, ca)?,
+            None => HttpUser::new(base)?,
+        };
+        Ok(user.called(&format!("HedgerowVerify/{} (run {})", env!("CARGO_PKG_VERSION"), self.plan.id)))
+    }
+
     /// A new window of nobody yet.
     pub async fn window(&self, kind: DriverKind, scripts: bool) -> Taken<Box<dyn Driver>> {
         let log = Log::new(self.redactor.clone(), self.budget.clone());
         let _ = scripts;
         match kind {
-            DriverKind::Http => {
-                let base = self.plan.target.as_str();
-                let user = match &self.plan.ca {
-                    Some(ca) => HttpUser::trusting(base, ca)?,
-                    None => HttpUser::new(base)?,
-                };
-                let user = user.called(&format!("HedgerowVerify/{} (run {})", env!("CARGO_PKG_VERSION"), self.plan.id));
-                Ok(Box::new(HttpDriver::new(user, log, self.profile.clone())))
-            }
+            DriverKind::Http => Ok(Box::new(HttpDriver::new(self.somebody()?, log, self.profile.clone()))),
             DriverKind::Chromium | DriverKind::Firefox => {
                 Err(crate::obstacle::Obstacle::Browser("no browser is built in yet".to_owned()))
             }

@@ -12,4 +12,5 @@ mod running;
 mod serving;
 mod settings;
 mod users;
+mod verify_every;
 mod visitor;
