@@ -102,7 +102,11 @@ async fn it_counts_and_tells_once_that_the_console_is_gone_and_once_that_it_is_b
     }
     let alerts = received.until(1).await;
     assert_eq!((alerts.len(), &alerts[0]["event"]), (1, &"failing".into()), "{alerts:?}");
-    assert_eq!((&alerts[0]["cause"], &alerts[0]["failure_point"]), (&"transport_failed".into(), &2.into()), "{alerts:?}");
+    assert_eq!(
+        (&alerts[0]["cause"], &alerts[0]["failure_point"]),
+        (&"transport_failed".into(), &2.into()),
+        "{alerts:?}"
+    );
     // The first of the row may have met the console while it ended.
     assert_eq!((&alerts[0]["in_a_row"], &alerts[0]["verdict"]), (&2.into(), &"invalid".into()), "{alerts:?}");
     let text = metrics(&page).await;
