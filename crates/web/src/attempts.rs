@@ -22,7 +22,7 @@ use store::{ApiToken, Fabric, NewAttempt, Scope};
 /// Anybody may report errors of scripts, as often as they like; a line a minute says so.
 static SCRIPTS: Seldom = Seldom::new(Duration::from_secs(60));
 
-/// The logins of the console's own monitor, which are many: one an hour says that there are.
+/// The logins of the console's own monitor come several times a run: one an hour says that there are.
 static MONITOR: Seldom = Seldom::new(Duration::from_secs(3600));
 
 /// Tries without a session that are recorded each minute. A flood of them is in the log, not in the database.
@@ -144,6 +144,12 @@ pub async fn record(
     let mut attempt = told.attempt;
     if attempt.user_id.is_none() && !admit_nameless(attempt.at) {
         tracing::warn!(path = attempt.path, address = attempt.address, "a try without a session was not recorded");
+        return;
+    }
+    // The logouts of the monitor come with each run, and so does its way to the login when it looks whether it is logged out.
+    let is_monitor = state.settings.verify_username.as_deref() == Some(attempt.actor.as_str());
+    let is_over = problem.is_some_and(|problem| problem.code == Code::SessionRevoked);
+    if is_monitor && (is_over || attempt.action == "logout" && problem.is_none()) {
         return;
     }
     attempt.http_status = status.as_u16();

@@ -11,6 +11,7 @@ use store::verify_runs::{InARow, NewVerifyRun};
 use store::{Fabric, Page, Scope, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use verify::cause::Cause;
 use verify::monitor::{Alert, Event, Judged, Mark, Row, due};
 use verify::redact::Redactor;
 use verify::run::{Runner, Silent};
@@ -79,14 +80,26 @@ impl Round {
         let filter = FabricFilter::default();
         let fabrics = self.store.fabrics().list(&reader.scope, &filter, Page::all()).await?.rows;
         if fabrics.is_empty() {
-            return self.walk(&reader, None, false).await;
+            return self.walk(&reader, None, false).await.map(drop);
         }
         let many = fabrics.len() > LISTED;
+        // A password that is refused once is refused for every fabric: it is not tried again, or the throttle would turn
+        // away others who come from the same address.
+        let mut refused: Option<Judged> = None;
         for fabric in &fabrics {
             if self.stop.is_cancelled() {
                 break;
             }
-            self.walk(&reader, Some(fabric), many).await?;
+            match &refused {
+                None => {
+                    let run = self.walk(&reader, Some(fabric), many).await?;
+                    refused = run.filter(|run| run.cause.as_deref() == Some(Cause::BadPassword.code()));
+                }
+                Some(run) if self.is_due(Some(fabric.id)).await? => {
+                    self.keep(Judged { run: new_id(), ..run.clone() }, Some(fabric)).await?;
+                }
+                Some(_) => {}
+            }
         }
         Ok(())
     }
@@ -144,9 +157,10 @@ impl Round {
         }
     }
 
-    async fn walk(&self, reader: &Reader, fabric: Option<&Fabric>, many: bool) -> Result<(), store::Error> {
+    /// Walks once, if a run is due; gives what it found.
+    async fn walk(&self, reader: &Reader, fabric: Option<&Fabric>, many: bool) -> Result<Option<Judged>, store::Error> {
         if !self.is_due(fabric.map(|fabric| fabric.id)).await? {
-            return Ok(());
+            return Ok(None);
         }
         let plan = self.plan(fabric, many);
         let id = plan.id.clone();
@@ -159,8 +173,9 @@ impl Round {
         let interrupted = ended.is_none();
         let run = runner.finish(ended.flatten(), interrupted);
         self.end_sessions(reader, &id).await;
-        let Some(judged) = Judged::of(&run) else { return Ok(()) };
-        self.keep(judged, fabric).await
+        let Some(judged) = Judged::of(&run) else { return Ok(None) };
+        self.keep(judged.clone(), fabric).await?;
+        Ok(Some(judged))
     }
 
     /// The run about one fabric.
