@@ -197,13 +197,21 @@ pub struct Row {
     urgency: u8,
 }
 
+/// Since when nothing is known: from the end of the newest run.
+fn unknown_since(newest: Option<&&VerifyRun>, now: Timestamp) -> String {
+    let Some(run) = newest else { return "Unknown".to_owned() };
+    let is_today = run.ended_at.strftime("%F").to_string() == now.strftime("%F").to_string();
+    let at = run.ended_at.strftime(if is_today { "%H:%M" } else { "%-d %b %H:%M" });
+    format!("Unknown since {at}")
+}
+
 impl Row {
     fn of(fabric: Option<&store::Fabric>, runs: &[&VerifyRun], every: Option<Duration>, now: Timestamp) -> Self {
         let newest = runs.first();
         let stale = newest.is_some_and(|run| is_stale(every, run, now));
         let said = newest.map(|run| badge(&run.verdict));
         let badge = match said {
-            Some(said) if stale => Badge::new(Tone::Stale, Icon::Question, format!("No run since: {}", said.word)),
+            Some(_) if stale => Badge::new(Tone::Stale, Icon::Question, unknown_since(newest, now)),
             Some(said) => said,
             None => Badge::new(Tone::Off, Icon::Hollow, "No run yet"),
         };
@@ -218,7 +226,12 @@ impl Row {
                 _ => 4,
             },
             badge,
-            found: newest.map(|run| Found::of(run, now)),
+            found: newest.map(|run| {
+                let found = Found::of(run, now);
+                let word = verdict::badge(&run.verdict).word;
+                let sentence = format!("No run has ended since. The last one: {word}. {}", found.sentence);
+                if stale { Found { sentence, ..found } } else { found }
+            }),
             when: newest.map(|run| When::new(run.ended_at, now)),
             strip: Strip::of(runs.iter().copied()),
         }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use store::VerifyRun;
 
 /// How many marks a strip has at most.
-pub const STRIP: u32 = 30;
+pub const STRIP: u32 = 24;
 
 /// The badge of a verdict's word; of a word that nobody knows it is the question mark.
 pub fn badge(code: &str) -> Badge {

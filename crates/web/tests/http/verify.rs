@@ -77,7 +77,7 @@ async fn each_reader_sees_the_runs_of_its_own_fabrics() {
     assert_eq!(body["results"][0]["history"].as_array().unwrap().len(), 3);
     let text = browser.open("/verify/").await.text();
     for expected in
-        ["failure point 2", "A request must end in time.", "waits &#60;b&#62;", "2 runs in a row", "No run since"]
+        ["failure point 2", "A request must end in time.", "waits &#60;b&#62;", "2 runs in a row", "Unknown since"]
     {
         assert!(text.contains(expected), "{expected} in {text}");
     }
