@@ -3,14 +3,16 @@
 
 use crate::{Engine, Error, Overview};
 use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use metrics::verify::{JourneyFacts, VerifyFacts};
 use metrics::{FabricFacts, Facts};
 use model::compare::ObjectState;
 use model::operation::OperationState;
 use model::status::SyncState;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 use store::fabrics::FabricFilter;
-use store::{Fabric, Operation, Page, Scope};
+use store::{Fabric, Operation, Page, Scope, VerifyRun};
 use tokio::sync::Mutex;
 
 /// How old what is given out may be.
@@ -45,17 +47,55 @@ impl Engine {
         let store = &self.shared.store;
         let fabrics = store.fabrics().list(&Scope::System, &FabricFilter::default(), Page::all()).await?.rows;
         let open = &store.operations().open().await?;
+        let names: HashMap<i64, String> = fabrics.iter().map(|fabric| (fabric.id, fabric.name.clone())).collect();
         let reading = fabrics.into_iter().map(|fabric| async move {
             let overview = self.overview(&fabric).await?;
             Ok::<_, Error>(of(&fabric, &overview, open, self.shared.now()))
         });
         let fabrics = stream::iter(reading).buffered(AT_ONCE).try_collect().await?;
-        Ok(Facts { store_up: true, fabrics })
+        Ok(Facts { store_up: true, fabrics, verified: self.verified(&names).await? })
+    }
+
+    /// What the console's own monitor found, of the fabrics with these names; nothing where it is off.
+    async fn verified(&self, names: &HashMap<i64, String>) -> Result<Vec<VerifyFacts>, Error> {
+        let Some(interval) = self.shared.settings.verify_every else { return Ok(Vec::new()) };
+        let store = &self.shared.store;
+        let successes = store.verify_runs().successes().await?;
+        let runs = store.verify_runs().newest(&Scope::System, 1).await?;
+        let of = |run: &VerifyRun| {
+            let id = run.fabric_id?;
+            let last_success = successes.get(&id).copied();
+            Some(of_run(run, names.get(&id)?.clone(), last_success, interval))
+        };
+        Ok(runs.iter().filter_map(of).collect())
     }
 }
 
+/// What is told of the newest run about a fabric.
+fn of_run(run: &VerifyRun, fabric: String, last_success: Option<Timestamp>, interval: Duration) -> VerifyFacts {
+    let journeys = run.journeys.as_array().map(Vec::as_slice).unwrap_or_default().iter().map(|one| {
+        let text = |name: &str| one.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+        let seconds = one.get("ms").and_then(|ms| ms.as_f64()).unwrap_or_default() / 1000.0;
+        JourneyFacts { name: text("name"), driver: text("driver"), verdict: text("verdict"), seconds }
+    });
+    VerifyFacts {
+        fabric: Some(fabric),
+        verdict: run.verdict.clone(),
+        journeys: journeys.collect(),
+        last_run: Some(seconds(run.ended_at)),
+        last_success: last_success.map(seconds),
+        failures_in_a_row: run.row.count,
+        seconds: run.ended_at.duration_since(run.started_at).as_secs_f64(),
+        interval: interval.as_secs_f64(),
+    }
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1000.0
+}
+
 /// What is told of a fabric; `open` are the operations of all fabrics that wait or run, whether they write or not.
-fn of(fabric: &Fabric, overview: &Overview, open: &[Operation], now: jiff::Timestamp) -> FabricFacts {
+fn of(fabric: &Fabric, overview: &Overview, open: &[Operation], now: Timestamp) -> FabricFacts {
     let mut objects: BTreeMap<&'static str, u64> = ObjectState::ALL.iter().map(|state| (state.as_str(), 0)).collect();
     for (state, count) in overview.counts.values().flatten() {
         *objects.entry(state.as_str()).or_default() += count;
@@ -65,7 +105,6 @@ fn of(fabric: &Fabric, overview: &Overview, open: &[Operation], now: jiff::Times
         *switches.entry(switch.state.as_str()).or_default() += 1;
     }
     let open_in = |state| open.iter().filter(move |o| o.fabric_id == fabric.id && o.state == state);
-    let seconds = |at: jiff::Timestamp| at.as_millisecond() as f64 / 1000.0;
     FabricFacts {
         name: fabric.name.clone(),
         state: overview.status.state.as_str(),

@@ -35,6 +35,8 @@ pub struct Settings {
     pub fetch_timeout: Duration,
     /// Whether `file://` sources are allowed.
     pub allow_file: bool,
+    /// How often the console walks its own front door, for the metrics; not at all without.
+    pub verify_every: Option<Duration>,
     /// Limits on calls to a cluster.
     pub cluster: cluster::Limits,
     /// Limits on what is read from a source.
@@ -57,6 +59,7 @@ impl Settings {
             rollout_wait: Duration::from_secs(15),
             fetch_timeout: Duration::from_secs(60),
             allow_file: false,
+            verify_every: None,
             cluster: cluster::Limits::default(),
             source: model::manifest::Limits::default(),
         }

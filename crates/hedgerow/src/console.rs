@@ -5,6 +5,7 @@ use crate::backup;
 use crate::data_dir::{self, Lock};
 use crate::database;
 use crate::metrics_listener::MetricsListener;
+use crate::monitor::{self, Monitor};
 use crate::settings::{Settings, Token};
 use anyhow::Context as _;
 use auth::{Clock, Limits, MasterKey, Passwords, Place, Sealer, Sessions, SystemClock, ThrottleLimits};
@@ -142,6 +143,12 @@ impl Console {
         &self.state.engine
     }
 
+    /// Begins to walk the console's own front door.
+    pub(crate) fn watched_by(&self, monitor: Monitor) -> monitor::Running {
+        let state = &self.state;
+        monitor.start(state.store.clone(), state.sessions.clone(), state.clock.clone())
+    }
+
     /// Ends the background work, then the database.
     pub(crate) async fn close(self) {
         self.housekeeping.abort();
@@ -197,6 +204,7 @@ fn engine_settings(settings: &Settings, folder: &Path) -> engine::Settings {
         rollout_wait: settings.rollout_wait,
         fetch_timeout: settings.source_fetch_timeout,
         allow_file: settings.source_allow_file,
+        verify_every: settings.verify_every,
         cluster: cluster::Limits {
             connect: settings.cluster_connect_timeout,
             request: settings.cluster_timeout,
@@ -263,6 +271,8 @@ fn web_settings(settings: &Settings, folder: &Path, tls: bool) -> anyhow::Result
         data: Some(folder.to_owned()),
         key_file: Some(key_file(settings, folder)),
         shortest_interval: u32::try_from(settings.schedule_shortest_interval.as_secs()).unwrap_or(u32::MAX),
+        verify_every: settings.verify_every,
+        verify_username: settings.verify_every.and(settings.verify_username.clone()),
         openid: openid(settings)?,
         header_login: header_login(settings),
     })

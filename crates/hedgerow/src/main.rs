@@ -14,6 +14,7 @@ mod data_dir;
 mod database;
 mod logging;
 mod metrics_listener;
+mod monitor;
 mod output;
 mod password;
 mod private_file;

@@ -1,5 +1,6 @@
 //! What is read from the database when somebody asks, as gauges.
 
+use crate::verify::{self, VerifyFacts};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
@@ -17,6 +18,8 @@ pub struct Facts {
     pub store_up: bool,
     /// The fabrics.
     pub fabrics: Vec<FabricFacts>,
+    /// What the console's own monitor found, by fabric; empty where it is off.
+    pub verified: Vec<VerifyFacts>,
 }
 
 /// How one fabric stands.
@@ -93,6 +96,9 @@ impl Facts {
         registry.register_with_unit("fabric_evidence_age", help, Unit::Seconds, age);
         let help = "When a sync to the cluster last succeeded, since 1970";
         registry.register_with_unit("fabric_last_success_timestamp", help, Unit::Seconds, success);
+        if !self.verified.is_empty() {
+            verify::register(&self.verified, &mut registry);
+        }
         registry
     }
 }
@@ -118,7 +124,7 @@ mod tests {
             evidence_age: Some(12.5),
             ..FabricFacts::default()
         };
-        let text = text(&Facts { store_up: true, fabrics: vec![fabric] });
+        let text = text(&Facts { store_up: true, fabrics: vec![fabric], ..Facts::default() });
         for line in [
             "hedgerow_fabric_sync_state{fabric=\"a \\\"b\\\"\\n\",state=\"in_sync\"} 1",
             "hedgerow_fabric_sync_state{fabric=\"a \\\"b\\\"\\n\",state=\"error\"} 0",

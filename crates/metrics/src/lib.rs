@@ -9,6 +9,7 @@
 //! client and no object ever stands in one.
 
 mod facts;
+pub mod verify;
 
 pub use facts::{FabricFacts, Facts};
 
@@ -55,6 +56,7 @@ struct Process {
     requests: Counters<Words<3>>,
     request_seconds: Times<Words<1>>,
     logins: Counters<Words<1>>,
+    verify_runs: Counters<([(&'static str, String); 1], Words<1>)>,
 }
 
 static PROCESS: LazyLock<Process> = LazyLock::new(Process::new);
@@ -76,6 +78,7 @@ impl Process {
             requests: Counters::default(),
             request_seconds: Family::new_with_constructor(short),
             logins: Counters::default(),
+            verify_runs: Counters::default(),
             registry: Registry::default(),
         };
         let add = &mut registry;
@@ -100,6 +103,7 @@ impl Process {
         let help = "Time to the beginning of an answer, by the name of the route";
         add.register_with_unit("http_request_duration", help, Unit::Seconds, process.request_seconds.clone());
         add.register("logins", "Tries to log in, by outcome: ok, refused, throttled", process.logins.clone());
+        verify::register_runs(add, process.verify_runs.clone());
         Self { registry, ..process }
     }
 }
@@ -154,6 +158,11 @@ pub fn request_answered(route: &'static str, method: &'static str, status: u16, 
 /// Somebody tried to log in: `ok`, `refused` or `throttled`.
 pub fn login_tried(outcome: &'static str) {
     PROCESS.logins.get_or_create(&[("outcome", outcome)]).inc();
+}
+
+/// A run on the user's path, against this console and about this fabric, ended with this verdict.
+pub fn verify_ended(fabric: String, verdict: &'static str) {
+    PROCESS.verify_runs.get_or_create(&([("fabric", fabric)], [("verdict", verdict)])).inc();
 }
 
 /// Everything, as Prometheus reads it.
@@ -212,10 +221,21 @@ mod tests {
             running: one("sync_to_kubernetes"),
             ..FabricFacts::default()
         };
-        let text = exposition(&Facts { store_up: true, fabrics: vec![fabric] });
+        verify_ended("lab-1".into(), "fail");
+        let verified = verify::VerifyFacts {
+            journeys: vec![verify::JourneyFacts::default()],
+            last_run: Some(1.0),
+            last_success: Some(1.0),
+            ..Default::default()
+        };
+        let text = exposition(&Facts { store_up: true, fabrics: vec![fabric], verified: vec![verified] });
         let rules = include_str!("../../../deploy/prometheus/alerts.yaml");
-        let words = rules.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let board = include_str!("../../../deploy/grafana/hedgerow-verify.json");
+        let both = format!("{rules}{board}");
+        let words = both.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
         let named: Vec<&str> = words.filter(|word| word.starts_with("hedgerow_")).collect();
+        let own = |rules: &str| rules.contains("hedgerow_verify_failures_in_a_row");
+        assert!(own(rules) && own(board), "a monitor that nobody is told of is none");
         assert!(named.len() >= 8, "{named:?}");
         for name in named {
             let family = name.strip_suffix("_total").unwrap_or(name);

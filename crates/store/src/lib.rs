@@ -46,6 +46,7 @@ pub mod sessions;
 mod sql;
 mod statements;
 pub mod users;
+pub mod verify_runs;
 
 pub use adopted::Adopted;
 pub use agents::AgentRow;
@@ -69,6 +70,7 @@ pub use permissions::ObjectPermission;
 pub use scope::{Constraint, Lookup, Scope};
 pub use sessions::{EndReason, Method, NewSession, Session};
 pub use users::{External, NewUser, User, UserSpec};
+pub use verify_runs::{NewVerifyRun, VerifyRun};
 
 use lanes::Held;
 use sqlx::pool::PoolConnection;
@@ -189,6 +191,8 @@ impl Store {
         changes => changes::Changes<'_>;
         /// Rows of any noun by their names.
         nouns => nouns::Nouns<'_>;
+        /// Runs of the console's own monitor.
+        verify_runs => verify_runs::VerifyRuns<'_>;
         /// Facts about this installation.
         meta => meta::Meta<'_>;
     }

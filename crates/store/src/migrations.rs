@@ -44,6 +44,7 @@ history! {
     15 "0015_changes.sql" "changes of users, groups, permissions and fabrics";
     16 "0016_logins_from_outside.sql" "users of a provider, how sessions began";
     17 "0017_changes_of_requests.sql" "what a request changed is found by it";
+    18 "0018_verify_runs.sql" "runs of the console's own monitor";
 }
 
 fn newest() -> i64 {

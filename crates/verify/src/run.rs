@@ -203,7 +203,6 @@ impl Runner {
 
     /// Takes back what was planted, logs out and closes the windows; call it whatever ended the walk.
     pub async fn clean(&self) {
-        self.site.close().await;
         self.site.clean().await;
     }
 

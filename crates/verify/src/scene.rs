@@ -244,6 +244,9 @@ impl<'a> Scene<'a> {
             }
         };
         let cookie = self.session_cookie(visitor).await?;
+        if cookie.is_some() {
+            self.site.sessions.begun(&account.username, visitor.cookies().await?);
+        }
         let named = self.names(&page, &account.username);
         if cookie.is_none() || !named {
             self.stays_here(visitor)?;

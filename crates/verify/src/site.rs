@@ -12,6 +12,7 @@ use crate::profile::Profile;
 use crate::recorder::Recorder;
 use crate::redact::Redactor;
 use crate::results::Discrepancy;
+use crate::sessions::Sessions;
 use crate::visitor::{Window, Windows};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -133,6 +134,8 @@ pub struct Site {
     /// What was planted in the cluster, to be taken back whatever happens.
     planted: Mutex<Vec<Planted>>,
     discrepancy: Mutex<Option<Discrepancy>>,
+    /// The sessions that were begun, to be ended whatever happens.
+    pub(crate) sessions: Sessions,
 }
 
 impl Site {
@@ -157,6 +160,7 @@ impl Site {
             windows: Windows::default(),
             planted: Mutex::default(),
             discrepancy: Mutex::default(),
+            sessions: Sessions::default(),
         }
     }
 
@@ -175,8 +179,16 @@ impl Site {
         self.planted.lock().unwrap_or_else(PoisonError::into_inner).push(planted);
     }
 
-    /// Takes back what was planted and is still there, and writes down how that went.
+    /// Takes back what was planted and is still there, ends the sessions that are still open, and writes down how that
+    /// went.
     pub async fn clean(&self) {
+        self.windows.close();
+        self.take_back().await;
+        self.sessions.end(&self.profile, &self.recorder, || self.somebody().ok()).await;
+    }
+
+    /// Takes back what was planted and is still there.
+    pub(crate) async fn take_back(&self) {
         let all = std::mem::take(&mut *self.planted.lock().unwrap_or_else(PoisonError::into_inner));
         let Some(cluster) = &self.plan.cluster else { return };
         for planted in all {
@@ -185,52 +197,41 @@ impl Site {
         }
     }
 
+    /// Somebody without a browser, who has never been there.
+    fn somebody(&self) -> Taken<HttpUser> {
+        let base = self.plan.target.as_str();
+        let user = match &self.plan.ca {
+            Some(ca) => HttpUser::trusting(base, ca)?,
+            None => HttpUser::new(base)?,
+        };
+        Ok(user.called(&self.agent()).waiting(self.plan.patience))
+    }
+
+    /// What a run calls itself beside the browser's own name.
+    fn agent(&self) -> String {
+        format!("HedgerowVerify/{} (run {})", env!("CARGO_PKG_VERSION"), self.plan.id)
+    }
+
     /// A window of nobody yet: a new one, or one that was used and is renewed.
     pub async fn window(&self, kind: DriverKind, scripts: bool) -> Taken<Window> {
-        if let Some(mut window) = self.windows.take(kind.name(), scripts) {
-            self.leave(&mut window).await;
-            if window.driver.renew().await.is_ok() {
-                return Ok(window);
-            }
+        if let Some(mut window) = self.windows.take(kind.name(), scripts)
+            && window.driver.renew().await.is_ok()
+        {
+            return Ok(window);
         }
         Ok(Window { driver: self.start(kind, scripts).await?, scripts })
     }
 
-    /// Logs out where somebody is still logged in, so that no session is left behind. Where that is not possible (the page
-    /// is another one, the target does not answer) the session ends by its limits.
-    async fn leave(&self, window: &mut Window) {
-        let Ok(page) = window.driver.look().await else { return };
-        if let Ok(logout) = page.find(&self.profile.login.logout) {
-            let _ = window.driver.press(&logout).await;
-        }
-    }
-
-    /// Logs everybody out and closes the windows.
-    pub async fn close(&self) {
-        for mut window in self.windows.drain() {
-            self.leave(&mut window).await;
-        }
-    }
-
     async fn start(&self, kind: DriverKind, scripts: bool) -> Taken<Box<dyn Driver>> {
         let log = Log::new(self.redactor.clone(), self.budget.clone());
-        let agent = format!("HedgerowVerify/{} (run {})", env!("CARGO_PKG_VERSION"), self.plan.id);
         match kind {
-            DriverKind::Http => {
-                let base = self.plan.target.as_str();
-                let user = match &self.plan.ca {
-                    Some(ca) => HttpUser::trusting(base, ca)?,
-                    None => HttpUser::new(base)?,
-                };
-                let user = user.called(&agent).waiting(self.plan.patience);
-                Ok(Box::new(HttpDriver::new(user, log, self.profile.clone())))
-            }
+            DriverKind::Http => Ok(Box::new(HttpDriver::new(self.somebody()?, log, self.profile.clone()))),
             DriverKind::Chromium | DriverKind::Firefox => {
                 let browser = if kind == DriverKind::Chromium { BrowserKind::Chromium } else { BrowserKind::Firefox };
                 let mut options = BrowserOptions::new(browser);
                 options.scripts = scripts;
                 options.ca.clone_from(&self.plan.ca);
-                options.user_agent_suffix = Some(agent);
+                options.user_agent_suffix = Some(self.agent());
                 Ok(Box::new(BrowserDriver::start(&options, self.plan.target.as_str(), log).await?))
             }
         }

@@ -35,9 +35,9 @@ impl Windows {
         Some(all.swap_remove(found))
     }
 
-    /// Takes all of them out.
-    pub fn drain(&self) -> Vec<Window> {
-        std::mem::take(&mut *self.lock())
+    /// Closes all of them.
+    pub fn close(&self) {
+        self.lock().clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Window>> {

@@ -22,6 +22,9 @@ use store::{ApiToken, Fabric, NewAttempt, Scope};
 /// Anybody may report errors of scripts, as often as they like; a line a minute says so.
 static SCRIPTS: Seldom = Seldom::new(Duration::from_secs(60));
 
+/// The logins of the console's own monitor come several times a run: one an hour says that there are.
+static MONITOR: Seldom = Seldom::new(Duration::from_secs(3600));
+
 /// Tries without a session that are recorded each minute. A flood of them is in the log, not in the database.
 const NAMELESS_A_MINUTE: u32 = 60;
 
@@ -143,6 +146,12 @@ pub async fn record(
         tracing::warn!(path = attempt.path, address = attempt.address, "a try without a session was not recorded");
         return;
     }
+    // The logouts of the monitor come with each run, and so does its way to the login when it looks whether it is logged out.
+    let is_monitor = state.settings.verify_username.as_deref() == Some(attempt.actor.as_str());
+    let is_over = problem.is_some_and(|problem| problem.code == Code::SessionRevoked);
+    if is_monitor && (is_over || attempt.action == "logout" && problem.is_none()) {
+        return;
+    }
     attempt.http_status = status.as_u16();
     attempt.redirected = told.navigation && status == StatusCode::UNAUTHORIZED;
     // A form that comes back with its errors is a refusal, too, though no problem was written.
@@ -210,13 +219,23 @@ pub async fn login(state: &AppState, asker: &Asker, username: &str, problem: Opt
         tracing::warn!(address = asker.address, "a login that failed was not recorded");
         return;
     }
+    // The monitor logs in several times a run. Its sessions are listed all the same, and what fails is recorded each time.
+    let is_monitor = state.settings.verify_username.as_deref() == Some(username);
+    let mut said = "Logged in.".to_owned();
+    if is_monitor && problem.is_none() {
+        let Some(unsaid) = MONITOR.say() else { return };
+        said = match unsaid {
+            0 => "Logged in, as the console's own monitor.".to_owned(),
+            unsaid => format!("Logged in, as the console's own monitor; {unsaid} more logins since it was last noted."),
+        };
+    }
     if let Ok(Some(user)) = state.store.users().by_name(username).await {
         attempt.actor = user.username;
         attempt.user_id = Some(user.id);
     }
     attempt.code = problem.map(|problem| problem.code);
     attempt.http_status = problem.map_or(StatusCode::SEE_OTHER, Problem::http_status).as_u16();
-    attempt.message = problem.map_or_else(|| "Logged in.".to_owned(), |problem| problem.message.clone());
+    attempt.message = problem.map_or(said, |problem| problem.message.clone());
     write(state, &attempt).await;
 }
 

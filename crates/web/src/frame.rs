@@ -14,6 +14,8 @@ pub enum Nav {
     Fabrics,
     /// The activity of all fabrics.
     Activity,
+    /// What the console's own monitor found.
+    Verify,
     /// What is one's own: sessions, tokens, password.
     Account,
     /// Users, groups and permissions.

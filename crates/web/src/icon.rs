@@ -63,6 +63,8 @@ icons! {
     Fabric, "fabric", r#"<path d="M3.2 3.6h2.6v2.6H3.2zM10.2 3.6h2.6v2.6h-2.6zM1.6 10.4h2.6V13H1.6zM6.7 10.4h2.6V13H6.7zM11.8 10.4h2.6V13h-2.6zM4.5 6.2L3 10.4M4.5 6.2L8 10.4M11.5 6.2L8 10.4M11.5 6.2l1.6 4.2" fill="none" stroke="currentColor" stroke-width="1.3" stroke-linejoin="round"/>"#;
     /// Activity.
     Activity, "activity", r#"<path d="M1.5 8.5h3l2-5.5 3 10 2-4.5h3" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round" stroke-linejoin="round"/>"#;
+    /// Verify: a tick on a shield.
+    Shield, "shield", r#"<path d="M8 1.4l5.6 2v4.3c0 3.3-2.3 5.6-5.6 6.9-3.3-1.3-5.6-3.6-5.6-6.9V3.4z" fill="none" stroke="currentColor" stroke-width="1.5" stroke-linejoin="round"/><path d="M5.3 7.9l2 2 3.5-3.8" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linecap="round" stroke-linejoin="round"/>"#;
     /// A menu.
     Menu, "menu", r#"<path d="M2 4h12M2 8h12M2 12h12" stroke="currentColor" stroke-width="1.7" stroke-linecap="round"/>"#;
     /// The light theme.

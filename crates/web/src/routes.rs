@@ -280,6 +280,7 @@ fn own() -> Vec<Route> {
         pages::adopt::routes(),
         pages::operations::routes(),
         pages::timeline::routes(),
+        pages::verify::routes(),
         pages::operation::routes(),
         pages::events::routes(),
         pages::login::routes(),

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
 use subtle::ConstantTimeEq;
 use tokio::sync::watch;
@@ -37,6 +38,10 @@ pub struct WebSettings {
     /// The shortest interval of automatic syncs that a fabric may be given, in seconds (the setting
     /// `schedule.shortest_interval`).
     pub shortest_interval: u32,
+    /// How often the console walks its own front door (the setting `verify.every`).
+    pub verify_every: Option<Duration>,
+    /// Who it logs in as (the setting `verify.username`): its logins are many, and stand in the activity once in a while.
+    pub verify_username: Option<String>,
     /// The provider that people log in by, when one is set (the settings `openid.*`).
     pub openid: Option<Arc<Openid>>,
     /// What a trusted proxy says of who asks, when that is believed (the settings `header_auth.*`).
@@ -54,6 +59,8 @@ impl Default for WebSettings {
             data: None,
             key_file: None,
             shortest_interval: 60,
+            verify_every: None,
+            verify_username: None,
             openid: None,
             header_login: None,
         }

@@ -92,6 +92,10 @@ paths! {
     activity_export() = "/activity/export/";
     /// What one user did, or what happened to one fabric, one thing after the other.
     timeline() = "/activity/timeline/";
+    /// What the console's own monitor found.
+    verify() = "/verify/";
+    /// The monitor's runs about one fabric.
+    fabric_verify(id: impl Display) = "/fabrics/{id}/verify/";
     /// The stream of hints that any visible fabric changed.
     events() = "/events/";
     /// The users.

@@ -18,6 +18,8 @@ use clap::{Args, ValueEnum};
   hedgerow verify --target https://hedgerow.example.net --username alice --password-stdin --output run-1 < password
   hedgerow verify --target http://127.0.0.1:8480 --username admin --password-file pw --driver http,chromium \\
       --oracle-kubeconfig kubeconfig --allow-sync --output run-2
+  hedgerow verify --target https://hedgerow.example.net --username monitor --password-file pw --every 5m \\
+      --metrics 127.0.0.1:9477 --webhook-file hook --output runs
   hedgerow verify --check run-2
   hedgerow verify --compare run-1 run-2
   hedgerow verify --self-test --driver http --output self-test")]
@@ -129,9 +131,30 @@ pub(crate) struct Verify {
     /// Sign the manifest of the evidence with this Ed25519 key, PEM, as `openssl genpkey -algorithm ed25519` writes it
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) sign: Option<PathBuf>,
-    /// Print the results as JSON
+    /// Print the results as JSON; with --every one line a run
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+
+    /// Run again and again, from one beginning to the next, until Ctrl-C or SIGTERM; each run's evidence has a folder of
+    /// its own in --output. Without --journey and --allow-sync: the journeys that leave no trace (login_logout,
+    /// fabric_page, status_agrees)
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Monitor", conflicts_with_all = ["list", "check", "compare"])]
+    pub(crate) every: Option<Duration>,
+    /// Answer /metrics for Prometheus on this address and port, in plain HTTP and without a login
+    #[arg(long, value_name = "ADDRESS", requires = "every", help_heading = "Monitor")]
+    pub(crate) metrics: Option<std::net::SocketAddr>,
+    /// Tell this address, by POST of JSON, when too many runs in a row did not pass, and once when one does again
+    #[arg(long, value_name = "URL", requires = "every", help_heading = "Monitor")]
+    pub(crate) webhook: Option<String>,
+    /// The same, where the address is a secret: it stands in this file
+    #[arg(long, value_name = "FILE", requires = "every", conflicts_with = "webhook", help_heading = "Monitor")]
+    pub(crate) webhook_file: Option<PathBuf>,
+    /// How many runs in a row are too many
+    #[arg(long, value_name = "N", requires = "every", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Monitor")]
+    pub(crate) alert_after: u32,
+    /// How many runs' evidence is kept; those that did not pass go last
+    #[arg(long, value_name = "N", requires = "every", default_value_t = 48, help_heading = "Monitor")]
+    pub(crate) keep: usize,
 }
 
 /// Who walks.

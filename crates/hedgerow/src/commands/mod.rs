@@ -17,6 +17,8 @@ mod verify;
 mod version;
 mod wait;
 
+pub(crate) use verify::run_id;
+
 use crate::cli::{Network, Source, Sub};
 use crate::settings::{Layers, Settings};
 use std::path::PathBuf;

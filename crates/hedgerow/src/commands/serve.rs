@@ -1,11 +1,13 @@
 //! `hedgerow serve`: the console, until Ctrl-C or SIGTERM.
 
 use crate::console::{Console, FirstAdministrator, Opened};
+use crate::monitor::{Monitor, Running};
 use crate::server::{self, Server};
 use crate::settings::Settings;
 use crate::{cli, logging, output};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 /// Serves until it is told to end.
 pub(crate) fn run(arguments: &cli::Serve) -> anyhow::Result<()> {
@@ -18,15 +20,30 @@ async fn serve(settings: &Settings, json: bool) -> anyhow::Result<()> {
     let stop = server::stop_on_signal()?;
     // The port first: what is wrong with it is said before anything is made.
     let server = Server::bind(settings)?;
+    let monitor = Monitor::of(settings, &server.url())?;
     let opened = Opened::new(settings).await?;
     let first = opened.first_administrator().await?;
     let console = Console::start(opened, settings, server.is_tls(), stop.clone()).await?;
     let public = settings.public_url.as_ref().map(|url| format!("{}/", url.origin()));
     announce(&server.url(), public.as_deref(), first.as_ref(), json)?;
     tracing::info!(address = %server.address(), tls = server.is_tls(), "listening");
-    let served = server.serve(console.router(), stop, settings.shutdown_grace).await;
+    let monitor = monitor.map(|monitor| console.watched_by(monitor));
+    // The monitor ends first: what it is about to log out of still answers then.
+    let ends = CancellationToken::new();
+    let ending = tokio::spawn(end_monitor_first(monitor, stop, ends.clone()));
+    let served = server.serve(console.router(), ends, settings.shutdown_grace).await;
+    ending.abort();
     console.close().await;
     served
+}
+
+/// When the console is told to end, the monitor ends before its pages do.
+async fn end_monitor_first(monitor: Option<Running>, stop: CancellationToken, ends: CancellationToken) {
+    stop.cancelled().await;
+    if let Some(monitor) = monitor {
+        monitor.end().await;
+    }
+    ends.cancel();
 }
 
 /// The line for scripts.

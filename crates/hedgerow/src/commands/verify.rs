@@ -1,6 +1,7 @@
 //! `hedgerow verify`: proof on the user's own path. What is walked, and how it is judged, is the crate `verify`; here it
 //! gets its target, users and oracles from the command line, and its end becomes an exit code.
 
+mod every;
 mod self_test;
 
 use crate::cli::{self, VerifyDriver};
@@ -12,12 +13,14 @@ use std::io::IsTerminal as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 use verify::evidence::sign::{PublicKey, SigningKey};
 use verify::oracle::{ClusterOracle, GitOracle};
 use verify::results::{JourneyResult, Run};
 use verify::run::{Progress, Runner};
 use verify::site::{Account, DriverKind, Plan, Site};
+use verify::verdict::Verdict;
 use verify::{evidence, journeys};
 
 /// Runs it to its end.
@@ -41,9 +44,17 @@ pub(crate) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
         .map(SigningKey::read)
         .transpose()
         .map_err(|error| misuse(format!("--sign: {error}")))?;
-    let plan = plan(arguments)?;
+    let mut plan = plan(arguments)?;
+    if let Some(interval) = arguments.every {
+        plan.journeys = every::journeys(arguments);
+        let every = every::Every::new(arguments, interval)?;
+        return server::block_on(every::run(plan, every, key));
+    }
     let folder = arguments.output.as_deref().map(folder).transpose()?;
-    let run = server::block_on(walk(plan, folder.clone()))?;
+    let run = server::block_on(async {
+        let stop = server::stop_on_signal()?;
+        Ok(walk(plan, folder.clone(), &stop, Told::default()).await)
+    })?;
     if let Some(folder) = &folder {
         evidence::write(&run, folder, key.as_ref()).context("cannot write the evidence down")?;
     }
@@ -152,7 +163,7 @@ fn plan(arguments: &cli::Verify) -> anyhow::Result<Plan> {
         patience: arguments.patience,
         max_wait: arguments.max_wait,
         secrets: Vec::new(),
-        id: uuid::Uuid::new_v4().simple().to_string()[..12].to_owned(),
+        id: run_id(),
     })
 }
 
@@ -165,6 +176,11 @@ fn drivers(arguments: &cli::Verify) -> Vec<DriverKind> {
     });
     let named: Vec<DriverKind> = named.collect();
     if named.is_empty() { vec![DriverKind::Http] } else { named }
+}
+
+/// A random name for a run.
+pub(crate) fn run_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string()[..12].to_owned()
 }
 
 fn password(arguments: &cli::Verify) -> anyhow::Result<SecretString> {
@@ -180,14 +196,14 @@ fn password(arguments: &cli::Verify) -> anyhow::Result<SecretString> {
 fn password_of(file: &Path) -> anyhow::Result<SecretString> {
     let text = std::fs::read_to_string(file)
         .map_err(|error| misuse(format!("the password cannot be read from {}: {error}", file.display())))?;
-    one_line(&text, &file.display().to_string())
+    one_line(&text, &file.display().to_string(), "password")
 }
 
-fn one_line(text: &str, place: &str) -> anyhow::Result<SecretString> {
+fn one_line(text: &str, place: &str, what: &str) -> anyhow::Result<SecretString> {
     let line = text.strip_suffix('\n').unwrap_or(text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() || line.contains('\n') {
-        return Err(misuse(format!("{place} holds no password: one line is expected")));
+        return Err(misuse(format!("{place} holds no {what}: one line is expected")));
     }
     Ok(line.into())
 }
@@ -208,30 +224,43 @@ fn folder(path: &Path) -> anyhow::Result<PathBuf> {
     path.canonicalize().with_context(|| format!("cannot find {shown}"))
 }
 
-async fn walk(plan: Plan, folder: Option<PathBuf>) -> anyhow::Result<Run> {
-    let stop = server::stop_on_signal()?;
-    let (mut runner, mut told) = (Runner::new(Site::new(plan, folder)), Told);
+async fn walk(plan: Plan, folder: Option<PathBuf>, stop: &CancellationToken, mut told: Told) -> Run {
+    let mut runner = Runner::new(Site::new(plan, folder));
     let ended = tokio::select! {
         ended = runner.walk(&mut told) => Some(ended),
         () = stop.cancelled() => None,
     };
     let interrupted = ended.is_none();
-    // Also after Ctrl-C: what was planted is taken back.
+    // Also after Ctrl-C: what was planted is taken back, and sessions are ended.
     runner.clean().await;
-    Ok(runner.finish(ended.flatten(), interrupted))
+    runner.finish(ended.flatten(), interrupted)
 }
 
 /// Says on standard error what is going on.
-struct Told;
+#[derive(Default)]
+struct Told {
+    /// Only what did not pass.
+    quiet: bool,
+}
+
+impl Told {
+    /// Says only what did not pass: for whoever runs again and again.
+    fn quietly() -> Self {
+        Self { quiet: true }
+    }
+}
 
 impl Progress for Told {
     fn begins(&mut self, journey: &str, driver: &str) {
-        if std::io::stderr().is_terminal() {
+        if std::io::stderr().is_terminal() && !self.quiet {
             complain(&format!("\r{journey} ({driver}) ..."));
         }
     }
 
     fn ended(&mut self, result: &JourneyResult) {
+        if self.quiet && matches!(result.verdict, Verdict::Pass | Verdict::Skipped) {
+            return;
+        }
         let clear = if std::io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
         let seconds = f64::from(u32::try_from(result.ms).unwrap_or(u32::MAX)) / 1000.0;
         let name = format!("{} ({})", result.name, result.driver);

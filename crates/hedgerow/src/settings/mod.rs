@@ -9,6 +9,7 @@ mod layers;
 mod nearest;
 mod outside;
 mod value;
+mod verify;
 
 pub(crate) use layers::{Layers, Problems};
 pub(crate) use outside::{Header, Issuer, Mapped, Secret, Words};
@@ -212,6 +213,26 @@ settings! {
         /// What Prometheus sends as `Authorization: Bearer ...` in order to read `/metrics` of the console; at least 16 characters. Without it, only superusers read them there.
         metrics_token: Option<Token> = "metrics.token", "";
     }
+    "Verify" {
+        /// How often the console walks its own front door as a user does, fabric by fabric: it logs in, opens pages and compares what they say, and changes nothing. What it finds stands at `/verify/` and in the metrics. Without it, it does not. A monitor on another machine sees the proxies in between as well: `hedgerow verify --every`.
+        verify_every: Option<Duration> = "verify.every", "";
+        /// Who it logs in as: an account of its own that may view fabrics and nothing else, as `hedgerow user create monitor` and `hedgerow user grant monitor --action view` make one. What the account may not see is not walked; one that may change anything is refused.
+        verify_username: Option<String> = "verify.username", "";
+        /// File with that account's password, which is read at the start.
+        verify_password_file: Option<PathBuf> = "verify.password_file", "";
+        /// Address that it walks. Without it, `public_url`, or else the address that the console listens on.
+        verify_url: Option<PublicUrl> = "verify.url", "";
+        /// File of certificate authorities in PEM that the console's certificate may be signed by, in place of those of the system.
+        verify_ca_file: Option<PathBuf> = "verify.ca_file", "";
+        /// Journeys that it makes, of those that `hedgerow verify --list` says change nothing. The ones of the default leave no trace: no operation, nothing in Git or in a cluster, no session that stays open.
+        verify_journeys: Words = "verify.journeys", "login_logout fabric_page status_agrees";
+        /// Address that is told, by POST of JSON, when too many runs in a row did not pass, and once when one does again.
+        verify_webhook: Option<Secret> = "verify.webhook", "";
+        /// How many runs in a row are too many.
+        verify_alert_after: u32 = "verify.alert_after", "3";
+        /// How many runs of each fabric are kept.
+        verify_keep: u32 = "verify.keep", "288";
+    }
     "Activity" {
         /// How long what was tried is kept: logins, presses, changes, and whatever was turned away. What is older goes at the start and once an hour. Operations stay as long as their fabric.
         activity_keep: Duration = "activity.keep", "90d";
@@ -268,6 +289,7 @@ impl Settings {
             }
         }
         self.check_outside(layers, problems);
+        self.check_verify(layers, problems);
         if self.schedule_shortest_interval < Duration::from_secs(1) {
             let text = "'schedule.shortest_interval' must be at least 1s".to_owned();
             problems.add(layers.place("schedule.shortest_interval"), text);

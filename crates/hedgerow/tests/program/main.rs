@@ -13,4 +13,5 @@ mod self_test;
 mod serving;
 mod settings;
 mod users;
+mod verify_every;
 mod visitor;

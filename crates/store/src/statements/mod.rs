@@ -43,6 +43,7 @@ pub(crate) mod operations;
 pub(crate) mod people;
 pub(crate) mod scope;
 pub(crate) mod sessions;
+pub(crate) mod verify_runs;
 
 /// Every statement of the store.
 #[cfg(test)]
@@ -63,6 +64,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static crate::sql::Statement> {
         operations::ALL,
         people::ALL,
         sessions::ALL,
+        verify_runs::ALL,
     ]
     .into_iter()
     .flatten()

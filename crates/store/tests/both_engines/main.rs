@@ -21,3 +21,4 @@ mod records;
 mod schema;
 mod scope;
 mod sessions;
+mod verify_runs;

@@ -45,7 +45,7 @@ pub(crate) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
                 _ => user(scene, first, &before, planted.as_ref()).await?,
             };
             arms.push(arm);
-            scene.site.clean().await;
+            scene.site.take_back().await;
         }
     }
     let (subject, came) = (format!("make the cluster of {} hold what Git says", scene.fabric()?.name), came(&arms));

@@ -59,7 +59,7 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     scene.assert(!good, Cause::StatusLies, "the fabric is not said to be well", says(&page))?;
     scene.verified = Some(true);
     // Back to what it was, by the oracle's own hand; the control: then nothing is shown.
-    scene.site.clean().await;
+    scene.site.take_back().await;
     let (answer, _) = scene.press_and_follow(&mut visitor, &read).await?;
     scene.control(answer.tone == Tone::Good, "the cluster is read once more", &answer.text)?;
     let page = visitor.open(&address).await?;

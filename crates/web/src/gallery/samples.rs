@@ -8,6 +8,7 @@ mod of_operations;
 mod of_reviews;
 mod of_sessions;
 mod of_tokens;
+mod of_verify;
 
 pub use of_accounts::*;
 pub use of_fabrics::*;
@@ -17,6 +18,7 @@ pub use of_operations::*;
 pub use of_reviews::*;
 pub use of_sessions::*;
 pub use of_tokens::*;
+pub use of_verify::*;
 
 use crate::ending::Ending;
 use crate::frame::{Bare, Find, Frame, Nav, Theme};

@@ -26,3 +26,4 @@ pub mod suspend;
 pub mod timeline;
 pub mod tokens;
 pub mod verbs;
+pub mod verify;

@@ -14,6 +14,7 @@ pub mod list;
 pub mod notice;
 pub mod session_row;
 pub mod stages;
+pub mod verdict;
 pub mod yaml;
 
 pub use badge::{Badge, Tone};

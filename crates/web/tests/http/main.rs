@@ -21,3 +21,4 @@ mod strangers;
 mod streams;
 mod tokens;
 mod verbs;
+mod verify;

@@ -1,0 +1,84 @@
+//! The sessions that a run began, so that none is left open when it is over: whatever ended it, each is logged out as a
+//! person logs out, by the button of a page. A session that its journey has ended itself is none any more.
+
+use crate::http::{Cookie, HttpUser};
+use crate::profile::Profile;
+use crate::recorder::Recorder;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long one logout may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A session that was begun.
+struct Begun {
+    username: String,
+    cookies: Vec<Cookie>,
+}
+
+/// The sessions that were begun.
+#[derive(Default)]
+pub(crate) struct Sessions(Mutex<Vec<Begun>>);
+
+impl Sessions {
+    /// Remembers one, by the cookies of its window.
+    pub(crate) fn begun(&self, username: &str, cookies: Vec<Cookie>) {
+        let begun = Begun { username: username.to_owned(), cookies };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(begun);
+    }
+
+    /// Ends those that are still open, and writes down how that went. `window` is a new window of nobody. A target that
+    /// does not answer is asked once: what it does not answer now it does not answer for the next session either.
+    pub(crate) async fn end(&self, profile: &Profile, recorder: &Recorder, window: impl Fn() -> Option<HttpUser>) {
+        let all = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut silent = None;
+        let mut seen = BTreeSet::new();
+        for begun in all {
+            let cookie = begun.cookies.iter().find(|one| is_session(profile, one));
+            if cookie.is_none_or(|cookie| !seen.insert(cookie.value.clone())) {
+                continue;
+            }
+            let ended = match (&silent, window()) {
+                (Some(why), _) => Err(String::clone(why)),
+                (None, None) => Err("no window could be opened".to_owned()),
+                (None, Some(user)) => {
+                    let ended = tokio::time::timeout(PATIENCE, log_out(profile, user, begun.cookies)).await;
+                    ended.unwrap_or_else(|_| Err(format!("no answer in {} s", PATIENCE.as_secs())))
+                }
+            };
+            let what = format!("a session of {}", begun.username);
+            match ended {
+                Ok(true) => recorder.cleaned(&what, Ok(())),
+                Ok(false) => {}
+                Err(why) => {
+                    silent = Some(why.clone());
+                    recorder.cleaned(&what, Err(format!("it ends by itself at its limits: {why}")));
+                }
+            }
+        }
+    }
+}
+
+fn is_session(profile: &Profile, cookie: &Cookie) -> bool {
+    profile.login.session_cookies.iter().any(|name| name.is_match(&cookie.name))
+}
+
+/// Logs out; `false` when there was no session any more.
+async fn log_out(profile: &Profile, mut user: HttpUser, cookies: Vec<Cookie>) -> Result<bool, String> {
+    for cookie in cookies {
+        user.restore(cookie);
+    }
+    let said = |obstacle: crate::obstacle::Obstacle| obstacle.to_string();
+    let page = user.visit(&profile.fabrics.address).await.map_err(said)?;
+    let Ok(button) = page.find(&profile.login.logout) else { return Ok(false) };
+    let answer = match button.href.as_deref() {
+        Some(href) => user.follow_link(&page, href).await,
+        None => user.send(&page, &page.form_of(&button).map_err(said)?).await,
+    };
+    let answer = answer.map_err(said)?;
+    if answer.status >= 400 {
+        return Err(format!("the logout answered {}", answer.status));
+    }
+    Ok(true)
+}
