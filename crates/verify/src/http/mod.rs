@@ -122,7 +122,7 @@ impl HttpUser {
 
     /// Goes where a link of the page leads; redirects are not followed.
     pub async fn follow_link(&mut self, page: &Page, target: &str) -> Taken<Page> {
-        let url = page.url.join(&target).map_err(|_| Obstacle::Unreadable(format!("{target} is no address")))?;
+        let url = page.url.join(target).map_err(|_| Obstacle::Unreadable(format!("{target} is no address")))?;
         self.navigate(Method::GET, url, None, Some(page)).await
     }
 
