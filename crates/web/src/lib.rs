@@ -32,6 +32,7 @@ mod view;
 mod when;
 
 pub use outside::{HeaderLogin, Openid};
+pub use parts::verdict::word as verdict_word;
 pub use routes::{Kind, Needs, RouteInfo, Sensitive, routes};
 pub use state::{AppState, WebSettings};
 

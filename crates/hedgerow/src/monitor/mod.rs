@@ -122,3 +122,15 @@ fn password(settings: &Settings) -> anyhow::Result<SecretString> {
     );
     Ok(password)
 }
+
+#[cfg(test)]
+mod tests {
+    use verify::monitor::Mark;
+
+    #[test]
+    fn the_pages_have_the_same_words_as_the_monitor() {
+        for mark in Mark::OF_RUNS.into_iter().chain(Mark::OF_JOURNEYS) {
+            assert_eq!(web::verdict_word(mark.code()), mark.word());
+        }
+    }
+}

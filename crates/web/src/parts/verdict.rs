@@ -27,6 +27,11 @@ pub fn badge(code: &str) -> Badge {
     Badge::new(tone, icon, word)
 }
 
+/// The word for people of a verdict's word, as the pages show it.
+pub fn word(code: &str) -> String {
+    badge(code).word
+}
+
 /// One journey of a run, as the monitor keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Journey {
