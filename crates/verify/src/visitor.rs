@@ -46,7 +46,7 @@ impl Windows {
 }
 
 /// When a page of a browser without scripts is asked for again that has not come again by itself.
-const RELOAD: Duration = Duration::from_secs(5);
+const RELOAD: Duration = Duration::from_secs(15);
 
 /// A person at one window. Dropped, the window can be used again.
 pub struct Visitor {
@@ -197,17 +197,20 @@ impl Visitor {
                 return Ok((found, page));
             }
             tokio::time::sleep(LOOK_EVERY).await;
-            // Where no script moves the page, it is asked for again: at once by who has no window; in a browser it may
-            // do so by itself, and is left the time for it.
-            let again =
-                !self.runs_scripts() && asked.elapsed() >= if self.driver() == "http" { LOOK_EVERY } else { RELOAD };
-            page = if again {
+            // Where no script moves the page, it is asked for again: at once by who has no window. In a browser it may come
+            // again by itself, and is left to, as long as it does.
+            let rest = if self.driver() == "http" { LOOK_EVERY } else { RELOAD };
+            let next = if !self.runs_scripts() && asked.elapsed() >= rest {
                 asked = Instant::now();
                 let address = page.url.to_string();
                 self.window().open(&address).await?
             } else {
                 self.window().look().await?
             };
+            if next.body != page.body {
+                asked = Instant::now();
+            }
+            page = next;
         }
     }
 
