@@ -23,6 +23,7 @@ pub(crate) fn run(arguments: &cli::Reference) -> anyhow::Result<()> {
         ("verify.md", verify()),
         ("verify-results.schema.json", ::verify::evidence::schema_file()),
         ("verify-profile.schema.json", profile_schema()?),
+        ("verify-alert.schema.json", ::verify::monitor::Alert::schema_file()),
     ]
     .into_iter()
     .map(|(name, text)| (name.to_owned(), text))
@@ -70,7 +71,8 @@ fn index() -> String {
          - [Codes](codes.md): everything that can go wrong, its HTTP status, and what to do\n\
          - [Routes](routes.md): every address, and what it needs\n\
          - [Verify](verify.md): the journeys, what each proves, and the causes that they tell apart; the schemas of\n  \
-           [results.json](verify-results.schema.json) and of [profiles](verify-profile.schema.json)\n\
+           [results.json](verify-results.schema.json), of [profiles](verify-profile.schema.json) and of\n  \
+           [alerts](verify-alert.schema.json)\n\
          - [Faults](faults.md): what a user sees when something breaks in the middle of a sync; written by the test that\n  \
          breaks it\n",
     );
