@@ -141,7 +141,7 @@ impl Automatic {
     }
 }
 
-const BY_INTERVAL: (&str, &str) = ("sync_interval", "2 s");
+pub const BY_INTERVAL: (&str, &str) = ("sync_interval", "2 s");
 /// The time between two slots.
 const SLOT: Duration = Duration::from_secs(2);
 

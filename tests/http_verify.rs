@@ -1,10 +1,11 @@
 //! `hedgerow verify` by HTTP on a real API server: every journey, and the six rules of the lessons.
 
+use crate::http_schedule::{Automatic, BY_INTERVAL};
 use crate::proof::{Proof, verify};
-use crate::world::world;
+use crate::world::{NAMESPACES, vpc, world};
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
-use testkit::{HttpUser, Rule, hedgerow};
+use testkit::{Chaos, HttpUser, Rule, hedgerow};
 use verify::cause::Cause;
 use verify::results::CheckKind;
 use verify::verdict::{RunVerdict, Verdict};
@@ -138,4 +139,34 @@ async fn rule_4_address_method_and_token_come_from_the_page() -> Result<()> {
     let posts: Vec<String> = exchanges.filter(|one| one.is_write()).map(verify::exchange::Exchange::path).collect();
     ensure!(posts.iter().filter(|path| **path == action).count() == 1, "{action} among {posts:?}");
     Ok(())
+}
+
+/// Lesson 6, walked: after a sync by hand, a failure and a restart, what runs by itself goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_06_automatic_syncs_go_on_as_verify_sees_it() -> Result<()> {
+    let mut fabric = Automatic::start(&[BY_INTERVAL]).await?;
+    fabric.commit(&[("n.yaml", Some(NAMESPACES)), ("web.yaml", Some(&vpc("web", 1, 1001)))]).await?;
+    fabric.until_vlan("web", 1001).await?;
+    fabric.cable.set(Chaos::Cut);
+    fabric.until("the cluster's absence is noticed", |status| status["sync_status"] == "error").await?;
+    fabric.cable.set(Chaos::Pass);
+    fabric.until("it is in sync again", |status| status["sync_status"] == "in_sync").await?;
+    fabric.console.restart().await?;
+    // None is made for nothing: each slot has something to do.
+    let name = fabric.name.clone();
+    let commits = async {
+        for vlan in 1_100..1_900 {
+            let text = vpc("web", 1, vlan);
+            world().await.git.commit(&name, "main", &[("web.yaml", Some(&*text))], "Change").await?;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Ok::<_, anyhow::Error>(())
+    };
+    let words = ["--target", fabric.console.url(), "--username", fabric.console.username()?, "--allow-sync"];
+    let words = [&words[..], &["--journey", "automatic_sync"]].concat();
+    let proved = tokio::select! {
+        proved = verify(&words, fabric.console.password()?) => proved?,
+        ended = commits => return ended.and_then(|()| anyhow::bail!("the run did not end in time")),
+    };
+    proved.all_passed_but(&[])
 }
