@@ -3,16 +3,14 @@
 use crate::http_verify::{ELSEWHERE, all_but};
 use crate::proof::Proof;
 use anyhow::{Result, ensure};
-use std::time::Duration;
-use testkit::Rule;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_journey_in_chromium() -> Result<()> {
-    let mut proof = Proof::start(&[]).await?;
-    proof.add_unreachable().await?;
-    let in_place = ["expiry_warning", "relogin_in_place", "double_click", "two_users"];
+async fn the_journeys_in_chromium() -> Result<()> {
+    let proof = Proof::start(&[]).await?;
+    // The ends of sessions are walked below; presses that must meet are walked by HTTP, where they meet on a busy machine.
+    let in_place = ["expiry_warning", "relogin_in_place", "double_click", "two_users", "two_paths", "unreachable"];
     let mut words = all_but(&[&ELSEWHERE[..], &in_place].concat());
-    words.extend(["--unreachable-fabric", "north", "--driver", "chromium"]);
+    words.extend(["--driver", "chromium"]);
     let proved = proof.verify(&words).await?;
     proved.all_passed_but(&[])?;
     let pictures = proved.run.steps.iter().filter(|step| step.screenshot.is_some()).count();
@@ -21,9 +19,7 @@ async fn every_journey_in_chromium() -> Result<()> {
     let errors = proved.run.steps.iter().flat_map(|step| &step.console).filter(|line| line.level == "SEVERE");
     let errors: Vec<_> = errors.filter(|line| !line.text.contains("Failed to load resource")).collect();
     ensure!(errors.is_empty(), "{errors:?}");
-    proof.site.door.add(Rule::on("GET", "/vpcs?").delay(Duration::from_secs(4)));
-    let slow = ["--driver", "chromium", "--journey", "double_click", "--journey", "two_users", "--journey", "cancel"];
-    proof.verify(&slow).await?.all_passed_but(&[])
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
