@@ -7,7 +7,7 @@ use crate::effect::Planted;
 use crate::exchange::{Budget, Log};
 use crate::http::HttpUser;
 use crate::obstacle::Taken;
-use crate::oracle::{ClusterOracle, GitOracle};
+use crate::oracle::{ClusterOracle, DatabaseOracle, GitOracle};
 use crate::profile::Profile;
 use crate::recorder::Recorder;
 use crate::redact::Redactor;
@@ -84,6 +84,8 @@ pub struct Plan {
     pub cluster: Option<ClusterOracle>,
     /// The repository, read beside the target.
     pub git: Option<GitOracle>,
+    /// The target's own database, read beside it.
+    pub database: Option<DatabaseOracle>,
     /// A command that does on the direct path what the button does.
     pub direct: Option<String>,
     /// The certificates that the target is trusted by, in PEM; the system's without.
@@ -145,6 +147,9 @@ impl Site {
         redactor.tell("the password of the login", &plan.account.password);
         for account in plan.second.iter().chain(&plan.reader) {
             redactor.tell(&format!("the password of {}", account.username), &account.password);
+        }
+        if let Some(password) = plan.database.as_ref().and_then(DatabaseOracle::password) {
+            redactor.tell("the password of the database", password);
         }
         for (what, secret) in &plan.secrets {
             redactor.tell(what, secret);

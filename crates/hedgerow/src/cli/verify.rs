@@ -117,6 +117,13 @@ pub(crate) struct Verify {
     /// The folder of the manifests in it
     #[arg(long, value_name = "PATH", default_value = "", help_heading = "Oracles")]
     pub(crate) oracle_folder: String,
+    /// Read the console's own database, beside the console: what its pages rest on is compared with what they say. The
+    /// password may stand in PGPASSWORD or ~/.pgpass
+    #[arg(long, value_name = "sqlite:PATH|postgres://USER@HOST/DB", help_heading = "Oracles")]
+    pub(crate) oracle_database: Option<String>,
+    /// A file whose every line is a secret that no answer may show; may be given several times
+    #[arg(long, value_name = "FILE", help_heading = "Oracles")]
+    pub(crate) secret: Vec<PathBuf>,
 
     /// Walk the direct path by this command, beside the user's; it runs in a shell with VERIFY_FABRIC set
     ///

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use verify::evidence::sign::{PublicKey, SigningKey};
-use verify::oracle::{ClusterOracle, GitOracle};
+use verify::oracle::{ClusterOracle, DatabaseOracle, GitOracle};
 use verify::results::{JourneyResult, Run};
 use verify::run::{Progress, Runner};
 use verify::site::{Account, DriverKind, Plan, Site};
@@ -138,6 +138,10 @@ fn plan(arguments: &cli::Verify) -> anyhow::Result<Plan> {
         };
         oracle.map_err(|error| misuse(format!("--oracle-git: {error}")))
     });
+    let database = arguments
+        .oracle_database
+        .as_deref()
+        .map(|address| DatabaseOracle::open(address).map_err(|error| misuse(format!("--oracle-database: {error}"))));
     let ca = arguments.ca.as_ref().map(|file| {
         std::fs::read_to_string(file)
             .map_err(|error| misuse(format!("--ca {} cannot be read: {error}", file.display())))
@@ -156,13 +160,14 @@ fn plan(arguments: &cli::Verify) -> anyhow::Result<Plan> {
         allow_sync: arguments.allow_sync,
         cluster: cluster.transpose()?,
         git: git.transpose()?,
+        database: database.transpose()?,
         direct: arguments.direct.clone(),
         ca: ca.transpose()?,
         max_requests: arguments.max_requests,
         max_time: arguments.max_time,
         patience: arguments.patience,
         max_wait: arguments.max_wait,
-        secrets: Vec::new(),
+        secrets: secrets(&arguments.secret)?,
         id: run_id(),
     })
 }
@@ -176,6 +181,19 @@ fn drivers(arguments: &cli::Verify) -> Vec<DriverKind> {
     });
     let named: Vec<DriverKind> = named.collect();
     if named.is_empty() { vec![DriverKind::Http] } else { named }
+}
+
+/// Further secrets, each line of each file.
+fn secrets(files: &[PathBuf]) -> anyhow::Result<Vec<(String, SecretString)>> {
+    let mut all = Vec::new();
+    for file in files {
+        let shown = file.display();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| misuse(format!("--secret {shown} cannot be read: {error}")))?;
+        let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
+        all.extend(lines.map(|(number, line)| (format!("line {} of {shown}", number + 1), line.into())));
+    }
+    Ok(all)
 }
 
 /// A random name for a run.

@@ -74,6 +74,7 @@ impl Monitor {
                 allow_sync: false,
                 cluster: None,
                 git: None,
+                database: None,
                 direct: None,
                 ca: ca.transpose()?,
                 max_requests: REQUESTS,

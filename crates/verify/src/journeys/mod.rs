@@ -15,7 +15,7 @@
 //! | `secrets` | nothing that is read of a fabric shows a secret |
 //! | `unreachable` | a cluster that does not answer |
 //! | `operations` | nothing is stuck; cancel |
-//! | `status` | one status everywhere |
+//! | `status`, `status_truth` | one status everywhere, and what it rests on |
 //! | `automatic` | what runs by itself goes on |
 //! | `crawl` | every page and every link |
 //! | `drift` | a difference, with its field |
@@ -33,6 +33,7 @@ mod session_ends;
 mod session_in_place;
 mod session_missing;
 mod status;
+mod status_truth;
 mod sync;
 mod twice;
 mod unreachable;
@@ -171,7 +172,7 @@ pub static ALL: &[Journey] = &[
         "status_agrees",
         false,
         status::walk,
-        "List, page, API and metrics say the same of the fabric, and it is what the oracle reads."
+        "List, page, API, metrics and database say the same of the fabric, and it is what the oracles read."
     ),
     journey!(
         "secrets",

@@ -96,8 +96,8 @@ pub(super) async fn cancel(scene: &mut Scene<'_>) -> Walked<()> {
     let button = page.find(&places.cancel);
     if over(&page) || button.as_ref().is_ok_and(|button| button.disabled) {
         return Err(Stop::Inconclusive(format!(
-            "The sync was over before it could be cancelled: {}. One that takes longer would tell.",
-            Answer::read(&page, &profile).text
+            "The sync was over before it could be cancelled: “{}”. One that takes longer would tell.",
+            Answer::read(&page, &profile).text.trim_end_matches('.')
         )));
     }
     scene.shown_by(&visitor);

@@ -14,11 +14,13 @@
 //! | `desired` | the manifests at a branch's newest commit |
 //! | `holds` | whether a live object holds what is desired |
 //! | `agents` | what runs on the switches |
+//! | `database` | the facts that the target has stored |
 //!
 //! It reads, and writes only in [`ClusterOracle::merge_patch`], whose caller has the user's word for it.
 
 pub mod agents;
 mod cluster;
+mod database;
 mod desired;
 mod error;
 pub mod holds;
@@ -27,6 +29,7 @@ mod snapshot;
 mod tls;
 
 pub use cluster::{Allowed, ClusterOracle, FIELD_MANAGER, Kind, Version};
+pub use database::{DatabaseError, DatabaseOracle};
 pub use desired::{Desired, DesiredObject, GitError, GitOracle};
 pub use error::OracleError;
 pub use kubeconfig::{Kubeconfig, KubeconfigError};

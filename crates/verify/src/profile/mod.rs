@@ -3,6 +3,7 @@
 //! never in it: that comes from the page.
 
 mod read;
+mod status;
 mod texts;
 
 use crate::page::Locator;
@@ -11,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use read::{ProfileError, built_in, built_in_names, load};
+pub use status::{ApiStatus, DatabasePlaces, Metric, Status};
 pub use texts::{Css, Pattern};
 
 /// The number of this format.
@@ -76,6 +78,9 @@ pub struct Profile {
     pub refusals: Refusals,
     /// Which pages there are.
     pub crawl: Crawl,
+    /// What the target's own database says.
+    #[serde(default)]
+    pub database: Option<DatabasePlaces>,
     /// The list of what was done.
     #[serde(default)]
     pub activity: Option<Activity>,
@@ -179,60 +184,6 @@ pub struct NeverChecked {
     pub good: String,
     /// Words that say that nobody has looked.
     pub never: String,
-}
-
-/// What the words of a status mean.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Status {
-    /// The words of each state, by its code.
-    pub words: IndexMap<String, Vec<String>>,
-    /// The codes that say that all is well.
-    pub good: Vec<String>,
-    /// The codes that say that something failed.
-    pub failed: Vec<String>,
-    /// The codes that say that something is under way.
-    #[serde(default)]
-    pub busy: Vec<String>,
-    /// Where scripts read it.
-    #[serde(default)]
-    pub api: Vec<ApiStatus>,
-    /// The metric that says it: its name, with the labels `fabric` and `state`.
-    #[serde(default)]
-    pub metric: Option<Metric>,
-}
-
-impl Status {
-    /// The code of a word, or of a code itself.
-    pub fn code(&self, word: &str) -> Option<&str> {
-        let plain = |text: &str| text.trim().to_lowercase();
-        let word = plain(word);
-        let by_word = |(code, words): (&'_ String, &'_ Vec<String>)| {
-            plain(code) == word
-                || words.iter().any(|one| word == plain(one) || word.starts_with(&format!("{} ", plain(one))))
-        };
-        self.words.iter().find(|(code, words)| by_word((code, words))).map(|(code, _)| code.as_str())
-    }
-}
-
-/// Where a script reads something of a fabric.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ApiStatus {
-    /// The address, with `{id}` for the fabric's number.
-    pub address: String,
-    /// A JSON pointer.
-    pub pointer: String,
-}
-
-/// A metric.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Metric {
-    /// The address of the metrics.
-    pub address: String,
-    /// The name of the metric, which is 1 for the state that holds.
-    pub name: String,
 }
 
 /// What a press shall bring about.

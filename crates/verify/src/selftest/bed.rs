@@ -7,7 +7,7 @@ use super::inside::Inside;
 use super::proxy::Proxy;
 use super::{Ingredients, SelfTestError};
 use crate::http::HttpUser;
-use crate::oracle::{ClusterOracle, GitOracle};
+use crate::oracle::{ClusterOracle, DatabaseOracle, GitOracle};
 use crate::profile::Profile;
 use crate::site::{Account, DriverKind, Plan, Site};
 use secrecy::SecretString;
@@ -60,6 +60,7 @@ pub(super) struct Bed {
     /// The cluster, read beside the console.
     pub(super) cluster: Option<ClusterOracle>,
     git: Option<GitOracle>,
+    database: Option<DatabaseOracle>,
     /// The repository.
     pub(super) repository: Option<Repository>,
     url: String,
@@ -114,6 +115,8 @@ impl Bed {
         let cluster = cluster.map_err(|error| SelfTestError::Bed(error.to_string()))?;
         let git = repository.as_ref().map(|made| GitOracle::local(&made.bare, "main", "")).transpose();
         let git = git.map_err(|error| SelfTestError::Git(error.to_string()))?;
+        let database = DatabaseOracle::open(&format!("sqlite:{data}/hedgerow.db"));
+        let database = database.map_err(|error| SelfTestError::Bed(error.to_string()))?;
         let mut bed = Self {
             kind,
             console: Some(console),
@@ -121,6 +124,7 @@ impl Bed {
             proxy,
             cluster,
             git,
+            database: Some(database),
             repository,
             url,
             admin,
@@ -247,6 +251,7 @@ impl Bed {
             allow_sync: true,
             cluster: self.cluster.clone(),
             git: self.git.clone(),
+            database: self.database.clone(),
             direct: None,
             ca: None,
             max_requests: 20_000,

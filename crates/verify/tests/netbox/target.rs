@@ -46,6 +46,7 @@ pub fn plan(target: &str, profile: Profile, journeys: &[&str]) -> Result<Plan> {
         allow_sync: true,
         cluster: None,
         git: None,
+        database: None,
         direct: None,
         ca: None,
         max_requests: 2_000,

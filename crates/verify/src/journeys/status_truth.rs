@@ -1,0 +1,192 @@
+//! What the fabric's status rests on, read elsewhere: in the cluster and a fresh clone, in the target's own database, and in
+//! its operations. What changes while it is read is no lie: page and oracle are read again, until they agree or it has
+//! lasted.
+
+use crate::cause::Cause;
+use crate::drivers::Ask;
+use crate::effect;
+use crate::profile::DatabasePlaces;
+use crate::scene::Scene;
+use crate::stop::{Stop, Walked};
+use crate::visitor::Visitor;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// How long page and oracle must contradict each other until it is a lie: the target may need a moment to see a change.
+const LASTS: Duration = Duration::from_secs(10);
+/// The pause between two looks.
+const REST: Duration = Duration::from_secs(1);
+/// How far apart two times of the same end may be: pages show whole seconds.
+const SAME: SignedDuration = SignedDuration::from_secs(2);
+
+/// The time of the last success is the end of an operation that succeeded.
+pub(super) async fn last_success(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked<()> {
+    let profile = scene.profile();
+    let fabric = scene.fabric()?;
+    let (Some(place), Some(operations)) = (&profile.fabric.last_success, &profile.operation) else { return Ok(()) };
+    let body = visitor.ask(&Ask::get(&place.address.replace("{id}", &fabric.id))).await?.json()?;
+    let last =
+        body.pointer(&place.pointer).and_then(|value| value.as_str()).and_then(|text| text.parse::<Timestamp>().ok());
+    let Some(last) = last else { return Ok(()) };
+    let page = visitor.open(&operations.list.replace("{id}", &fabric.id)).await?;
+    let mut links = page.attributes(&operations.list_link, "href");
+    links.dedup();
+    let mut ends = Vec::new();
+    for link in links.iter().take(20) {
+        let answer = visitor.ask(&Ask::get(link)).await?.json()?;
+        let end =
+            answer.get("ended_at").and_then(|value| value.as_str()).and_then(|text| text.parse::<Timestamp>().ok());
+        let good = answer.get("success").and_then(|value| value.as_bool()) == Some(true);
+        if good && let Some(end) = end {
+            if (end.duration_since(last)).abs() <= SAME {
+                scene.shown_by(visitor);
+                let expected = "the last success is the end of an operation that succeeded";
+                return scene.assert(true, Cause::TimestampOnly, expected, link);
+            }
+            ends.push(end);
+        }
+    }
+    scene.shown_by(visitor);
+    let newest = ends.iter().max();
+    if newest.is_some_and(|newest| *newest > last) || links.len() >= 20 && newest.is_none_or(|newest| *newest > last) {
+        scene.untold(
+            "the last success is the end of an operation that succeeded",
+            "its operation is older than those that the list begins with",
+        );
+        return Ok(());
+    }
+    let observed =
+        format!("the last success is said to be at {last}; the newest operation that succeeded ended at {newest:?}");
+    Err(scene.failed(Cause::TimestampOnly, "the last success is the end of an operation that succeeded", observed))
+}
+
+/// Whether the page says that all is well.
+async fn called_good(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked<Option<String>> {
+    let page = scene.open_fabric(visitor).await?;
+    let profile = scene.profile();
+    let code = scene.status_on(&page).and_then(|(_, code)| code);
+    if !code.is_some_and(|code| profile.status.good.contains(&code)) {
+        return Ok(None);
+    }
+    Ok(Some(profile.fabric.commit.as_ref().and_then(|place| place.read(&page)).unwrap_or_default()))
+}
+
+/// Where the page says that all is well, the cluster must hold what Git says.
+pub(super) async fn held(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked<()> {
+    let expected = "where all is said to be well, the cluster holds what Git says";
+    let end = Instant::now() + LASTS;
+    loop {
+        let Some(commit) = called_good(scene, visitor).await? else { return Ok(()) };
+        let world = effect::world(scene).await?;
+        let (Some(_), Some(desired)) = (&world.live, &world.desired) else {
+            scene.verified = Some(false);
+            scene.untold(expected, "no oracles were given that read both the cluster and Git");
+            return Ok(());
+        };
+        let newest = &desired.commit[..desired.commit.len().min(12)];
+        let is_last = Instant::now() >= end;
+        // The page names the commit that it speaks of.
+        let is_newest = commit.is_empty() || desired.commit.starts_with(&commit);
+        if is_newest && world.lacking.is_empty() {
+            scene.verified = Some(true);
+            let observed = format!("all {} objects of {newest} are held", desired.objects.len());
+            return scene.assert(true, Cause::StatusLies, expected, observed);
+        }
+        if is_last && !is_newest {
+            scene.verified = Some(false);
+            scene.untold(expected, &format!("the page speaks of {commit}, and Git has moved on to {newest}"));
+            return Ok(());
+        }
+        if is_last {
+            scene.verified = Some(true);
+            let list: Vec<String> =
+                world.lacking.iter().take(5).map(|(object, why)| format!("{object}: {why}")).collect();
+            return Err(scene.failed(Cause::StatusLies, expected, list.join("; ")));
+        }
+        tokio::time::sleep(REST).await;
+    }
+}
+
+/// What the database says, where one is read and the profile knows what stands in it.
+async fn read(scene: &Scene<'_>, query: Option<&String>) -> Walked<Option<Value>> {
+    let (Some(database), Some(query)) = (&scene.site.plan.database, query) else { return Ok(None) };
+    let query = query.replace("{id}", &scene.fabric()?.id);
+    let read = database.one(query.trim()).await;
+    let read = read.map_err(|error| Stop::Inconclusive(format!("The oracle could not read the database: {error}")))?;
+    scene.recorder().reading(&read.reading.from, &read.reading.asked, &read.reading.found.to_string(), Value::Null);
+    Ok(Some(read.value))
+}
+
+/// The word of the state that the database stores, if it stores one.
+pub(super) async fn stored_status(scene: &Scene<'_>) -> Walked<Option<String>> {
+    let profile = scene.profile();
+    let query = profile.database.as_ref().and_then(|places| places.status.as_ref());
+    Ok(read(scene, query).await?.and_then(|value| value.as_str().map(str::to_owned)))
+}
+
+/// What the database stores is what the page says.
+pub(super) async fn stored(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked<()> {
+    let profile = scene.profile();
+    let Some(places) = profile.database.as_ref().filter(|_| scene.site.plan.database.is_some()) else { return Ok(()) };
+    let end = Instant::now() + LASTS;
+    while let Some(contradiction) = contradiction(scene, visitor, places).await? {
+        if Instant::now() >= end {
+            let (cause, expected, observed) = contradiction;
+            return Err(scene.failed(cause, expected, observed));
+        }
+        tokio::time::sleep(REST).await;
+    }
+    Ok(())
+}
+
+type Contradiction = (Cause, &'static str, String);
+
+/// Where database and page contradict each other; what agrees is noted.
+async fn contradiction(
+    scene: &mut Scene<'_>,
+    visitor: &mut Visitor,
+    places: &DatabasePlaces,
+) -> Walked<Option<Contradiction>> {
+    let mut agreed: Vec<Contradiction> = Vec::new();
+    if called_good(scene, visitor).await?.is_some()
+        && let Some(count) = read(scene, places.against_good.as_ref()).await?
+    {
+        let found = (
+            Cause::StatusLies,
+            "where all is said to be well, nothing in the target's database contradicts it",
+            format!("{count} rows contradict it"),
+        );
+        if count.as_i64() != Some(0) {
+            return Ok(Some(found));
+        }
+        agreed.push(found);
+    }
+    if let Some(place) = &scene.profile().fabric.last_success
+        && let Some(stored) = read(scene, places.last_success.as_ref()).await?
+    {
+        let body = visitor.ask(&Ask::get(&place.address.replace("{id}", &scene.fabric()?.id))).await?.json()?;
+        scene.shown_by(visitor);
+        let shown =
+            body.pointer(&place.pointer).and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok());
+        let stored = stored.as_i64().and_then(|at| Timestamp::from_microsecond(at).ok());
+        let same = match (shown, stored) {
+            (Some(shown), Some(stored)) => shown.duration_since(stored).abs() <= SAME,
+            (shown, stored) => shown.is_none() && stored.is_none(),
+        };
+        let word = |at: Option<Timestamp>| at.map_or_else(|| "never".to_owned(), |at| at.to_string());
+        let found = (
+            Cause::TimestampOnly,
+            "the last success is the one that the target's database holds",
+            format!("said to be {}; in the database {}", word(shown), word(stored)),
+        );
+        if !same {
+            return Ok(Some(found));
+        }
+        agreed.push(found);
+    }
+    for (cause, expected, observed) in agreed {
+        scene.assert(true, cause, expected, observed)?;
+    }
+    Ok(None)
+}
