@@ -36,6 +36,10 @@ async fn every_journey_by_http() -> Result<()> {
     for name in ["sync_by_button", "sync_by_form", "sync_from_git", "status_agrees", "drift", "two_paths"] {
         ensure!(verified(name)? == Some(true), "{name} was judged by an oracle");
     }
+    // What is said of these is the whole of it: nothing was left open for want of an oracle or of an object.
+    for name in ["crawl", "status_agrees", "sync_from_git", "sync_from_fabric", "permission", "fabric_page"] {
+        proved.is_told(name)?;
+    }
     let discrepancy = proved.run.discrepancy.as_ref().context("both paths were walked")?;
     ensure!(discrepancy.arms.len() == 4 && discrepancy.parts_at.is_none(), "{discrepancy:?}");
     // What it made is gone: no session is left, and nothing in the cluster is what it planted.
@@ -56,6 +60,133 @@ async fn every_journey_by_http() -> Result<()> {
     proof.site.door.add(Rule::on("GET", "/vpcs?").delay(Duration::from_millis(1_500)));
     let slow = proof.verify(&["--journey", "double_click", "--journey", "two_users", "--journey", "cancel"]).await?;
     slow.all_passed_but(&[])
+}
+
+/// Lesson 11, as verify sees it: what the database holds is what list, page, API and metrics say. Another database is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_11_the_database_holds_what_the_pages_say() -> Result<()> {
+    let mut proof = Proof::start(&[]).await?;
+    let journey = ["--journey", "status_agrees"];
+    let proved = proof.verify(&journey).await?;
+    proved.all_passed_but(&[])?;
+    let told = |run: &verify::results::Run| {
+        let expected = "the last success is the one that the target's database holds";
+        run.journeys.iter().flat_map(|one| &one.checks).find(|check| check.expected == expected).cloned()
+    };
+    ensure!(told(&proved.run).is_some_and(|check| check.held == Some(true)), "{:?}", proved.run.journeys[0].checks);
+    // A copy, and after it another sync.
+    proof.site.console.stop().await?;
+    let data = proof.site.console.data_dir().to_owned();
+    let older = proved.folder.join("older.db");
+    std::fs::copy(data.join("hedgerow.db"), &older)?;
+    proof.site.console.resume().await?;
+    let (mut user, _) =
+        proof.site.console.login(proof.site.console.username()?, proof.site.console.password()?).await?;
+    // Until the last success is later by more than what pages show of it, which is whole seconds.
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_secs(4) {
+        crate::world::press(&mut user, proof.site.id, "sync_to_kubernetes").await?;
+    }
+    let older = format!("sqlite:{}", older.display());
+    let other = proof.begin_with_database(&older, &journey).await?.end().await?;
+    let finding = other.journey("status_agrees")?.finding.clone().context("it failed")?;
+    ensure!((other.code, finding.cause) == (Some(1), Cause::TimestampOnly), "{finding:?}");
+    Ok(())
+}
+
+/// Whatever is not allowed is not done: neither the cluster nor Git is as much as touched.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_run_changes_nothing() -> Result<()> {
+    let proof = Proof::start(&[]).await?;
+    let (before, head) = (proof.site.versions().await?, proof.site.git.head("fabric", "main").await?);
+    ensure!(!before.is_empty(), "there is something to be changed");
+    let writes = proof.site.writes(true).len();
+    let proved = proof.begin(&all_but(&ELSEWHERE)).await?.end().await?;
+    let changing: Vec<&str> = verify::journeys::ALL.iter().filter(|one| one.changes).map(|one| one.name).collect();
+    for one in &proved.run.journeys {
+        ensure!(one.verdict != Verdict::Fail, "{}: {}", one.name, one.sentence);
+        ensure!(!changing.contains(&one.name.as_str()) || one.verdict == Verdict::Skipped, "{}", one.name);
+    }
+    ensure!(proof.site.versions().await? == before, "the cluster is as it was");
+    ensure!(proof.site.git.head("fabric", "main").await? == head, "Git is as it was");
+    let written: Vec<String> = proof.site.writes(true).split_off(writes);
+    ensure!(written.is_empty(), "{written:?}");
+    Ok(())
+}
+
+/// Whatever ends a run, what it planted is taken back; and what a killed one leaves, the next one finds and puts right.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_run_leaves_nothing_and_a_killed_one_is_cleaned_up_after() -> Result<()> {
+    let proof = Proof::start(&[]).await?;
+    let planted = async || -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for kind in ["servers.wiring.githedgehog.com", "switches.wiring.githedgehog.com"] {
+            let all = proof.site.client.list(kind).await?;
+            let descriptions = all.iter().filter_map(|one| one["spec"]["description"].as_str());
+            found.extend(descriptions.filter(|text| text.starts_with("verify ")).map(str::to_owned));
+        }
+        Ok(found)
+    };
+    let begin = async || -> Result<crate::proof::Proving> {
+        // Slow, so that there is time between the planting and the sync that takes it back.
+        proof.site.door.clear();
+        proof.site.door.add(Rule::on("GET", "/servers?").delay(Duration::from_secs(3)));
+        let run = proof.begin(&["--allow-sync", "--journey", "sync_by_button"]).await?;
+        let look = async || {
+            ensure!(!planted().await?.is_empty(), "nothing yet");
+            Ok(())
+        };
+        testkit::eventually(Duration::from_secs(60), "something is planted", look).await?;
+        Ok(run)
+    };
+    let sessions = async || -> Result<usize> {
+        let (mut user, _) =
+            proof.site.console.login(proof.site.console.username()?, proof.site.console.password()?).await?;
+        let page = user.visit("/account/sessions/").await?;
+        let open = page.texts("section[aria-labelledby=open-title] tbody tr").len();
+        let out = user.submit(&page, "form[action='/logout/']", &[]).await?;
+        ensure!(out.status == 303, "{}", out.status);
+        Ok(open)
+    };
+    let before = sessions().await?;
+    for signal in ["INT", "TERM", "HUP"] {
+        let run = begin().await?;
+        run.program.signal(signal)?;
+        let ended = run.end().await?;
+        ensure!((ended.run.verdict, ended.code) == (RunVerdict::Interrupted, Some(130)), "{signal}: {:?}", ended.code);
+        ensure!(planted().await?.is_empty(), "{signal} leaves nothing in the cluster");
+        ensure!(ended.run.cleanup.iter().any(|one| one.restored && one.what.contains("description")), "it says so");
+        ensure!(sessions().await? == before, "{signal} leaves no session");
+    }
+    let run = begin().await?;
+    run.program.signal("KILL")?;
+    ensure!(run.end().await.is_err(), "it wrote nothing down");
+    ensure!(planted().await?.len() == 1, "what was planted is still there");
+    proof.site.door.clear();
+    let next = proof.begin(&["--journey", "fabric_page"]).await?.end().await?;
+    let said = next.run.preconditions.iter().any(|check| check.observed.contains("a run that was killed"));
+    ensure!(said && planted().await?.len() == 1, "a read-only run says so: {:?}", next.run.preconditions);
+    let next = proof.begin(&["--allow-sync", "--journey", "fabric_page"]).await?.end().await?;
+    ensure!(planted().await?.is_empty(), "with leave it is put right: {:?}", next.run.cleanup);
+    Ok(())
+}
+
+/// Failure point 8: an operation whose server died holds nobody up, and verify sees that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stuck_operation_is_released_as_verify_sees_it() -> Result<()> {
+    let mut proof = Proof::start(&[]).await?;
+    proof.site.door.add(Rule::on("GET", "/vpcs?").delay(Duration::from_secs(20)));
+    let page = proof.site.page().await?;
+    let begun = proof.site.begin_from(&page, serde_json::json!({})).await?;
+    proof.site.console.kill9();
+    proof.site.door.clear();
+    proof.site.console.resume().await?;
+    let proved = proof.verify(&["--journey", "stuck_operation"]).await?;
+    proved.all_passed_but(&[])?;
+    proved.is_told("stuck_operation")?;
+    let observed = &proved.journey("stuck_operation")?.checks.last().context("there are checks")?.observed;
+    ensure!(observed.contains(begun.trim_end_matches('/')), "{observed} tells of {begun}");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@
 use crate::site::{Site, fabric_files};
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
-use testkit::{Folder, hedgerow_within};
+use testkit::{Folder, Started};
 use verify::results::{JourneyResult, Run};
 use verify::verdict::Verdict;
 
@@ -28,6 +28,14 @@ impl Proved {
         self.run.journeys.iter().find(|one| one.name == name).with_context(|| format!("{name} was made"))
     }
 
+    /// That nothing of a journey was left untold.
+    pub fn is_told(&self, name: &str) -> Result<()> {
+        let one = self.journey(name)?;
+        let open = one.checks.iter().find(|check| check.held.is_none());
+        ensure!(open.is_none(), "{name}: {open:?}");
+        Ok(())
+    }
+
     /// That every journey passed, but for these, which were skipped.
     pub fn all_passed_but(&self, skipped: &[&str]) -> Result<()> {
         for one in &self.run.journeys {
@@ -41,20 +49,41 @@ impl Proved {
     }
 }
 
-/// Runs `hedgerow verify` with these words, the password on standard input, into a folder of its own.
+/// A run of `hedgerow verify` that goes on.
+pub struct Proving {
+    /// The program.
+    pub program: Started,
+    folder: Folder,
+}
+
+impl Proving {
+    /// Begins with these words, the password on standard input, into a folder of its own.
+    pub async fn begin(words: &[&str], password: &str) -> Result<Self> {
+        let folder = Folder::new("verify")?;
+        let out = folder.join("run");
+        let out = out.to_str().context("a path in UTF-8")?;
+        let mut all = vec!["verify", "--password-stdin", "--output", out];
+        all.extend(words);
+        // The browsers' drivers are found as a user's are; geckodriver lies in the cache.
+        let gecko =
+            testkit::geckodriver().ok().and_then(|file| file.parent().map(|folder| folder.display().to_string()));
+        let path = format!("{}:{}", gecko.unwrap_or_default(), std::env::var("PATH")?);
+        let program = Started::hedgerow(&all, &[("PATH", &path)], Some(password)).await?;
+        Ok(Self { program, folder })
+    }
+
+    /// Waits until it is over, and reads what it has written down.
+    pub async fn end(self) -> Result<Proved> {
+        let output = self.program.ended(LONGEST).await?;
+        let text = std::fs::read_to_string(self.folder.join("run/results.json"));
+        let text = text.with_context(|| format!("no results: {}", String::from_utf8_lossy(&output.stderr)))?;
+        Ok(Proved { code: output.status.code(), run: serde_json::from_str(&text)?, folder: self.folder })
+    }
+}
+
+/// Runs `hedgerow verify` with these words to its end.
 pub async fn verify(words: &[&str], password: &str) -> Result<Proved> {
-    let folder = Folder::new("verify")?;
-    let out = folder.join("run");
-    let out = out.to_str().context("a path in UTF-8")?;
-    let mut all = vec!["verify", "--password-stdin", "--output", out];
-    all.extend(words);
-    // The browsers' drivers are found as a user's are; geckodriver lies in the cache.
-    let gecko = testkit::geckodriver().ok().and_then(|file| file.parent().map(|folder| folder.display().to_string()));
-    let path = format!("{}:{}", gecko.unwrap_or_default(), std::env::var("PATH")?);
-    let output = hedgerow_within(LONGEST, &all, &[("PATH", &path)], Some(password)).await?;
-    let text = std::fs::read_to_string(folder.join("run/results.json"));
-    let text = text.with_context(|| format!("no results: {}", String::from_utf8_lossy(&output.stderr)))?;
-    Ok(Proved { code: output.status.code(), run: serde_json::from_str(&text)?, folder })
+    Proving::begin(words, password).await?.end().await
 }
 
 /// A site in which everything is as it should be, with everybody that a journey needs.
@@ -106,6 +135,17 @@ impl Proof {
 
     /// Verifies the site with everything that it has, and these words besides.
     pub async fn verify(&self, words: &[&str]) -> Result<Proved> {
+        self.begin(&[&["--allow-sync"], words].concat()).await?.end().await
+    }
+
+    /// Begins to verify the site with everything that it has, read-only unless these words say otherwise.
+    pub async fn begin(&self, words: &[&str]) -> Result<Proving> {
+        let database = format!("sqlite:{}", self.site.console.data_dir().join("hedgerow.db").display());
+        self.begin_with_database(&database, words).await
+    }
+
+    /// The same with this database.
+    pub async fn begin_with_database(&self, database: &str, words: &[&str]) -> Result<Proving> {
         let path = |name: &str| self.folder.join(name).display().to_string();
         let (kubeconfig, password) = (path("oracle.kubeconfig"), path("password"));
         let git = self.site.git.url("fabric").replacen("://", "://hedgerow:git-token-1@", 1);
@@ -125,9 +165,10 @@ impl Proof {
             &second,
             "--reader",
             &reader,
-            "--allow-sync",
+            "--oracle-database",
+            database,
         ];
         all.extend(words);
-        verify(&all, self.site.console.password()?).await
+        Proving::begin(&all, self.site.console.password()?).await
     }
 }

@@ -133,22 +133,42 @@ fn refuse_plain_http(address: SocketAddr) -> anyhow::Result<()> {
     .into())
 }
 
-/// Waits for Ctrl-C or SIGTERM; a second one ends the process at once.
+/// Waits for Ctrl-C, SIGTERM or the end of the terminal; a second one ends the process at once.
 pub(crate) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    stop_on_signal_or(1, |name, _| {
+        tracing::warn!("{name} again: ending at once; running operations are taken up as interrupted");
+        std::process::exit(1);
+    })
+}
+
+/// Waits for Ctrl-C, SIGTERM or the end of the terminal. `again` hears of those after the first, and whether it is the last
+/// of `most`.
+pub(crate) fn stop_on_signal_or(
+    most: u32,
+    again: impl Fn(&str, bool) + Send + 'static,
+) -> anyhow::Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    // Who was started by nohup is to outlive its terminal.
+    let mut hangup = (!ignores_hangup())
+        .then(|| signal(SignalKind::hangup()).context("cannot listen for the end of the terminal"))
+        .transpose()?;
     let stop = CancellationToken::new();
     let told = stop.clone();
     tokio::spawn(async move {
-        for times in 0.. {
+        for times in 0_u32.. {
             let name = tokio::select! {
                 _ = interrupt.recv() => "Ctrl-C",
                 _ = terminate.recv() => "SIGTERM",
+                () = async { match &mut hangup {
+                    Some(hangup) => drop(hangup.recv().await),
+                    None => std::future::pending().await,
+                } } => "the end of the terminal",
             };
             if times > 0 {
-                tracing::warn!("{name} again: ending at once; running operations are taken up as interrupted");
-                std::process::exit(1);
+                again(name, times >= most);
+                continue;
             }
             // First the end, then the word about it: the log may be a pipe that nobody reads.
             told.cancel();
@@ -156,6 +176,13 @@ pub(crate) fn stop_on_signal() -> anyhow::Result<CancellationToken> {
         }
     });
     Ok(stop)
+}
+
+/// Whether this process was told to ignore SIGHUP, signal 1; so says Linux in a mask, in hexadecimal.
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
 
 /// Runs a future on a new runtime, on as many threads as there are processors.

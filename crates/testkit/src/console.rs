@@ -267,15 +267,43 @@ pub async fn hedgerow_within(
     env: &[(&str, &str)],
     input: Option<&str>,
 ) -> Result<Output> {
-    let folder = Folder::new("hedgerow")?;
-    let mut command = Command::new(built_program()?);
-    command.args(words);
-    clean(&mut command, folder.path());
-    command.envs(env.iter().copied());
-    run_program(longest, command, input).await
+    Started::hedgerow(words, env, input).await?.ended(longest).await
 }
 
-async fn run_program(longest: Duration, command: Command, input: Option<&str>) -> Result<Output> {
+/// A command of the built program that goes on.
+pub struct Started {
+    child: tokio::process::Child,
+    // Its home, which goes when it has ended.
+    _home: Folder,
+}
+
+impl Started {
+    /// Starts the built program with these words.
+    pub async fn hedgerow(words: &[&str], env: &[(&str, &str)], input: Option<&str>) -> Result<Self> {
+        let home = Folder::new("hedgerow")?;
+        let mut command = Command::new(built_program()?);
+        command.args(words);
+        clean(&mut command, home.path());
+        command.envs(env.iter().copied());
+        Ok(Self { child: start_program(command, input).await?, _home: home })
+    }
+
+    /// Sends it a signal by its name: `INT`, `HUP`, `KILL`.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let id = self.child.id().context("it has ended")?.to_string();
+        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().context("run kill")?;
+        anyhow::ensure!(sent.success(), "kill -{name} {id}: {sent}");
+        Ok(())
+    }
+
+    /// Waits until it has ended, at most so long.
+    pub async fn ended(self, longest: Duration) -> Result<Output> {
+        let done = tokio::time::timeout(longest, self.child.wait_with_output());
+        done.await.with_context(|| format!("hedgerow did not end in {longest:?}"))?.context("wait for hedgerow")
+    }
+}
+
+async fn start_program(command: Command, input: Option<&str>) -> Result<tokio::process::Child> {
     use tokio::io::AsyncWriteExt;
     let mut command = tokio::process::Command::from(command);
     command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
@@ -285,7 +313,11 @@ async fn run_program(longest: Duration, command: Command, input: Option<&str>) -
         // It may end without reading, which is its right.
         let _ = pipe.write_all(input.as_bytes()).await;
     }
-    let done = tokio::time::timeout(longest, child.wait_with_output());
+    Ok(child)
+}
+
+async fn run_program(longest: Duration, command: Command, input: Option<&str>) -> Result<Output> {
+    let done = tokio::time::timeout(longest, start_program(command, input).await?.wait_with_output());
     done.await.with_context(|| format!("hedgerow did not end in {longest:?}"))?.context("wait for hedgerow")
 }
 

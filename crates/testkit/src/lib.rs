@@ -47,7 +47,7 @@ pub use api_front::{ApiCall, ApiFront, Rule};
 pub use browser::{Browser, BrowserOptions, ConsoleLine, PageRequest};
 pub use chaos::{Chaos, ChaosProxy};
 pub use closed::{ClosedFolder, Entry, belongings, nobodys_number};
-pub use console::{Console, ConsoleOptions, built_program, hedgerow, hedgerow_within, sources_of};
+pub use console::{Console, ConsoleOptions, Started, built_program, hedgerow, hedgerow_within, sources_of};
 pub use control_plane::{
     Access, Answer, Change, ControlPlane, KubeClient, Lease, RunningKubectl, Snapshot, TokenUser, kubectl, read_crds,
 };

@@ -121,6 +121,10 @@ causes! {
         "Look at what the oracle read from the cluster, and at the object that is named.";
     Connection: "connection_failed", ConnectionGuard, Some(7), "The target could not reach the cluster",
         "Test the connection in the target; compare with what the oracle reached from here.";
+    FabricUnknown: "fabric_not_found", Page, None, "It is not clear which fabric is meant",
+        "Name a fabric that the list shows to this user, with --fabric.";
+    OracleUnusable: "oracle_unusable", Cluster, None, "An oracle that was given cannot be used",
+        "Check the kubeconfig, the repository or the database that verify was given; nothing was judged of the target.";
 
     ControlMissing: "control_missing", Page, None, "The page lacks what a person would press",
         "Look at the page that the step kept: the control is gone, hidden, or says something else.";

@@ -13,6 +13,9 @@ use scraper::Selector;
 /// How many fabrics are looked at in search of the oracle's.
 const MOST: usize = 50;
 
+/// What must hold of the oracle's cluster.
+const SAME_CLUSTER: &str = "the oracle's cluster is the fabric's";
+
 /// The fabrics of a list, in its order.
 pub fn listed(list: &Page, profile: &Profile) -> Vec<FabricRef> {
     rows(list, profile).into_iter().map(|(fabric, _)| fabric).collect()
@@ -56,6 +59,7 @@ pub(crate) async fn choose(
 ) -> Walked<(Option<FabricRef>, Option<String>)> {
     let profile = scene.profile();
     let named = scene.site.plan.fabric.is_some();
+    let names: Vec<String> = found.iter().map(|fabric| fabric.name.clone()).collect();
     let mut first = None;
     for fabric in found.into_iter().take(MOST) {
         let page = visitor.open(&fabric.address).await?;
@@ -65,12 +69,12 @@ pub(crate) async fn choose(
         if let (Some(wanted), Some(shown)) = (uid, &shown) {
             if wanted == shown {
                 let observed = format!("{}: the UID of kube-system is {shown} in both", fabric.name);
-                scene.require(true, Cause::Cluster, "the oracle's cluster is the fabric's", observed)?;
+                scene.require(true, Cause::OracleUnusable, SAME_CLUSTER, observed)?;
                 return Ok((Some(fabric), namespace));
             }
             if named {
                 let observed = format!("{} is at the cluster {shown}, the oracle reads {wanted}", fabric.name);
-                return Err(scene.invalid(Cause::Cluster, "the oracle's cluster is the fabric's", observed));
+                return Err(scene.invalid(Cause::OracleUnusable, SAME_CLUSTER, observed));
             }
             continue;
         }
@@ -81,13 +85,31 @@ pub(crate) async fn choose(
             break;
         }
     }
-    match first {
-        Some((fabric, namespace)) => Ok((Some(fabric), namespace)),
-        None if uid.is_some() && profile.fabric.cluster_uid.is_some() => {
-            let expected = "one of the fabrics is at the oracle's cluster";
-            let observed = format!("none of {} is", path_of(&profile.fabrics.address));
-            Err(scene.invalid(Cause::Cluster, expected, observed))
+    let Some(first) = first else {
+        if uid.is_none() || profile.fabric.cluster_uid.is_none() {
+            return Ok((None, None));
         }
-        None => Ok((None, None)),
+        let expected = "one of the fabrics is at the oracle's cluster";
+        let observed = format!("none of {} is", path_of(&profile.fabrics.address));
+        return Err(scene.invalid(Cause::OracleUnusable, expected, observed));
+    };
+    let plan = &scene.site.plan;
+    let is_chosen = named || names.len() == 1;
+    let list: String = names.join(", ").chars().take(200).collect();
+    if plan.allow_sync && !is_chosen {
+        let observed = format!("--allow-sync was given, the list shows {list}, and none was named");
+        return Err(scene.invalid(Cause::FabricUnknown, "it is clear which fabric may be synced", observed));
     }
+    if plan.cluster.is_some() {
+        let why = match uid {
+            Some(_) => "the fabric's page does not say at which cluster it is",
+            None => "the oracle may not read the namespace kube-system, whose UID would tell",
+        };
+        if !is_chosen {
+            let observed = format!("{why}; the list shows {list}, and none was named");
+            return Err(scene.invalid(Cause::FabricUnknown, SAME_CLUSTER, observed));
+        }
+        scene.untold(SAME_CLUSTER, &format!("{why}; it is taken to be so, because both were given together"));
+    }
+    Ok((Some(first.0), first.1))
 }

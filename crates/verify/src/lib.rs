@@ -18,6 +18,7 @@ pub mod oracle;
 pub mod page;
 pub mod profile;
 pub mod recorder;
+mod records;
 pub mod redact;
 pub mod results;
 pub mod run;

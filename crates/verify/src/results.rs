@@ -85,7 +85,7 @@ pub struct Conditions {
     pub journeys: Vec<String>,
     /// Whether it was allowed to change anything.
     pub allow_sync: bool,
-    /// Which oracles were given: `cluster`, `git`.
+    /// Which oracles were given: `cluster`, `git`, `database`.
     pub oracles: Vec<String>,
     /// How many requests it may send.
     pub max_requests: u64,

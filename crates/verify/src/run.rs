@@ -1,6 +1,7 @@
 //! A run: preconditions, the fabric, the journeys one after the other, and what it comes to.
 
 use crate::cause::Cause;
+use crate::effect;
 use crate::journeys::{self, Journey};
 use crate::obstacle::Obstacle;
 use crate::recorder::millis;
@@ -110,7 +111,10 @@ impl Runner {
             self.site.namespace = namespace;
         }
         self.site.fabric = fabric;
-        Ok(())
+        let mut scene = Scene::new(&self.site, kind);
+        let left = effect::left_by_others(&mut scene).await;
+        self.preconditions.append(&mut scene.checks);
+        left
     }
 
     async fn ask_oracles(&mut self) -> Result<Option<String>, Stop> {
@@ -118,7 +122,11 @@ impl Runner {
         let mut uid = None;
         if let Some(cluster) = &self.site.plan.cluster {
             let unusable = |error: &dyn std::fmt::Display| {
-                Stop::invalid(Cause::Cluster, "the oracle reaches the cluster that it was given", error.to_string())
+                Stop::invalid(
+                    Cause::OracleUnusable,
+                    "the oracle reaches the cluster that it was given",
+                    error.to_string(),
+                )
             };
             let version = cluster.version().await.map_err(|error| unusable(&error))?;
             recorder.reading(
@@ -140,8 +148,18 @@ impl Runner {
         if let Some(git) = &self.site.plan.git {
             let read = git.read().await.map_err(|error| {
                 Stop::invalid(
-                    Cause::Cluster,
+                    Cause::OracleUnusable,
                     "the oracle can clone the repository that it was given",
+                    error.to_string(),
+                )
+            })?;
+            recorder.reading(&read.reading.from, &read.reading.asked, &read.reading.found.to_string(), json!(null));
+        }
+        if let Some(database) = &self.site.plan.database {
+            let read = database.one("SELECT 1").await.map_err(|error| {
+                Stop::invalid(
+                    Cause::OracleUnusable,
+                    "the oracle can read the database that it was given",
                     error.to_string(),
                 )
             })?;
@@ -210,9 +228,26 @@ impl Runner {
     pub fn finish(self, stop: Option<Stop>, interrupted: bool) -> Run {
         let (steps, readings, cleanup) = self.site.recorder.take();
         let leaks = self.site.redactor.leaks();
-        let (verdict, sentence, finding) = conclude(&self.journeys, stop, interrupted);
+        let (mut verdict, mut sentence, finding) = conclude(&self.journeys, stop, interrupted);
+        let left = self.site.left_behind();
+        if !left.is_empty() {
+            sentence = format!(
+                "Something was left behind in the cluster, put it right by hand: {}. {sentence}",
+                left.join("; ")
+            );
+            if verdict != RunVerdict::Fail {
+                verdict = RunVerdict::Invalid;
+            }
+        }
+        if verdict == RunVerdict::Pass && self.site.plan.cluster.is_none() && self.site.plan.git.is_none() {
+            sentence = format!("Not verified by an oracle: none was given. {sentence}");
+        }
         let plan = &self.site.plan;
-        let oracles = [plan.cluster.as_ref().map(|_| "cluster"), plan.git.as_ref().map(|_| "git")];
+        let oracles = [
+            plan.cluster.as_ref().map(|_| "cluster"),
+            plan.git.as_ref().map(|_| "git"),
+            plan.database.as_ref().map(|_| "database"),
+        ];
         Run {
             schema: SCHEMA,
             id: plan.id.clone(),
@@ -262,7 +297,14 @@ fn judge(walked: &Result<(), Stop>, verified: Option<bool>, checks: &[Check]) ->
                 None,
             )
         }
-        Ok(()) => (Verdict::Pass, "Everything that it proves was seen to hold.".to_owned(), None),
+        Ok(()) => match checks.iter().find(|check| check.held.is_none()) {
+            Some(open) => {
+                let sentence =
+                    format!("What could be told was seen to hold. Not told: {} ({}).", open.expected, open.observed);
+                (Verdict::Pass, sentence, None)
+            }
+            None => (Verdict::Pass, "Everything that it proves was seen to hold.".to_owned(), None),
+        },
         Err(Stop::Fail(finding)) => {
             (Verdict::Fail, format!("{}: {}", finding.cause.title(), finding.observed), Some((**finding).clone()))
         }
@@ -343,7 +385,7 @@ async fn prepare(
         found.retain(|fabric| fabric.name == *wanted || fabric.id == *wanted);
         if found.is_empty() {
             return Err(scene.invalid(
-                Cause::NotFound,
+                Cause::FabricUnknown,
                 &format!("the list of fabrics shows {wanted}"),
                 crate::scene::says(&list),
             ));

@@ -236,6 +236,7 @@ impl<'a> Scene<'a> {
         self.shown_by(visitor);
         let expected =
             format!("{} is logged in: the session's cookie is there, and the server names the user", account.username);
+        let cookie = self.note_session(visitor, &account.username).await;
         let page = match pressed {
             Ok(page) => page,
             Err(obstacle) => {
@@ -243,10 +244,7 @@ impl<'a> Scene<'a> {
                 return Err(self.not_reached(obstacle, &expected));
             }
         };
-        let cookie = self.session_cookie(visitor).await?;
-        if cookie.is_some() {
-            self.site.sessions.begun(&account.username, visitor.cookies().await?);
-        }
+        let cookie = cookie?;
         let named = self.names(&page, &account.username);
         if cookie.is_none() || !named {
             self.stays_here(visitor)?;
@@ -321,6 +319,15 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// Notes the session that a login may have begun, whatever else came of it, so that it is ended.
+    pub(crate) async fn note_session(&self, visitor: &mut Visitor, username: &str) -> Walked<Option<Cookie>> {
+        let cookie = self.session_cookie(visitor).await?;
+        if cookie.is_some() {
+            self.site.sessions.begun(username, visitor.cookies().await?);
+        }
+        Ok(cookie)
+    }
+
     /// The session's cookie.
     pub async fn session_cookie(&self, visitor: &mut Visitor) -> Walked<Option<Cookie>> {
         let cookies = visitor.cookies().await?;
@@ -385,7 +392,12 @@ impl<'a> Scene<'a> {
     /// Something that can be pressed, by the profile's name for it.
     pub fn action(&self, name: &str) -> Walked<Action> {
         let action = self.site.profile.actions.get(name).cloned();
-        action.ok_or_else(|| Stop::Skipped(format!("The profile {} knows no action {name}.", self.site.profile.name)))
+        let action = action
+            .ok_or_else(|| Stop::Skipped(format!("The profile {} knows no action {name}.", self.site.profile.name)))?;
+        if action.changes {
+            self.needs_leave(&format!("presses {name}, which changes what the target stores"))?;
+        }
+        Ok(action)
     }
 
     /// Presses a button of the fabric's page that is open, and follows what comes of it to its end.

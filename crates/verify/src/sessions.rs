@@ -2,6 +2,7 @@
 //! person logs out, by the button of a page. A session that its journey has ended itself is none any more.
 
 use crate::http::{Cookie, HttpUser};
+use crate::obstacle::Obstacle;
 use crate::profile::Profile;
 use crate::recorder::Recorder;
 use std::collections::BTreeSet;
@@ -44,17 +45,22 @@ impl Sessions {
                 (None, None) => Err("no window could be opened".to_owned()),
                 (None, Some(user)) => {
                     let ended = tokio::time::timeout(PATIENCE, log_out(profile, user, begun.cookies)).await;
-                    ended.unwrap_or_else(|_| Err(format!("no answer in {} s", PATIENCE.as_secs())))
+                    let ended = ended
+                        .unwrap_or_else(|_| Err(Unended::Silent(format!("no answer in {} s", PATIENCE.as_secs()))));
+                    ended.map_err(|unended| match unended {
+                        Unended::Silent(why) => {
+                            silent = Some(why.clone());
+                            why
+                        }
+                        Unended::Refused(why) => why,
+                    })
                 }
             };
             let what = format!("a session of {}", begun.username);
             match ended {
                 Ok(true) => recorder.cleaned(&what, Ok(())),
                 Ok(false) => {}
-                Err(why) => {
-                    silent = Some(why.clone());
-                    recorder.cleaned(&what, Err(format!("it ends by itself at its limits: {why}")));
-                }
+                Err(why) => recorder.cleaned(&what, Err(format!("it ends by itself at its limits: {why}"))),
             }
         }
     }
@@ -64,21 +70,38 @@ fn is_session(profile: &Profile, cookie: &Cookie) -> bool {
     profile.login.session_cookies.iter().any(|name| name.is_match(&cookie.name))
 }
 
+/// Why a session goes on.
+enum Unended {
+    /// The target does not answer.
+    Silent(String),
+    /// It answers, and not as it should.
+    Refused(String),
+}
+
 /// Logs out; `false` when there was no session any more.
-async fn log_out(profile: &Profile, mut user: HttpUser, cookies: Vec<Cookie>) -> Result<bool, String> {
+async fn log_out(profile: &Profile, mut user: HttpUser, cookies: Vec<Cookie>) -> Result<bool, Unended> {
     for cookie in cookies {
         user.restore(cookie);
     }
-    let said = |obstacle: crate::obstacle::Obstacle| obstacle.to_string();
+    let said = |obstacle: Obstacle| match obstacle {
+        Obstacle::NoAnswer { .. } => Unended::Silent(obstacle.to_string()),
+        other => Unended::Refused(other.to_string()),
+    };
     let page = user.visit(&profile.fabrics.address).await.map_err(said)?;
-    let Ok(button) = page.find(&profile.login.logout) else { return Ok(false) };
+    let Ok(button) = page.find(&profile.login.logout) else {
+        // Without a session there is the login in its place; anything else says nothing of the session.
+        if page.find(&profile.login.password).is_ok() {
+            return Ok(false);
+        }
+        return Err(Unended::Refused(format!("a page without a logout answered {}", page.status)));
+    };
     let answer = match button.href.as_deref() {
         Some(href) => user.follow_link(&page, href).await,
         None => user.send(&page, &page.form_of(&button).map_err(said)?).await,
     };
     let answer = answer.map_err(said)?;
     if answer.status >= 400 {
-        return Err(format!("the logout answered {}", answer.status));
+        return Err(Unended::Refused(format!("the logout answered {}", answer.status)));
     }
     Ok(true)
 }

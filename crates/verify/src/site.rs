@@ -140,6 +140,15 @@ pub struct Site {
     pub(crate) sessions: Sessions,
 }
 
+/// The pauses between the tries to take back what was planted.
+const TRIES: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(0),
+];
+
 impl Site {
     /// The surroundings of a plan.
     pub fn new(plan: Plan, folder: Option<std::path::PathBuf>) -> Self {
@@ -188,18 +197,38 @@ impl Site {
     /// went.
     pub async fn clean(&self) {
         self.windows.close();
-        self.take_back().await;
+        for pause in TRIES {
+            if self.take_back().await {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+        }
+        for planted in self.left() {
+            self.recorder.cleaned(&planted.place(), Err(planted.remedy()));
+        }
         self.sessions.end(&self.profile, &self.recorder, || self.somebody().ok()).await;
     }
 
-    /// Takes back what was planted and is still there.
-    pub(crate) async fn take_back(&self) {
-        let all = std::mem::take(&mut *self.planted.lock().unwrap_or_else(PoisonError::into_inner));
-        let Some(cluster) = &self.plan.cluster else { return };
-        for planted in all {
-            let what = format!("{} of {} in the cluster", planted.path, planted.object());
-            self.recorder.cleaned(&what, planted.take_back(cluster).await);
+    /// Takes back what was planted and is still there; whether nothing is left.
+    pub(crate) async fn take_back(&self) -> bool {
+        let Some(cluster) = &self.plan.cluster else { return true };
+        for planted in self.left() {
+            // What cannot be taken back now is tried again.
+            if planted.take_back(cluster).await.is_ok() {
+                self.recorder.cleaned(&planted.place(), Ok(()));
+                self.planted.lock().unwrap_or_else(PoisonError::into_inner).retain(|one| *one != planted);
+            }
         }
+        self.left().is_empty()
+    }
+
+    fn left(&self) -> Vec<Planted> {
+        self.planted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What was planted and could not be taken back, each with how to put it right.
+    pub(crate) fn left_behind(&self) -> Vec<String> {
+        self.left().iter().map(|planted| format!("{}: {}", planted.place(), planted.remedy())).collect()
     }
 
     /// Somebody without a browser, who has never been there.

@@ -203,9 +203,20 @@ impl Visitor {
             let next = if !self.runs_scripts() && asked.elapsed() >= rest {
                 asked = Instant::now();
                 let address = page.url.to_string();
-                self.window().open(&address).await?
+                self.window().open(&address).await
             } else {
-                self.window().look().await?
+                self.window().look().await
+            };
+            let next = match next {
+                Ok(next) => next,
+                // A target that is gone for a moment is asked again, as a person would.
+                Err(Obstacle::NoAnswer { .. }) if Instant::now() < end => continue,
+                Err(obstacle) => {
+                    return self
+                        .record(&format!("wait until {what}"), began, Err(obstacle), true)
+                        .await
+                        .map(|page| (None, page));
+                }
             };
             if next.body != page.body {
                 asked = Instant::now();
@@ -227,7 +238,7 @@ impl Visitor {
             && let Some(operation) = first.operation.as_deref()
             && !pressed.is_html()
         {
-            self.window().open(operation).await?;
+            self.open(operation).await?;
         }
         let said = |page: &Page| {
             let answer = Answer::read(page, &profile);

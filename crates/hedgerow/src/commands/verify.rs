@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
     }
     let folder = arguments.output.as_deref().map(folder).transpose()?;
     let run = server::block_on(async {
-        let stop = server::stop_on_signal()?;
+        let stop = server::stop_on_signal_or(2, leaving)?;
         Ok(walk(plan, folder.clone(), &stop, Told::default()).await)
     })?;
     if let Some(folder) = &folder {
@@ -252,6 +252,19 @@ async fn walk(plan: Plan, folder: Option<PathBuf>, stop: &CancellationToken, mut
     // Also after Ctrl-C: what was planted is taken back, and sessions are ended.
     runner.clean().await;
     runner.finish(ended.flatten(), interrupted)
+}
+
+/// Says what a further signal does while a run that was interrupted cleans up, and ends it at the last.
+fn leaving(name: &str, is_last: bool) {
+    if is_last {
+        complain(&format!(
+            "{name} once more: ended at once. What the run planted in the cluster, and its sessions, may be left; the next run says so.\n"
+        ));
+        std::process::exit(i32::from(verify::verdict::RunVerdict::Interrupted.exit_code()));
+    }
+    complain(&format!(
+        "{name} again: what was planted is being taken back and sessions are ended; once more leaves them.\n"
+    ));
 }
 
 /// Says on standard error what is going on.

@@ -2,99 +2,114 @@
 
 use crate::cause::Cause;
 use crate::drivers::Ask;
-use crate::profile::OperationPage;
+use crate::effect;
+use crate::records::{self, Operation};
 use crate::scene::Scene;
 use crate::stop::{Stop, Walked};
 use crate::visitor::Visitor;
+use jiff::Timestamp;
 use std::time::{Duration, Instant};
 
 /// How often the list of operations is read.
 const EVERY: Duration = Duration::from_millis(700);
 /// How many operations are looked back at.
 const BACK: usize = 25;
+/// How much later than its time one may begin.
+const LATE: Duration = Duration::from_secs(30);
 
-/// One operation of the list, the newest first.
-struct Seen {
-    address: String,
-    state: String,
-    is_automatic: bool,
-    is_final: bool,
+/// When the next one begins by itself, and how long that is from now by the target's clock; `None` where none does.
+async fn next(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked<Option<(Timestamp, Duration)>> {
+    let Some(place) = scene.profile().fabric.next_automatic.clone() else { return Ok(None) };
+    let answer = visitor.ask(&Ask::get(&place.address.replace("{id}", &scene.fabric()?.id))).await?;
+    scene.shown_by(visitor);
+    let body = answer.json()?;
+    let at = body.pointer(&place.pointer).and_then(|value| value.as_str()).and_then(|text| text.parse().ok());
+    let now = answer.date().unwrap_or_else(Timestamp::now);
+    Ok(at.map(|at: Timestamp| (at, Duration::try_from(at.duration_since(now)).unwrap_or_default())))
 }
 
-async fn operations(
-    scene: &mut Scene<'_>,
-    visitor: &mut Visitor,
-    places: &OperationPage,
-    most: usize,
-) -> Walked<Vec<Seen>> {
-    let Some(json) = &places.json else {
-        return Err(Stop::Skipped("The profile does not say what began an operation.".to_owned()));
-    };
-    let page = visitor.leaf(&places.list.replace("{id}", &scene.fabric()?.id)).await?;
-    let mut links = page.attributes(&places.list_link, "href");
-    links.dedup();
-    let mut all = Vec::new();
-    for address in links.into_iter().take(most) {
-        let answer = visitor.ask(&Ask::get(&address)).await?;
-        scene.shown_by(visitor);
-        let body = answer.json()?;
-        let text =
-            |pointer: &str| body.pointer(pointer).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
-        let is_automatic = text(&json.actor).starts_with("system:");
-        let is_final = body.pointer(&json.is_final).and_then(|value| value.as_bool()).unwrap_or(false);
-        all.push(Seen { address, state: text(&json.state), is_automatic, is_final });
-    }
-    Ok(all)
+fn is_automatic(one: &Operation) -> bool {
+    one.actor.starts_with("system:")
 }
 
 pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
-    let places = scene.profile().operation.clone();
-    let places = places.ok_or_else(|| Stop::Skipped("The profile knows no operations of the target.".to_owned()))?;
     let mut visitor = scene.user().await?;
-    let before = operations(scene, &mut visitor, &places, BACK).await?;
-    if !before.iter().any(|one| one.is_automatic) {
+    let Some((first, left)) = next(scene, &mut visitor).await? else {
         return Err(Stop::Skipped(
-            "None of the fabric's last operations began by itself: its policy has no automatic syncs.".to_owned(),
+            "The fabric's page names no next automatic sync: it has none, or they are held.".to_owned(),
         ));
+    };
+    let most = scene.site.plan.max_wait;
+    if left > most {
+        return Err(Stop::Skipped(format!(
+            "The next automatic sync is {} s away, and at most {} s may be waited for; --max-wait {}s would allow it.",
+            left.as_secs(),
+            most.as_secs(),
+            left.as_secs() + 10
+        )));
     }
-    // After a sync by hand, and whatever came before it.
+    // A sync by hand; and then something to do, so that the next one has work.
     let action = scene.action("sync")?;
     scene.open_fabric(&mut visitor).await?;
-    let (answer, _) = scene.press_and_follow(&mut visitor, &action).await?;
-    let by_hand = answer.operation.clone().unwrap_or_default();
-    let (began, longest) = (Instant::now(), scene.site.plan.max_wait);
-    let mut after = Vec::new();
-    while began.elapsed() < longest {
-        after = operations(scene, &mut visitor, &places, 5).await?;
-        let newer: Vec<&Seen> = after.iter().take_while(|one| one.address != by_hand).collect();
-        if newer.iter().any(|one| one.is_automatic && one.is_final) {
-            break;
+    scene.press_and_follow(&mut visitor, &action).await?;
+    let before = records::listed(scene, &mut visitor).await?.unwrap_or_default();
+    let world = effect::world(scene).await?;
+    let managed = match world.desired {
+        Some(_) => Default::default(),
+        None => effect::managed(scene, &mut visitor).await?,
+    };
+    let planted = effect::plant(scene, &world, &managed).await?;
+    let (began, longest) = (Instant::now(), left + LATE.max(left));
+    let (came, moved) = loop {
+        let new = records::since(scene, &mut visitor, &before).await?;
+        let came = new.into_iter().find(|one| is_automatic(one) && one.is_final);
+        let at = next(scene, &mut visitor).await?;
+        let moved = at.is_none_or(|(at, _)| at > first);
+        // Where there may be nothing to do, none need come: then it is the schedule that must have moved on.
+        if came.is_some() || moved && planted.is_none() || began.elapsed() >= longest {
+            break (came, moved);
         }
         tokio::time::sleep(EVERY).await;
-    }
-    let newer: Vec<&Seen> = after.iter().take_while(|one| one.address != by_hand && !by_hand.is_empty()).collect();
-    let next = newer.iter().find(|one| one.is_automatic && one.is_final);
+    };
+    scene.measure("from a sync by hand to the next one by itself", began.elapsed());
     let expected = format!("after a sync by hand, the next one by itself comes within {} s", longest.as_secs());
-    let observed = next.map_or_else(
-        || format!("none came in {:.0} s", began.elapsed().as_secs_f64()),
-        |next| format!("{}: {}", next.address, next.state),
-    );
-    scene.measure("from a sync by hand to the end of the next one by itself", began.elapsed());
-    scene.assert(next.is_some(), Cause::AutomaticStopped, &expected, observed)?;
-    // In what is past: no failure and no interruption was the last of its kind.
-    let all = operations(scene, &mut visitor, &places, BACK).await?;
-    let broke = |one: &Seen| !["succeeded", "queued", "running"].contains(&one.state.as_str());
-    let newest_broken = all.iter().position(broke);
-    match newest_broken {
-        None => scene
-            .untold("after a failure or a restart, the next one by itself comes", "none of the last operations failed"),
-        Some(place) => {
-            let went_on = all[..place].iter().any(|one| one.is_automatic);
-            let observed = format!("{} {}; after it {} operations", all[place].address, all[place].state, place);
-            let expected = "after one that failed or was interrupted, the next one by itself came";
-            scene.assert(went_on, Cause::AutomaticStopped, expected, observed)?;
+    match &came {
+        Some(came) => {
+            scene.assert(true, Cause::AutomaticStopped, &expected, format!("{}: {}", came.address, came.state))?
+        }
+        None if moved && planted.is_none() => {
+            let schedule = "after a sync by hand, the schedule goes on";
+            scene.assert(true, Cause::AutomaticStopped, schedule, "the next one is later than the one before")?;
+            scene.untold(
+                &expected,
+                "nothing differed, so that none had to come; with --oracle-kubeconfig a difference is planted",
+            );
+        }
+        None => {
+            let observed = format!("none came in {:.0} s", began.elapsed().as_secs_f64());
+            return Err(scene.failed(Cause::AutomaticStopped, &expected, observed));
         }
     }
+    past(scene, &mut visitor, came.as_ref()).await?;
     visitor.close().await;
+    Ok(())
+}
+
+/// In what is past: after one that failed or was interrupted, another came.
+async fn past(scene: &mut Scene<'_>, visitor: &mut Visitor, came: Option<&Operation>) -> Walked<()> {
+    let expected = "after one that failed or was interrupted, the next one by itself came";
+    let mut newer = came.map(|came| came.address.clone());
+    for address in records::listed(scene, visitor).await?.unwrap_or_default().iter().take(BACK) {
+        let one = records::read(scene, visitor, address).await?;
+        let broke = one.is_final && one.success == Some(false);
+        if let Some(newer) = newer.as_ref().filter(|newer| broke && **newer != one.address) {
+            let observed = format!("{} was {}; after it came {newer}", one.address, one.state);
+            return scene.assert(true, Cause::AutomaticStopped, expected, observed);
+        }
+        if is_automatic(&one) {
+            newer = Some(one.address);
+        }
+    }
+    scene.untold(expected, "none of the last operations failed, with one by itself after it");
     Ok(())
 }

@@ -1,37 +1,87 @@
-//! Every page and every link answers properly, with at least one object of every sort.
+//! Every page and every link answers properly, with at least one object of every sort and kind.
 
 use crate::cause::Cause;
 use crate::page::Page;
+use crate::profile::Crawl;
 use crate::scene::{Scene, path_and_query, says};
-use crate::stop::Walked;
+use crate::stop::{Stop, Walked};
+use crate::visitor::Visitor;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How many pages are opened at most.
-const MOST: usize = 400;
+const MOST: usize = 1000;
+
+/// The pages that are still to be opened.
+#[derive(Default)]
+struct Waiting {
+    /// Each with the page that links to it.
+    queue: VecDeque<(String, String)>,
+    known: BTreeSet<String>,
+    /// How many were taken of those of which a few stand for all.
+    few: BTreeMap<(usize, String), usize>,
+}
+
+impl Waiting {
+    /// Takes a page in, whatever the profile says of its sort.
+    fn start(&mut self, address: String, from: &str) {
+        if self.known.insert(address.clone()) {
+            self.queue.push_back((address, from.to_owned()));
+        }
+    }
+
+    /// Takes in what a page links to, as far as the profile wants it opened.
+    fn link(&mut self, crawl: &Crawl, path: String, from: &str) {
+        let unwanted = crawl.skip.iter().any(|skip| skip.is_match(&path))
+            || !crawl.only.is_empty() && !crawl.only.iter().any(|only| only.is_match(&path));
+        if unwanted || !self.known.insert(path.clone()) {
+            return;
+        }
+        let group = crawl.few.iter().enumerate().find_map(|(number, few)| {
+            let found = few.pattern.captures(&path)?;
+            Some((number, found.get(1).map(|one| one.as_str().to_owned()).unwrap_or_default(), few.most))
+        });
+        if let Some((number, name, most)) = group {
+            let count = self.few.entry((number, name)).or_default();
+            *count += 1;
+            if *count > most {
+                return;
+            }
+        }
+        self.queue.push_back((path, from.to_owned()));
+    }
+}
 
 pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     let profile = scene.profile();
+    let crawl = &profile.crawl;
     let mut visitor = scene.user().await?;
-    let origin = scene.site.plan.target.origin();
-    let mut waiting: VecDeque<(String, String)> =
-        profile.crawl.start.iter().map(|address| (address.clone(), "the start".to_owned())).collect();
-    waiting.push_back((scene.fabric()?.address, "the fabric".to_owned()));
-    let mut known: BTreeSet<String> = waiting.iter().map(|(address, _)| address.clone()).collect();
-    let mut few: BTreeMap<(usize, String), usize> = BTreeMap::new();
+    let origin = visitor.look().await?.url.origin();
+    let mut waiting = Waiting::default();
+    for address in &crawl.start {
+        waiting.start(address.clone(), "the start");
+    }
+    waiting.start(scene.fabric()?.address, "the fabric");
+    let mut kinds = kinds(scene, &mut visitor, &mut waiting).await?;
     let mut met: BTreeSet<String> = BTreeSet::new();
     let mut opened = 0;
-    while let Some((address, from)) = waiting.pop_front() {
+    while let Some((address, from)) = waiting.queue.pop_front() {
         if opened >= MOST {
-            break;
+            return Err(Stop::Inconclusive(format!(
+                "{opened} pages answer properly, and {} more were not opened. The profile says of which sorts a few stand for all.",
+                waiting.queue.len() + 1
+            )));
         }
         let page = visitor.leaf(&address).await?;
         scene.shown_by(&visitor);
         opened += 1;
         proper(scene, &page, &address, &from)?;
         let path = path_and_query(&page.url);
-        met.extend(
-            profile.crawl.must_meet.iter().filter(|(_, pattern)| pattern.is_match(&path)).map(|(what, _)| what.clone()),
-        );
+        met.extend(crawl.must_meet.iter().filter(|(_, pattern)| pattern.is_match(&path)).map(|(what, _)| what.clone()));
+        if let Some(found) = crawl.kinds.as_ref().and_then(|places| places.object.captures(page.url.path())) {
+            let kind = found.get(1).map(|kind| kind.as_str().to_owned()).unwrap_or_default();
+            kinds.remove(&kind);
+        }
         if !page.is_html() {
             continue;
         }
@@ -41,38 +91,38 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
                 return Err(scene.failed(Cause::BrokenPage, &expected, link));
             };
             url.set_fragment(None);
-            let path = path_and_query(&url);
-            let outside = url.origin() != origin || !["http", "https"].contains(&url.scheme());
-            let only = &profile.crawl.only;
-            if outside
-                || profile.crawl.skip.iter().any(|skip| skip.is_match(&path))
-                || !only.is_empty() && !only.iter().any(|one| one.is_match(&path))
-                || !known.insert(path.clone())
-            {
-                continue;
+            if url.origin() == origin {
+                waiting.link(crawl, path_and_query(&url), &address);
             }
-            let group = profile.crawl.few.iter().enumerate().find_map(|(number, few)| {
-                let found = few.pattern.captures(&path)?;
-                Some((number, found.get(1).map(|one| one.as_str().to_owned()).unwrap_or_default(), few.most))
-            });
-            if let Some((number, name, most)) = group {
-                let count = few.entry((number, name)).or_default();
-                *count += 1;
-                if *count > most {
-                    continue;
-                }
-            }
-            waiting.push_back((path, address.clone()));
         }
     }
-    let missing: Vec<&String> = profile.crawl.must_meet.keys().filter(|what| !met.contains(*what)).collect();
     scene.assert(true, Cause::BrokenPage, "every page and every link answers properly", format!("{opened} pages"))?;
-    if !missing.is_empty() {
-        let missing = missing.into_iter().cloned().collect::<Vec<_>>().join(", ");
-        scene.untold("at least one object of every sort is met", &format!("not met: {missing}"));
+    let missing = crawl.must_meet.keys().filter(|what| !met.contains(*what)).cloned();
+    let missing: Vec<String> = missing.chain(kinds.into_iter().map(|kind| format!("an object of {kind}"))).collect();
+    let expected = "at least one object of every sort and kind is met";
+    if missing.is_empty() {
+        scene.assert(true, Cause::BrokenPage, expected, "none is missing")?;
+    } else {
+        scene.untold(expected, &format!("not met: {}", missing.join(", ")));
     }
     visitor.close().await;
     Ok(())
+}
+
+/// The kinds that the target names, each with its list among those to be opened.
+async fn kinds(scene: &Scene<'_>, visitor: &mut Visitor, waiting: &mut Waiting) -> Walked<BTreeSet<String>> {
+    let profile = scene.profile();
+    let Some(places) = &profile.crawl.kinds else { return Ok(BTreeSet::new()) };
+    let id = scene.fabric()?.id;
+    let list = places.list.replace("{id}", &id);
+    let page = visitor.leaf(&list).await?;
+    let kinds = page.attributes(&places.option, "value").into_iter().filter(|kind| !kind.is_empty());
+    let kinds: BTreeSet<String> = kinds.collect();
+    for kind in &kinds {
+        let shown = utf8_percent_encode(kind, NON_ALPHANUMERIC).to_string();
+        waiting.start(places.address.replace("{id}", &id).replace("{kind}", &shown), &list);
+    }
+    Ok(kinds)
 }
 
 /// A page is one that a person can read: not an error, not a stack trace, not a login page.

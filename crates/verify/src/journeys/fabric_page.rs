@@ -36,7 +36,12 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
         return Err(scene.failed(Cause::ControlMissing, expected, says(&page)));
     };
     scene.assert(true, Cause::ControlMissing, expected, format!("“{}”", found.name))?;
-    if !found.disabled {
+    if found.disabled && code.as_ref().is_none_or(|code| profile.status.good.contains(code)) {
+        return Err(scene.failed(Cause::ControlMissing, "the button can be pressed", "it is there, and disabled"));
+    }
+    if found.disabled {
+        scene.untold("the button can be pressed", &format!("it is disabled while the fabric is “{word}”"));
+    } else {
         leads_somewhere(scene, &mut visitor, &page, &found).await?;
     }
     visitor.close().await;

@@ -36,19 +36,27 @@ async fn walk(scene: &mut Scene<'_>, name: &str) -> Walked<()> {
         Tone::Good | Tone::Bad => scene.assert(true, Cause::SilentFailure, expected, &answer.text)?,
     }
     let after = effect::world(scene).await?;
-    nothing_changed(scene, &before, &after)?;
+    let unchanged = nothing_changed(scene, &before, &after)?;
     let judged = match action.effect {
         Effect::GitRead => git_read(scene, &mut visitor, &answer, &after).await,
         Effect::ClusterRead | Effect::ConnectionTold => cluster_told(scene, &answer, &after),
         Effect::ClusterHoldsGit => Ok(()),
     };
     visitor.close().await;
-    judged
+    judged?;
+    if !unchanged {
+        scene.verified = Some(false);
+    }
+    Ok(())
 }
 
-/// What only reads changes nothing in the cluster.
-fn nothing_changed(scene: &mut Scene<'_>, before: &World, after: &World) -> Walked<()> {
-    let (Some(before), Some(after)) = (&before.live, &after.live) else { return Ok(()) };
+/// What only reads changes nothing in the cluster; whether that could be told.
+fn nothing_changed(scene: &mut Scene<'_>, before: &World, after: &World) -> Walked<bool> {
+    let expected = "what only reads changes nothing in the cluster";
+    let (Some(before), Some(after)) = (&before.live, &after.live) else {
+        scene.untold(expected, "no oracle was given that reads the cluster");
+        return Ok(false);
+    };
     let differences = Snapshot::differences(before, after);
     let observed = if differences.is_empty() {
         format!("{} objects are as before", after.objects.len())
@@ -59,10 +67,11 @@ fn nothing_changed(scene: &mut Scene<'_>, before: &World, after: &World) -> Walk
         format!("changed meanwhile, by this or by somebody else: {}", all.join(", "))
     };
     if !differences.is_empty() {
-        scene.untold("what only reads changes nothing in the cluster", &observed);
-        return Ok(());
+        scene.untold(expected, &observed);
+        return Ok(false);
     }
-    scene.assert(true, Cause::NoEffect, "what only reads changes nothing in the cluster", observed)
+    scene.assert(true, Cause::NoEffect, expected, observed)?;
+    Ok(true)
 }
 
 /// The page names the commit that a fresh clone has.

@@ -177,35 +177,56 @@ fn told_to_script(scene: &mut Scene<'_>, what: &str, answer: &Page) -> Walked<()
     Ok(())
 }
 
-/// A user who may look, and sync nothing.
+/// A user who may look, and sync nothing: the sync is tried where leave is given, and always the most harmless action.
 pub(super) async fn permission(scene: &mut Scene<'_>) -> Walked<()> {
     let Some(reader) = scene.site.plan.reader.clone() else {
         return Err(Stop::Skipped(
             "No user was given who may look and not sync; --reader NAME=FILE names one.".to_owned(),
         ));
     };
-    let profile = scene.profile();
-    let action = harmless(scene)?;
+    let harmless = harmless(scene)?;
+    let mut actions = vec![harmless.clone()];
+    if scene.site.plan.allow_sync {
+        actions.extend(scene.action("sync").ok().filter(|sync| sync.button.names != harmless.button.names));
+    }
     let mut visitor = scene.user().await?;
-    let page = scene.open_fabric(&mut visitor).await?;
-    let button = page.find(&action.button)?;
-    let Some(request) = request(&page, &button, &profile) else {
-        return Err(Stop::Inconclusive(format!("The request of “{}” cannot be read out of the page.", button.name)));
-    };
-
     let mut other = scene.logged_in(&reader).await?;
+    for action in actions {
+        let page = scene.open_fabric(&mut visitor).await?;
+        let button = page.find(&action.button)?;
+        let Some(request) = request(&page, &button, &scene.profile()) else {
+            return Err(Stop::Inconclusive(format!(
+                "The request of “{}” cannot be read out of the page.",
+                button.name
+            )));
+        };
+        let ask = Ask::post(&request.address);
+        turned_away(scene, &mut other, &reader.username, &button.name, &action.button, &ask).await?;
+        // The control: who has the permission may.
+        if action.button.names == harmless.button.names {
+            control(scene, &mut visitor, &ask, &page).await?;
+        }
+    }
+    other.close().await;
+    visitor.close().await;
+    Ok(())
+}
+
+/// That one action is not offered to somebody, and refused whatever is sent.
+async fn turned_away(
+    scene: &mut Scene<'_>,
+    other: &mut Visitor,
+    reader: &str,
+    label: &str,
+    button: &crate::page::Locator,
+    ask: &Ask,
+) -> Walked<()> {
+    let profile = scene.profile();
     let fabric = scene.fabric()?;
     let own = other.open(&fabric.address).await?;
-    scene.shown_by(&other);
-    let offered = own.status == 200 && own.find(&action.button).is_ok_and(|found| !found.disabled);
-    let expected = format!("{} is offered no button that would be refused", reader.username);
-    if !offered || profile.refusals.hides_buttons {
-        scene.assert(!offered, Cause::UnclearMessage, &expected, says(&own))?;
-    } else {
-        scene.untold(&expected, "the button is offered; what is refused when it is pressed is a nuisance, and no hole");
-    }
+    scene.shown_by(other);
+    let offered = own.status == 200 && own.find(button).is_ok_and(|found| !found.disabled);
     let token = profile.csrf.page.read(&own).unwrap_or_default();
-    let ask = Ask::post(&request.address);
     let answer = match other.ask(&ask.clone().with(&profile.csrf.header, &token)).await {
         Ok(answer) => answer,
         Err(obstacle @ Obstacle::NoAnswer { .. }) => {
@@ -213,27 +234,30 @@ pub(super) async fn permission(scene: &mut Scene<'_>) -> Walked<()> {
         }
         Err(obstacle) => return Err(obstacle.into()),
     };
-    scene.shown_by(&other);
-    let expected = format!("{} cannot do it, whatever is sent", reader.username);
-    scene.assert(!was_taken(&answer, &profile), Cause::PermissionNotChecked, &expected, says(&answer))?;
+    scene.shown_by(other);
+    let taken = was_taken(&answer, &profile);
+    if offered && taken && profile.refusals.hides_buttons {
+        return Err(Stop::Inconclusive(format!(
+            "“{label}” is offered to {reader}, and works: either {reader} has the permission, or nobody's is checked. Name \
+             somebody who may look and not sync."
+        )));
+    }
+    let expected = format!("{reader} cannot use “{label}”, whatever is sent");
+    scene.assert(!taken, Cause::PermissionNotChecked, &expected, says(&answer))?;
+    let expected = format!("{reader} is offered no “{label}”, which would be refused");
+    if !offered || profile.refusals.hides_buttons {
+        scene.assert(!offered, Cause::UnclearMessage, &expected, says(&own))?;
+    } else {
+        scene.untold(&expected, "the button is offered; what is refused when it is pressed is a nuisance, and no hole");
+    }
     if scene.is_login(&answer) && answer.status == 200 {
         return Err(scene.failed(Cause::LoginPageWith200, "the refusal names the permission", says(&answer)));
     }
     let expected = "the refusal is 403, or 404 where the object is not to be seen";
-    scene.assert(
-        [403, 404].contains(&answer.status),
-        Cause::Permission,
-        expected,
-        format!("status {}", answer.status),
-    )?;
+    let known = [403, 404].contains(&answer.status);
+    scene.assert(known, Cause::Permission, expected, format!("status {}", answer.status))?;
     let media = answer.header("content-type").unwrap_or_default();
-    scene.assert(media.contains("json"), Cause::MarkupForScript, "a script gets data, not a page", &media)?;
-    other.close().await;
-
-    // The control: who has the permission may.
-    control(scene, &mut visitor, &ask, &page).await?;
-    visitor.close().await;
-    Ok(())
+    scene.assert(media.contains("json"), Cause::MarkupForScript, "a script gets data, not a page", &media)
 }
 
 async fn control(scene: &mut Scene<'_>, visitor: &mut Visitor, ask: &Ask, page: &Page) -> Walked<()> {

@@ -27,9 +27,7 @@ fn deadline(page: &Page, place: &crate::profile::Place) -> Option<Timestamp> {
 
 /// How long until a moment, by the server's clock: `Date` of the page says what time it is there.
 fn left(page: &Page, until: Timestamp) -> Duration {
-    let date = page.header("date").and_then(|date| Some(jiff::fmt::rfc2822::parse(&date).ok()?.timestamp()));
-    let now = date.unwrap_or_else(Timestamp::now);
-    Duration::try_from(until.duration_since(now)).unwrap_or_default()
+    Duration::try_from(until.duration_since(page.date().unwrap_or_else(Timestamp::now))).unwrap_or_default()
 }
 
 /// How long a session's end is away, if that may be waited for.
@@ -87,8 +85,8 @@ pub(super) async fn absolute(scene: &mut Scene<'_>) -> Walked<()> {
         return Err(Stop::Inconclusive("The page does not say when its session ends in any case.".to_owned()));
     };
     let limit = waitable(scene, "absolute limit", left(&page, absolute))?;
-    let pause =
-        idle.map_or(limit / 4, |idle| left(&page, idle) / 3).clamp(Duration::from_millis(200), Duration::from_secs(30));
+    let pause = idle.map_or(limit, |idle| left(&page, idle) / 3).min(limit / 4);
+    let pause = pause.clamp(Duration::from_millis(200), Duration::from_secs(30));
     let end = began + limit + GRACE;
     let mut young = None;
     while Instant::now() < end {
@@ -108,10 +106,11 @@ pub(super) async fn absolute(scene: &mut Scene<'_>) -> Walked<()> {
     scene.measure("from the login to the look after the end", began.elapsed());
     let codes = vec![places.codes.absolute.clone()];
     ended(scene, &mut old, &places, &codes, "the session that was used until it was too old").await?;
-    if let Some(mut young) = young {
-        goes_on(scene, &mut young, "a session that began later").await?;
-        young.close().await;
-    }
+    let Some(mut young) = young else {
+        return Err(Stop::Inconclusive("No session was begun later, so that there is no control.".to_owned()));
+    };
+    goes_on(scene, &mut young, "a session that began later").await?;
+    young.close().await;
     old.close().await;
     Ok(())
 }
@@ -196,8 +195,7 @@ async fn ended(
     if own && page.status == 200 {
         return Err(scene.failed(Cause::LoginPageWith200, "a navigation is redirected to the login page", says(&page)));
     }
-    let text = page.text("main").unwrap_or_else(|| page.visible_text()).to_lowercase();
-    let told = ["session", "ended", "expired"].iter().any(|word| text.contains(word));
+    let told = crate::scene::session_is_over(&page, "", &profile);
     scene.assert(told, Cause::SilentEnd, "the login page says that the session has ended", says(&page))
 }
 

@@ -5,11 +5,10 @@ use crate::answer::{Answer, Tone};
 use crate::cause::Cause;
 use crate::page::{Locator, Page, Role};
 use crate::profile::SessionPlaces;
+use crate::records;
 use crate::scene::{Scene, says};
 use crate::stop::{Stop, Walked};
-use crate::visitor::Visitor;
 use jiff::Timestamp;
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// How much later than its time something may be seen on a page.
@@ -32,8 +31,8 @@ fn idle_left(scene: &Scene<'_>, page: &Page, places: &SessionPlaces) -> Walked<(
     let Some(end) = end else {
         return Err(Stop::Inconclusive("The page does not say when its session ends.".to_owned()));
     };
-    let date = page.header("date").and_then(|date| Some(jiff::fmt::rfc2822::parse(&date).ok()?.timestamp()));
-    let left = Duration::try_from(end.duration_since(date.unwrap_or_else(Timestamp::now))).unwrap_or_default();
+    let now = page.date().unwrap_or_else(Timestamp::now);
+    let left = Duration::try_from(end.duration_since(now)).unwrap_or_default();
     let most = scene.site.plan.max_wait;
     if left > most {
         return Err(Stop::Skipped(format!(
@@ -90,13 +89,6 @@ pub(super) async fn warning(scene: &mut Scene<'_>) -> Walked<()> {
     Ok(())
 }
 
-/// The operations of the fabric, by their addresses.
-async fn operations(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked<BTreeSet<String>> {
-    let Some(places) = scene.profile().operation.clone() else { return Ok(BTreeSet::new()) };
-    let page = visitor.leaf(&places.list.replace("{id}", &scene.fabric()?.id)).await?;
-    Ok(page.attributes(&places.list_link, "href").into_iter().collect())
-}
-
 /// After the end, a press is kept, the login comes over the page, and the press is done once.
 pub(super) async fn again(scene: &mut Scene<'_>) -> Walked<()> {
     scene.needs_scripts()?;
@@ -104,7 +96,7 @@ pub(super) async fn again(scene: &mut Scene<'_>) -> Walked<()> {
     let account = scene.site.plan.account.clone();
     let action = scene.action("test_connection")?;
     let mut watcher = scene.user().await?;
-    let before = operations(scene, &mut watcher).await?;
+    let before = records::listed(scene, &mut watcher).await?.unwrap_or_default();
     drop(watcher);
     let mut visitor = scene.user().await?;
     let page = scene.open_fabric(&mut visitor).await?;
@@ -140,9 +132,15 @@ pub(super) async fn again(scene: &mut Scene<'_>) -> Walked<()> {
     let (answer, page) = visitor.follow(pressed, scene.site.plan.patience).await?;
     scene.shown_by(&visitor);
     scene.assert(answer.is_final(), Cause::WorkLost, "the press that is offered does what it says", says(&page))?;
-    let after = operations(scene, &mut visitor).await?;
-    let new: Vec<&String> = after.difference(&before).collect();
-    let observed = format!("{} operations: {new:?}", new.len());
+    // What others began meanwhile, or the target by itself, is not this press.
+    let verb = match &answer.operation {
+        Some(address) => records::read(scene, &mut visitor, address).await?.verb,
+        None => String::new(),
+    };
+    let mut new = records::since(scene, &mut visitor, &before).await?;
+    new.retain(|one| one.actor == account.username && one.verb == verb);
+    let list = new.iter().map(|one| one.address.as_str()).collect::<Vec<_>>().join(", ");
+    let observed = format!("{} operations: {list}", new.len());
     scene.assert(new.len() == 1, Cause::RanTwice, "it was done once, after the login, and not before", observed)?;
     visitor.close().await;
     Ok(())

@@ -6,6 +6,7 @@ use crate::cause::Cause;
 use crate::drivers::Ask;
 use crate::effect;
 use crate::profile::DatabasePlaces;
+use crate::records;
 use crate::scene::Scene;
 use crate::stop::{Stop, Walked};
 use crate::visitor::Visitor;
@@ -17,48 +18,40 @@ use std::time::{Duration, Instant};
 const LASTS: Duration = Duration::from_secs(10);
 /// The pause between two looks.
 const REST: Duration = Duration::from_secs(1);
+/// How many operations are looked back at.
+const LOOK_BACK: usize = 20;
 /// How far apart two times of the same end may be: pages show whole seconds.
 const SAME: SignedDuration = SignedDuration::from_secs(2);
 
 /// The time of the last success is the end of an operation that succeeded.
 pub(super) async fn last_success(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked<()> {
     let profile = scene.profile();
-    let fabric = scene.fabric()?;
-    let (Some(place), Some(operations)) = (&profile.fabric.last_success, &profile.operation) else { return Ok(()) };
-    let body = visitor.ask(&Ask::get(&place.address.replace("{id}", &fabric.id))).await?.json()?;
-    let last =
-        body.pointer(&place.pointer).and_then(|value| value.as_str()).and_then(|text| text.parse::<Timestamp>().ok());
+    let (Some(place), Some(links)) = (&profile.fabric.last_success, records::listed(scene, visitor).await?) else {
+        return Ok(());
+    };
+    let body = visitor.ask(&Ask::get(&place.address.replace("{id}", &scene.fabric()?.id))).await?.json()?;
+    let last = body.pointer(&place.pointer).and_then(Value::as_str).and_then(|text| text.parse::<Timestamp>().ok());
     let Some(last) = last else { return Ok(()) };
-    let page = visitor.open(&operations.list.replace("{id}", &fabric.id)).await?;
-    let mut links = page.attributes(&operations.list_link, "href");
-    links.dedup();
-    let mut ends = Vec::new();
-    for link in links.iter().take(20) {
-        let answer = visitor.ask(&Ask::get(link)).await?.json()?;
-        let end =
-            answer.get("ended_at").and_then(|value| value.as_str()).and_then(|text| text.parse::<Timestamp>().ok());
-        let good = answer.get("success").and_then(|value| value.as_bool()) == Some(true);
-        if good && let Some(end) = end {
-            if (end.duration_since(last)).abs() <= SAME {
-                scene.shown_by(visitor);
-                let expected = "the last success is the end of an operation that succeeded";
-                return scene.assert(true, Cause::TimestampOnly, expected, link);
-            }
-            ends.push(end);
+    let expected = "the last success is the end of an operation that succeeded";
+    let (mut newest, mut reaches_back): (Option<Timestamp>, bool) = (None, false);
+    for link in links.iter().take(LOOK_BACK) {
+        let one = records::read(scene, visitor, link).await?;
+        reaches_back |= one.ended.is_some_and(|end| end + SAME < last);
+        let Some(end) = one.ended.filter(|_| one.success == Some(true)) else { continue };
+        if end.duration_since(last).abs() <= SAME {
+            return scene.assert(true, Cause::TimestampOnly, expected, link);
         }
+        newest = newest.max(Some(end));
     }
-    scene.shown_by(visitor);
-    let newest = ends.iter().max();
-    if newest.is_some_and(|newest| *newest > last) || links.len() >= 20 && newest.is_none_or(|newest| *newest > last) {
-        scene.untold(
-            "the last success is the end of an operation that succeeded",
-            "its operation is older than those that the list begins with",
-        );
+    // A list that does not reach back to that time, because there are too many or old ones are gone, tells nothing.
+    let is_ahead = newest.is_some_and(|newest| newest < last);
+    if !is_ahead && !reaches_back || newest.is_some_and(|newest| newest > last) {
+        scene.untold(expected, "its operation is not among those that the list begins with");
         return Ok(());
     }
-    let observed =
-        format!("the last success is said to be at {last}; the newest operation that succeeded ended at {newest:?}");
-    Err(scene.failed(Cause::TimestampOnly, "the last success is the end of an operation that succeeded", observed))
+    let ended =
+        newest.map_or_else(|| "none succeeded".to_owned(), |newest| format!("the newest that did ended at {newest}"));
+    Err(scene.failed(Cause::TimestampOnly, expected, format!("it is said to be at {last}; of the operations {ended}")))
 }
 
 /// Whether the page says that all is well.
@@ -77,7 +70,11 @@ pub(super) async fn held(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked
     let expected = "where all is said to be well, the cluster holds what Git says";
     let end = Instant::now() + LASTS;
     loop {
-        let Some(commit) = called_good(scene, visitor).await? else { return Ok(()) };
+        let Some(commit) = called_good(scene, visitor).await? else {
+            scene
+                .untold(expected, "the page does not say that all is well, and only that is compared with the oracles");
+            return Ok(());
+        };
         let world = effect::world(scene).await?;
         let (Some(_), Some(desired)) = (&world.live, &world.desired) else {
             scene.verified = Some(false);
@@ -88,6 +85,11 @@ pub(super) async fn held(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked
         let is_last = Instant::now() >= end;
         // The page names the commit that it speaks of.
         let is_newest = commit.is_empty() || desired.commit.starts_with(&commit);
+        if is_newest && world.lacking.is_empty() && !world.untold.is_empty() {
+            scene.verified = Some(false);
+            scene.untold(expected, &effect::cannot_tell(&world));
+            return Ok(());
+        }
         if is_newest && world.lacking.is_empty() {
             scene.verified = Some(true);
             let observed = format!("all {} objects of {newest} are held", desired.objects.len());

@@ -2,16 +2,16 @@
 
 use crate::answer::Tone;
 use crate::cause::Cause;
+use crate::records::{self, Operation};
 use crate::scene::{Scene, says};
 use crate::stop::{Stop, Walked};
 use crate::visitor::Visitor;
-use std::collections::BTreeSet;
 
 /// One person, two clicks.
 pub(super) async fn double_click(scene: &mut Scene<'_>) -> Walked<()> {
     let action = scene.action("sync")?;
     let mut visitor = scene.user().await?;
-    let before = operations(scene, &mut visitor).await?;
+    let before = records::listed(scene, &mut visitor).await?;
     scene.open_fabric(&mut visitor).await?;
     let first_step = scene.recorder().count();
     let pressed = visitor.press_twice(&action.button).await?;
@@ -20,7 +20,7 @@ pub(super) async fn double_click(scene: &mut Scene<'_>) -> Walked<()> {
     if answer.tone == Tone::Silent {
         return Err(scene.failed(Cause::SilentFailure, "the page says what came of the presses", says(&page)));
     }
-    let judged = once(scene, &mut visitor, before, first_step).await;
+    let judged = once(scene, &mut visitor, before, first_step, answer.operation).await;
     visitor.close().await;
     judged
 }
@@ -30,69 +30,67 @@ pub(super) async fn two_users(scene: &mut Scene<'_>) -> Walked<()> {
     let action = scene.action("sync")?;
     let mut one = scene.user().await?;
     let (mut other, who) = scene.second().await?;
-    let before = operations(scene, &mut one).await?;
+    let before = records::listed(scene, &mut one).await?;
     scene.open_fabric(&mut one).await?;
     scene.open_fabric(&mut other).await?;
     let first_step = scene.recorder().count();
     let (first, second) = tokio::join!(one.press(&action.button), other.press(&action.button));
     let patience = scene.site.plan.patience;
+    let mut operation = None;
     for (visitor, pressed) in [(&mut one, first), (&mut other, second)] {
         let (answer, page) = visitor.follow(pressed?, patience).await?;
         scene.shown_by(visitor);
         let told = answer.tone != Tone::Silent;
         let expected = format!("both are told what came of it; the second is {who}");
         scene.assert(told, Cause::SilentFailure, &expected, says(&page))?;
+        operation = operation.or(answer.operation);
     }
-    let judged = once(scene, &mut one, before, first_step).await;
+    let judged = once(scene, &mut one, before, first_step, operation).await;
     one.close().await;
     other.close().await;
     judged
 }
 
-/// The operations of the fabric, by their addresses; `None` where the target keeps none.
-async fn operations(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked<Option<BTreeSet<String>>> {
-    let profile = scene.profile();
-    let Some(places) = &profile.operation else { return Ok(None) };
-    let page = visitor.open(&places.list.replace("{id}", &scene.fabric()?.id)).await?;
-    Ok(Some(page.attributes(&places.list_link, "href").into_iter().collect()))
-}
-
-/// That two presses were one operation.
+/// That two presses were one operation. What others began meanwhile, or the target by itself, is none of the two.
 async fn once(
     scene: &mut Scene<'_>,
     visitor: &mut Visitor,
-    before: Option<BTreeSet<String>>,
+    before: Option<Vec<String>>,
     first_step: usize,
+    operation: Option<String>,
 ) -> Walked<()> {
     let expected = "two presses are one operation; the second gets the one that runs";
     let Some(before) = before else { return answered_once(scene, first_step, expected) };
-    let after = operations(scene, visitor).await?.unwrap_or_default();
-    scene.shown_by(visitor);
-    let new: Vec<String> = after.difference(&before).cloned().collect();
-    match new.len() {
-        0 => Err(scene.failed(Cause::NotRecorded, expected, "no operation came of it")),
-        1 => scene.assert(true, Cause::RanTwice, expected, &new[0]),
-        _ => overlapping(scene, visitor, &new, expected).await,
+    let new = records::since(scene, visitor, &before).await?;
+    let plan = &scene.site.plan;
+    let people: Vec<String> =
+        [Some(&plan.account), plan.second.as_ref()].into_iter().flatten().map(|one| one.username.clone()).collect();
+    let verb = operation
+        .as_ref()
+        .and_then(|address| new.iter().find(|one| one.address == *address))
+        .map(|one| one.verb.clone());
+    let ours: Vec<&Operation> = new
+        .iter()
+        .filter(|one| people.contains(&one.actor) && verb.as_ref().is_none_or(|verb| one.verb == *verb))
+        .collect();
+    match (ours.as_slice(), operation.filter(|address| before.contains(address))) {
+        (_, Some(address)) => Err(Stop::Inconclusive(format!(
+            "The presses met {address}, which had begun before them: nothing is proved of two presses."
+        ))),
+        ([], None) if new.is_empty() => Err(scene.failed(Cause::NotRecorded, expected, "no operation came of it")),
+        ([], None) => Err(Stop::Inconclusive(format!(
+            "The presses met an operation of somebody else, {}: nothing is proved of two presses.",
+            new[0].address
+        ))),
+        ([one], None) => scene.assert(true, Cause::RanTwice, expected, &one.address),
+        (several, None) => overlapping(scene, several, expected),
     }
 }
 
 /// Several operations: one after the other is two presses that did not meet; beside each other is the defect.
-async fn overlapping(scene: &mut Scene<'_>, visitor: &mut Visitor, new: &[String], expected: &str) -> Walked<()> {
-    let mut spans = Vec::new();
-    for address in new {
-        let body = visitor.ask(&crate::drivers::Ask::get(address)).await?.json()?;
-        let time = |name: &str| {
-            body.get(name).and_then(|value| value.as_str()).and_then(|text| text.parse::<jiff::Timestamp>().ok())
-        };
-        spans.push((time("queued_at"), time("ended_at"), address.clone()));
-    }
-    let meet = spans.iter().enumerate().any(|(number, one)| {
-        spans[number + 1..].iter().any(|other| match (one.0, one.1, other.0, other.1) {
-            (Some(from), Some(to), Some(other_from), Some(other_to)) => from < other_to && other_from < to,
-            _ => false,
-        })
-    });
-    let list = new.join(", ");
+fn overlapping(scene: &mut Scene<'_>, ours: &[&Operation], expected: &str) -> Walked<()> {
+    let meet = ours.iter().enumerate().any(|(number, one)| ours[number + 1..].iter().any(|other| one.meets(other)));
+    let list = ours.iter().map(|one| one.address.as_str()).collect::<Vec<_>>().join(", ");
     if meet {
         return Err(scene.failed(Cause::RanTwice, expected, format!("{list} ran, or waited, at the same time")));
     }

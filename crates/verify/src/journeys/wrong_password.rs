@@ -14,7 +14,7 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     visitor.fill(&profile.login.password, &wrong).await?;
     let page = visitor.press(&profile.login.button).await?;
     scene.shown_by(&visitor);
-    let cookie = scene.session_cookie(&mut visitor).await?;
+    let cookie = scene.note_session(&mut visitor, &account.username).await?;
     let named = profile.login.names_user.is_some() && scene.names(&page, &account.username);
     let expected = "with a wrong password nobody is logged in";
     let inside = (cookie.is_some() && !scene.is_login(&page)) || named;

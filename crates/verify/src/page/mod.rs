@@ -33,6 +33,11 @@ impl Page {
         self.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     }
 
+    /// What time it was at the server, to the second.
+    pub fn date(&self) -> Option<jiff::Timestamp> {
+        Some(jiff::fmt::rfc2822::parse(&self.header("date")?).ok()?.timestamp())
+    }
+
     /// Where a redirect leads to; `None` when the answer is none.
     pub fn location(&self) -> Option<String> {
         (300..400).contains(&self.status).then(|| self.header("location")).flatten()

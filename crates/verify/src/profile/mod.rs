@@ -162,6 +162,9 @@ pub struct FabricPage {
     /// Where a script reads the time of the last success.
     #[serde(default)]
     pub last_success: Option<ApiStatus>,
+    /// Where a script reads when the next sync begins by itself: absent or null where none does.
+    #[serde(default)]
+    pub next_automatic: Option<ApiStatus>,
     /// Its namespace in the cluster, if the page says it.
     #[serde(default)]
     pub namespace: Option<Place>,
@@ -208,6 +211,10 @@ pub struct Action {
     pub button: Locator,
     /// What it is for.
     pub effect: Effect,
+    /// Whether a press changes something that the target stores, beyond a record of the press itself: it then needs leave.
+    /// A sync always does.
+    #[serde(default)]
+    pub changes: bool,
 }
 
 /// A request that the page's script makes for a press, read out of the page's own script.
@@ -335,8 +342,12 @@ pub struct OperationJson {
     pub commit: String,
     /// Who began it.
     pub actor: String,
-    /// What began it: a button, the schedule.
-    pub trigger: String,
+    /// Whether it succeeded: true or false once it is over.
+    pub success: String,
+    /// When it was asked for.
+    pub queued: String,
+    /// When it was over.
+    pub ended: String,
     /// When it must be over.
     pub deadline: String,
     /// The verb.
@@ -443,6 +454,23 @@ pub struct Crawl {
     /// Addresses of which at least one must be met, by what they are of: an object of every sort.
     #[serde(default)]
     pub must_meet: IndexMap<String, Pattern>,
+    /// The kinds of a fabric's objects, where a list can be narrowed to one.
+    #[serde(default)]
+    pub kinds: Option<CrawlKinds>,
+}
+
+/// The kinds of a fabric's objects: of each that the target names, an object's page is met.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CrawlKinds {
+    /// The page that names them; `{id}` is the fabric's number.
+    pub list: String,
+    /// The elements on it whose attribute `value` is a kind.
+    pub option: Css,
+    /// The list of one kind; `{id}` the fabric, `{kind}` the kind.
+    pub address: String,
+    /// A regular expression for the path of an object's page; its group is the kind.
+    pub object: Pattern,
 }
 
 /// Pages of which a few stand for all.

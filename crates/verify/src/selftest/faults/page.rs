@@ -122,7 +122,7 @@ fn pages() -> Vec<Fault> {
             .fails(Cause::BrokenPage)
             .rule(|_| Rule::on("GET", "^/$").navigation().text("</main>", "{{ fabric.name }}</main>")),
         Fault::new("fabric_not_listed", "The list leaves the fabric out.", &["fabric_page"])
-            .invalid(Cause::NotFound)
+            .invalid(Cause::FabricUnknown)
             .rule(|_| {
                 Rule::on("GET", "^/fabrics/$").navigation().text(r#"(?s)<tr class="[^"]*fabric-row.*?</tr>"#, "")
             }),

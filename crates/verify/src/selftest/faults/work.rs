@@ -176,13 +176,13 @@ fn unreachable() -> Vec<Fault> {
 fn cluster() -> Vec<Fault> {
     vec![
         Fault::new("oracle_refused", "The cluster does not know the oracle's credentials.", &["status_agrees"])
-            .invalid(Cause::Cluster)
+            .invalid(Cause::OracleUnusable)
             .lab(json!({"requests": [{"fault": "unauthorized"}]})),
         Fault::new("cluster_unavailable", "The cluster answers nothing but 503.", &["status_agrees"])
-            .invalid(Cause::Cluster)
+            .invalid(Cause::OracleUnusable)
             .lab(json!({"requests": [{"fault": "unavailable"}]})),
         Fault::new("another_cluster", "The fabric is at another cluster than the oracle.", &["status_agrees"])
-            .invalid(Cause::Cluster)
+            .invalid(Cause::OracleUnusable)
             .rule(|on| {
                 Rule::on("GET", &on.page()).navigation().text(
                     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",

@@ -1,0 +1,191 @@
+//! Whether a sync did what it says, read in the cluster and in a fresh clone: what Git says and the cluster lacked before,
+//! what it holds after, and a difference that was planted to be taken back.
+
+mod plant;
+mod world;
+
+pub use plant::Planted;
+pub(crate) use plant::{left_by_others, managed, plant};
+pub(crate) use world::{World, cannot_tell, namespace, world};
+
+use crate::cause::Cause;
+use crate::oracle::DesiredObject;
+use crate::scene::Scene;
+use crate::stop::{Stop, Walked};
+use serde_json::json;
+use world::manifest;
+
+/// How many objects are asked about by dry runs.
+const MOST_ASKED: usize = 60;
+
+/// What a sync came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// The page says that it went well.
+    Good,
+    /// The page says that it did not, or only in part.
+    Bad,
+}
+
+/// Judges a sync by what the oracles read before and after it.
+pub(crate) async fn judge(
+    scene: &mut Scene<'_>,
+    claim: Claim,
+    words: &str,
+    before: &World,
+    planted: Option<&Planted>,
+) -> Walked<()> {
+    if before.live.is_none() {
+        scene.verified = Some(false);
+        scene.untold("the cluster holds what Git says", "no oracle was given that reads the cluster");
+        return Ok(());
+    }
+    let after = world(scene).await?;
+    let back = match (planted, &scene.site.plan.cluster) {
+        (Some(planted), Some(cluster)) => {
+            let now = planted.now(cluster).await.map_err(|error| {
+                Stop::Inconclusive(format!("The oracle could not read {}: {error}", planted.object()))
+            })?;
+            let said = now.as_deref().unwrap_or("nothing");
+            scene.recorder().reading(
+                &format!("cluster {}", cluster.address()),
+                &format!("{} of {}", planted.path, planted.object()),
+                said,
+                json!(null),
+            );
+            Some(now == planted.was)
+        }
+        _ => None,
+    };
+    let mut undone: Vec<String> = after.lacking.iter().map(|(object, why)| format!("{object}: {why}")).collect();
+    if let (Some(planted), Some(false)) = (planted, back) {
+        undone.push(format!("{}: {} is still what was planted", planted.object(), planted.path));
+    }
+    let work = before.lacking.len() + usize::from(planted.is_some());
+    let done = before.lacking.keys().filter(|object| !after.lacking.contains_key(*object)).count()
+        + usize::from(back == Some(true));
+    let list = undone.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
+    let expected = "the cluster holds what Git says, as the page says";
+    let commit = |world: &World| world.desired.as_ref().map(|desired| desired.commit.clone()).unwrap_or_default();
+    if commit(before) != commit(&after) && !undone.is_empty() {
+        return Err(Stop::Inconclusive(format!(
+            "Git moved on from {:.12} to {:.12} while the sync ran: “{words}”, and {list}.",
+            commit(before),
+            commit(&after)
+        )));
+    }
+    match claim {
+        Claim::Good if !undone.is_empty() => {
+            crate::beside::read_nothing(scene, words, after.live.as_ref())?;
+            let cause = if done == 0 { Cause::NoEffect } else { Cause::PartialCalledSuccess };
+            let observed = format!("“{words}”; but of {work} differences {done} are gone: {list}");
+            Err(scene.failed(cause, expected, observed))
+        }
+        Claim::Good if work == 0 => {
+            scene.untold(
+                expected,
+                "there was nothing to do, and nothing harmless to change; a sync that does nothing looks the same",
+            );
+            Err(Stop::Inconclusive(
+                "The cluster held what Git says before the press, too, and nothing harmless was there to be changed: a sync that \
+                 does nothing looks the same. Commit a change, then verify again."
+                    .to_owned(),
+            ))
+        }
+        Claim::Good if !after.untold.is_empty() => {
+            scene.verified = Some(false);
+            scene.untold(expected, &format!("{done} of {work} differences are gone; {}", cannot_tell(&after)));
+            Ok(())
+        }
+        Claim::Good => {
+            scene.verified = Some(true);
+            scene.assert(
+                true,
+                Cause::NoEffect,
+                expected,
+                format!("{done} of {work} differences are gone, and none is left"),
+            )
+        }
+        // Without a look at Git nobody knows what else was to be done.
+        Claim::Bad if undone.is_empty() && work > 0 && after.desired.is_some() => {
+            let observed = format!("“{words}”; but all of {work} differences are gone");
+            Err(scene.failed(Cause::WrongRefusal, "what was done is not called a failure", observed))
+        }
+        Claim::Bad => {
+            let oracle = match (list.is_empty(), work) {
+                (false, _) => format!("The oracle agrees: {list}."),
+                (true, 0) => "The oracle saw nothing that had to be done.".to_owned(),
+                (true, _) => format!(
+                    "The oracle sees {done} of {work} differences gone; what else Git says it does not see without --oracle-git."
+                ),
+            };
+            Err(Stop::Inconclusive(format!("The sync did not succeed, and the page says so: “{words}”. {oracle}")))
+        }
+    }
+}
+
+/// Whether the effect of a sync is there: nothing is lacking, and what was planted is taken back. `None` without an oracle,
+/// or where there was nothing to do.
+pub(crate) async fn seen(
+    scene: &mut Scene<'_>,
+    before: &World,
+    planted: Option<&Planted>,
+) -> Walked<(Option<bool>, String)> {
+    let after = world(scene).await?;
+    let (Some(_), Some(cluster)) = (&after.live, &scene.site.plan.cluster) else {
+        return Ok((None, "no oracle was given that reads the cluster".to_owned()));
+    };
+    let mut open: Vec<String> = after.lacking.iter().map(|(object, why)| format!("{object}: {why}")).collect();
+    if let Some(planted) = planted {
+        let now = planted.now(cluster).await;
+        let now = now
+            .map_err(|error| Stop::Inconclusive(format!("The oracle could not read {}: {error}", planted.object())))?;
+        if now != planted.was {
+            open.push(format!("{}: {} is still what was planted", planted.object(), planted.path));
+        }
+    }
+    let work = before.lacking.len() + usize::from(planted.is_some());
+    let list = open.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
+    Ok(match (open.is_empty(), work) {
+        (true, 0) => (None, "there was nothing to do".to_owned()),
+        (true, _) => (Some(true), format!("all of {work} differences are gone")),
+        (false, _) => (Some(false), list),
+    })
+}
+
+/// Whether the cluster would take what Git says, asked by dry runs; `None` where nothing can be asked.
+pub(crate) async fn would_take(
+    scene: &mut Scene<'_>,
+    world: &World,
+    planted: Option<&Planted>,
+) -> Walked<(Option<bool>, String)> {
+    let (Some(cluster), Some(live)) = (&scene.site.plan.cluster, &world.live) else {
+        return Ok((None, "no oracle was given that reads the cluster".to_owned()));
+    };
+    let mut asked = 0;
+    let lacking = |object: &&DesiredObject| {
+        let name = format!("{} {}", object.kind, object.name);
+        world.lacking.contains_key(&name) || planted.is_some_and(|planted| planted.object() == name)
+    };
+    for object in world.desired.iter().flat_map(|desired| &desired.objects).filter(lacking).take(MOST_ASKED) {
+        let Some(kind) = world.kinds.iter().find(|kind| kind.kind == object.kind && kind.group == object.group())
+        else {
+            continue;
+        };
+        asked += 1;
+        if let Err(error) = cluster.dry_run_apply(kind, Some(&live.namespace), &manifest(object, &live.namespace)).await
+        {
+            return Ok((Some(false), error.to_string()));
+        }
+    }
+    if let Some(planted) = planted.filter(|_| asked == 0) {
+        let allowed = cluster.can_i("update", &planted.kind.group, &planted.kind.plural, Some(&live.namespace)).await;
+        let allowed =
+            allowed.map_err(|error| Stop::Inconclusive(format!("The oracle could not ask for its rights: {error}")))?;
+        return Ok((
+            Some(allowed.value.allowed),
+            format!("{} may be written: {}", planted.object(), allowed.value.allowed),
+        ));
+    }
+    Ok((Some(true), format!("the cluster would take all of {asked} objects")))
+}
