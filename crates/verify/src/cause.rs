@@ -105,6 +105,8 @@ macro_rules! causes {
 causes! {
     BadPassword: "bad_password", Session, Some(5), "The user name or the password was refused",
         "Check the user name and the password that verify was given; a person could not log in with them either.";
+    Throttled: "login_throttled", Session, Some(5), "Too many logins failed, and the next is not taken yet",
+        "Wait as long as the page says; find out who tries with a wrong password.";
     NoSession: "no_session", Session, Some(5), "The target does not know who asks",
         "See whether the session's cookie is set, kept and sent; the step shows its attributes.";
     SessionExpired: "session_expired", Session, Some(3), "The session had ended",

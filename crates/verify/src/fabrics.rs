@@ -3,7 +3,7 @@
 
 use crate::cause::Cause;
 use crate::page::Page;
-use crate::profile::Profile;
+use crate::profile::{Place, Profile};
 use crate::scene::{Scene, path_of};
 use crate::site::FabricRef;
 use crate::stop::Walked;
@@ -70,6 +70,7 @@ pub(crate) async fn choose(
             if wanted == shown {
                 let observed = format!("{}: the UID of kube-system is {shown} in both", fabric.name);
                 scene.require(true, Cause::OracleUnusable, SAME_CLUSTER, observed)?;
+                source_fits(scene, &page)?;
                 return Ok((Some(fabric), namespace));
             }
             if named {
@@ -79,7 +80,7 @@ pub(crate) async fn choose(
             continue;
         }
         if first.is_none() {
-            first = Some((fabric, namespace));
+            first = Some((fabric, namespace, page));
         }
         if uid.is_none() || named {
             break;
@@ -111,5 +112,35 @@ pub(crate) async fn choose(
         }
         scene.untold(SAME_CLUSTER, &format!("{why}; it is taken to be so, because both were given together"));
     }
+    source_fits(scene, &first.2)?;
     Ok((Some(first.0), first.1))
+}
+
+/// That the oracle's repository is the fabric's: its page is at the newest commit, or names branch and repository alike.
+fn source_fits(scene: &mut Scene<'_>, page: &Page) -> Walked<()> {
+    let Some(git) = &scene.site.plan.git else { return Ok(()) };
+    let places = &scene.profile().fabric;
+    let read = |place: &Option<Place>| place.as_ref().and_then(|place| place.read(page));
+    let (commit, source, branch) = (read(&places.commit), read(&places.source), read(&places.branch));
+    let (address, own) = (git.address().to_owned(), git.branch().to_owned());
+    let expected = "the oracle's repository is the fabric's";
+    let head = scene.site.git_head.clone().unwrap_or_default();
+    if let Some(commit) = commit.filter(|commit| commit.len() >= 7 && head.starts_with(commit.as_str())) {
+        return scene.require(true, Cause::OracleUnusable, expected, format!("both are at {commit}"));
+    }
+    if let Some(branch) = branch.filter(|branch| *branch != own) {
+        let observed = format!("the fabric's branch is {branch}, the oracle reads {own}");
+        return Err(scene.invalid(Cause::OracleUnusable, expected, observed));
+    }
+    let last = |address: &str| {
+        let name = address.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or_default();
+        name.trim_end_matches(".git").to_lowercase()
+    };
+    match source {
+        Some(source) if source.contains('/') && last(&source) != last(&address) => {
+            let observed = format!("the fabric's source is {source}, the oracle reads {address}");
+            Err(scene.invalid(Cause::OracleUnusable, expected, observed))
+        }
+        _ => Ok(()),
+    }
 }

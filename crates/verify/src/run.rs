@@ -31,6 +31,41 @@ impl Progress for Silent {
     fn ended(&mut self, _: &JourneyResult) {}
 }
 
+/// A journey under way.
+struct UnderWay {
+    journey: &'static Journey,
+    kind: DriverKind,
+    started: Timestamp,
+    clock: Instant,
+    first_step: usize,
+}
+
+impl UnderWay {
+    fn new(journey: &'static Journey, kind: DriverKind, site: &Site) -> Self {
+        let first_step = site.recorder.count();
+        Self { journey, kind, started: Timestamp::now(), clock: Instant::now(), first_step }
+    }
+
+    /// What is known of it when the run was ended in its middle.
+    fn cut_off(self, steps: usize) -> JourneyResult {
+        JourneyResult {
+            name: self.journey.name.into(),
+            proves: self.journey.proves.into(),
+            driver: self.kind.name().into(),
+            verdict: Verdict::Inconclusive,
+            verified: None,
+            sentence: "The run was ended from outside before it was over.".into(),
+            finding: None,
+            checks: Vec::new(),
+            measured: Vec::new(),
+            started: self.started,
+            ms: millis(self.clock.elapsed()),
+            first_step: self.first_step,
+            steps: steps.saturating_sub(self.first_step),
+        }
+    }
+}
+
 /// A run under way.
 pub struct Runner {
     site: Site,
@@ -41,6 +76,8 @@ pub struct Runner {
     preconditions: Vec<Check>,
     journeys: Vec<JourneyResult>,
     product: String,
+    /// The journey that goes on.
+    under_way: Option<UnderWay>,
     /// How many of the secrets that were shown stand in a journey's verdict.
     leaks_told: AtomicUsize,
 }
@@ -64,6 +101,7 @@ impl Runner {
             preconditions: Vec::new(),
             journeys: Vec::new(),
             product: String::new(),
+            under_way: None,
             leaks_told: AtomicUsize::new(0),
         }
     }
@@ -82,7 +120,9 @@ impl Runner {
         for kind in self.site.plan.drivers.clone() {
             for journey in &chosen {
                 progress.begins(journey.name, kind.name());
+                self.under_way = Some(UnderWay::new(journey, kind, &self.site));
                 let (result, stop) = self.one(journey, kind).await;
+                self.under_way = None;
                 progress.ended(&result);
                 self.journeys.push(result);
                 if stop.is_some() {
@@ -154,6 +194,7 @@ impl Runner {
                 )
             })?;
             recorder.reading(&read.reading.from, &read.reading.asked, &read.reading.found.to_string(), json!(null));
+            self.site.git_head = Some(read.value.commit);
         }
         if let Some(database) = &self.site.plan.database {
             let read = database.one("SELECT 1").await.map_err(|error| {
@@ -225,7 +266,10 @@ impl Runner {
     }
 
     /// What it came to. `stop` is why it ended early, `interrupted` whether somebody ended it from outside.
-    pub fn finish(self, stop: Option<Stop>, interrupted: bool) -> Run {
+    pub fn finish(mut self, stop: Option<Stop>, interrupted: bool) -> Run {
+        if let Some(under_way) = self.under_way.take() {
+            self.journeys.push(under_way.cut_off(self.site.recorder.count()));
+        }
         let (steps, readings, cleanup) = self.site.recorder.take();
         let leaks = self.site.redactor.leaks();
         let (mut verdict, mut sentence, finding) = conclude(&self.journeys, stop, interrupted);
@@ -326,11 +370,17 @@ fn conclude(
     if interrupted {
         return (RunVerdict::Interrupted, "The run was ended from outside before it was over.".to_owned(), None);
     }
-    match stop {
+    // What was found stays found, whatever ended the run after it.
+    let has_failed = journeys.iter().any(|one| one.verdict == Verdict::Fail);
+    match stop.filter(|_| !has_failed) {
         Some(Stop::Mismatch(why)) => return (RunVerdict::Mismatch, why, None),
         Some(Stop::Invalid(finding) | Stop::Fail(finding)) => {
+            let judged = match journeys.iter().filter(|one| one.verdict == Verdict::Pass).count() {
+                0 => "Nothing was judged".to_owned(),
+                passed => format!("After {passed} that passed, nothing more was judged"),
+            };
             let sentence = format!(
-                "Nothing was judged, because a precondition does not hold. {}: {}",
+                "{judged}, because a precondition does not hold. {}: {}",
                 finding.cause.title(),
                 finding.observed
             );
@@ -379,16 +429,30 @@ async fn prepare(
             crate::scene::says(&list)
         )));
     }
+    let expected = "the list of fabrics answers who is logged in";
+    if scene.is_login(&list) {
+        return Err(scene.invalid(Cause::NoSession, expected, crate::scene::says(&list)));
+    }
+    if list.status != 200 {
+        let cause = match list.status {
+            401 => Cause::NoSession,
+            403 => Cause::Permission,
+            500.. => Cause::ServerError,
+            _ => Cause::BrokenPage,
+        };
+        return Err(scene.invalid(cause, expected, crate::scene::says(&list)));
+    }
     let mut found = crate::fabrics::listed(&list, &profile);
     let plan = &scene.site.plan;
     if let Some(wanted) = &plan.fabric {
+        let names: Vec<String> = found.iter().map(|fabric| fabric.name.clone()).collect();
         found.retain(|fabric| fabric.name == *wanted || fabric.id == *wanted);
         if found.is_empty() {
-            return Err(scene.invalid(
-                Cause::FabricUnknown,
-                &format!("the list of fabrics shows {wanted}"),
-                crate::scene::says(&list),
-            ));
+            let observed = match names.as_slice() {
+                [] => "it shows this user none".to_owned(),
+                names => format!("it shows {}", names.join(", ").chars().take(300).collect::<String>()),
+            };
+            return Err(scene.invalid(Cause::FabricUnknown, &format!("the list of fabrics shows {wanted}"), observed));
         }
     }
     let (fabric, namespace) = crate::fabrics::choose(scene, &mut visitor, found, uid).await?;

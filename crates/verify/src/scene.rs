@@ -173,7 +173,21 @@ impl<'a> Scene<'a> {
             Some(account) => (account.clone(), account.username.clone()),
             None => (self.site.plan.account.clone(), "the same user in another window".to_owned()),
         };
-        Ok((self.logged_in(&account).await?, who))
+        Ok((self.other(&account).await?, who))
+    }
+
+    /// Somebody beside the user of the run, logged in. That it does not work is no word on the target: the account may be
+    /// given wrongly.
+    pub async fn other(&mut self, account: &Account) -> Walked<Visitor> {
+        self.logged_in(account).await.map_err(|stop| match stop {
+            Stop::Invalid(finding) => Stop::Inconclusive(format!(
+                "{} cannot be logged in. {}: {}",
+                account.username,
+                finding.cause.title(),
+                finding.observed
+            )),
+            other => other,
+        })
     }
 
     /// Somebody, logged in. Logged in means: the session's cookie is there, and the server names the user.
@@ -248,7 +262,9 @@ impl<'a> Scene<'a> {
         let named = self.names(&page, &account.username);
         if cookie.is_none() || !named {
             self.stays_here(visitor)?;
-            let (cause, observed) = self.why_not_logged_in(&page, cookie.is_some(), self.sent(visitor).as_ref());
+            let has_cookies = !visitor.cookies().await?.is_empty();
+            let sent = self.sent(visitor);
+            let (cause, observed) = self.why_not_logged_in(&page, cookie.is_some(), has_cookies, sent.as_ref());
             return Err(self.invalid(cause, &expected, observed));
         }
         let observed = format!(
@@ -287,7 +303,13 @@ impl<'a> Scene<'a> {
     }
 
     /// The class of a login that did not work.
-    fn why_not_logged_in(&self, page: &Page, has_cookie: bool, sent: Option<&Exchange>) -> (Cause, String) {
+    fn why_not_logged_in(
+        &self,
+        page: &Page,
+        has_cookie: bool,
+        has_cookies: bool,
+        sent: Option<&Exchange>,
+    ) -> (Cause, String) {
         let taken = sent.is_some_and(|sent| (300..400).contains(&sent.status));
         let profile = &self.site.profile;
         let text = page.visible_text();
@@ -297,8 +319,10 @@ impl<'a> Scene<'a> {
             return (Cause::BadPassword, said);
         }
         match page.status {
+            // Without any cookie there is nothing that a token could belong to.
+            403 if !has_cookies => (Cause::NoSession, format!("the target set no cookie: {said}")),
             403 => (Cause::Csrf, said),
-            429 => (Cause::BadPassword, said),
+            429 => (Cause::Throttled, said),
             500.. => (Cause::ServerError, said),
             200 if at_login && !taken => {
                 (Cause::LoginPageWith200, format!("the login page again, with status 200 and no reason: {said}"))
@@ -366,13 +390,10 @@ impl<'a> Scene<'a> {
         self.shown_by(visitor);
         let profile = self.profile();
         if self.is_login(&page) {
-            let observed = format!("the login page, status {}", page.status);
-            self.assert(
-                false,
-                Cause::NoSession,
-                &format!("the page of {} for a user who is logged in", fabric.name),
-                observed,
-            )?;
+            let here = page.status == 200 && page.url.path() == path_of(&fabric.address);
+            let cause = if here { Cause::LoginPageWith200 } else { Cause::NoSession };
+            let expected = format!("the page of {} for a user who is logged in", fabric.name);
+            return Err(self.failed(cause, &expected, format!("the login page, status {}", page.status)));
         }
         let name = profile.fabric.name.read(&page).unwrap_or_default();
         let holds = page.status == 200 && name.contains(&fabric.name);
@@ -410,7 +431,11 @@ impl<'a> Scene<'a> {
         );
         match &control {
             Ok(found) if found.disabled => {
-                return Err(self.failed(Cause::ControlMissing, &expected, "it is there, and disabled"));
+                let why = visitor.look().await?.why_not(found);
+                let Some(why) = why else {
+                    return Err(self.failed(Cause::ControlMissing, &expected, "it is there, and disabled"));
+                };
+                return Err(Stop::Inconclusive(format!("“{}” cannot be pressed by this user now: {why}", found.name)));
             }
             Err(obstacle) => return Err(self.failed(Cause::ControlMissing, &expected, obstacle.to_string())),
             Ok(found) => self.assert(true, Cause::ControlMissing, &expected, format!("“{}”", found.name))?,

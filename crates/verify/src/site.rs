@@ -131,6 +131,8 @@ pub struct Site {
     pub fabric: Option<FabricRef>,
     /// Its namespace in the cluster.
     pub namespace: Option<String>,
+    /// The newest commit of the oracle's repository, once it was read.
+    pub git_head: Option<String>,
     /// Windows that were used.
     pub windows: Windows,
     /// What was planted in the cluster, to be taken back whatever happens.
@@ -168,6 +170,7 @@ impl Site {
             recorder: Recorder::new(folder, redactor.clone()),
             budget: Budget::new(plan.max_requests),
             namespace: plan.namespace.clone(),
+            git_head: None,
             plan,
             redactor,
             fabric: None,

@@ -36,11 +36,12 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
         return Err(scene.failed(Cause::ControlMissing, expected, says(&page)));
     };
     scene.assert(true, Cause::ControlMissing, expected, format!("“{}”", found.name))?;
-    if found.disabled && code.as_ref().is_none_or(|code| profile.status.good.contains(code)) {
-        return Err(scene.failed(Cause::ControlMissing, "the button can be pressed", "it is there, and disabled"));
-    }
     if found.disabled {
-        scene.untold("the button can be pressed", &format!("it is disabled while the fabric is “{word}”"));
+        let expected = "the button can be pressed, or the page says why not";
+        let Some(why) = page.why_not(&found) else {
+            return Err(scene.failed(Cause::ControlMissing, expected, "it is there, and disabled"));
+        };
+        scene.untold("the button can be pressed", &why);
     } else {
         leads_somewhere(scene, &mut visitor, &page, &found).await?;
     }

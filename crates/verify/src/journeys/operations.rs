@@ -76,7 +76,7 @@ pub(super) async fn cancel(scene: &mut Scene<'_>) -> Walked<()> {
     let over = |page: &crate::page::Page| Answer::read(page, &profile).is_final();
     let button = page.find(&places.cancel);
     if over(&page) || button.as_ref().is_ok_and(|button| button.disabled) {
-        return Err(Stop::Inconclusive(format!(
+        return Err(Stop::Skipped(format!(
             "The sync was over before it could be cancelled: “{}”. One that takes longer would tell.",
             Answer::read(&page, &profile).text.trim_end_matches('.')
         )));
@@ -105,7 +105,7 @@ pub(super) async fn cancel(scene: &mut Scene<'_>) -> Walked<()> {
     let state = places.state.read(&page).unwrap_or_default();
     scene.assert(ended.is_some(), Cause::NotCancelled, "the operation ends", says(&page))?;
     if !places.cancelled.iter().any(|word| word.eq_ignore_ascii_case(&state)) {
-        return Err(Stop::Inconclusive(format!("The sync ended as “{state}” before the cancel reached it.")));
+        return Err(Stop::Skipped(format!("The sync ended as “{state}” before the cancel reached it.")));
     }
     let before = effect::world(scene).await?;
     settle(&mut visitor).await?;

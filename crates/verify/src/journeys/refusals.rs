@@ -30,7 +30,19 @@ pub(super) fn harmless(scene: &Scene<'_>) -> Walked<crate::profile::Action> {
 }
 
 /// Reads the request of a button out of the page: its form, or what the page's script would send.
-pub(super) fn request(page: &Page, button: &crate::page::Found, profile: &Profile) -> Option<Request> {
+pub(super) fn request(page: &Page, button: &crate::page::Found, profile: &Profile) -> Walked<Request> {
+    if let Some(why) = page.why_not(button).filter(|_| button.disabled) {
+        return Err(Stop::Inconclusive(format!("“{}” cannot be pressed by this user now: {why}", button.name)));
+    }
+    read_request(page, button, profile).ok_or_else(|| {
+        Stop::Inconclusive(format!(
+            "What a press of “{}” sends stands neither in a form nor in the page's script.",
+            button.name
+        ))
+    })
+}
+
+fn read_request(page: &Page, button: &crate::page::Found, profile: &Profile) -> Option<Request> {
     let token = profile.csrf.page.read(page).unwrap_or_default();
     if let Ok(form) = page.form_of(button) {
         return Some(Request { address: form.action.clone(), fields: form.fields(), token });
@@ -69,9 +81,7 @@ pub(super) async fn csrf(scene: &mut Scene<'_>) -> Walked<()> {
     scene.log_in(&mut visitor, &account).await?;
     let page = scene.open_fabric(&mut visitor).await?;
     let button = page.find(&action.button)?;
-    let Some(request) = request(&page, &button, &profile) else {
-        return Err(Stop::Inconclusive(format!("The request of “{}” cannot be read out of the page.", button.name)));
-    };
+    let request = request(&page, &button, &profile)?;
     let wrong = [("no token", None), ("a wrong token", Some("x".repeat(request.token.len().max(32))))];
     for (what, token) in wrong {
         let mut ask = Ask {
@@ -104,7 +114,7 @@ pub(super) async fn csrf(scene: &mut Scene<'_>) -> Walked<()> {
     }
     // A token of somebody else's page is worth nothing.
     if let Some(reader) = scene.site.plan.reader.clone() {
-        let mut other = scene.logged_in(&reader).await?;
+        let mut other = scene.other(&reader).await?;
         let page = other.open(&profile.fabrics.address).await?;
         let theirs = profile.csrf.page.read(&page).unwrap_or_default();
         other.close().await;
@@ -190,16 +200,11 @@ pub(super) async fn permission(scene: &mut Scene<'_>) -> Walked<()> {
         actions.extend(scene.action("sync").ok().filter(|sync| sync.button.names != harmless.button.names));
     }
     let mut visitor = scene.user().await?;
-    let mut other = scene.logged_in(&reader).await?;
+    let mut other = scene.other(&reader).await?;
     for action in actions {
         let page = scene.open_fabric(&mut visitor).await?;
         let button = page.find(&action.button)?;
-        let Some(request) = request(&page, &button, &scene.profile()) else {
-            return Err(Stop::Inconclusive(format!(
-                "The request of “{}” cannot be read out of the page.",
-                button.name
-            )));
-        };
+        let request = request(&page, &button, &scene.profile())?;
         let ask = Ask::post(&request.address);
         turned_away(scene, &mut other, &reader.username, &button.name, &action.button, &ask).await?;
         // The control: who has the permission may.

@@ -163,7 +163,7 @@ pub(super) async fn long_sync(scene: &mut Scene<'_>) -> Walked<()> {
         return Err(scene.failed(Cause::NotRecorded, "the press leads to an operation", says(&pressed)));
     };
     let too_short = |took: Duration| {
-        Stop::Inconclusive(format!(
+        Stop::Skipped(format!(
             "The sync was over after {:.1} s, and the session lasts {} s: nothing was to be seen. A sync that takes longer would \
              tell.",
             took.as_secs_f64(),

@@ -8,7 +8,7 @@ use crate::cause::Cause;
 use crate::drivers::Ask;
 use crate::page::Page;
 use crate::scene::{Scene, path_of, says};
-use crate::stop::{Stop, Walked};
+use crate::stop::Walked;
 use crate::visitor::Visitor;
 
 /// The page stands open, and its session is gone.
@@ -20,9 +20,7 @@ pub(super) async fn gone(scene: &mut Scene<'_>) -> Walked<()> {
     let page = scene.open_fabric(&mut visitor).await?;
     let button = page.find(&action.button)?;
     let by_form = page.form_of(&button).is_ok();
-    let Some(request) = request(&page, &button, &profile) else {
-        return Err(Stop::Inconclusive(format!("The request of “{}” cannot be read out of the page.", button.name)));
-    };
+    let request = request(&page, &button, &profile)?;
     lose_session(scene, &mut visitor).await?;
     let pressed = visitor.press(&action.button).await?;
     scene.shown_by(&visitor);

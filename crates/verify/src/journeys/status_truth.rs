@@ -70,12 +70,21 @@ pub(super) async fn held(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked
     let expected = "where all is said to be well, the cluster holds what Git says";
     let end = Instant::now() + LASTS;
     loop {
-        let Some(commit) = called_good(scene, visitor).await? else {
-            scene
-                .untold(expected, "the page does not say that all is well, and only that is compared with the oracles");
+        let commit = called_good(scene, visitor).await?;
+        let world = effect::world(scene).await?;
+        let Some(commit) = commit else {
+            // Not all is well: the oracle may agree. That it sees nothing is no contradiction, for the reason may be another.
+            let first = world.lacking.iter().next().map(|(object, why)| format!("{object}: {why}"));
+            scene.verified = Some(first.is_some());
+            let expected = "where not all is said to be well, the oracle sees the same";
+            match first {
+                Some(first) => scene.assert(true, Cause::StatusLies, expected, first)?,
+                None => {
+                    scene.untold(expected, "the page does not say that all is well; what it says is not read elsewhere")
+                }
+            }
             return Ok(());
         };
-        let world = effect::world(scene).await?;
         let (Some(_), Some(desired)) = (&world.live, &world.desired) else {
             scene.verified = Some(false);
             scene.untold(expected, "no oracles were given that read both the cluster and Git");

@@ -5,6 +5,11 @@ use crate::cause::Cause;
 use crate::fabrics;
 use crate::scene::{Scene, says};
 use crate::stop::{Stop, Walked};
+use std::time::Duration;
+use url::Url;
+
+/// How long a connection may take that shows whether a cluster can be reached.
+const WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     let profile = scene.profile();
@@ -22,6 +27,18 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     };
     let page = visitor.open(&fabric.address).await?;
     let before = scene.status_on(&page);
+    // What shows that it cannot be reached: from here it cannot either.
+    let address = profile.fabric.cluster_address.as_ref().and_then(|place| place.read(&page));
+    let reached = match &address {
+        Some(address) => Some(reaches(address).await),
+        None => None,
+    };
+    if reached == Some(true) {
+        return Err(Stop::Inconclusive(format!(
+            "{} answers from here: it is no fabric whose cluster cannot be reached.",
+            address.unwrap_or_default()
+        )));
+    }
     for name in ["test_connection", "sync"] {
         let Ok(action) = scene.action(name) else { continue };
         if name == "sync" && !scene.site.plan.allow_sync {
@@ -34,6 +51,12 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
             format!("“{label}” of a fabric whose cluster cannot be reached is a failure, and the page says so");
         match answer.tone {
             Tone::Bad => scene.assert(true, Cause::FailureCalledSuccess, &expected, &answer.text)?,
+            Tone::Good if reached.is_none() => {
+                return Err(Stop::Inconclusive(format!(
+                    "“{}” is said of {wanted}, and nothing here shows that its cluster cannot be reached.",
+                    answer.text
+                )));
+            }
             Tone::Good => return Err(scene.failed(Cause::FailureCalledSuccess, &expected, &answer.text)),
             Tone::Busy => return Err(scene.failed(Cause::Unanswered, &expected, &answer.text)),
             Tone::Silent => return Err(scene.failed(Cause::SilentFailure, &expected, says(&page))),
@@ -55,4 +78,13 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     }
     visitor.close().await;
     Ok(())
+}
+
+/// Whether anything takes a connection at an address.
+async fn reaches(address: &str) -> bool {
+    let Ok(url) = Url::parse(address) else { return false };
+    let Some((host, port)) = url.host_str().zip(url.port_or_known_default()) else { return false };
+    let host = host.trim_matches(['[', ']']);
+    let connect = tokio::net::TcpStream::connect((host, port));
+    matches!(tokio::time::timeout(WITHIN, connect).await, Ok(Ok(_)))
 }

@@ -33,6 +33,15 @@ impl Page {
         self.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     }
 
+    /// Why a control cannot be used, as far as the page says so beside it: its description, or its title.
+    pub fn why_not(&self, control: &Found) -> Option<String> {
+        let of = |name: &str| self.attribute(&control.path, name).ok().flatten();
+        let described = of("aria-describedby").unwrap_or_default();
+        let texts = described.split_whitespace().filter_map(|id| self.text(&format!("[id='{id}']")));
+        let text = texts.collect::<Vec<_>>().join(" ");
+        Some(text).filter(|text| !text.is_empty()).or_else(|| of("title")).filter(|text| !text.trim().is_empty())
+    }
+
     /// What time it was at the server, to the second.
     pub fn date(&self) -> Option<jiff::Timestamp> {
         Some(jiff::fmt::rfc2822::parse(&self.header("date")?).ok()?.timestamp())

@@ -174,6 +174,15 @@ pub struct FabricPage {
     /// The commit that it compares with.
     #[serde(default)]
     pub commit: Option<Place>,
+    /// The repository that it is compared with, and its branch: by them the oracle's repository is recognised.
+    #[serde(default)]
+    pub source: Option<Place>,
+    /// The branch.
+    #[serde(default)]
+    pub branch: Option<Place>,
+    /// The address of its cluster, if the page says it: what shows that one cannot be reached.
+    #[serde(default)]
+    pub cluster_address: Option<Place>,
     /// Pairs of words that cannot both be true of one page: one says that all is well, the other that nobody has looked.
     #[serde(default)]
     pub never_checked: Vec<NeverChecked>,

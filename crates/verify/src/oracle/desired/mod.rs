@@ -184,6 +184,11 @@ impl GitOracle {
         &self.url
     }
 
+    /// The branch that is read.
+    pub fn branch(&self) -> &str {
+        &self.branch
+    }
+
     /// Clones, and reads every manifest under the folder.
     pub async fn read(&self) -> Result<Read<Desired>, GitError> {
         let git = Git::clone(self).await?;

@@ -245,7 +245,7 @@ mod tests {
             Cause::Permission,
             Cause::NotFound,
             Cause::Transport,
-            Cause::Cluster,
+            Cause::OracleUnusable,
         ] {
             assert!(met.contains(wanted.code()), "{}", wanted.code());
         }
