@@ -1,5 +1,5 @@
-//! The main job as its users do it, in Chromium: by the forms and buttons of the pages, watched without a reload, and
-//! judged by what a client of the test's own reads from the cluster.
+//! The first sync of a new fabric in Chromium: added by the form, watched without a reload, and judged by what a client of
+//! the test's own reads from the cluster. What comes after it is walked by verify: `browser_verify`.
 
 use crate::browser_tab::Tab;
 use crate::world::{Fabric, NAMESPACES, vpc, world};
@@ -91,29 +91,5 @@ async fn browser_the_main_job() -> Result<()> {
     cluster_equals_git(&fabric).await?;
     assert_eq!(fabric.status().await?["sync_status"], "in_sync");
 
-    // One field, changed by somebody else.
-    let patch = json!({"spec": {"subnets": {"default": {"vlan": 1500}}}}).to_string();
-    fabric.kubectl(&["patch", "vpc", "vpc-01", "--type=merge", "-p", &patch]).await?;
-    press(&tab, "#sync-from-fabric-btn").await?;
-    tab.says("[data-live='head'] .head-title", "Out of sync").await?;
-    tab.not_reloaded().await?;
-    tab.click("[data-live='differs'] td.name a").await?;
-    tab.at(&format!("{path}objects/VPC.vpc.githedgehog.com/{name}/vpc-01/")).await?;
-    let paths = tab.script("return [...document.querySelectorAll('th.diff-path')].map((each) => each.textContent)");
-    assert_eq!(paths.await?, json!(["spec.subnets.default.vlan"]), "exactly that field");
-    let row = tab.text("[data-live='object-fields'] tbody tr").await?;
-    assert!(row.contains("1500") && row.contains("1001"), "{row}");
-    tab.says("[data-live='object-head']", "Changed in cluster").await?;
-
-    tab.open(&path).await?;
-    press(&tab, "#sync-now-btn").await?;
-    tab.says("[data-live='head'] .head-title", "In sync").await?;
-    cluster_equals_git(&fabric).await?;
-
-    fabric.kubectl(&["delete", "vpc", "vpc-02"]).await?;
-    press(&tab, "#sync-from-fabric-btn").await?;
-    tab.says("[data-live='head'] .sentence", "1 missing in the cluster").await?;
-    let differs = tab.says("[data-live='differs']", "vpc-02").await?;
-    assert!(!differs.contains("vpc-01"), "{differs}");
     tab.no_complaints("the main job", &[]).await
 }

@@ -3,14 +3,17 @@
 use crate::http_verify::{ELSEWHERE, all_but};
 use crate::proof::Proof;
 use anyhow::{Result, ensure};
+use std::time::Duration;
+use testkit::Rule;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_journeys_in_chromium() -> Result<()> {
-    let proof = Proof::start(&[]).await?;
-    // The ends of sessions are walked below; presses that must meet are walked by HTTP, where they meet on a busy machine.
-    let in_place = ["expiry_warning", "relogin_in_place", "double_click", "two_users", "two_paths", "unreachable"];
-    let mut words = all_but(&[&ELSEWHERE[..], &in_place].concat());
-    words.extend(["--driver", "chromium"]);
+    let mut proof = Proof::unsynced(&[]).await?;
+    proof.add_unreachable().await?;
+    // The ends of sessions are walked below, and so are presses that must meet.
+    let others = ["expiry_warning", "relogin_in_place", "double_click", "two_users"];
+    let mut words = all_but(&[&ELSEWHERE[..], &others].concat());
+    words.extend(["--driver", "chromium", "--unreachable-fabric", "north"]);
     let proved = proof.verify(&words).await?;
     proved.all_passed_but(&[])?;
     let pictures = proved.run.steps.iter().filter(|step| step.screenshot.is_some()).count();
@@ -19,7 +22,12 @@ async fn the_journeys_in_chromium() -> Result<()> {
     let errors = proved.run.steps.iter().flat_map(|step| &step.console).filter(|line| line.level == "SEVERE");
     let errors: Vec<_> = errors.filter(|line| !line.text.contains("Failed to load resource")).collect();
     ensure!(errors.is_empty(), "{errors:?}");
-    Ok(())
+
+    // Presses that meet, and a sync that can be cancelled, need a cluster that takes its time.
+    proof.site.door.add(Rule::on("GET", "/vpcs?").delay(Duration::from_secs(4)));
+    let words = ["double_click", "two_users", "cancel"].iter().flat_map(|name| ["--journey", name]);
+    let words: Vec<&str> = words.chain(["--driver", "chromium"]).collect();
+    proof.verify(&words).await?.all_passed_but(&[])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,7 +39,17 @@ async fn the_end_of_a_session_under_an_open_page_in_chromium() -> Result<()> {
     ];
     let proof = Proof::start(&settings).await?;
     let words = ["--driver", "chromium", "--journey", "expiry_warning", "--journey", "relogin_in_place"];
-    proof.verify(&words).await?.all_passed_but(&[])
+    proof.verify(&words).await?.all_passed_but(&[])?;
+    let words = ["--driver", "chromium", "--journey", "session_idle_expiry"];
+    proof.verify(&words).await?.all_passed_but(&[])?;
+    proof.site.door.add(Rule::on("GET", "/vpcs?").times(1).delay(Duration::from_secs(40)));
+    proof.verify(&["--driver", "chromium", "--journey", "long_sync_expiry"]).await?.all_passed_but(&[])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_get_no_older_than_they_may_in_chromium() -> Result<()> {
+    let proof = Proof::start(&[("HEDGEROW_SESSION_IDLE", "20s"), ("HEDGEROW_SESSION_ABSOLUTE", "40s")]).await?;
+    proof.verify(&["--driver", "chromium", "--journey", "session_absolute_expiry"]).await?.all_passed_but(&[])
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,8 @@
 //! The main job without script: log in, add a fabric, sync from Git, look, sync to Kubernetes, and see it verified.
 
+use crate::proof::Proof;
 use crate::world::{Fabric, NAMESPACES, vpc};
 use anyhow::Result;
-use serde_json::json;
 
 async fn with_vpcs() -> Result<Fabric> {
     let fabric = Fabric::add().await?;
@@ -13,44 +13,23 @@ async fn with_vpcs() -> Result<Fabric> {
     Ok(fabric)
 }
 
+/// From a fabric that was never synced to one that holds what Git says, and back after a difference: every press, answer
+/// and effect as verify walks and judges them.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_main_job_by_plain_forms() -> Result<()> {
-    let mut fabric = with_vpcs().await?;
-    let fetched = fabric.press("sync_from_git").await?;
-    assert_eq!(fetched["state"], "succeeded", "{fetched}");
-    let page = fabric.page().await?;
-    assert!(page.visible_text().contains("4 not delivered"), "{}", page.visible_text());
-    assert!(fabric.live("VPC", "vpc-01").await?.is_none(), "nothing was written yet");
-
-    let synced = fabric.press("sync_to_kubernetes").await?;
-    assert_eq!(synced["state"], "succeeded", "{synced}");
-    for (name, vlan) in [("vpc-01", 1001), ("vpc-02", 1002)] {
-        let live = fabric.live("VPC", name).await?.expect("it is in the cluster");
-        assert_eq!(live["spec"]["subnets"]["default"]["vlan"], vlan);
+    let proof = Proof::unsynced(&[]).await?;
+    let servers = async || proof.site.client.list("servers.wiring.githedgehog.com").await;
+    assert!(servers().await?.is_empty(), "nothing was written yet");
+    let names = ["sync_from_git", "sync_from_fabric", "sync_by_form", "drift", "sync_by_button", "status_agrees"];
+    let words: Vec<&str> = names.iter().flat_map(|name| ["--journey", name]).collect();
+    let proved = proof.verify(&words).await?;
+    proved.all_passed_but(&[])?;
+    for name in names {
+        assert_eq!(proved.journey(name)?.verified, Some(true), "{name}");
+        proved.is_told(name)?;
     }
-    assert_eq!(fabric.status().await?["sync_status"], "in_sync");
-    assert!(fabric.page().await?.visible_text().contains("In sync"));
-
-    fabric.kubectl(&["patch", "vpc", "vpc-01", "--type=merge", "-p", &patch(1500)]).await?;
-    let read = fabric.press("sync_from_fabric").await?;
-    assert_eq!(read["state"], "succeeded", "{read}");
-    let path = format!("/fabrics/{}/objects/VPC.vpc.githedgehog.com/{}/vpc-01/", fabric.id, fabric.name);
-    let object = fabric.user.visit(&path).await?;
-    let text = object.visible_text();
-    assert!(text.contains("spec.subnets.default.vlan") && text.contains("1500") && text.contains("1001"), "{text}");
-    assert_eq!(object.texts("th.diff-path").len(), 1, "exactly that field: {text}");
-    assert_eq!(fabric.status().await?["sync_status"], "out_of_sync");
-
-    let again = fabric.press("sync_to_kubernetes").await?;
-    assert_eq!(again["state"], "succeeded", "{again}");
-    let live = fabric.live("VPC", "vpc-01").await?.expect("it is still there");
-    assert_eq!(live["spec"]["subnets"]["default"]["vlan"], 1001);
-    assert_eq!(fabric.status().await?["sync_status"], "in_sync");
+    assert!(!servers().await?.is_empty(), "the cluster holds what Git says");
     Ok(())
-}
-
-fn patch(vlan: u16) -> String {
-    json!({"spec": {"subnets": {"default": {"vlan": vlan}}}}).to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]

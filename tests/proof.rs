@@ -96,9 +96,15 @@ pub struct Proof {
 impl Proof {
     /// A site with settings of its console by their environment variables.
     pub async fn start(settings: &[(&str, &str)]) -> Result<Self> {
-        let mut site = Site::start_with(&lab::kinds::crds(), settings).await?;
+        let mut proof = Self::unsynced(settings).await?;
+        proof.site.synced().await?;
+        Ok(proof)
+    }
+
+    /// The same before anything was synced.
+    pub async fn unsynced(settings: &[(&str, &str)]) -> Result<Self> {
+        let site = Site::start_with(&lab::kinds::crds(), settings).await?;
         site.commit(&fabric_files()).await?;
-        site.synced().await?;
         for words in [
             ["user", "create", "second", "--superuser", "--password-stdin"].as_slice(),
             &["user", "create", "reader", "--password-stdin"],

@@ -1,7 +1,7 @@
 //! One journey under way: what it looked at, what it measured, and the moves that many journeys share: logging in with
 //! the proof of it, opening the fabric, pressing its buttons.
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Tone};
 use crate::cause::Cause;
 use crate::exchange::Exchange;
 use crate::http::Cookie;
@@ -17,6 +17,9 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
+
+/// How soon the page's script says something after a press.
+const A_MOMENT: Duration = Duration::from_secs(2);
 
 /// One journey under way.
 pub struct Scene<'a> {
@@ -84,6 +87,11 @@ impl<'a> Scene<'a> {
         }
         self.note(CheckKind::Assertion, Some(true), expected, observed.as_ref());
         Ok(())
+    }
+
+    /// The same for one of very many things of a sort: only what does not hold is written down.
+    pub fn found(&mut self, holds: bool, cause: Cause, expected: &str, observed: &str) -> Walked<()> {
+        if holds { Ok(()) } else { Err(self.failed(cause, expected, observed)) }
     }
 
     /// What must hold before anything can be judged.
@@ -449,6 +457,7 @@ impl<'a> Scene<'a> {
             Err(obstacle) => return Err(self.press_failed(obstacle)),
         };
         self.look_at_answer(visitor, &pressed)?;
+        let pressed = self.wait_for_a_word(visitor, pressed).await?;
         let (answer, page) = visitor.follow(pressed, self.site.plan.patience).await?;
         self.shown_by(visitor);
         self.measure(
@@ -459,6 +468,19 @@ impl<'a> Scene<'a> {
         self.look_beside(&answer, before)?;
         self.look_at_silence(&answer, before)?;
         Ok((answer, page))
+    }
+
+    /// A page that a script moves says something soon, or its script has failed: then nothing is to be waited for.
+    async fn wait_for_a_word(&mut self, visitor: &mut Visitor, pressed: Page) -> Walked<Page> {
+        let profile = self.profile();
+        let says = |page: &Page| (Answer::read(page, &profile).tone != Tone::Silent).then_some(());
+        if !visitor.runs_scripts() || says(&pressed).is_some() {
+            return Ok(pressed);
+        }
+        let (_, page) = visitor.until("the page says something", A_MOMENT, says).await?;
+        self.shown_by(visitor);
+        self.look_at_script(visitor)?;
+        Ok(page)
     }
 
     /// A press that did not even lead to an answer.

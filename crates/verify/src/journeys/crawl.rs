@@ -1,6 +1,7 @@
 //! Every page and every link answers properly, with at least one object of every sort and kind.
 
 use crate::cause::Cause;
+use crate::drivers::Ask;
 use crate::page::Page;
 use crate::profile::Crawl;
 use crate::scene::{Scene, path_and_query, says};
@@ -30,25 +31,21 @@ impl Waiting {
         }
     }
 
-    /// Takes in what a page links to, as far as the profile wants it opened.
-    fn link(&mut self, crawl: &Crawl, path: String, from: &str) {
-        let unwanted = crawl.skip.iter().any(|skip| skip.is_match(&path))
-            || !crawl.only.is_empty() && !crawl.only.iter().any(|only| only.is_match(&path));
-        if unwanted || !self.known.insert(path.clone()) {
-            return;
+    /// Whether an address is a new one that the profile wants opened.
+    fn wants(&mut self, crawl: &Crawl, path: &str) -> bool {
+        let unwanted = crawl.skip.iter().any(|skip| skip.is_match(path))
+            || !crawl.only.is_empty() && !crawl.only.iter().any(|only| only.is_match(path));
+        if unwanted || !self.known.insert(path.to_owned()) {
+            return false;
         }
         let group = crawl.few.iter().enumerate().find_map(|(number, few)| {
-            let found = few.pattern.captures(&path)?;
+            let found = few.pattern.captures(path)?;
             Some((number, found.get(1).map(|one| one.as_str().to_owned()).unwrap_or_default(), few.most))
         });
-        if let Some((number, name, most)) = group {
-            let count = self.few.entry((number, name)).or_default();
-            *count += 1;
-            if *count > most {
-                return;
-            }
-        }
-        self.queue.push_back((path, from.to_owned()));
+        let Some((number, name, most)) = group else { return true };
+        let count = self.few.entry((number, name)).or_default();
+        *count += 1;
+        *count <= most
     }
 }
 
@@ -91,10 +88,12 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
                 return Err(scene.failed(Cause::BrokenPage, &expected, link));
             };
             url.set_fragment(None);
-            if url.origin() == origin {
-                waiting.link(crawl, path_and_query(&url), &address);
+            let path = path_and_query(&url);
+            if url.origin() == origin && waiting.wants(crawl, &path) {
+                waiting.queue.push_back((path, address.clone()));
             }
         }
+        beside(scene, &mut visitor, &mut waiting, &page).await?;
     }
     scene.assert(true, Cause::BrokenPage, "every page and every link answers properly", format!("{opened} pages"))?;
     let missing = crawl.must_meet.keys().filter(|what| !met.contains(*what)).cloned();
@@ -106,6 +105,34 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
         scene.untold(expected, &format!("not met: {}", missing.join(", ")));
     }
     visitor.close().await;
+    Ok(())
+}
+
+/// What a page loads, and where its forms send to: asked for in a way that does nothing.
+async fn beside(scene: &mut Scene<'_>, visitor: &mut Visitor, waiting: &mut Waiting, page: &Page) -> Walked<()> {
+    let profile = scene.profile();
+    let own = |address: &String| {
+        let url = page.url.join(address).ok()?;
+        (url.origin() == page.url.origin() && url.scheme().starts_with("http")).then(|| path_and_query(&url))
+    };
+    let loaded =
+        [page.attributes("link[rel=stylesheet], link[rel=icon]", "href"), page.attributes("[src]", "src")].concat();
+    for address in loaded.iter().filter_map(own) {
+        if waiting.known.insert(address.clone()) {
+            let answer = visitor.ask(&Ask::get(&address).with("Accept", "*/*")).await?;
+            scene.shown_by(visitor);
+            let expected = format!("{address}, which {} loads, is there", page.url.path());
+            scene.found(answer.status < 400, Cause::AssetBroken, &expected, &format!("status {}", answer.status))?;
+        }
+    }
+    for address in page.attributes("form[method=post]", "action").iter().filter_map(own) {
+        if waiting.wants(&profile.crawl, &address) {
+            let answer = visitor.ask(&Ask::get(&address)).await?;
+            scene.shown_by(visitor);
+            let expected = format!("{address}, where a form of {} sends to, exists", page.url.path());
+            scene.found(answer.status != 404, Cause::WrongAddress, &expected, &format!("status {}", answer.status))?;
+        }
+    }
     Ok(())
 }
 
