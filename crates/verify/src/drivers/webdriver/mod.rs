@@ -8,6 +8,7 @@
 //! | [`capabilities()`] | what its session is asked to be |
 //! | [`BrowserDriver`] | a person at its window |
 
+mod ask;
 mod bidi;
 mod capabilities;
 mod cookies;
@@ -31,19 +32,16 @@ use async_trait::async_trait;
 use base64::Engine;
 use bidi::Bidi;
 use network::Network;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::path::Path;
 use traffic::Traffic;
 use url::Url;
-use window::{Watch, Window, header_map};
+use window::{Watch, Window};
 use wire::Wire;
 
 pub use capabilities::capabilities;
 pub use launch::Launched;
 pub use options::{BrowserKind, BrowserOptions};
-
-/// How long an answer to a page's script is waited for, in milliseconds.
-const ANSWER: u64 = 60_000;
 
 /// A person at the window of a real browser.
 pub struct BrowserDriver {
@@ -173,32 +171,7 @@ impl Driver for BrowserDriver {
     }
 
     async fn ask(&mut self, ask: &Ask) -> Taken<Page> {
-        let window = &mut self.window;
-        window.traffic.allowed()?;
-        let url = window.join(&ask.address)?;
-        if !window.is_at_target().await? {
-            // Scripts of the target's pages run on the target's pages.
-            window.open("/").await?;
-        }
-        let asked = format!("{} {url}", ask.method);
-        let mut headers = vec![("accept", "application/json")];
-        headers.extend(ask.body.as_ref().map(|_| ("content-type", "application/json")));
-        headers.retain(|(name, _)| !ask.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name)));
-        headers.extend(ask.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let arguments = json!([ask.method, url.as_str(), headers, ask.body, ANSWER]);
-        let told = window.wire.run_async(include_str!("scripts/ask.js"), arguments).await;
-        window.drain().await?;
-        let told = told.map_err(|refusal| refusal.of_step(&asked))?;
-        if let Some(why) = told["error"].as_str() {
-            let (why, timed_out) = (window.traffic.log().redactor().text(why), told["timed_out"] == true);
-            return Err(Obstacle::NoAnswer { asked, why, timed_out });
-        }
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let pairs: Vec<(String, String)> =
-            told["headers"].as_array().into_iter().flatten().map(|pair| (text(&pair[0]), text(&pair[1]))).collect();
-        let status = told["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or_default();
-        let url = Url::parse(&text(&told["url"])).unwrap_or(url);
-        Ok(Page { status, url, headers: header_map(&pairs), body: text(&told["body"]) })
+        self.window.ask(ask, self.options.scripts).await
     }
 
     async fn forge(&mut self, forgery: &Forgery) -> Taken<Page> {

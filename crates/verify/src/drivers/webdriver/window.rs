@@ -18,7 +18,10 @@ const QUIET: Duration = Duration::from_millis(250);
 /// How long a page is waited for that does not react, or does not come to rest.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it is looked at.
-const BETWEEN: Duration = Duration::from_millis(40);
+pub(super) const BETWEEN: Duration = Duration::from_millis(40);
+
+/// How often an address is opened again, where each time a page that loads itself again came between.
+const CROSSINGS: usize = 3;
 
 /// Who tells what the browser does.
 pub(super) enum Watch {
@@ -60,19 +63,28 @@ impl Window {
         self.traffic.allowed()?;
         let url = self.join(address)?;
         self.traffic.take_aside();
-        let went = match &mut self.watch {
-            Watch::Firefox(bidi) => bidi.open(url.as_str()).await,
-            Watch::Chromium(_) => match self.wire.post("/url", &json!({"url": url.as_str()})).await {
-                // An answer all the same: Chromium puts a page of its own where an error comes without a body.
-                Err(refusal) if !refusal.message.contains(WITHOUT_BODY) => Err(refusal.of_step(&format!("GET {url}"))),
-                _ => Ok(()),
-            },
-        };
-        self.drain().await?;
-        if let Some(aside) = self.traffic.take_aside() {
-            return instead(Some(&aside), "no page");
+        let mut crossed = 0;
+        loop {
+            let went = match &mut self.watch {
+                Watch::Firefox(bidi) => bidi.open(url.as_str()).await,
+                Watch::Chromium(_) => match self.wire.post("/url", &json!({"url": url.as_str()})).await {
+                    // An answer all the same: Chromium puts a page of its own where an error comes without a body.
+                    Err(refusal) if !refusal.message.contains(WITHOUT_BODY) => {
+                        Err(refusal.of_step(&format!("GET {url}")))
+                    }
+                    _ => Ok(()),
+                },
+            };
+            self.drain().await?;
+            if let Some(aside) = self.traffic.take_aside() {
+                return instead(Some(&aside), "no page");
+            }
+            match went {
+                // The page that is left went somewhere by itself in the same moment: one of the two was given up.
+                Err(obstacle) if is_crossed(&obstacle) && crossed < CROSSINGS => crossed += 1,
+                went => break went?,
+            }
         }
-        went?;
         self.page().await
     }
 
@@ -201,6 +213,11 @@ impl Window {
         let url = url.as_str().and_then(|url| Url::parse(url).ok());
         Ok(url.is_some_and(|url| url.origin() == self.base.origin()))
     }
+}
+
+/// Whether Firefox gave up what was opened, because the page before it was just going somewhere by itself.
+fn is_crossed(obstacle: &Obstacle) -> bool {
+    matches!(obstacle, Obstacle::NoAnswer { why, .. } if why == "NS_BINDING_ABORTED")
 }
 
 /// What there is where the browser shows an error of its own: an answer without a body, or none.

@@ -13,6 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(100);
 /// The key under which WebDriver writes a reference to an element.
 pub(super) const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// Our word for a script that came to no end, because its page left. WebDriver has none.
+const LEFT: &str = "page left";
+
 /// What a driver said instead of doing it.
 #[derive(Debug, Clone)]
 pub(super) struct Refusal {
@@ -23,13 +26,17 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
+    fn left() -> Self {
+        Self { word: LEFT.to_owned(), message: "the page was left before the script had ended".to_owned() }
+    }
+
     pub(super) fn is(&self, words: &[&str]) -> bool {
         words.contains(&self.word.as_str())
     }
 
     /// Whether what was asked met a page that was just leaving.
     pub(super) fn is_passing(&self) -> bool {
-        self.is(&["stale element reference", "no such element", "javascript error"])
+        self.is(&[LEFT, "stale element reference", "no such element", "javascript error"])
             || ["execution context", "unloaded", "navigat", "inspected target", "discarded"]
                 .iter()
                 .any(|sign| self.message.contains(sign))
@@ -115,14 +122,18 @@ impl Wire {
         self.send(Method::DELETE, path, None).await
     }
 
-    /// Runs a script of ours in the page.
+    /// Runs a script of ours in the page. Where the page leaves meanwhile, Firefox answers `null` as if all were well:
+    /// what the script itself answers comes in a list, so that the two are told apart.
     pub(super) async fn run(&self, script: &str, arguments: Value) -> Result<Value, Refusal> {
-        self.post("/execute/sync", &json!({"script": script, "args": arguments})).await
+        let script = format!("return [(function () {{\n{script}\n}}).apply(null, arguments)];");
+        let mut answer = self.post("/execute/sync", &json!({"script": script, "args": arguments})).await?;
+        answer.get_mut(0).map(Value::take).ok_or_else(Refusal::left)
     }
 
-    /// Runs a script that calls its last argument when it is done.
+    /// Runs a script that calls its last argument when it is done, with something.
     pub(super) async fn run_async(&self, script: &str, arguments: Value) -> Result<Value, Refusal> {
-        self.post("/execute/async", &json!({"script": script, "args": arguments})).await
+        let answer = self.post("/execute/async", &json!({"script": script, "args": arguments})).await?;
+        if answer.is_null() { Err(Refusal::left()) } else { Ok(answer) }
     }
 
     /// A command of Chrome's DevTools.
