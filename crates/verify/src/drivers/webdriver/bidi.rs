@@ -3,24 +3,31 @@
 //! headers, and the process's output mixes the page's lines with Firefox's own.
 
 use super::capabilities::PAGE_LOAD;
-use super::socket::{Heard, Mouth, connect};
 use super::traffic::{BODY, Headers, SCRIPT, Traffic, between, is_http, is_shown, moment};
 use crate::exchange::Exchange;
 use crate::obstacle::{Obstacle, Taken};
 use crate::results::ConsoleLine;
+use futures::stream::SplitSink;
+use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Mutex, mpsc};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A message beyond this is none that Firefox sends: the longest that is asked for is a body with all of it escaped.
+const LONGEST: usize = 64 * 1024 * 1024;
+
 /// A conversation with Firefox.
 pub(super) struct Bidi {
-    mouth: Arc<Mutex<Mouth>>,
+    mouth: SplitSink<WebSocketStream<MaybeTlsStream<TcpStream>>, Message>,
     heard: mpsc::UnboundedReceiver<Value>,
     listener: JoinHandle<()>,
     events: Vec<Value>,
@@ -34,26 +41,19 @@ pub(super) struct Bidi {
 impl Bidi {
     /// Connects, and listens from now on. `context` is the window.
     pub(super) async fn connect(address: &str, context: &str) -> Taken<Self> {
-        let connected = connect(address).await;
-        let (mut ears, mouth) =
-            connected.map_err(|error| Obstacle::Browser(format!("cannot listen to Firefox at {address}: {error}")))?;
-        let mouth = Arc::new(Mutex::new(mouth));
+        let failed = |why: String| Obstacle::Browser(format!("cannot listen to Firefox at {address}: {why}"));
+        let config = WebSocketConfig::default().max_message_size(Some(LONGEST)).max_frame_size(Some(LONGEST));
+        let connected = tokio::time::timeout(PATIENCE, connect_async_with_config(address, Some(config), true)).await;
+        let connected = connected.map_err(|_| failed(format!("no answer within {} s", PATIENCE.as_secs())))?;
+        let (mouth, mut ears) = connected.map_err(|error| failed(error.to_string()))?.0.split();
         let (tell, heard) = mpsc::unbounded_channel();
-        let answering = Arc::clone(&mouth);
         let listener = tokio::spawn(async move {
-            while let Ok(one) = ears.hear().await {
-                match one {
-                    Heard::Text(text) => {
-                        if tell.send(serde_json::from_str(&text).unwrap_or_default()).is_err() {
-                            return;
-                        }
-                    }
-                    Heard::Ping(content) => {
-                        if answering.lock().await.pong(&content).await.is_err() {
-                            return;
-                        }
-                    }
-                    Heard::Nothing => return,
+            // Pings are answered by the library, as long as somebody listens.
+            while let Some(Ok(one)) = ears.next().await {
+                if let Message::Text(text) = one
+                    && tell.send(serde_json::from_str(&text).unwrap_or_default()).is_err()
+                {
+                    return;
                 }
             }
         });
@@ -109,8 +109,8 @@ impl Bidi {
         self.commands += 1;
         let id = self.commands;
         let text = json!({"id": id, "method": method, "params": params}).to_string();
-        self.mouth.lock().await.say(&text).await.map_err(|_| gone(method))?;
         let answer = tokio::time::timeout(patience, async {
+            self.mouth.send(Message::text(text)).await.map_err(|_| gone(method))?;
             while let Some(mut one) = self.heard.recv().await {
                 if one["id"] == id {
                     return Ok(one);

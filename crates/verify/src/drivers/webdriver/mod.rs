@@ -16,7 +16,6 @@ mod element;
 mod launch;
 mod network;
 mod options;
-mod socket;
 mod traffic;
 mod tree;
 mod trust;
