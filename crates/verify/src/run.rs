@@ -4,7 +4,8 @@ use crate::cause::Cause;
 use crate::journeys::{self, Journey};
 use crate::obstacle::Obstacle;
 use crate::recorder::millis;
-use crate::results::{Check, Clock, Conditions, Finding, JourneyResult, Run, SCHEMA, Target, Version};
+use crate::redact::Leak;
+use crate::results::{Check, CheckKind, Clock, Conditions, Finding, JourneyResult, Run, SCHEMA, Target, Version};
 use crate::scene::Scene;
 use crate::site::{DriverKind, FabricRef, Site};
 use crate::stop::Stop;
@@ -69,8 +70,15 @@ impl Runner {
 
     /// Walks everything. What was found stays in the runner, also when this is dropped before its end.
     pub async fn walk(&mut self, progress: &mut dyn Progress) -> Option<Stop> {
-        if let Err(stop) = self.begin().await {
-            return Some(stop);
+        let most = self.site.plan.max_time;
+        match tokio::time::timeout(most.saturating_sub(self.clock.elapsed()), self.begin()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(stop)) => return Some(stop),
+            Err(_) => {
+                let why =
+                    format!("The run's {} s were over before its preconditions were seen to hold.", most.as_secs());
+                return Some(Stop::Inconclusive(why));
+            }
         }
         let chosen: Vec<&'static Journey> = journeys::ALL
             .iter()
@@ -171,18 +179,14 @@ impl Runner {
         // What an answer shows is a failure of whatever journey met it; of the first, where the preconditions did.
         let leaks = self.site.redactor.leaks();
         let walked = match (walked, leaks.get(self.leaks_told.load(Ordering::Relaxed))) {
-            (Ok(()), Some(leak)) => {
+            (Ok(()) | Err(Stop::Inconclusive(_)), Some(leak)) => {
                 self.leaks_told.store(leaks.len(), Ordering::Relaxed);
-                Err(scene.failed(
-                    Cause::SecretShown,
-                    "no answer shows a secret",
-                    format!("{} in the answer to {}", leak.what, leak.place),
-                ))
+                Err(scene.failed(Cause::SecretShown, NO_SECRET, leak.to_string()))
             }
             (walked, _) => walked,
         };
         let (verdict, sentence, finding) = judge(&walked, scene.verified, &scene.checks);
-        let result = JourneyResult {
+        let mut result = JourneyResult {
             name: journey.name.into(),
             proves: journey.proves.into(),
             driver: kind.name().into(),
@@ -197,6 +201,7 @@ impl Runner {
             first_step,
             steps: self.site.recorder.count() - first_step,
         };
+        result.hide(&self.site.redactor);
         let ends = matches!(walked, Err(Stop::Invalid(_) | Stop::Mismatch(_)));
         (result, walked.err().filter(|_| ends))
     }
@@ -210,10 +215,20 @@ impl Runner {
     pub fn finish(self, stop: Option<Stop>, interrupted: bool) -> Run {
         let (steps, readings, cleanup) = self.site.recorder.take();
         let leaks = self.site.redactor.leaks();
-        let (verdict, sentence, finding) = conclude(&self.journeys, stop, interrupted);
+        let concluded = conclude(&self.journeys, stop, interrupted);
+        let (verdict, sentence, finding) = leaked(concluded, &leaks, self.leaks_told.load(Ordering::Relaxed));
+        let mut preconditions = self.preconditions;
+        preconditions.extend(self.site.redactor.notes().into_iter().map(|(expected, observed)| Check {
+            kind: CheckKind::Precondition,
+            expected,
+            observed,
+            held: None,
+            at: self.started,
+            step: None,
+        }));
         let plan = &self.site.plan;
         let oracles = [plan.cluster.as_ref().map(|_| "cluster"), plan.git.as_ref().map(|_| "git")];
-        Run {
+        let mut run = Run {
             schema: SCHEMA,
             id: plan.id.clone(),
             verdict,
@@ -239,7 +254,7 @@ impl Runner {
             },
             versions: self.versions,
             clocks: self.clocks,
-            preconditions: self.preconditions,
+            preconditions,
             journeys: self.journeys,
             discrepancy: self.site.take_discrepancy(),
             steps,
@@ -247,7 +262,10 @@ impl Runner {
             leaks,
             cleanup,
             requests: self.site.budget.sent(),
-        }
+        };
+        // Once more, with everything that was learnt on the way: what a sentence quotes was on a page.
+        run.hide(&self.site.redactor);
+        run
     }
 }
 
@@ -274,6 +292,21 @@ fn judge(walked: &Result<(), Stop>, verified: Option<bool>, checks: &[Check]) ->
         Err(Stop::Inconclusive(why) | Stop::Mismatch(why)) => (Verdict::Inconclusive, why.clone(), None),
         Err(Stop::Skipped(why)) => (Verdict::Skipped, why.clone(), None),
     }
+}
+
+/// What no journey may meet, whatever it is about.
+const NO_SECRET: &str = "no answer shows a secret";
+
+/// A secret that was shown and stands in no journey's verdict makes the run fail, whatever else it came to.
+fn leaked(
+    (verdict, sentence, finding): (RunVerdict, String, Option<Finding>),
+    leaks: &[Leak],
+    told: usize,
+) -> (RunVerdict, String, Option<Finding>) {
+    let Some(leak) = leaks.get(told) else { return (verdict, sentence, finding) };
+    let shown = Finding::new(Cause::SecretShown, NO_SECRET, leak.to_string());
+    let sentence = format!("{}: {leak}. Besides: {sentence}", Cause::SecretShown.title());
+    (RunVerdict::Fail, sentence, Some(shown))
 }
 
 fn conclude(
@@ -337,10 +370,16 @@ async fn prepare(
             crate::scene::says(&list)
         )));
     }
-    let mut found = crate::fabrics::listed(&list, &profile);
-    let plan = &scene.site.plan;
-    if let Some(wanted) = &plan.fabric {
-        found.retain(|fabric| fabric.name == *wanted || fabric.id == *wanted);
+    let wanted = scene.site.plan.fabric.clone();
+    // Further pages are read for the one that was named, and in search of the oracle's cluster.
+    let is_it = |fabric: &FabricRef| match &wanted {
+        Some(wanted) => fabric.name == *wanted || fabric.id == *wanted,
+        None => uid.is_none(),
+    };
+    let (rows, list) = crate::fabrics::until(&mut visitor, list, &profile, is_it).await?;
+    let mut found: Vec<FabricRef> = rows.into_iter().map(|(fabric, _)| fabric).collect();
+    if let Some(wanted) = &wanted {
+        found.retain(is_it);
         if found.is_empty() {
             return Err(scene.invalid(
                 Cause::NotFound,

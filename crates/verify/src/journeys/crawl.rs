@@ -12,7 +12,7 @@ const MOST: usize = 400;
 pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     let profile = scene.profile();
     let mut visitor = scene.user().await?;
-    let origin = scene.site.plan.target.origin();
+    let origin = scene.site.target().origin();
     let mut waiting: VecDeque<(String, String)> =
         profile.crawl.start.iter().map(|address| (address.clone(), "the start".to_owned())).collect();
     waiting.push_back((scene.fabric()?.address, "the fabric".to_owned()));
