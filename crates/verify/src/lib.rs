@@ -13,6 +13,7 @@ pub mod exchange;
 pub mod fabrics;
 pub mod http;
 pub mod journeys;
+mod leaks;
 pub mod monitor;
 mod naming;
 pub mod obstacle;

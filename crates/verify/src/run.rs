@@ -2,10 +2,10 @@
 
 use crate::cause::Cause;
 use crate::journeys::{self, Journey};
+use crate::leaks;
 use crate::obstacle::Obstacle;
 use crate::recorder::millis;
-use crate::redact::Leak;
-use crate::results::{Check, CheckKind, Clock, Conditions, Finding, JourneyResult, Run, SCHEMA, Target, Version};
+use crate::results::{Check, Clock, Conditions, Finding, JourneyResult, Run, SCHEMA, Target, Version};
 use crate::scene::Scene;
 use crate::site::{DriverKind, FabricRef, Site};
 use crate::stop::Stop;
@@ -181,7 +181,7 @@ impl Runner {
         let walked = match (walked, leaks.get(self.leaks_told.load(Ordering::Relaxed))) {
             (Ok(()) | Err(Stop::Inconclusive(_)), Some(leak)) => {
                 self.leaks_told.store(leaks.len(), Ordering::Relaxed);
-                Err(scene.failed(Cause::SecretShown, NO_SECRET, leak.to_string()))
+                Err(scene.failed(Cause::SecretShown, leaks::NONE, leak.to_string()))
             }
             (walked, _) => walked,
         };
@@ -214,18 +214,11 @@ impl Runner {
     /// What it came to. `stop` is why it ended early, `interrupted` whether somebody ended it from outside.
     pub fn finish(self, stop: Option<Stop>, interrupted: bool) -> Run {
         let (steps, readings, cleanup) = self.site.recorder.take();
-        let leaks = self.site.redactor.leaks();
+        let shown = self.site.redactor.leaks();
         let concluded = conclude(&self.journeys, stop, interrupted);
-        let (verdict, sentence, finding) = leaked(concluded, &leaks, self.leaks_told.load(Ordering::Relaxed));
+        let (verdict, sentence, finding) = leaks::judge(concluded, &shown, self.leaks_told.load(Ordering::Relaxed));
         let mut preconditions = self.preconditions;
-        preconditions.extend(self.site.redactor.notes().into_iter().map(|(expected, observed)| Check {
-            kind: CheckKind::Precondition,
-            expected,
-            observed,
-            held: None,
-            at: self.started,
-            step: None,
-        }));
+        preconditions.extend(leaks::not_looked_for(&self.site.redactor, self.started));
         let plan = &self.site.plan;
         let oracles = [plan.cluster.as_ref().map(|_| "cluster"), plan.git.as_ref().map(|_| "git")];
         let mut run = Run {
@@ -259,7 +252,7 @@ impl Runner {
             discrepancy: self.site.take_discrepancy(),
             steps,
             readings,
-            leaks,
+            leaks: shown,
             cleanup,
             requests: self.site.budget.sent(),
         };
@@ -292,21 +285,6 @@ fn judge(walked: &Result<(), Stop>, verified: Option<bool>, checks: &[Check]) ->
         Err(Stop::Inconclusive(why) | Stop::Mismatch(why)) => (Verdict::Inconclusive, why.clone(), None),
         Err(Stop::Skipped(why)) => (Verdict::Skipped, why.clone(), None),
     }
-}
-
-/// What no journey may meet, whatever it is about.
-const NO_SECRET: &str = "no answer shows a secret";
-
-/// A secret that was shown and stands in no journey's verdict makes the run fail, whatever else it came to.
-fn leaked(
-    (verdict, sentence, finding): (RunVerdict, String, Option<Finding>),
-    leaks: &[Leak],
-    told: usize,
-) -> (RunVerdict, String, Option<Finding>) {
-    let Some(leak) = leaks.get(told) else { return (verdict, sentence, finding) };
-    let shown = Finding::new(Cause::SecretShown, NO_SECRET, leak.to_string());
-    let sentence = format!("{}: {leak}. Besides: {sentence}", Cause::SecretShown.title());
-    (RunVerdict::Fail, sentence, Some(shown))
 }
 
 fn conclude(
@@ -374,7 +352,7 @@ async fn prepare(
     // Further pages are read for the one that was named, and in search of the oracle's cluster.
     let is_it = |fabric: &FabricRef| match &wanted {
         Some(wanted) => fabric.name == *wanted || fabric.id == *wanted,
-        None => uid.is_none(),
+        None => uid.is_none() || profile.fabric.cluster_uid.is_none(),
     };
     let (rows, list) = crate::fabrics::until(&mut visitor, list, &profile, is_it).await?;
     let mut found: Vec<FabricRef> = rows.into_iter().map(|(fabric, _)| fabric).collect();

@@ -91,14 +91,12 @@ async fn a_target_that_leads_to_itself_with_tls_is_walked_there() {
 #[tokio::test]
 async fn a_cookie_that_is_not_secure_is_found_where_the_target_leads_to_tls() {
     let identity = own_certificate();
-    let port = site::serve_tls(some(), &identity).await;
+    let port = site::serve_tls(Manners { forgets_secure: true, ..some() }, &identity).await;
     let front = site::leading_to(format!("https://127.0.0.1:{port}")).await;
-    let mut user = HttpUser::trusting(&front, &identity.certificate).unwrap();
-    let page = user.visit("/login/").await.unwrap();
-    assert_eq!(page.url.scheme(), "https");
-    user.settle(&page.url.join("/").unwrap());
-    let answer = user.script("POST", "/login/", &[], Some("{}")).await.unwrap();
-    assert_eq!(answer.url.scheme(), "https");
+    let run = walk(Plan { ca: Some(identity.certificate.clone()), ..plan(&front, &["login_logout"]) }).await;
+    let finding = run.journeys[0].finding.as_ref().unwrap();
+    assert_eq!(finding.cause, Cause::CookieUnsafe, "{}", run.sentence);
+    assert!(finding.observed.contains("it lacks Secure"), "{}", finding.observed);
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ pub struct Manners {
     pub slow: Duration,
     /// Where its list redirects to, if it does.
     pub elsewhere: Option<String>,
+    /// Whether its cookie goes over plain HTTP as well.
+    pub forgets_secure: bool,
     /// Whether it is served with TLS.
     pub tls: bool,
 }
@@ -76,7 +78,7 @@ async fn login(
         return page("Log In", false, "Please enter a correct username and password").into_response();
     }
     *site.open.lock().unwrap() = true;
-    let secure = if site.manners.tls { "; Secure" } else { "" };
+    let secure = if site.manners.tls && !site.manners.forgets_secure { "; Secure" } else { "" };
     let cookie = format!("sessionid={SESSION}; Path=/; HttpOnly; SameSite=Lax{secure}");
     let next = query.get("next").filter(|next| next.starts_with('/')).map_or(LIST, String::as_str).to_owned();
     ([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response()
