@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 /// More than the manifests of the largest fabric; a repository whose files are longer holds something else.
-const MOST_BYTES: u64 = 256 << 20;
+const MOST_BYTES: u64 = 64 << 20;
 /// How much of git's complaints is read: enough to know why.
 const MOST_WORDS: u64 = 64 << 10;
 
