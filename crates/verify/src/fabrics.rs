@@ -2,6 +2,7 @@
 //! the first.
 
 use crate::cause::Cause;
+use crate::obstacle::Taken;
 use crate::page::Page;
 use crate::profile::{Place, Profile};
 use crate::scene::{Scene, path_of};
@@ -11,7 +12,9 @@ use crate::visitor::Visitor;
 use scraper::Selector;
 
 /// How many fabrics are looked at in search of the oracle's.
-const MOST: usize = 50;
+const MOST: usize = 500;
+/// How many pages of a list are read.
+const MOST_PAGES: usize = 50;
 
 /// What must hold of the oracle's cluster.
 const SAME_CLUSTER: &str = "the oracle's cluster is the fabric's";
@@ -48,6 +51,70 @@ pub fn rows(list: &Page, profile: &Profile) -> Vec<(FabricRef, String)> {
         }
     }
     found
+}
+
+/// The address of the next page of a list, as the page shows it: a link that says so by its relation or its words, or the
+/// link of a pager to the number behind this one.
+pub fn next_page(list: &Page) -> Option<String> {
+    let document = crate::page::document(&list.body);
+    let links = Selector::parse("a[href], link[href]").ok()?;
+    let here = number_of(&list.url);
+    let (mut by_words, mut by_number) = (None, None);
+    for link in document.select(&links) {
+        let value = link.value();
+        let Some(url) = value.attr("href").and_then(|href| list.url.join(href).ok()) else { continue };
+        if url.origin() != list.url.origin() || url.path() != list.url.path() || url.query() == list.url.query() {
+            continue;
+        }
+        let address = crate::scene::path_and_query(&url);
+        if value.attr("rel").is_some_and(|rel| rel.split_whitespace().any(|one| one.eq_ignore_ascii_case("next"))) {
+            return Some(address);
+        }
+        let text = link.text().collect::<String>();
+        let words = [Some(text.as_str()), value.attr("aria-label"), value.attr("title")];
+        let says_next = |words: &str| NEXT.contains(&words.trim().to_lowercase().as_str());
+        if by_words.is_none() && words.into_iter().flatten().any(says_next) {
+            by_words = Some(address);
+        } else if by_number.is_none() && number_of(&url) == here + 1 {
+            by_number = Some(address);
+        }
+    }
+    by_words.or(by_number)
+}
+
+/// What links to the next page say.
+const NEXT: [&str; 6] = ["next", "next page", "›", "»", ">", "next ›"];
+
+fn number_of(url: &url::Url) -> u64 {
+    url.query_pairs().find(|(name, _)| name == "page").and_then(|(_, number)| number.parse().ok()).unwrap_or(1)
+}
+
+/// All fabrics of a list with the words of their states, page after page from this one on, until one is found that is
+/// looked for, or none is left; and the page that was read last.
+pub async fn until(
+    visitor: &mut Visitor,
+    list: Page,
+    profile: &Profile,
+    wanted: impl Fn(&FabricRef) -> bool,
+) -> Taken<(Vec<(FabricRef, String)>, Page)> {
+    let mut found = rows(&list, profile);
+    let (mut page, mut read) = (list, 1);
+    while read < MOST_PAGES && !found.iter().any(|(one, _)| wanted(one)) {
+        let Some(next) = next_page(&page) else { break };
+        page = visitor.leaf(&next).await?;
+        read += 1;
+        let before = found.len();
+        for row in rows(&page, profile) {
+            if !found.iter().any(|(one, _)| one.id == row.0.id) {
+                found.push(row);
+            }
+        }
+        // A pager that leads nowhere new.
+        if found.len() == before {
+            break;
+        }
+    }
+    Ok((found, page))
 }
 
 /// Chooses one, and says what its page says of its namespace.
@@ -142,5 +209,35 @@ fn source_fits(scene: &mut Scene<'_>, page: &Page) -> Walked<()> {
             Err(scene.invalid(Cause::OracleUnusable, expected, observed))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(address: &str, body: &str) -> Page {
+        let url = url::Url::parse("https://h.example").unwrap().join(address).unwrap();
+        Page { status: 200, url, headers: reqwest::header::HeaderMap::new(), body: body.to_owned() }
+    }
+
+    #[test]
+    fn the_next_page_is_where_the_page_says() {
+        for (here, body, next) in [
+            ("/f/", r#"<a href="/f/?page=2" rel="next">Next</a>"#, Some("/f/?page=2")),
+            ("/f/?q=x&page=2", r#"<a href="?q=x">1</a> <a href="?q=x&amp;page=3">3</a>"#, Some("/f/?q=x&page=3")),
+            (
+                "/f/",
+                r#"<a href="?page=9">9</a><a href="?page=2" aria-label="Next page"><i></i></a>"#,
+                Some("/f/?page=2"),
+            ),
+            ("/f/", r#"<a href="?page=2">2</a><a href="?page=3">3</a>"#, Some("/f/?page=2")),
+            ("/f/?page=3", r#"<a href="?page=1">1</a><a href="?page=2">2</a>"#, None),
+            ("/f/", r#"<a href="/other/?page=2" rel="next">Next</a>"#, None),
+            ("/f/", r#"<a href="https://elsewhere.example/f/?page=2" rel="next">Next</a>"#, None),
+            ("/f/", r#"<a href="/f/1/">one</a>"#, None),
+        ] {
+            assert_eq!(next_page(&list(here, body)).as_deref(), next, "{here}: {body}");
+        }
     }
 }

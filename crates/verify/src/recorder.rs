@@ -48,6 +48,7 @@ impl Recorder {
         step.message = self.redactor.text(&step.message);
         step.what = self.redactor.text(&step.what);
         step.url = self.redactor.text(&step.url);
+        step.title = self.redactor.text(&step.title);
         step.obstacle = step.obstacle.as_deref().map(|text| self.redactor.text(text));
         step.screenshot = screenshot.and_then(|bytes| self.file(step.number, "png", bytes));
         let tree = tree.and_then(|tree| serde_json::to_vec_pretty(tree).ok());
@@ -101,7 +102,7 @@ impl Recorder {
     /// Writes down that something was made or changed for the run, and how it is now.
     pub fn cleaned(&self, what: &str, restored: Result<(), String>) {
         let why = restored.err().map(|why| self.redactor.text(&why));
-        self.lock().cleanup.push(Cleaned { what: what.to_owned(), restored: why.is_none(), why });
+        self.lock().cleanup.push(Cleaned { what: self.redactor.text(what), restored: why.is_none(), why });
     }
 
     /// How many steps there are.

@@ -1,6 +1,8 @@
 //! What a run leaves behind, as data: `results.json`. Its schema is generated from these types and published in
 //! `docs/reference/verify-results.schema.json`; a change of meaning is a new [`SCHEMA`] number.
 
+mod hide;
+
 use crate::cause::{Cause, Layer};
 use crate::exchange::Exchange;
 use crate::redact::Leak;

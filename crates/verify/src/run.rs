@@ -3,6 +3,7 @@
 use crate::cause::Cause;
 use crate::effect;
 use crate::journeys::{self, Journey};
+use crate::leaks;
 use crate::obstacle::Obstacle;
 use crate::recorder::millis;
 use crate::results::{Check, Clock, Conditions, Finding, JourneyResult, Run, SCHEMA, Target, Version};
@@ -108,8 +109,15 @@ impl Runner {
 
     /// Walks everything. What was found stays in the runner, also when this is dropped before its end.
     pub async fn walk(&mut self, progress: &mut dyn Progress) -> Option<Stop> {
-        if let Err(stop) = self.begin().await {
-            return Some(stop);
+        let most = self.site.plan.max_time;
+        match tokio::time::timeout(most.saturating_sub(self.clock.elapsed()), self.begin()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(stop)) => return Some(stop),
+            Err(_) => {
+                let why =
+                    format!("The run's {} s were over before its preconditions were seen to hold.", most.as_secs());
+                return Some(Stop::Inconclusive(why));
+            }
         }
         let chosen: Vec<&'static Journey> = journeys::ALL
             .iter()
@@ -230,18 +238,14 @@ impl Runner {
         // What an answer shows is a failure of whatever journey met it; of the first, where the preconditions did.
         let leaks = self.site.redactor.leaks();
         let walked = match (walked, leaks.get(self.leaks_told.load(Ordering::Relaxed))) {
-            (Ok(()), Some(leak)) => {
+            (Ok(()) | Err(Stop::Inconclusive(_)), Some(leak)) => {
                 self.leaks_told.store(leaks.len(), Ordering::Relaxed);
-                Err(scene.failed(
-                    Cause::SecretShown,
-                    "no answer shows a secret",
-                    format!("{} in the answer to {}", leak.what, leak.place),
-                ))
+                Err(scene.failed(Cause::SecretShown, leaks::NONE, leak.to_string()))
             }
             (walked, _) => walked,
         };
         let (verdict, sentence, finding) = judge(&walked, scene.verified, &scene.checks);
-        let result = JourneyResult {
+        let mut result = JourneyResult {
             name: journey.name.into(),
             proves: journey.proves.into(),
             driver: kind.name().into(),
@@ -256,6 +260,7 @@ impl Runner {
             first_step,
             steps: self.site.recorder.count() - first_step,
         };
+        result.hide(&self.site.redactor);
         let ends = matches!(walked, Err(Stop::Invalid(_) | Stop::Mismatch(_)));
         (result, walked.err().filter(|_| ends))
     }
@@ -271,8 +276,10 @@ impl Runner {
             self.journeys.push(under_way.cut_off(self.site.recorder.count()));
         }
         let (steps, readings, cleanup) = self.site.recorder.take();
-        let leaks = self.site.redactor.leaks();
-        let (mut verdict, mut sentence, finding) = conclude(&self.journeys, stop, interrupted);
+        let shown = self.site.redactor.leaks();
+        let concluded = conclude(&self.journeys, stop, interrupted);
+        let (mut verdict, mut sentence, finding) =
+            leaks::judge(concluded, &shown, self.leaks_told.load(Ordering::Relaxed));
         let left = self.site.left_behind();
         if !left.is_empty() {
             sentence = format!(
@@ -286,13 +293,15 @@ impl Runner {
         if verdict == RunVerdict::Pass && self.site.plan.cluster.is_none() && self.site.plan.git.is_none() {
             sentence = format!("Not verified by an oracle: none was given. {sentence}");
         }
+        let mut preconditions = self.preconditions;
+        preconditions.extend(leaks::not_looked_for(&self.site.redactor, self.started));
         let plan = &self.site.plan;
         let oracles = [
             plan.cluster.as_ref().map(|_| "cluster"),
             plan.git.as_ref().map(|_| "git"),
             plan.database.as_ref().map(|_| "database"),
         ];
-        Run {
+        let mut run = Run {
             schema: SCHEMA,
             id: plan.id.clone(),
             verdict,
@@ -318,15 +327,18 @@ impl Runner {
             },
             versions: self.versions,
             clocks: self.clocks,
-            preconditions: self.preconditions,
+            preconditions,
             journeys: self.journeys,
             discrepancy: self.site.take_discrepancy(),
             steps,
             readings,
-            leaks,
+            leaks: shown,
             cleanup,
             requests: self.site.budget.sent(),
-        }
+        };
+        // Once more, with everything that was learnt on the way: what a sentence quotes was on a page.
+        run.hide(&self.site.redactor);
+        run
     }
 }
 
@@ -442,11 +454,17 @@ async fn prepare(
         };
         return Err(scene.invalid(cause, expected, crate::scene::says(&list)));
     }
-    let mut found = crate::fabrics::listed(&list, &profile);
-    let plan = &scene.site.plan;
-    if let Some(wanted) = &plan.fabric {
+    let wanted = scene.site.plan.fabric.clone();
+    // Further pages are read for the one that was named, and in search of the oracle's cluster.
+    let is_it = |fabric: &FabricRef| match &wanted {
+        Some(wanted) => fabric.name == *wanted || fabric.id == *wanted,
+        None => uid.is_none() || profile.fabric.cluster_uid.is_none(),
+    };
+    let (rows, _) = crate::fabrics::until(&mut visitor, list, &profile, is_it).await?;
+    let mut found: Vec<FabricRef> = rows.into_iter().map(|(fabric, _)| fabric).collect();
+    if let Some(wanted) = &wanted {
         let names: Vec<String> = found.iter().map(|fabric| fabric.name.clone()).collect();
-        found.retain(|fabric| fabric.name == *wanted || fabric.id == *wanted);
+        found.retain(is_it);
         if found.is_empty() {
             let observed = match names.as_slice() {
                 [] => "it shows this user none".to_owned(),

@@ -246,6 +246,16 @@ impl<'a> Scene<'a> {
                 )));
             }
         }
+        let before = self.site.target().clone();
+        if let Some(base) = self.site.settle(&page.url) {
+            visitor.settle(base);
+        }
+        let base = self.site.target();
+        if before != *base {
+            let observed = format!("{} leads to {base}", self.site.plan.target);
+            let expected = "the target is asked with TLS at the same host, if its login page is there";
+            self.require(true, Cause::ForeignRedirect, expected, observed)?;
+        }
         Ok(page)
     }
 
@@ -292,7 +302,7 @@ impl<'a> Scene<'a> {
 
     /// That the last press of a visitor led to no other site.
     fn stays_here(&mut self, visitor: &Visitor) -> Walked<()> {
-        let ours = self.site.plan.target.origin();
+        let ours = self.site.target().origin();
         let steps = self.recorder().steps_from(visitor.last_step());
         let mut documents = steps.iter().flat_map(|step| &step.exchanges).filter(|one| one.kind == "document");
         let away = documents.find(|one| Url::parse(&one.url).is_ok_and(|url| url.origin() != ours));
@@ -344,10 +354,7 @@ impl<'a> Scene<'a> {
     pub fn names(&self, page: &Page, username: &str) -> bool {
         match &self.site.profile.login.names_user {
             Some(place) => place.read(page).is_some_and(|named| named == username),
-            None => {
-                let text = page.visible_text();
-                text.split(|c: char| !c.is_alphanumeric() && !"._@+-".contains(c)).any(|word| word == username)
-            }
+            None => crate::naming::names(&page.visible_text(), username),
         }
     }
 

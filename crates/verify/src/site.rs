@@ -5,7 +5,7 @@ use crate::drivers::http::HttpDriver;
 use crate::drivers::webdriver::{BrowserDriver, BrowserKind, BrowserOptions};
 use crate::effect::Planted;
 use crate::exchange::{Budget, Log};
-use crate::http::HttpUser;
+use crate::http::{HttpUser, Proxies};
 use crate::obstacle::Taken;
 use crate::oracle::{ClusterOracle, DatabaseOracle, GitOracle};
 use crate::profile::Profile;
@@ -15,7 +15,7 @@ use crate::results::Discrepancy;
 use crate::sessions::Sessions;
 use crate::visitor::{Window, Windows};
 use secrecy::{ExposeSecret, SecretString};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use url::Url;
 
@@ -88,7 +88,7 @@ pub struct Plan {
     pub database: Option<DatabaseOracle>,
     /// A command that does on the direct path what the button does.
     pub direct: Option<String>,
-    /// The certificates that the target is trusted by, in PEM; the system's without.
+    /// The certificates that the target is trusted by, in PEM, or that it shows itself; the system's without.
     pub ca: Option<String>,
     /// How many requests may be sent.
     pub max_requests: u64,
@@ -138,6 +138,8 @@ pub struct Site {
     /// What was planted in the cluster, to be taken back whatever happens.
     planted: Mutex<Vec<Planted>>,
     discrepancy: Mutex<Option<Discrepancy>>,
+    /// Where the target led by itself, from plain HTTP to HTTPS.
+    settled: OnceLock<Url>,
     /// The sessions that were begun, to be ended whatever happens.
     pub(crate) sessions: Sessions,
 }
@@ -154,17 +156,7 @@ const TRIES: [Duration; 5] = [
 impl Site {
     /// The surroundings of a plan.
     pub fn new(plan: Plan, folder: Option<std::path::PathBuf>) -> Self {
-        let redactor = Redactor::default();
-        redactor.tell("the password of the login", &plan.account.password);
-        for account in plan.second.iter().chain(&plan.reader) {
-            redactor.tell(&format!("the password of {}", account.username), &account.password);
-        }
-        if let Some(password) = plan.database.as_ref().and_then(DatabaseOracle::password) {
-            redactor.tell("the password of the database", password);
-        }
-        for (what, secret) in &plan.secrets {
-            redactor.tell(what, secret);
-        }
+        let redactor = redactor(&plan);
         Self {
             profile: Arc::new(plan.profile.clone()),
             recorder: Recorder::new(folder, redactor.clone()),
@@ -177,8 +169,23 @@ impl Site {
             windows: Windows::default(),
             planted: Mutex::default(),
             discrepancy: Mutex::default(),
+            settled: OnceLock::new(),
             sessions: Sessions::default(),
         }
+    }
+
+    /// The address of the target: the one that was given, or the one with TLS to which that led on the same host.
+    pub fn target(&self) -> &Url {
+        self.settled.get().unwrap_or(&self.plan.target)
+    }
+
+    /// Looks where the login page is: the address that everything is asked at from now on, where it is another than was
+    /// given. Only the same host with TLS is; another host is another site.
+    pub(crate) fn settle(&self, login: &Url) -> Option<&Url> {
+        let given = &self.plan.target;
+        let upgraded = given.scheme() == "http" && login.scheme() == "https" && given.host() == login.host();
+        let base = upgraded.then(|| login.join("/").ok()).flatten()?;
+        Some(self.settled.get_or_init(|| base))
     }
 
     /// Remembers where the two paths part.
@@ -236,7 +243,7 @@ impl Site {
 
     /// Somebody without a browser, who has never been there.
     fn somebody(&self) -> Taken<HttpUser> {
-        let base = self.plan.target.as_str();
+        let base = self.target().as_str();
         let user = match &self.plan.ca {
             Some(ca) => HttpUser::trusting(base, ca)?,
             None => HttpUser::new(base)?,
@@ -268,16 +275,76 @@ impl Site {
                 let mut options = BrowserOptions::new(browser);
                 options.scripts = scripts;
                 options.ca.clone_from(&self.plan.ca);
+                options.proxy = Proxies::of_environment().for_browser(self.target())?;
                 options.user_agent_suffix = Some(self.agent());
-                Ok(Box::new(BrowserDriver::start(&options, self.plan.target.as_str(), log).await?))
+                Ok(Box::new(BrowserDriver::start(&options, self.target().as_str(), log).await?))
             }
         }
     }
+}
+
+/// What hides the secrets that a run was given.
+pub fn redactor(plan: &Plan) -> Redactor {
+    let redactor = Redactor::default();
+    redactor.tell_password("the password of the login", &plan.account.password);
+    for account in plan.second.iter().chain(&plan.reader) {
+        redactor.tell_password(&format!("the password of {}", account.username), &account.password);
+    }
+    if let Some(password) = plan.database.as_ref().and_then(DatabaseOracle::password) {
+        redactor.tell("the password of the database", password);
+    }
+    let cluster = plan.cluster.iter().flat_map(|cluster| cluster.kubeconfig().secrets());
+    for (what, secret) in cluster.chain(plan.git.iter().flat_map(GitOracle::secrets)) {
+        redactor.tell(what, &secret);
+    }
+    for (what, secret) in &plan.secrets {
+        redactor.tell(what, secret);
+    }
+    redactor
+}
+
+/// The address of a target, as somebody wrote it; why it is none.
+pub fn target(written: &str) -> Result<Url, String> {
+    let url = Url::parse(written).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
+    let url = url.ok_or_else(|| format!("{written} is no address; give it as https://hedgerow.example.net"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("it holds a user's name or a password, and every user of this machine can read it".to_owned());
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        let (host, path) = (url.origin().ascii_serialization(), url.path().trim_end_matches('/'));
+        // The profile's addresses are patterns as well, for links, rows and scripts: nothing can be put before those.
+        return Err(format!(
+            "{written} is more than a host, and the profile's addresses begin at the host's root: another application \
+             may be there. Give {host}; where the product lives below {path}/, write a profile whose addresses begin with \
+             it (docs/concepts/verify-profiles.md), and name it with --profile"
+        ));
+    }
+    Ok(url)
 }
 
 impl Account {
     /// The password, for the one place that types it.
     pub fn password(&self) -> &str {
         self.password.expose_secret()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_a_host() {
+        assert_eq!(target("https://h.example:8443").unwrap().as_str(), "https://h.example:8443/");
+        for (written, word) in [
+            ("h.example", "is no address"),
+            ("ftp://h.example", "is no address"),
+            ("https://bob:hunter2@h.example/", "holds a user's name or a password"),
+            ("https://h.example/netbox/", "Give https://h.example; where the product lives below /netbox/"),
+            ("https://h.example/?next=/", "Give https://h.example;"),
+        ] {
+            let why = target(written).unwrap_err();
+            assert!(why.contains(word), "{why}");
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::results::{Path, Step};
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use url::Url;
 
 /// How often a page is looked at while something is waited for.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
@@ -97,6 +98,11 @@ impl Visitor {
         let began = Began::now();
         let page = self.window().open(address).await;
         self.record(&format!("open {address}"), began, page, false).await
+    }
+
+    /// From now on the target is at this address.
+    pub fn settle(&mut self, base: &Url) {
+        self.window().settle(base);
     }
 
     /// The page as it stands; no step.

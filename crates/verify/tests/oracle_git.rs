@@ -119,6 +119,37 @@ async fn a_server_that_is_away_or_never_answers_is_told_apart() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn nobody_waits_any_more_and_git_ends() -> Result<()> {
+    let (server, _) = server().await?;
+    server.set_mode(GitMode::NeverAnswer);
+    let (url, oracle) = (server.url("desired"), of(&server, "")?);
+    let reading = tokio::spawn(async move { oracle.read().await.map(drop) });
+    eventually(Duration::from_secs(10), "git runs", || async {
+        ensure!(started_with(&url)?.len() > 1, "not yet");
+        anyhow::Ok(())
+    })
+    .await?;
+    reading.abort();
+    eventually(Duration::from_secs(10), "no process is left", || async {
+        let left = started_with(&url)?;
+        ensure!(left.is_empty(), "{left:?}");
+        anyhow::Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_git_says_is_read_to_a_limit() -> Result<()> {
+    let (server, _) = server().await?;
+    let home = Folder::new("program")?;
+    let program = home.write("git", "#!/bin/sh\nexec head -c 80000000 /dev/zero\n")?;
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    let endless = fault(of(&server, "")?.with_program(&program.display().to_string())).await;
+    assert!(matches!(&endless, GitError::Failed { said, .. } if said.contains("larger than 64 MiB")), "{endless}");
+    Ok(())
+}
+
 /// The processes of this machine that have an address among their arguments.
 fn started_with(url: &str) -> Result<Vec<String>> {
     let all = std::fs::read_dir("/proc")?.filter_map(|entry| Some(entry.ok()?.path().join("cmdline")));

@@ -14,9 +14,9 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 use verify::evidence::sign::{PublicKey, SigningKey};
 use verify::oracle::{ClusterOracle, DatabaseOracle, GitOracle};
+use verify::redact::SHORTEST;
 use verify::results::{JourneyResult, Run};
 use verify::run::{Progress, Runner};
 use verify::site::{Account, DriverKind, Plan, Site};
@@ -106,13 +106,7 @@ fn misuse(text: impl Into<String>) -> anyhow::Error {
 
 fn plan(arguments: &cli::Verify) -> anyhow::Result<Plan> {
     let target = arguments.target.as_deref().unwrap_or_default();
-    let target = Url::parse(target)
-        .ok()
-        .filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"))
-        .ok_or_else(|| misuse(format!("--target {target} is no address; give it as https://hedgerow.example.net")))?;
-    if !target.username().is_empty() || target.password().is_some() {
-        return Err(misuse("--target holds a user's name or a password, and every user of this machine can read it"));
-    }
+    let target = verify::site::target(target).map_err(|why| misuse(format!("--target: {why}")))?;
     for name in &arguments.journey {
         if !journeys::ALL.iter().any(|one| one.name == name) {
             let known: Vec<&str> = journeys::ALL.iter().map(|one| one.name).collect();
@@ -191,6 +185,13 @@ fn secrets(files: &[PathBuf]) -> anyhow::Result<Vec<(String, SecretString)>> {
         let text = std::fs::read_to_string(file)
             .map_err(|error| misuse(format!("--secret {shown} cannot be read: {error}")))?;
         let lines = text.lines().map(str::trim).enumerate().filter(|(_, line)| !line.is_empty());
+        if let Some((number, _)) = lines.clone().find(|(_, line)| line.len() < SHORTEST) {
+            return Err(misuse(format!(
+                "--secret {shown}: line {} has fewer than {SHORTEST} characters, and cannot be told from ordinary text; \
+                 take it out of the file",
+                number + 1
+            )));
+        }
         all.extend(lines.map(|(number, line)| (format!("line {} of {shown}", number + 1), line.into())));
     }
     Ok(all)
@@ -318,4 +319,20 @@ fn report(run: &Run, folder: Option<&Path>, json: bool) -> anyhow::Result<()> {
         said.push_str(&format!("  evidence  {}\n", folder.join(evidence::REPORT).display()));
     }
     Ok(output::text(&said)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_is_an_ordinary_word_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secrets");
+        std::fs::write(&file, "a long secret\n\nabc\n").unwrap();
+        let why = secrets(std::slice::from_ref(&file)).unwrap_err().to_string();
+        assert!(why.contains("line 3 has fewer than 6 characters") && !why.contains("abc"), "{why}");
+        std::fs::write(&file, "a long secret\n\nanother one\n").unwrap();
+        assert_eq!(secrets(&[file]).unwrap().len(), 2);
+    }
 }

@@ -13,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use verify::cause::Cause;
 use verify::monitor::{Alert, Event, Judged, Mark, Row, due};
-use verify::redact::Redactor;
 use verify::run::{Runner, Silent};
 use verify::site::{Plan, Site};
 
@@ -250,8 +249,7 @@ impl Round {
         let Some(webhook) = self.monitor.webhook.clone() else { return };
         let path = fabric.map_or_else(|| "verify/".to_owned(), |fabric| format!("fabrics/{}/verify/", fabric.id));
         let page = self.monitor.plan.target.join(&path).map(String::from).ok();
-        let redactor = Redactor::default();
-        redactor.tell("the password of the monitor", &self.monitor.plan.account.password);
+        let redactor = verify::site::redactor(&self.monitor.plan);
         let alert = Alert::of(event, &judged, of, page.as_deref()).hidden(&redactor);
         self.telling.spawn(async move {
             if let Err(error) = webhook.send(&alert).await {

@@ -173,20 +173,14 @@ async fn direct(scene: &mut Scene<'_>, first: Path, before: &World, planted: Opt
             seen,
         });
     };
-    let run = tokio::process::Command::new("sh")
-        .args(["-c", &command])
-        .env("VERIFY_FABRIC", scene.fabric()?.name)
-        .stdin(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(scene.site.plan.patience, run).await;
-    let (claimed, said) = match output {
-        Err(_) => (None, format!("it did not end within {} s", scene.site.plan.patience.as_secs())),
-        Ok(Err(error)) => return Err(Stop::Inconclusive(format!("The direct command cannot be started: {error}"))),
-        Ok(Ok(output)) => {
-            let text = [output.stdout, output.stderr].concat();
-            let text: String = String::from_utf8_lossy(&text).trim().chars().take(2_000).collect();
-            (Some(output.status.success()), format!("{}: {text}", output.status))
+    let mut program = tokio::process::Command::new("sh");
+    program.args(["-c", &command]).env("VERIFY_FABRIC", scene.fabric()?.name);
+    let (claimed, said) = match crate::command::run(program, scene.site.plan.patience).await {
+        Ok(None) => (None, format!("it did not end within {} s", scene.site.plan.patience.as_secs())),
+        Err(error) => return Err(Stop::Inconclusive(format!("The direct command cannot be started: {error}"))),
+        Ok(Some(ended)) => {
+            let text: String = String::from_utf8_lossy(&ended.said).trim().chars().take(2_000).collect();
+            (Some(ended.status.success()), format!("{}: {text}", ended.status))
         }
     };
     scene.recorder().direct("verify", &command, started, clock.elapsed(), &said);

@@ -10,6 +10,7 @@ use crate::profile::{Profile, ScriptCall};
 use async_trait::async_trait;
 use regex::Regex;
 use std::sync::{Arc, LazyLock};
+use url::Url;
 
 /// How often `fetch` follows a redirect.
 const REDIRECTS: usize = 10;
@@ -93,6 +94,10 @@ impl Driver for HttpDriver {
         false
     }
 
+    fn settle(&mut self, base: &Url) {
+        self.user.settle(base);
+    }
+
     async fn open(&mut self, address: &str) -> Taken<Page> {
         let page = self.user.visit(address).await?;
         Ok(self.arrived(page))
@@ -168,7 +173,7 @@ impl Driver for HttpDriver {
     }
 
     async fn cookies(&mut self) -> Taken<Vec<Cookie>> {
-        Ok(self.user.cookies().to_vec())
+        Ok(self.user.own_cookies())
     }
 
     async fn restore(&mut self, cookies: &[Cookie]) -> Taken<()> {

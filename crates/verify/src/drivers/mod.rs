@@ -11,6 +11,7 @@ use crate::page::{Found, Page};
 use crate::results::ConsoleLine;
 use async_trait::async_trait;
 use serde_json::Value;
+use url::Url;
 
 /// A request as a page's own script would make it.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +75,9 @@ pub trait Driver: Send {
 
     /// Whether it runs the scripts of pages.
     fn runs_scripts(&self) -> bool;
+
+    /// From now on the target is at this address: it led there by itself.
+    fn settle(&mut self, base: &Url);
 
     /// Opens an address as by typing it, and follows redirects. The page is the last.
     async fn open(&mut self, address: &str) -> Taken<Page>;

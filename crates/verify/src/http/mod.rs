@@ -3,26 +3,36 @@
 //!
 //! Redirects are not followed by themselves: each answer is seen. Cookies are kept by hand, by a browser's rules. Every
 //! exchange can be written down as it happens (see [`Log`]).
+//!
+//! | file | holds |
+//! |---|---|
+//! | `send` | one request and its answer, bounded |
+//! | `cookies` | which cookie goes where |
+//! | `proxy` | the environment's proxies |
 
 mod cookies;
+mod proxy;
+mod send;
 
-use crate::exchange::{Exchange, Log, pairs};
+use crate::exchange::Log;
 use crate::obstacle::{Obstacle, Taken};
 use crate::page::{Form, Page};
-use jiff::Timestamp;
 use reqwest::Method;
-use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use std::time::{Duration, Instant};
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use std::time::Duration;
 use url::Url;
 
 pub use cookies::Cookie;
 use cookies::Jar;
+pub use proxy::BrowserProxy;
+pub(crate) use proxy::Proxies;
+pub(crate) use send::client;
+use send::insert;
 
 const CHROMIUM: &str =
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36";
 /// How long an answer is waited for at most: longer than any page that a person would wait for.
 const PATIENCE: Duration = Duration::from_secs(60);
-const ACCEPT_PAGE: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
 
 /// One user at one site, with a cookie jar. A clone is another tab that was opened just now.
 #[derive(Clone)]
@@ -38,29 +48,18 @@ pub struct HttpUser {
 impl HttpUser {
     /// A user who has never been at this site, such as `http://127.0.0.1:8080`.
     pub fn new(base: &str) -> Taken<Self> {
-        Self::build(base, Trust::System)
+        Self::build(base, None)
     }
 
-    /// The same, who trusts this certificate authority and no other.
+    /// The same, who trusts the certificates of this PEM and those that they issued, and no other.
     pub fn trusting(base: &str, ca_certificate: &str) -> Taken<Self> {
-        Self::build(base, Trust::Only(ca_certificate.to_owned()))
+        Self::build(base, Some(ca_certificate))
     }
 
-    fn build(base: &str, trust: Trust) -> Taken<Self> {
-        // Whoever has installed one before has installed the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+    fn build(base: &str, ca: Option<&str>) -> Taken<Self> {
         let base = Url::parse(base).map_err(|_| Obstacle::input(format!("{base} is no address")))?;
-        let mut http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
-        match trust {
-            Trust::Only(pem) => {
-                let authority = reqwest::Certificate::from_pem(pem.as_bytes());
-                http = http.tls_certs_only([authority.map_err(|error| Obstacle::input(format!("the CA: {error}")))?]);
-            }
-            // Nobody needs the system's authorities for plain HTTP, and reading them takes a while.
-            Trust::System if base.scheme() == "http" => http = http.tls_certs_only([]),
-            Trust::System => {}
-        }
-        let http = http.build().map_err(|error| Obstacle::input(format!("HTTP cannot be set up: {error}")))?;
+        let http = client(ca, Proxies::of_environment())?.build();
+        let http = http.map_err(|error| Obstacle::input(format!("HTTP cannot be set up: {error}")))?;
         Ok(Self { http, base, jar: Jar::default(), log: None, agent: CHROMIUM.to_owned(), patience: PATIENCE })
     }
 
@@ -85,6 +84,11 @@ impl HttpUser {
     /// The address of the site.
     pub fn base(&self) -> &Url {
         &self.base
+    }
+
+    /// From now on the site is at this address.
+    pub fn settle(&mut self, base: &Url) {
+        self.base = base.clone();
     }
 
     /// Opens a page as by typing its address, or as by a link of this site: redirects are not followed.
@@ -167,7 +171,7 @@ impl HttpUser {
             return refused(format!("the login was refused: {} {said}", answer.status));
         }
         let page = self.arrive(answer).await?;
-        if self.jar.is_empty() {
+        if self.own_cookies().is_empty() {
             return refused("there is no cookie after the login".to_owned());
         }
         if page.status != 200 || page.url.path().starts_with("/login") {
@@ -220,7 +224,12 @@ impl HttpUser {
         self.exchange(Method::GET, url, headers, None).await
     }
 
-    /// The cookies of this site.
+    /// The cookies that this site gets.
+    pub fn own_cookies(&self) -> Vec<Cookie> {
+        self.jar.of(&self.base)
+    }
+
+    /// All cookies, also those that other sites have set.
     pub fn cookies(&self) -> &[Cookie] {
         self.jar.all()
     }
@@ -232,147 +241,6 @@ impl HttpUser {
 
     /// Puts a cookie into the jar, or takes it out with `None`.
     pub fn set_cookie(&mut self, name: &str, value: Option<&str>) {
-        self.jar.set(name, value);
+        self.jar.set(&self.base, name, value);
     }
-
-    /// What a browser sends for a navigation: from the address bar without `from`, else from that page.
-    async fn navigate(&mut self, method: Method, url: Url, body: Option<String>, from: Option<&Page>) -> Taken<Page> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT, HeaderValue::from_static(ACCEPT_PAGE));
-        headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static("en-GB,en;q=0.9"));
-        insert(&mut headers, &[("upgrade-insecure-requests", "1"), ("sec-fetch-user", "?1")])?;
-        insert(&mut headers, &[("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")])?;
-        let same_origin = from.is_some_and(|page| page.url.origin() == url.origin());
-        let site = if from.is_none() {
-            "none"
-        } else if same_origin {
-            "same-origin"
-        } else {
-            "cross-site"
-        };
-        insert(&mut headers, &[("sec-fetch-site", site)])?;
-        // A page that forbids the referrer gets an opaque origin, too: forms of such pages are "from nowhere".
-        let silent = from.is_some_and(|page| page.header("referrer-policy").as_deref() == Some("no-referrer"));
-        if let Some(page) = from.filter(|_| !silent) {
-            let mut referrer = page.url.clone();
-            referrer.set_fragment(None);
-            let referrer =
-                if same_origin { referrer.into() } else { format!("{}/", referrer.origin().ascii_serialization()) };
-            insert(&mut headers, &[("referer", &referrer)])?;
-        }
-        if method == Method::POST {
-            let origin = from.filter(|_| !silent).map(|page| page.url.origin().ascii_serialization());
-            insert(&mut headers, &[("origin", origin.as_deref().unwrap_or("null"))])?;
-            insert(&mut headers, &[("content-type", "application/x-www-form-urlencoded")])?;
-        }
-        self.exchange(method, url, headers, body).await
-    }
-
-    async fn exchange(
-        &mut self,
-        method: Method,
-        url: Url,
-        mut headers: HeaderMap,
-        body: Option<String>,
-    ) -> Taken<Page> {
-        if let Some(log) = &self.log {
-            log.spend()?;
-        }
-        let agent = self.agent.clone();
-        insert(&mut headers, &[("user-agent", &agent)])?;
-        if let Some(cookies) = self.jar.header(&url) {
-            insert(&mut headers, &[("cookie", &cookies)])?;
-        }
-        let asked = format!("{method} {url}");
-        let started = Timestamp::now();
-        let clock = Instant::now();
-        let mut written = Exchange {
-            started,
-            method: method.to_string(),
-            url: url.to_string(),
-            kind: kind_of(&headers).to_owned(),
-            request_headers: pairs(&headers),
-            request_body: body.clone(),
-            ..Exchange::default()
-        };
-        let patience = self.patience;
-        let mut request = self.http.request(method, url.clone()).headers(headers).timeout(patience);
-        if let Some(body) = body {
-            request = request.body(body);
-        }
-        let answered = async {
-            let response = request.send().await?;
-            let (status, headers) = (response.status().as_u16(), response.headers().clone());
-            Ok::<_, reqwest::Error>((status, headers, response.bytes().await?))
-        }
-        .await;
-        written.ms = u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (status, headers, body) = match answered {
-            Ok(answered) => answered,
-            Err(error) => {
-                let (why, timed_out) = (root_of(&error, patience), error.is_timeout());
-                written.error = Some(why.clone());
-                self.write(written);
-                return Err(Obstacle::NoAnswer { asked, why, timed_out });
-            }
-        };
-        let text = String::from_utf8_lossy(&body).into_owned();
-        written.status = status;
-        written.response_headers = pairs(&headers);
-        written.response_bytes = body.len() as u64;
-        written.response_body = Some(text.clone());
-        self.write(written);
-        for cookie in headers.get_all(header::SET_COOKIE) {
-            let refused = |why: String| Obstacle::Cookie { asked: asked.clone(), why };
-            let cookie = cookie.to_str().map_err(|_| refused("it is no text".to_owned()))?;
-            self.jar.take(&url, cookie).map_err(refused)?;
-        }
-        Ok(Page { status, url, headers, body: text })
-    }
-
-    fn write(&self, exchange: Exchange) {
-        if let Some(log) = &self.log {
-            log.add(exchange);
-        }
-    }
-}
-
-/// Whose certificates count.
-enum Trust {
-    System,
-    Only(String),
-}
-
-/// What a request is for, in the words of a browser's network log.
-fn kind_of(headers: &HeaderMap) -> &'static str {
-    match headers.get("sec-fetch-dest").map(HeaderValue::as_bytes) {
-        Some(b"document") => "document",
-        Some(b"style") => "stylesheet",
-        Some(b"script") => "script",
-        Some(b"image") => "image",
-        _ => "fetch",
-    }
-}
-
-/// The deepest reason of an error: "connection refused" rather than "error sending request".
-fn root_of(error: &reqwest::Error, patience: Duration) -> String {
-    if error.is_timeout() {
-        return format!("nothing came within {} s", patience.as_secs());
-    }
-    let mut deepest: &dyn std::error::Error = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    deepest.to_string()
-}
-
-/// Sets headers, replacing those of the same name.
-fn insert(headers: &mut HeaderMap, pairs: &[(&str, &str)]) -> Taken<()> {
-    for (name, value) in pairs {
-        let no_text = || Obstacle::input(format!("the value of the header {name} is no text"));
-        let value = HeaderValue::from_str(value).map_err(|_| no_text())?;
-        let header: HeaderName = name.parse().map_err(|_| Obstacle::input(format!("{name} is no header")))?;
-        headers.insert(header, value);
-    }
-    Ok(())
 }

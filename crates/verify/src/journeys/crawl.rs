@@ -53,7 +53,7 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     let profile = scene.profile();
     let crawl = &profile.crawl;
     let mut visitor = scene.user().await?;
-    let origin = visitor.look().await?.url.origin();
+    let origin = scene.site.target().origin();
     let mut waiting = Waiting::default();
     for address in &crawl.start {
         waiting.start(address.clone(), "the start");

@@ -26,14 +26,14 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     let address = format!("{}{separator}{}={next}", profile.login.address, profile.login.next);
     scene.open_login(&mut visitor, &address).await?;
     let page = scene.type_login(&mut visitor, &account).await?;
-    let stays = page.url.origin() == scene.site.plan.target.origin();
+    let stays = page.url.origin() == scene.site.target().origin();
     scene.assert(stays, Cause::ForeignRedirect, "after the login one is on a page of this site", page.url.as_str())?;
 
     let cookie = scene.session_cookie(&mut visitor).await?;
     if let Some(cookie) = &cookie {
         let has = |name: &str| cookie.attribute(name).is_some();
         let same_site = cookie.attribute("samesite").unwrap_or_default().to_ascii_lowercase();
-        let https = scene.site.plan.target.scheme() == "https";
+        let https = scene.site.target().scheme() == "https";
         let mut lacks = Vec::new();
         if !has("httponly") {
             lacks.push("HttpOnly");

@@ -69,7 +69,8 @@ async fn everywhere(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked<Vec<
     let code = |word: &str| profile.status.code(word).map_or_else(|| format!("“{word}”"), str::to_owned);
     let list = visitor.open(&profile.fabrics.address).await?;
     scene.shown_by(visitor);
-    if let Some((_, word)) = fabrics::rows(&list, &profile).into_iter().find(|(one, _)| one.id == fabric.id) {
+    let (rows, _) = fabrics::until(visitor, list, &profile, |one| one.id == fabric.id).await?;
+    if let Some((_, word)) = rows.into_iter().find(|(one, _)| one.id == fabric.id) {
         said.push(now("list", code(&word)));
     }
     let page = scene.open_fabric(visitor).await?;

@@ -7,7 +7,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `kubeconfig` | which server, which trust, which credentials |
-//! | `tls` | trust as kubectl has it |
+//! | `tls` | the TLS side of a kubeconfig |
 //! | `cluster` | asking the API server: kinds, lists, objects, rights, dry runs |
 //! | `error` | how asking ends when it does not end well |
 //! | `snapshot` | a namespace at one moment, and what is different at another |

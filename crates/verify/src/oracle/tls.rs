@@ -1,14 +1,13 @@
-//! Trust as kubectl has it: servers whose certificate the given authority issued, and the server that shows the given
-//! certificate itself, which is what `openssl req -x509` makes.
+//! The TLS side of a client for a kubeconfig: its trust (see [`crate::trust`]), its client certificate, and
+//! `insecure-skip-tls-verify`, which is for clusters only.
 
 use super::kubeconfig::{Kubeconfig, KubeconfigError, Trust};
+use crate::trust::{Given, certificates, system};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 
@@ -31,15 +30,10 @@ pub(super) fn client_config(of: &Kubeconfig) -> Result<ClientConfig, KubeconfigE
                     .map_err(|_| of.error("its certificate authority holds a certificate that cannot be read", ANEW))?,
             )
         }
-        Trust::System => {
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-            verifier.map_err(|_| {
-                let why = "it names no certificate authority, and this machine trusts none";
-                of.error(why, "Add certificate-authority-data to its cluster")
-            })?
-        }
+        Trust::System => system().map_err(|_| {
+            let why = "it names no certificate authority, and this machine trusts none";
+            of.error(why, "Add certificate-authority-data to its cluster")
+        })?,
         Trust::Anybody => Arc::new(Unverified(provider)),
     };
     let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
@@ -57,77 +51,6 @@ pub(super) fn client_config(of: &Kubeconfig) -> Result<ClientConfig, KubeconfigE
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
-}
-
-fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    let list: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().ok()?;
-    (!list.is_empty()).then_some(list)
-}
-
-/// Trust in certificates that somebody gave.
-#[derive(Debug)]
-struct Given {
-    certificates: Vec<CertificateDer<'static>>,
-    issued: Arc<WebPkiServerVerifier>,
-}
-
-impl Given {
-    fn new(certificates: Vec<CertificateDer<'static>>, provider: Arc<CryptoProvider>) -> Result<Self, Error> {
-        let mut roots = RootCertStore::empty();
-        for certificate in &certificates {
-            roots.add(certificate.clone())?;
-        }
-        let issued = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-        let issued = issued.map_err(|error| Error::General(error.to_string()))?;
-        Ok(Self { certificates, issued })
-    }
-}
-
-impl ServerCertVerifier for Given {
-    fn verify_server_cert(
-        &self,
-        end: &CertificateDer<'_>,
-        between: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        let fault = match self.issued.verify_server_cert(end, between, name, ocsp, now) {
-            Ok(verified) => return Ok(verified),
-            Err(fault) => fault,
-        };
-        // An authority's certificate serves nobody, by the book. Its days are looked at before that, so one that has
-        // ended does not come here with this fault.
-        let by_the_book =
-            matches!(fault, Error::InvalidCertificate(CertificateError::Other(_) | CertificateError::UnknownIssuer));
-        if !by_the_book || !self.certificates.iter().any(|given| given == end) {
-            return Err(fault);
-        }
-        verify_server_name(&ParsedCertificate::try_from(end)?, name)?;
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.issued.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.issued.verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.issued.supported_verify_schemes()
-    }
 }
 
 /// `insecure-skip-tls-verify`: anybody, as long as the handshake is made with the key of what is shown.
@@ -168,6 +91,3 @@ impl ServerCertVerifier for Unverified {
         self.0.signature_verification_algorithms.supported_schemes()
     }
 }
-
-#[cfg(test)]
-mod tests;

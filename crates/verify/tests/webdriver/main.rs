@@ -101,6 +101,55 @@ async fn an_authority_is_trusted_and_nobody_else() {
     }
 }
 
+/// What `openssl req -x509` makes is an authority that serves; here it is the second of a bundle.
+#[tokio::test]
+async fn the_targets_own_certificate_is_trusted() {
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap().pem();
+    let identity = testkit::tls::Identity { certificate: certificate.clone(), key: key.serialize_pem() };
+    let base = site::serve_tls(&identity).await;
+    let other = testkit::tls::Authority::new("another's").unwrap();
+    for kind in [BrowserKind::Chromium, BrowserKind::Firefox] {
+        let bundle = Some(format!("{}{certificate}", other.certificate()));
+        let trusting = BrowserOptions { ca: bundle, ..options(kind) };
+        let log = Log::new(Redactor::default(), Budget::new(100));
+        let mut friend = BrowserDriver::start(&trusting, &base, log).await.unwrap();
+        assert_eq!(friend.open("/").await.unwrap().title(), "Home", "{}", kind.name());
+    }
+}
+
+/// The second authority of a bundle is one, too.
+#[tokio::test]
+async fn every_certificate_of_a_bundle_counts() {
+    let (first, second) = (testkit::tls::Authority::new("one").unwrap(), testkit::tls::Authority::new("two").unwrap());
+    let base = site::serve_tls(&second.server(&["localhost"]).unwrap()).await;
+    let bundle = Some(format!("{}{}", first.certificate(), second.certificate()));
+    let trusting = BrowserOptions { ca: bundle, ..options(BrowserKind::Firefox) };
+    let log = Log::new(Redactor::default(), Budget::new(100));
+    let mut friend = BrowserDriver::start(&trusting, &base, log).await.unwrap();
+    assert_eq!(friend.open("/").await.unwrap().title(), "Home");
+}
+
+#[tokio::test]
+async fn a_browser_asks_through_its_proxy() {
+    for kind in [BrowserKind::Chromium, BrowserKind::Firefox] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            let answer = axum::Router::new()
+                .fallback(async |uri: axum::http::Uri| axum::response::Html(format!("<title>For {uri}</title>")));
+            axum::serve(listener, answer).await
+        });
+        let proxy = Some(verify::http::BrowserProxy { address, none: vec!["not.example".to_owned()] });
+        let base = "http://console.example.test/";
+        let log = Log::new(Redactor::default(), Budget::new(100));
+        let mut driver = BrowserDriver::start(&BrowserOptions { proxy, ..options(kind) }, base, log).await.unwrap();
+        assert_eq!(driver.open("/login/").await.unwrap().title(), "For http://console.example.test/login/");
+    }
+}
+
 #[tokio::test]
 async fn a_webdriver_that_runs_elsewhere_is_used() {
     for kind in [BrowserKind::Chromium, BrowserKind::Firefox] {

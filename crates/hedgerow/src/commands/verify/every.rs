@@ -24,7 +24,6 @@ use verify::evidence::sign::SigningKey;
 use verify::monitor::{
     Alert, Event, Judged, Kept, QUIET, Row, Tally, Webhook, beyond, due, folder_name, is_folder_name,
 };
-use verify::redact::Redactor;
 use verify::results::Run;
 use verify::site::Plan;
 
@@ -109,7 +108,7 @@ pub(super) async fn run(plan: Plan, every: Every, key: Option<SigningKey>) -> an
         }
         let mut plan = plan.clone();
         plan.id = super::run_id();
-        let redactor = redactor(&plan);
+        let redactor = verify::site::redactor(&plan);
         let place = folder.join(folder_name(jiff::Timestamp::now(), &plan.id));
         // Where no folder can be made the run is made all the same; only its evidence is missing.
         let made = std::fs::DirBuilder::new().mode(0o700).create(&place);
@@ -160,16 +159,6 @@ fn told_row(event: Event, before: Row, after: Row) -> Row {
         Event::Failing => after,
         Event::Recovered => before,
     }
-}
-
-/// What hides the secrets that this monitor was given.
-fn redactor(plan: &Plan) -> Redactor {
-    let redactor = Redactor::default();
-    for account in [Some(&plan.account), plan.second.as_ref(), plan.reader.as_ref()].into_iter().flatten() {
-        redactor.tell("a password", &account.password);
-    }
-    plan.secrets.iter().for_each(|(what, secret)| redactor.tell(what, secret));
-    redactor
 }
 
 fn announce(metrics: &MetricsListener, json: bool) -> anyhow::Result<()> {

@@ -45,6 +45,11 @@ pub fn capabilities(
         "unhandledPromptBehavior": "accept",
         "timeouts": {"pageLoad": PAGE_LOAD, "script": SCRIPT},
     });
+    if let Some(proxy) = &options.proxy {
+        asked["proxy"] = json!({
+            "proxyType": "manual", "httpProxy": proxy.address, "sslProxy": proxy.address, "noProxy": proxy.none,
+        });
+    }
     match options.kind {
         BrowserKind::Chromium => {
             let mut args =
@@ -84,9 +89,11 @@ pub fn capabilities(
                     "signon.rememberSignons": false,
                     // Nothing that asks the outside world.
                     "services.settings.server": "data:,#remote-settings-dummy/v1",
-                    "network.proxy.type": 0,
                 },
             });
+            if options.proxy.is_none() {
+                asked["moz:firefoxOptions"]["prefs"]["network.proxy.type"] = 0.into();
+            }
             if let Some(browser) = browser {
                 asked["moz:firefoxOptions"]["binary"] = browser.to_string_lossy().into();
             }

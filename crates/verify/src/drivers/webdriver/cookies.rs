@@ -85,6 +85,7 @@ impl Window {
             None => Some(text("sameSite")).filter(|site| !site.is_empty()),
         };
         attributes.extend(same_site.map(|site| format!("SameSite={site}")));
-        Cookie { name, value: text("value"), attributes }
+        let host = text("domain").trim_start_matches('.').to_owned();
+        Cookie { name, value: text("value"), host, attributes }
     }
 }

@@ -55,7 +55,8 @@ impl BrowserDriver {
     /// runs elsewhere. What it sends is written into the log.
     pub async fn start(options: &BrowserOptions, base: &str, log: Log) -> Taken<Self> {
         let base = Url::parse(base).map_err(|_| Obstacle::input(format!("{base} is no address")))?;
-        let trusted = trust::hashes(options, &base, &log).await?;
+        let shown = trust::Shown::at(options, &base, &log).await?;
+        let trusted = trust::hashes(options, shown.as_ref())?;
         let (launched, binary) = match &options.remote {
             Some(_) => (None, options.browser_binary.clone()),
             None => (Some(Launched::start(options).await?), Some(options.browser_binary()?)),
@@ -79,7 +80,7 @@ impl BrowserDriver {
         };
         let window = Window { wire, watch, traffic: Traffic::new(log), base };
         let mut driver = Self { window, options: options.clone(), launched, is_open: true };
-        driver.dress().await?;
+        driver.dress(shown.as_ref()).await?;
         Ok(driver)
     }
 
@@ -95,7 +96,7 @@ impl BrowserDriver {
     }
 
     /// What a session cannot be asked to be at its start.
-    async fn dress(&mut self) -> Taken<()> {
+    async fn dress(&mut self, shown: Option<&trust::Shown>) -> Taken<()> {
         let (width, height) = self.options.size;
         let wire = &self.window.wire;
         let agent = wire.run("return navigator.userAgent", json!([])).await;
@@ -121,7 +122,7 @@ impl BrowserDriver {
                 let viewport = json!({"context": handle, "viewport": {"width": width, "height": height}});
                 bidi.command("browsingContext.setViewport", viewport).await?;
                 if let Some(pem) = &self.options.ca {
-                    trust::tell_firefox(wire, pem).await?;
+                    trust::tell_firefox(wire, pem, shown).await?;
                 }
                 if let Some(agent) = agent {
                     let agent = json!({"userAgent": agent, "contexts": [handle]});
@@ -147,6 +148,10 @@ impl Driver for BrowserDriver {
 
     fn runs_scripts(&self) -> bool {
         self.options.scripts
+    }
+
+    fn settle(&mut self, base: &Url) {
+        self.window.base = base.clone();
     }
 
     async fn open(&mut self, address: &str) -> Taken<Page> {

@@ -1,6 +1,7 @@
 //! Which browser is driven, and how it starts. Programs are looked up on the PATH; one that is missing is named, with
 //! what brings it.
 
+use crate::http::BrowserProxy;
 use crate::obstacle::{Obstacle, Taken};
 use std::path::PathBuf;
 
@@ -61,8 +62,10 @@ pub struct BrowserOptions {
     pub scripts: bool,
     /// Whether certificates that nobody signed are accepted.
     pub accept_insecure_certs: bool,
-    /// A certificate authority, as PEM, that is trusted for the target.
+    /// Certificates, as PEM, that are trusted for the target, with those that they issued.
     pub ca: Option<String>,
+    /// The proxy through which the target is asked.
+    pub proxy: Option<BrowserProxy>,
     /// What is put behind the browser's own `User-Agent`, so that a target's log shows who asked.
     pub user_agent_suffix: Option<String>,
     /// The program that drives the browser; looked up on the PATH without.
@@ -83,6 +86,7 @@ impl BrowserOptions {
             scripts: true,
             accept_insecure_certs: false,
             ca: None,
+            proxy: None,
             user_agent_suffix: None,
             driver_program: None,
             browser_binary: None,

@@ -2,12 +2,18 @@
 
 use super::environment::{environment, redacted};
 use super::{GitError, GitOracle};
+use crate::command::Group;
 use jiff::Timestamp;
 use std::process::Stdio;
 use std::time::Instant;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
+
+/// More than the manifests of the largest fabric; a repository whose files are longer holds something else.
+const MOST_BYTES: u64 = 64 << 20;
+/// How much of git's complaints is read: enough to know why.
+const MOST_WORDS: u64 = 64 << 10;
 
 /// A clone. Dropped, it is gone.
 pub(super) struct Git<'a> {
@@ -121,7 +127,7 @@ impl<'a> Git<'a> {
             }
             _ => self.failed(&format!("{} cannot be started: {error}", oracle.program)),
         })?;
-        let group = child.id();
+        let mut group = Group::of(child.id());
         let (mut stdin, mut stdout, mut stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (mut out, mut said) = (Vec::new(), Vec::new());
         let all = async {
@@ -134,13 +140,18 @@ impl<'a> Git<'a> {
             };
             let read = async {
                 if let Some(pipe) = &mut stdout {
-                    pipe.read_to_end(&mut out).await?;
+                    pipe.take(MOST_BYTES + 1).read_to_end(&mut out).await?;
+                }
+                if out.len() as u64 > MOST_BYTES {
+                    return Err(std::io::Error::other(format!("it is larger than {} MiB", MOST_BYTES >> 20)));
                 }
                 Ok(())
             };
             let listen = async {
                 if let Some(pipe) = &mut stderr {
-                    pipe.read_to_end(&mut said).await?;
+                    pipe.take(MOST_WORDS).read_to_end(&mut said).await?;
+                    // Whoever is not read stands still.
+                    tokio::io::copy(pipe, &mut tokio::io::sink()).await?;
                 }
                 Ok(())
             };
@@ -148,24 +159,17 @@ impl<'a> Git<'a> {
             child.wait().await
         };
         let ended = tokio::time::timeout_at(self.until.into(), all).await;
+        // Whatever ends this before git has ended ends git, and what it started.
         let Ok(ended) = ended else {
-            kill(group);
             return Err(GitError::NoAnswer { address: oracle.url.clone(), within: oracle.within });
         };
         let status = ended.map_err(|error| self.failed(&format!("git's answer cannot be read: {error}")))?;
+        group.is_over();
         if status.success() {
             return Ok(out);
         }
         let said = redacted(oracle, String::from_utf8_lossy(&said).into_owned());
         Err(GitError::of_words(&oracle.url, &oracle.branch, &said))
-    }
-}
-
-fn kill(group: Option<u32>) {
-    let group = group.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
-    if let Some(group) = group {
-        // An error says that it has ended meanwhile.
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Read, Reading};
 use git::Git;
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -177,6 +177,16 @@ impl GitOracle {
     pub fn within(mut self, limit: Duration) -> Self {
         self.within = limit;
         self
+    }
+
+    /// What it logs in with, that no answer and no record may show, by what it is.
+    pub fn secrets(&self) -> Vec<(&'static str, SecretString)> {
+        let Some(login) = &self.login else { return Vec::new() };
+        let password = login.password.clone().map(|password| ("the password of the oracle's Git login", password));
+        // A token may stand where others have a user; a short user is none, and stands in many words.
+        let is_token = login.user.expose_secret().len() > 15 || login.password.is_none();
+        let token = is_token.then(|| ("the token of the oracle's Git login", login.user.clone()));
+        password.into_iter().chain(token).collect()
     }
 
     /// The address, without credentials.

@@ -119,6 +119,33 @@ impl Kubeconfig {
         place.assemble(&wanted, chosen.namespace.clone(), cluster, user)
     }
 
+    /// What stands in it, or in a file that it names, that no answer and no record may show, by what it is.
+    pub fn secrets(&self) -> Vec<(&'static str, SecretString)> {
+        let mut all = Vec::new();
+        match &self.login {
+            Login::None => {}
+            Login::Token(token) => all.push(("the bearer token of the oracle's kubeconfig", token.clone())),
+            Login::TokenFile(path) => {
+                // One that cannot be read is an error when it is used.
+                let token = fs::read_to_string(path).map(|text| SecretString::from(text.trim())).ok();
+                all.extend(token.map(|token| ("the bearer token of the oracle's kubeconfig", token)));
+            }
+            Login::Basic(_, password) => all.push(("the password of the oracle's kubeconfig", password.clone())),
+        }
+        if let Some((_, key)) = &self.identity {
+            let what = "the client key of the oracle's kubeconfig";
+            // Each line, because pages break lines in their own way; head and foot are the same in every key.
+            let lines =
+                key.expose_secret().lines().map(str::trim).filter(|line| line.len() > 20 && !line.contains('-'));
+            all.extend(lines.map(|line| (what, SecretString::from(line))));
+            all.push((what, key.clone()));
+        }
+        let proxy = self.proxy.as_ref().and_then(|url| Url::parse(url.expose_secret()).ok());
+        let password = proxy.and_then(|url| url.password().map(SecretString::from));
+        all.extend(password.map(|password| ("the password of the oracle's proxy", password)));
+        all
+    }
+
     /// Whether the server is on this machine; a proxy of the environment is not for it.
     pub(super) fn is_local(&self) -> bool {
         match self.server.host() {

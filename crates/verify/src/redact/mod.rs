@@ -1,9 +1,20 @@
 //! What hides secrets, and notices where one is shown. A run's secrets (password, tokens) are told to it at the start,
 //! cookies and CSRF tokens are learnt as they come by; from then on they stand in no record as they are. Where one of the
 //! first sort, a session or a private key stands in an answer's body, that is a leak: a defect of the target.
+//!
+//! A password that is too short, or that pages show before anybody has logged in, is an ordinary word: hiding it would
+//! alter the record, and calling it a leak would condemn every page. That is said instead ([`Redactor::notes`]).
+//!
+//! | file | holds |
+//! |---|---|
+//! | `forms` | how one secret may be written |
+//! | `fields` | what is secret by the name of its field |
+
+mod fields;
+mod forms;
 
 use crate::exchange::{Exchange, KEPT_BODY};
-use regex::{Captures, Regex};
+use regex::Regex;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -16,24 +27,12 @@ pub const HIDDEN: &str = "[redacted]";
 const KEPT_ASSET: usize = 512;
 
 /// Secrets shorter than this would hide ordinary words.
-const SHORTEST: usize = 6;
+pub const SHORTEST: usize = 6;
 
 /// Headers whose value is a secret.
 const SECRET_HEADERS: [&str; 6] =
     ["authorization", "proxy-authorization", "x-csrftoken", "x-csrf-token", "x-api-key", "idempotency-key"];
 
-static SECRET_FIELD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?i)(csrf|passw|secret|token|kubeconfig|private|credential|ssh_key)").expect("sound")
-});
-static INPUT: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?is)<(?:input|meta)\b[^>]*>").expect("sound"));
-static NAME: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"(?is)\bname\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>]+))"#).expect("sound"));
-static VALUE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"(?is)\b(value|content)(\s*=\s*)(?:"([^"]*)"|'([^']*)'|([^\s>]+))"#).expect("sound"));
-static JSON_FIELD: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"(?i)("[^"]*(?:token|password|secret|kubeconfig|private_key)[^"]*"\s*:\s*)"((?:[^"\\]|\\.)*)""#)
-        .expect("sound")
-});
 static SHAPES: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
     [
         ("a private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[^-]{40,}"),
@@ -54,14 +53,34 @@ pub struct Leak {
     pub place: String,
 }
 
+impl std::fmt::Display for Leak {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} in the answer to {}", self.what, self.place)
+    }
+}
+
+/// A secret, in every form in which it may be written.
+struct Secret {
+    what: String,
+    forms: Vec<SecretString>,
+    /// Whether somebody types it, who may have chosen an ordinary word.
+    is_typed: bool,
+    /// Whether it is such a word.
+    is_common: bool,
+}
+
 #[derive(Default)]
 struct Known {
-    /// What was told, by name.
-    told: Vec<(String, SecretString)>,
+    /// What was told.
+    told: Vec<Secret>,
+    /// What was told and is too short to be looked for.
+    short: Vec<String>,
     /// What was learnt: cookies and CSRF tokens.
-    learnt: Vec<(String, SecretString)>,
+    learnt: Vec<(SecretString, Vec<SecretString>)>,
     /// Values of session cookies, which no body may hold.
     sessions: Vec<SecretString>,
+    /// Whether anything was sent that may have been a login.
+    entered: bool,
     leaks: Vec<Leak>,
 }
 
@@ -78,9 +97,24 @@ impl std::fmt::Debug for Redactor {
 impl Redactor {
     /// Tells it a secret that no answer may show, by what it is.
     pub fn tell(&self, what: &str, secret: &SecretString) {
-        if secret.expose_secret().len() >= SHORTEST {
-            self.lock().told.push((what.to_owned(), secret.clone()));
+        self.know(what, secret, false);
+    }
+
+    /// The same of a password that somebody chose and types.
+    pub fn tell_password(&self, what: &str, password: &SecretString) {
+        self.know(what, password, true);
+    }
+
+    fn know(&self, what: &str, secret: &SecretString, is_typed: bool) {
+        let (what, secret) = (what.to_owned(), secret.expose_secret());
+        if secret.len() < SHORTEST {
+            if !secret.is_empty() {
+                self.lock().short.push(what);
+            }
+            return;
         }
+        let forms = forms::of(secret, true);
+        self.lock().told.push(Secret { what, forms, is_typed, is_common: false });
     }
 
     /// What was shown so far.
@@ -88,11 +122,33 @@ impl Redactor {
         self.lock().leaks.clone()
     }
 
+    /// What it cannot look for, and why: what was expected of it, and a sentence.
+    pub fn notes(&self) -> Vec<(String, String)> {
+        let known = self.lock();
+        let short = known.short.iter().map(|what| {
+            let why = format!(
+                "{what} has fewer than {SHORTEST} characters, and cannot be told from ordinary text: it is hidden only \
+                 in fields that are named after a secret. Choose a longer one."
+            );
+            (what, why)
+        });
+        let common = known.told.iter().filter(|one| one.is_common).map(|one| {
+            let what = &one.what;
+            let why = format!(
+                "pages that are shown before any login hold {what}, so that it cannot be told from an ordinary word: it \
+                 is hidden only in fields that are named after a secret. Choose another."
+            );
+            (what, why)
+        });
+        short.chain(common).map(|(what, why)| (format!("no answer shows {what}"), why)).collect()
+    }
+
     /// A text without secrets.
     pub fn text(&self, text: &str) -> String {
+        let mut text = fields::in_addresses(text);
         let known = self.lock();
-        let mut text = text.to_owned();
-        for (_, secret) in known.told.iter().chain(&known.learnt) {
+        let told = known.told.iter().filter(|one| !one.is_common).flat_map(|one| &one.forms);
+        for secret in told.chain(known.learnt.iter().flat_map(|(_, forms)| forms)) {
             if text.contains(secret.expose_secret()) {
                 text = text.replace(secret.expose_secret(), HIDDEN);
             }
@@ -106,26 +162,25 @@ impl Redactor {
 
     /// A page or another body without secrets: also what its own fields say is one.
     pub fn body(&self, body: &str) -> String {
-        let body = INPUT.replace_all(body, |tag: &Captures<'_>| hide_field(&tag[0]));
-        let body = JSON_FIELD.replace_all(&body, format!("$1\"{HIDDEN}\"").as_str());
-        self.text(&body)
+        self.text(&fields::in_body(body))
     }
 
     /// Hides what an exchange holds, learns from it, and notes what its answer shows.
     pub fn exchange(&self, exchange: &mut Exchange) {
         self.learn(exchange);
+        self.enter(exchange);
         self.look(exchange);
         for (name, value) in exchange.request_headers.iter_mut().chain(&mut exchange.response_headers) {
             *value = match name.to_ascii_lowercase().as_str() {
-                "cookie" => hide_cookies(value, "; "),
-                "set-cookie" => hide_set_cookie(value),
+                "cookie" => fields::hide_cookies(value, "; "),
+                "set-cookie" => fields::hide_set_cookie(value),
                 name if SECRET_HEADERS.contains(&name) => HIDDEN.to_owned(),
                 _ => self.text(value),
             };
         }
         exchange.url = self.text(&exchange.url);
         exchange.error = exchange.error.as_deref().map(|error| self.text(error));
-        exchange.request_body = exchange.request_body.as_deref().map(|body| self.text(&hide_form(body)));
+        exchange.request_body = exchange.request_body.as_deref().map(|body| self.text(&fields::in_form(body)));
         let media = |wanted: &str| {
             let of =
                 |(name, value): &(String, String)| name.eq_ignore_ascii_case("content-type") && value.contains(wanted);
@@ -143,37 +198,50 @@ impl Redactor {
             if !name.eq_ignore_ascii_case("set-cookie") {
                 continue;
             }
-            let (cookie, value) = value.split(';').next().unwrap_or_default().split_once('=').unwrap_or_default();
-            found.push((format!("the cookie {cookie}"), value.to_owned()));
+            let (pair, attributes) = value.split_once(';').unwrap_or((value, ""));
+            let (cookie, value) = pair.split_once('=').unwrap_or_default();
+            if fields::is_secret_cookie(cookie, value, attributes) {
+                found.push(value.to_owned());
+            }
             let is_session = cookie.to_ascii_lowercase().contains("session");
             if is_session && value.len() >= 16 {
                 sessions.push(SecretString::from(value));
             }
         }
-        for tag in INPUT.find_iter(exchange.response_body.as_deref().unwrap_or_default()) {
-            let tag = tag.as_str();
-            if field_name(tag).is_some_and(|name| name.to_ascii_lowercase().contains("csrf")) {
-                let value = VALUE.captures(tag).and_then(|found| group(&found, 3));
-                found.extend(value.map(|value| ("a CSRF token".to_owned(), value)));
-            }
-        }
+        found.extend(fields::csrf_tokens(exchange.response_body.as_deref().unwrap_or_default()));
         let mut known = self.lock();
         known.sessions.extend(sessions);
-        for (what, value) in found {
-            let is_new = !known.learnt.iter().any(|(_, secret)| secret.expose_secret() == value);
+        for value in found {
+            let is_new = !known.learnt.iter().any(|(secret, _)| secret.expose_secret() == value);
             if value.len() >= SHORTEST && is_new {
-                known.learnt.push((what, value.into()));
+                let forms = forms::of(&value, false);
+                known.learnt.push((value.into(), forms));
             }
+        }
+    }
+
+    /// Before anything was sent that may have been a login, no page can show a password because it was typed: what
+    /// stands there is an ordinary word.
+    fn enter(&self, exchange: &Exchange) {
+        let mut known = self.lock();
+        let sent = |text: &str| known.told.iter().any(|one| one.is_typed && forms::stand_in(&one.forms, text));
+        known.entered = known.entered || exchange.is_write() || sent(&exchange.url);
+        if known.entered {
+            return;
+        }
+        let body = exchange.response_body.as_deref().unwrap_or_default();
+        for one in known.told.iter_mut().filter(|one| one.is_typed) {
+            one.is_common = one.is_common || forms::stand_in(&one.forms, body);
         }
     }
 
     /// Whether the answer's body shows what it must not.
     fn look(&self, exchange: &Exchange) {
         let Some(body) = exchange.response_body.as_deref() else { return };
-        let place = format!("{} {}", exchange.method, exchange.path());
+        let place = self.text(&format!("{} {}", exchange.method, exchange.path()));
         let mut known = self.lock();
-        let told = known.told.iter().filter(|(_, secret)| body.contains(secret.expose_secret()));
-        let mut shown: Vec<String> = told.map(|(what, _)| what.clone()).collect();
+        let told = known.told.iter().filter(|one| !one.is_common && forms::stand_in(&one.forms, body));
+        let mut shown: Vec<String> = told.map(|one| one.what.clone()).collect();
         if known.sessions.iter().any(|secret| body.contains(secret.expose_secret())) {
             shown.push("the value of a session's cookie".to_owned());
         }
@@ -190,47 +258,6 @@ impl Redactor {
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn group(found: &Captures<'_>, first: usize) -> Option<String> {
-    (first..first + 3).find_map(|number| found.get(number)).map(|found| found.as_str().to_owned())
-}
-
-fn field_name(tag: &str) -> Option<String> {
-    NAME.captures(tag).and_then(|found| group(&found, 1))
-}
-
-fn hide_field(tag: &str) -> String {
-    let is_secret = field_name(tag).is_some_and(|name| SECRET_FIELD.is_match(&name));
-    if !is_secret {
-        return tag.to_owned();
-    }
-    VALUE.replace_all(tag, format!("$1$2\"{HIDDEN}\"").as_str()).into_owned()
-}
-
-fn hide_cookies(value: &str, between: &str) -> String {
-    let hide = |pair: &str| pair.split_once('=').map_or(HIDDEN.to_owned(), |(name, _)| format!("{name}={HIDDEN}"));
-    value.split(between).map(hide).collect::<Vec<_>>().join(between)
-}
-
-/// Name and attributes stay: they are what a cookie is judged by.
-fn hide_set_cookie(value: &str) -> String {
-    match value.split_once(';') {
-        Some((pair, attributes)) => format!("{};{attributes}", hide_cookies(pair, "; ")),
-        None => hide_cookies(value, "; "),
-    }
-}
-
-/// The fields of a form, or a JSON body, without the secret ones.
-fn hide_form(body: &str) -> String {
-    if body.trim_start().starts_with(['{', '[']) {
-        return JSON_FIELD.replace_all(body, format!("$1\"{HIDDEN}\"").as_str()).into_owned();
-    }
-    let hide = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if SECRET_FIELD.is_match(name) => format!("{name}={HIDDEN}"),
-        _ => pair.to_owned(),
-    };
-    body.split('&').map(hide).collect::<Vec<_>>().join("&")
 }
 
 /// The beginning of a long body.
@@ -288,6 +315,71 @@ mod tests {
         redactor.exchange(&mut exchange("git clone https://bob:hunter22@git.example/x"));
         let leaks: Vec<String> = redactor.leaks().into_iter().map(|leak| leak.what).collect();
         assert_eq!(leaks, ["the password", "the value of a session's cookie", "a password in an address"]);
+    }
+
+    #[test]
+    fn no_form_of_a_secret_stands_in_a_record_or_passes_as_none() {
+        for (password, echoed) in [
+            ("R&D<x>y", "You typed R&amp;D&lt;x&gt;y."),
+            ("a\"b\"cd", r#"{"echo": "a\"b\"cd"}"#),
+            ("open sesame", "/?q=open+sesame"),
+            ("open sesame", "/?q=open%20sesame"),
+            ("open sesame", "authorization: Basic YWRhOm9wZW4gc2VzYW1l"),
+        ] {
+            let redactor = Redactor::default();
+            redactor.tell_password("the password", &password.into());
+            let mut one = exchange(echoed);
+            redactor.exchange(&mut one);
+            assert_eq!(redactor.leaks().len(), 1, "{echoed} is a leak");
+            let body = one.response_body.unwrap();
+            assert!(body.contains(HIDDEN) && body != echoed, "{echoed} stands in the record: {body}");
+        }
+    }
+
+    #[test]
+    fn addresses_and_what_names_them_hold_no_secret() {
+        let redactor = Redactor::default();
+        let mut one = exchange("no token=here");
+        one.url = "https://h.example/login/?username=ada&password=p%26w".into();
+        one.request_headers.push(("Referer".into(), "https://h.example/?token=rrrrrr".into()));
+        one.response_headers.push(("location".into(), "/next?session_token=llllll&page=2".into()));
+        redactor.exchange(&mut one);
+        let all = format!("{one:?}");
+        for secret in ["p%26w", "rrrrrr", "llllll"] {
+            assert!(!all.contains(secret), "{secret} in {all}");
+        }
+        assert!(all.contains("page=2") && all.contains("username=ada"), "{all}");
+    }
+
+    #[test]
+    fn a_password_that_is_an_ordinary_word_is_said_to_be_one() {
+        let redactor = Redactor::default();
+        redactor.tell_password("the password of ada", &"hedgehog".into());
+        redactor.tell_password("the password of bob", &"bob".into());
+        redactor.tell_password("the password of eve", &"open sesame".into());
+        let mut before = exchange("Welcome to hedgehog");
+        (before.method, before.request_body) = ("GET".into(), None);
+        redactor.exchange(&mut before);
+        redactor.exchange(&mut exchange("hedgehog fabrics, and your password is open sesame"));
+        assert_eq!(before.response_body.as_deref(), Some("Welcome to hedgehog"), "the record was altered");
+        let leaks: Vec<String> = redactor.leaks().into_iter().map(|leak| leak.what).collect();
+        assert_eq!(leaks, ["the password of eve"]);
+        let notes = redactor.notes();
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert!(
+            notes[0].1.contains("bob has fewer than 6")
+                && notes[1].1.contains("before any login hold the password of ada")
+        );
+    }
+
+    #[test]
+    fn a_persons_taste_stays_in_the_record() {
+        let redactor = Redactor::default();
+        let mut one = exchange("");
+        one.response_headers.push(("set-cookie".into(), "theme=system; Path=/".into()));
+        redactor.exchange(&mut one);
+        assert_eq!(redactor.text("run by system:schedule"), "run by system:schedule");
+        assert_eq!(redactor.text("it is 0123456789abcdef01"), "it is [redacted]");
     }
 
     #[test]
