@@ -361,30 +361,9 @@ pub(crate) async fn would_take(
     Ok((Some(true), format!("the cluster would take all of {asked} objects")))
 }
 
-/// What an error of a dry run says of whether the cluster would take the object. That the oracle's own account may not ask,
-/// or that nobody answered, says nothing.
+/// What an error of a dry run says of the object. That the oracle itself may not ask, or gets no answer, says nothing.
 fn taken(error: &OracleError) -> Option<bool> {
     matches!(error, OracleError::Refused { .. } | OracleError::NotFound { .. }).then_some(false)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_refusal_of_the_object_says_that_the_cluster_would_not_take_it() {
-        let (address, asked, message) = (String::new(), String::new(), String::new());
-        let refused = OracleError::Refused {
-            address: address.clone(),
-            asked: asked.clone(),
-            status: 422,
-            message: message.clone(),
-        };
-        assert_eq!(taken(&refused), Some(false));
-        let forbidden = OracleError::Forbidden { address: address.clone(), asked: asked.clone(), message };
-        assert_eq!(taken(&forbidden), None, "the oracle's own rights are not the path's");
-        assert_eq!(taken(&OracleError::Unauthorized { address, asked }), None);
-    }
 }
 
 /// The objects that the target's own list names as taken from Git, as "Kind name": for when no oracle reads Git.
@@ -401,4 +380,18 @@ pub(crate) async fn managed(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Wal
         }));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_of_the_object_says_that_the_cluster_would_not_take_it() {
+        let (address, asked, message) = (String::new, String::new, String::new);
+        let refused = OracleError::Refused { address: address(), asked: asked(), status: 422, message: message() };
+        assert_eq!(taken(&refused), Some(false));
+        let forbidden = OracleError::Forbidden { address: address(), asked: asked(), message: message() };
+        assert_eq!(taken(&forbidden), None, "the oracle's own rights are not the path's");
+    }
 }
