@@ -35,7 +35,7 @@ use crate::site::{DriverKind, Plan, Site};
 use acts::{Act, NEED_SCRIPTS, acts};
 use bed::{Bed, BedKind, Times};
 use faults::{Before, Fault, Ground};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -175,7 +175,7 @@ async fn walk(
     let (mut clean, mut planted) = (Vec::new(), Vec::new());
     for act in acts {
         bed.settle().await?;
-        bed.lab_faults(&json!({"latencyMs": act.slow})).await?;
+        bed.lab_faults(&slowed(&json!({"latencyMs": act.slow}), act.driver)).await?;
         let (run, patience) = (Duration::from_secs(600), Duration::from_secs(60));
         let times = Times { run, patience, wait: WAIT };
         let folder = ingredients.place("clean", act.journeys.first().map_or("", String::as_str))?;
@@ -215,7 +215,7 @@ async fn plant(
         bed.compare().await?;
     }
     if let Some(plan) = &fault.lab {
-        bed.lab_faults(plan).await?;
+        bed.lab_faults(&slowed(plan, driver)).await?;
     }
     let ground = Ground {
         fabric: bed.fabric.clone(),
@@ -243,6 +243,17 @@ async fn plant(
         keep(&run, ingredients.place("missed", fault.name)?.as_deref())?;
     }
     Ok(found)
+}
+
+/// A lab that is slow is slower still for a browser: an operation must not be over before the browser has looked at it.
+fn slowed(plan: &Value, driver: DriverKind) -> Value {
+    let mut plan = plan.clone();
+    if driver.runs_scripts()
+        && let Some(slow) = plan["latencyMs"].as_u64()
+    {
+        plan["latencyMs"] = json!(slow.saturating_mul(4).min(acts::LONG_MS));
+    }
+    plan
 }
 
 impl Ingredients {

@@ -125,8 +125,10 @@ fn stuck() -> Vec<Fault> {
             .fails(Cause::NotCancelled)
             .lab(json!({"latencyMs": SLOW}))
             .rule(|_| {
-                Rule::on("POST", r"^/operations/\d+/cancel/")
-                    .answer(|asked| Answered::redirect(asked.address.trim_end_matches('/').trim_end_matches("cancel")))
+                Rule::on("POST", r"^/operations/\d+/cancel/").answer(|asked| match asked.is_script() {
+                    true => Answered::json(202, &json!({})),
+                    false => Answered::redirect(asked.address.trim_end_matches('/').trim_end_matches("cancel")),
+                })
             }),
         Fault::new("cancel_missing", "An operation that runs cannot be cancelled.", &["cancel"])
             .fails(Cause::ControlMissing)
@@ -152,7 +154,11 @@ fn twice() -> Vec<Fault> {
         )
         .fails(Cause::RanTwice)
         .lab(json!({"latencyMs": SLOWER}))
-        .rule(second),
+        // A page's script keeps the second click to itself, so that it has to forget that it does.
+        .rules(move |on| {
+            let script = r"if \(!button \|\| form\.dataset\.busy\) return;|button\.disabled = true;";
+            vec![second(on), Rule::on("GET", r"^/static/.*press\.js").text(script, "")]
+        }),
         Fault::new("two_users_run_twice", "Two users who press at once run two operations.", &["two_users"])
             .fails(Cause::RanTwice)
             .lab(json!({"latencyMs": SLOWER}))
