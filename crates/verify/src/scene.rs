@@ -305,8 +305,20 @@ impl<'a> Scene<'a> {
         let ours = self.site.target().origin();
         let steps = self.recorder().steps_from(visitor.last_step());
         let mut documents = steps.iter().flat_map(|step| &step.exchanges).filter(|one| one.kind == "document");
-        let away = documents.find(|one| Url::parse(&one.url).is_ok_and(|url| url.origin() != ours));
-        let Some(away) = away.map(|one| one.url.clone()) else { return Ok(()) };
+        // Where a browser goes, or is sent to and refuses to go, because the page's own policy forbids it.
+        let led = |one: &Exchange| {
+            let sent = one.response_headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("location"));
+            let sent = sent.filter(|_| (300..400).contains(&one.status));
+            let sent = sent.and_then(|(_, to)| Url::parse(&one.url).ok()?.join(to).ok());
+            [Url::parse(&one.url).ok(), sent].into_iter().flatten().find(|url| url.origin() != ours)
+        };
+        let away = documents.find_map(led).map(String::from);
+        // Where the policy of the login page stopped it, only the console says so: the answer is not shown to anybody.
+        let stopped = || {
+            let mut lines = steps.iter().flat_map(|step| &step.console);
+            lines.find(|line| line.text.contains("form-action")).map(|line| line.text.clone())
+        };
+        let Some(away) = away.or_else(stopped) else { return Ok(()) };
         Err(self.failed(Cause::ForeignRedirect, "after the login one is on a page of this site", away))
     }
 
@@ -467,6 +479,9 @@ impl<'a> Scene<'a> {
         let pressed = self.wait_for_a_word(visitor, pressed).await?;
         let (answer, page) = visitor.follow(pressed, self.site.plan.patience).await?;
         self.shown_by(visitor);
+        if visitor.runs_scripts() && answer.tone != Tone::Good {
+            self.look_at_call(before, &answer)?;
+        }
         self.measure(
             &format!("from the press of “{}” to its end", action.button.names.first().map_or("", String::as_str)),
             began.elapsed(),
@@ -504,6 +519,51 @@ impl<'a> Scene<'a> {
 
     /// What the answer to a press is: a class of its own for each way in which it can be no answer.
     fn look_at_answer(&mut self, visitor: &Visitor, page: &Page) -> Walked<()> {
+        // Where a script pressed, the page is the one from before; what the script was answered is looked at when it is over.
+        if visitor.runs_scripts() && self.sent(visitor).is_none_or(|sent| sent.kind != "document") {
+            return Ok(());
+        }
+        // A navigation is redirected to the login; a script that follows a redirect gets a page where it expects data.
+        let redirected =
+            self.sent(visitor).is_some_and(|sent| sent.kind == "document" && (300..400).contains(&sent.status));
+        self.look_at_refusal(page, redirected)
+    }
+
+    /// The same of what a page's script was answered: the page around it is the one that was there before, and says in words
+    /// what the script's answer says by its status. The last counts, after what the script tried again by itself.
+    fn look_at_call(&mut self, before: usize, answer: &Answer) -> Walked<()> {
+        let steps = self.recorder().steps_from(before);
+        let calls: Vec<&Exchange> = steps
+            .iter()
+            .flat_map(|step| &step.exchanges)
+            .filter(|one| one.is_write() && one.kind != "document")
+            .collect();
+        let Some(first) = calls.first() else {
+            let led = steps.iter().flat_map(|step| &step.exchanges).any(|one| one.kind == "document");
+            if led || answer.tone != Tone::Silent {
+                return Ok(());
+            }
+            return Err(self.failed(Cause::ControlDead, "a press sends its request", "the press sent nothing"));
+        };
+        let last = calls.iter().rev().find(|one| one.url == first.url).unwrap_or(first);
+        let Ok(url) = Url::parse(&last.url) else { return Ok(()) };
+        if last.status == 0 && answer.is_final() {
+            let expected = "a press sends its request, and an answer comes";
+            let why = last.error.as_deref().unwrap_or("no answer");
+            return Err(self.failed(Cause::Transport, expected, format!("{} {}: {why}", last.method, last.path())));
+        }
+        let mut headers = reqwest::header::HeaderMap::new();
+        for (name, value) in &last.response_headers {
+            let name = reqwest::header::HeaderName::from_bytes(name.as_bytes());
+            if let (Ok(name), Ok(value)) = (name, reqwest::header::HeaderValue::from_str(value)) {
+                headers.append(name, value);
+            }
+        }
+        let body = last.response_body.clone().unwrap_or_default();
+        self.look_at_refusal(&Page { status: last.status, url, headers, body }, false)
+    }
+
+    fn look_at_refusal(&mut self, page: &Page, redirected: bool) -> Walked<()> {
         let profile = self.profile();
         let answer = Answer::read(page, &profile);
         let code = answer.code.as_deref().unwrap_or_default();
@@ -518,9 +578,6 @@ impl<'a> Scene<'a> {
         };
         let expected = "the press is taken: an operation begins, or the page says why not";
         let observed = says(page);
-        // A navigation is redirected to the login; a script that follows a redirect gets a page where it expects data.
-        let redirected =
-            self.sent(visitor).is_some_and(|sent| sent.kind == "document" && (300..400).contains(&sent.status));
         let over = if session_is_over(page, code, &profile) { Cause::SessionExpired } else { Cause::NoSession };
         let cause = if self.is_login(page) {
             if page.status == 200 && !redirected { Cause::LoginPageWith200 } else { over }
@@ -550,7 +607,11 @@ impl<'a> Scene<'a> {
             .collect();
         if visitor.runs_scripts() {
             let observed = lines.first().cloned().unwrap_or_else(|| "no error in the console".to_owned());
-            self.assert(lines.is_empty(), Cause::ScriptError, "the page's script runs without errors", observed)?;
+            // What the browser refused to use is no error of what it did use.
+            let words = ["Refused to ", "Content Security Policy"];
+            let refused = lines.first().is_some_and(|line| words.iter().any(|words| line.contains(words)));
+            let cause = if refused { Cause::AssetBroken } else { Cause::ScriptError };
+            self.assert(lines.is_empty(), cause, "the page's script runs without errors", observed)?;
         }
         Ok(())
     }

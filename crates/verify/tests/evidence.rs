@@ -19,6 +19,8 @@ mod png;
 mod reported;
 #[path = "evidence/sample.rs"]
 mod sample;
+#[path = "evidence/self_tested.rs"]
+mod self_tested;
 #[path = "evidence/signed.rs"]
 mod signed;
 #[path = "evidence/written.rs"]

@@ -39,7 +39,8 @@ pub(crate) struct Verify {
     /// Prove that verify can fail: start a console with a lab, plant faults, and catch each with the right cause
     ///
     /// Faults are planted from outside, by a proxy before the console and by the lab. Exit codes: 0 each fault was caught and
-    /// nothing was raised on the clean product, 1 not so, 3 some faults need a browser and there is none.
+    /// nothing was raised on the clean product, 1 not so, 3 some faults need a browser and there is none, or a journey over the
+    /// clean product came to nothing.
     #[arg(long, conflicts_with_all = ["target", "username", "check", "compare"])]
     pub(crate) self_test: bool,
     /// Plant only this fault; may be given several times

@@ -38,12 +38,7 @@ pub(crate) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
     if arguments.self_test {
         return self_test::run(arguments);
     }
-    let key = arguments
-        .sign
-        .as_deref()
-        .map(SigningKey::read)
-        .transpose()
-        .map_err(|error| misuse(format!("--sign: {error}")))?;
+    let key = signing_key(arguments)?;
     let mut plan = plan(arguments)?;
     if let Some(interval) = arguments.every {
         plan.journeys = every::journeys(arguments);
@@ -60,6 +55,12 @@ pub(crate) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
     }
     report(&run, folder.as_deref(), arguments.json)?;
     Ok(ExitCode::from(run.exit_code))
+}
+
+/// The key of `--sign`.
+fn signing_key(arguments: &cli::Verify) -> anyhow::Result<Option<SigningKey>> {
+    let key = arguments.sign.as_deref().map(SigningKey::read).transpose();
+    key.map_err(|error| misuse(format!("--sign: {error}")))
 }
 
 /// Whether a run's folder is as it was written.

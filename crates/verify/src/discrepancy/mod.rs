@@ -6,6 +6,8 @@
 //! cluster is asked by a dry run whether it would take what Git says. A difference is planted before each arm, so that
 //! each has the same work to do.
 
+mod behind;
+mod press;
 mod probes;
 
 use crate::answer::Tone;
@@ -51,7 +53,7 @@ pub(crate) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     let (subject, came) = (format!("make the cluster of {} hold what Git says", scene.fabric()?.name), came(&arms));
     let (probes, parts_at) = match came {
         Came::UserFails | Came::UserLies => {
-            let probes = probes::all(scene, came == Came::UserLies).await?;
+            let probes = probes::all(scene, &managed, says_otherwise(&arms)).await?;
             let first = probes.iter().find(|probe| probe.holds == Some(true)).map(|probe| probe.layer);
             (probes, first)
         }
@@ -61,6 +63,9 @@ pub(crate) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
         (Came::Agree, _) => "Both paths come to the same, in both orders.".to_owned(),
         (Came::BothFail, _) => "Neither path comes to its end: what is wrong stands in the way of both.".to_owned(),
         (Came::DirectFails, _) => "The user's path comes to its end, the direct one does not.".to_owned(),
+        (Came::Untold, _) => {
+            "Nobody can say whether the direct path comes to its end, so that the two cannot be compared.".to_owned()
+        }
         (_, Some(layer)) => {
             format!("The direct path comes to its end; the user's path parts from it at the layer {}.", layer.word())
         }
@@ -81,7 +86,7 @@ pub(crate) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
             }
             scene.assert(true, Cause::NoEffect, expected, said)
         }
-        Came::BothFail | Came::DirectFails => Err(Stop::Inconclusive(format!("{sentence} {said}"))),
+        Came::BothFail | Came::DirectFails | Came::Untold => Err(Stop::Inconclusive(format!("{sentence} {said}"))),
         Came::UserFails | Came::UserLies => {
             let mut stop = scene.failed(
                 parts_at.map_or(Cause::WrongRefusal, probes::cause),
@@ -105,11 +110,16 @@ enum Came {
     UserLies,
     DirectFails,
     BothFail,
+    /// The direct path asked for nothing, or was not answered: it is no measure of the user's.
+    Untold,
 }
 
 fn came(arms: &[Arm]) -> Came {
     let good = |arm: &&Arm| arm.claimed == Some(true) && arm.effect != Some(false);
     let of = |path: Path| arms.iter().filter(move |arm| arm.path == path);
+    if of(Path::Direct).any(|arm| arm.claimed.is_none()) {
+        return Came::Untold;
+    }
     let (user, direct) = (of(Path::User).all(|arm| good(&arm)), of(Path::Direct).all(|arm| good(&arm)));
     let lies = of(Path::User).any(|arm| arm.claimed == Some(true) && arm.effect == Some(false));
     match (user, direct) {
@@ -119,6 +129,13 @@ fn came(arms: &[Arm]) -> Came {
         (false, true) => Came::UserFails,
         (false, false) => Came::BothFail,
     }
+}
+
+/// Whether the target said of a press what the oracle saw otherwise: a success without effect, or an effect that is called a
+/// failure.
+fn says_otherwise(arms: &[Arm]) -> bool {
+    let differs = |arm: &Arm| matches!((arm.claimed, arm.effect), (Some(claimed), Some(effect)) if claimed != effect);
+    arms.iter().any(|arm| arm.path == Path::User && differs(arm))
 }
 
 /// The user's path: page, button, answer.
@@ -230,5 +247,23 @@ mod tests {
         ] {
             assert_eq!(came(&arms), wanted, "{arms:?}");
         }
+    }
+
+    #[test]
+    fn a_direct_path_that_asked_nothing_is_no_measure() {
+        let asked_nothing = Arm { claimed: None, ..arm(Path::Direct, true, None) };
+        for user in
+            [arm(Path::User, true, Some(true)), arm(Path::User, false, None), arm(Path::User, true, Some(false))]
+        {
+            assert_eq!(came(&[user.clone(), asked_nothing.clone()]), Came::Untold, "{user:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_target_says_and_the_oracle_does_not_see() {
+        let (said, true_word) = (arm(Path::User, true, Some(false)), arm(Path::User, true, Some(true)));
+        assert!(says_otherwise(&[true_word.clone(), said]));
+        assert!(says_otherwise(&[arm(Path::User, false, Some(true))]), "what was done is called a failure");
+        assert!(!says_otherwise(&[true_word, arm(Path::User, false, Some(false)), arm(Path::User, false, None)]));
     }
 }

@@ -1,16 +1,19 @@
 //! One probe a layer, in the order in which a press goes through them. A probe asks one thing, beside a control that asks
 //! the same without it, and takes the time.
 
-use crate::answer::{Answer, Tone};
+use super::behind;
+use super::press::{Beside, Press, script_errors};
+use crate::answer::Answer;
 use crate::cause::{Cause, Layer};
 use crate::drivers::Ask;
-use crate::effect;
+use crate::effect::{self, Planted};
 use crate::page::{Found, Page};
 use crate::recorder::millis;
 use crate::results::Probe;
 use crate::scene::{Scene, says};
-use crate::stop::{Stop, Walked};
+use crate::stop::Walked;
 use crate::visitor::Visitor;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 /// The cause that a layer's parting is.
@@ -30,18 +33,28 @@ pub(super) fn cause(layer: Layer) -> Cause {
 }
 
 /// What was asked and what came back, for one layer.
-struct Asked {
-    probe: &'static str,
-    outcome: String,
-    control: &'static str,
-    control_outcome: String,
-    holds: Option<bool>,
+pub(super) struct Asked {
+    pub(super) probe: &'static str,
+    pub(super) outcome: String,
+    pub(super) control: &'static str,
+    pub(super) control_outcome: String,
+    pub(super) holds: Option<bool>,
 }
 
-/// Tries every layer. `lies` says that the user's path claimed a success that the oracle did not see.
-pub(super) async fn all(scene: &mut Scene<'_>, lies: bool) -> Walked<Vec<Probe>> {
+/// Tries every layer. `otherwise` says that the user's path claimed what the oracle saw otherwise. A difference is planted
+/// first, as for each arm: the press must have the same to do.
+pub(super) async fn all(scene: &mut Scene<'_>, managed: &BTreeSet<String>, otherwise: bool) -> Walked<Vec<Probe>> {
+    let before = effect::world(scene).await?;
+    let planted = effect::plant(scene, &before, managed).await?;
+    let probes = layers(scene, planted.as_ref(), otherwise).await;
+    scene.site.take_back().await;
+    probes
+}
+
+async fn layers(scene: &mut Scene<'_>, planted: Option<&Planted>, otherwise: bool) -> Walked<Vec<Probe>> {
+    let first_step = scene.recorder().count();
     let mut visitor = scene.user().await?;
-    let fabric = scene.fabric()?;
+    let (fabric, profile) = (scene.fabric()?, scene.profile());
     let mut probes = Vec::new();
     let clock = Instant::now();
     let page = visitor.open(&fabric.address).await?;
@@ -50,78 +63,66 @@ pub(super) async fn all(scene: &mut Scene<'_>, lies: bool) -> Walked<Vec<Probe>>
     let asked = on_page(scene, &mut visitor, &page, button.as_ref()).await?;
     push(&mut probes, Layer::Page, "the page does not give the button to this user", clock, asked);
 
-    let clock = Instant::now();
-    let asked = in_script(scene, &mut visitor, &page).await?;
-    push(&mut probes, Layer::Script, "the page's script does not get or send what it needs", clock, asked);
-
-    let form = button.as_ref().and_then(|button| page.form_of(button).ok());
-    let address = form.as_ref().map(|form| form.action.clone());
     // One press, once more, whose answer tells of the layers behind it.
     let clock = Instant::now();
+    let form = button.as_ref().and_then(|button| page.form_of(button).ok());
+    let address = form.and_then(|form| Some(page.url.join(&form.action).ok()?.to_string()));
     visitor.open(&fabric.address).await?;
-    let first_step = scene.recorder().count();
+    if planted.is_some()
+        && let Ok(read) = scene.action("sync_from_fabric")
+        && let Ok(page) = visitor.press(&read.button).await
+    {
+        visitor.follow(page, scene.site.plan.patience).await?;
+        visitor.open(&fabric.address).await?;
+    }
+    let before = scene.recorder().count();
     let pressed = visitor.press(&action.button).await;
-    let sent =
-        scene.recorder().steps_from(first_step).into_iter().flat_map(|step| step.exchanges).find(|one| one.is_write());
+    let press = Press::of(&scene.recorder().steps_from(before), &pressed, address.as_deref(), &profile);
+    // How it goes on is said on the page that is open now, and on none of those that are opened later.
+    let answer = match &pressed {
+        Ok(page) if press.left && !press.is_lost() => {
+            Some(visitor.follow(page.clone(), scene.site.plan.patience).await?.0)
+        }
+        _ => None,
+    };
+    let asked = in_script(scene, &mut visitor, &page, &press, first_step).await?;
+    push(&mut probes, Layer::Script, "the page's script does not get or send what it needs", clock, asked);
+
+    let clock = Instant::now();
     let asked = Asked {
         probe: "press, and see whether a request leaves and is answered, as the page says it",
-        outcome: match (&sent, &pressed) {
-            (Some(sent), _) => format!(
-                "{} {}: status {} after {} ms {}",
-                sent.method,
-                sent.path(),
-                sent.status,
-                sent.ms,
-                sent.error.clone().unwrap_or_default()
-            ),
-            (None, Err(obstacle)) => obstacle.to_string(),
-            (None, Ok(_)) => "no request left".to_owned(),
-        },
+        outcome: press.outcome.clone(),
         control: "read the same page",
         control_outcome: format!("status {}", page.status),
-        holds: Some(match &sent {
-            None => pressed.is_err(),
-            Some(sent) => {
-                sent.status == 0
-                    || sent.status >= 502
-                    || address.as_ref().is_some_and(|address| !same(&page, address, &sent.url))
-            }
-        }),
+        holds: Some(press.is_lost()),
     };
     push(&mut probes, Layer::Request, "the request is lost or changed on its way", clock, asked);
-    let answer = pressed.as_ref().ok().map(|page| (page.clone(), Answer::read(page, &scene.profile())));
-    let status = sent.as_ref().map_or(0, |sent| sent.status);
 
     let clock = Instant::now();
     let nowhere = visitor.ask(&Ask::get("/verify-looks-for-an-address-that-does-not-exist/")).await?;
+    let same = match address.as_deref().filter(|_| press.status == 404) {
+        Some(address) => Some(visitor.ask(&Ask::get(address)).await?.status),
+        None => None,
+    };
+    let beside =
+        Beside { nowhere: Answer::read(&nowhere, &profile).code, leads: same.is_some_and(|status| status != 404) };
+    let read = same.map(|status| format!("; its address, only read: status {status}")).unwrap_or_default();
+    let outcome = said(&press);
     let asked = Asked {
-        probe: "the status of the press",
-        outcome: format!("status {status}"),
+        probe: "the answer to the press",
+        outcome: format!("{outcome}{read}"),
         control: "an address that does not exist",
         control_outcome: format!("status {}", nowhere.status),
-        holds: Some(status == 404 || status == 405),
+        holds: Some(press.leads_nowhere(&profile, &beside)),
     };
     push(&mut probes, Layer::Route, "the address of the button leads nowhere, or takes another method", clock, asked);
 
     let clock = Instant::now();
-    let asked = of_session(scene, &mut visitor, answer.as_ref()).await?;
+    let asked = of_session(scene, &mut visitor, &press, pressed.as_ref().ok()).await?;
     push(&mut probes, Layer::Session, "the server does not know who asks", clock, asked);
 
     let clock = Instant::now();
-    let profile = scene.profile();
-    let class = |class: &str| {
-        let Some((page, answer)) = &answer else { return false };
-        let code = answer.code.as_deref().unwrap_or_default();
-        let text = page.visible_text();
-        status == 403
-            && (profile.refusals.codes.get(class).is_some_and(|all| all.iter().any(|one| one == code))
-                || profile
-                    .refusals
-                    .words
-                    .get(class)
-                    .is_some_and(|all| all.iter().any(|one| text.contains(one.as_str()))))
-    };
-    let is_forged = class("csrf");
+    let is_forged = press.is_forged(&profile);
     let fresh = visitor.open(&fabric.address).await?;
     let token = profile.csrf.page.read(&fresh).unwrap_or_default();
     let control = match &address {
@@ -133,7 +134,7 @@ pub(super) async fn all(scene: &mut Scene<'_>, lies: bool) -> Walked<Vec<Probe>>
     };
     let asked = Asked {
         probe: "whether the answer refuses the press as forged",
-        outcome: format!("status {status}"),
+        outcome: outcome.clone(),
         control: "the same with a token that was fetched just now",
         control_outcome: control,
         holds: Some(is_forged),
@@ -145,18 +146,26 @@ pub(super) async fn all(scene: &mut Scene<'_>, lies: bool) -> Walked<Vec<Probe>>
     let offered = other.is_some_and(|other| fresh.find(&other.button).is_ok_and(|found| !found.disabled));
     let asked = Asked {
         probe: "whether the answer refuses the user",
-        outcome: format!("status {status}"),
+        outcome,
         control: "whether the page offers this user another action",
         control_outcome: if offered { "it does".to_owned() } else { "it does not".to_owned() },
-        holds: Some(status == 403 && !is_forged),
+        holds: Some(press.is_denied(&profile, &beside)),
     };
     push(&mut probes, Layer::Permission, "the user may not do it", clock, asked);
 
-    behind(scene, &mut visitor, &mut probes, answer, lies).await?;
+    let pressed = behind::Pressed { press: &press, answer: answer.as_ref(), planted, otherwise };
+    behind::all(scene, &mut visitor, &mut probes, &pressed).await?;
     Ok(probes)
 }
 
-fn push(probes: &mut Vec<Probe>, layer: Layer, hypothesis: &str, clock: Instant, asked: Asked) {
+/// The answer to a press in short.
+fn said(press: &Press) -> String {
+    let code = press.code.as_deref().map(|code| format!(", {code}")).unwrap_or_default();
+    format!("status {}{code}", press.status)
+}
+
+/// Adds a layer's probe, with the time since its clock began.
+pub(super) fn push(probes: &mut Vec<Probe>, layer: Layer, hypothesis: &str, clock: Instant, asked: Asked) {
     probes.push(Probe {
         layer,
         hypothesis: hypothesis.to_owned(),
@@ -167,10 +176,6 @@ fn push(probes: &mut Vec<Probe>, layer: Layer, hypothesis: &str, clock: Instant,
         holds: asked.holds,
         ms: millis(clock.elapsed()),
     });
-}
-
-fn same(page: &Page, address: &str, url: &str) -> bool {
-    page.url.join(address).is_ok_and(|wanted| wanted.as_str() == url)
 }
 
 async fn on_page(scene: &mut Scene<'_>, visitor: &mut Visitor, page: &Page, button: Option<&Found>) -> Walked<Asked> {
@@ -187,8 +192,15 @@ async fn on_page(scene: &mut Scene<'_>, visitor: &mut Visitor, page: &Page, butt
     })
 }
 
-async fn in_script(scene: &mut Scene<'_>, visitor: &mut Visitor, page: &Page) -> Walked<Asked> {
-    let mut outcome = Vec::new();
+/// `first_step` is where the probes began: what failed before, on another page or in another window, stands in no way here.
+async fn in_script(
+    scene: &mut Scene<'_>,
+    visitor: &mut Visitor,
+    page: &Page,
+    press: &Press,
+    first_step: usize,
+) -> Walked<Asked> {
+    let mut outcome = vec![if press.left { "a request leaves".to_owned() } else { press.outcome.clone() }];
     let mut broken = false;
     for address in page.attributes("script[src]", "src") {
         let answer = visitor.ask(&Ask::get(&address).with("Accept", "*/*")).await?;
@@ -196,34 +208,25 @@ async fn in_script(scene: &mut Scene<'_>, visitor: &mut Visitor, page: &Page) ->
         broken |= answer.status != 200 || !media.contains("javascript");
         outcome.push(format!("{address}: {} {media}", answer.status));
     }
-    let errors: Vec<String> = scene
-        .recorder()
-        .steps_from(0)
-        .into_iter()
-        .flat_map(|step| step.console)
-        .filter(|line| line.level == "SEVERE" && !line.text.contains("Failed to load resource"))
-        .map(|line| line.text)
-        .collect();
+    let errors = script_errors(scene.recorder(), first_step);
     let style = page.attributes("link[rel=stylesheet]", "href").into_iter().next();
     let control = match style {
         Some(style) => format!("{style}: {}", visitor.ask(&Ask::get(&style).with("Accept", "*/*")).await?.status),
         None => "the page has none".to_owned(),
     };
     outcome.extend(errors.first().cloned());
+    // Who runs no scripts is stopped by none that is broken.
+    let fails = visitor.runs_scripts() && (broken || !errors.is_empty());
     Ok(Asked {
-        probe: "fetch the page's scripts, and read the console",
-        outcome: if outcome.is_empty() {
-            "the page has no script of its own address".to_owned()
-        } else {
-            outcome.join("; ")
-        },
+        probe: "press, and see whether a request leaves; fetch the page's scripts, and read the console",
+        outcome: outcome.join("; "),
         control: "fetch a style sheet",
         control_outcome: control,
-        holds: Some(broken || !errors.is_empty()),
+        holds: Some(!press.left || fails),
     })
 }
 
-async fn of_session(scene: &mut Scene<'_>, visitor: &mut Visitor, answer: Option<&(Page, Answer)>) -> Walked<Asked> {
+async fn of_session(scene: &mut Scene<'_>, visitor: &mut Visitor, press: &Press, page: Option<&Page>) -> Walked<Asked> {
     let profile = scene.profile();
     let username = scene.site.plan.account.username.clone();
     let with = visitor.open(&profile.fabrics.address).await?;
@@ -231,7 +234,7 @@ async fn of_session(scene: &mut Scene<'_>, visitor: &mut Visitor, answer: Option
     let mut stranger = scene.stranger().await?;
     let without = stranger.open(&profile.fabrics.address).await?;
     let stranger_known = !scene.is_login(&without) && scene.names(&without, &username);
-    let at_login = answer.is_some_and(|(page, _)| scene.is_login(page) || page.status == 401);
+    let at_login = press.status == 401 || page.is_some_and(|page| scene.is_login(page) || page.status == 401);
     Ok(Asked {
         probe: "open a page with the session, and see what the press was answered",
         outcome: format!(
@@ -247,64 +250,4 @@ async fn of_session(scene: &mut Scene<'_>, visitor: &mut Visitor, answer: Option
         },
         holds: if stranger_known { None } else { Some(!known || at_login) },
     })
-}
-
-/// The layers behind the request: what the target makes of it, and what the cluster does.
-async fn behind(
-    scene: &mut Scene<'_>,
-    visitor: &mut Visitor,
-    probes: &mut Vec<Probe>,
-    answer: Option<(Page, Answer)>,
-    lies: bool,
-) -> Walked<()> {
-    let clock = Instant::now();
-    let answer = match answer {
-        Some((page, _)) => Some(visitor.follow(page, scene.site.plan.patience).await?.0),
-        None => None,
-    };
-    let world = effect::world(scene).await?;
-    let reached = if world.live.is_some() { "the oracle reads the cluster" } else { "there is no oracle to ask" };
-    let guard = match scene.action("test_connection") {
-        Ok(action) => {
-            scene.open_fabric(visitor).await?;
-            match scene.press_and_follow(visitor, &action).await {
-                Ok((answer, _)) => Some(answer),
-                Err(Stop::Fail(_)) => None,
-                Err(stop) => return Err(stop),
-            }
-        }
-        Err(_) => None,
-    };
-    let asked = Asked {
-        probe: "press the test of the connection",
-        outcome: guard.as_ref().map_or_else(|| "it could not be pressed".to_owned(), |answer| answer.text.clone()),
-        control: "reach the cluster beside the target",
-        control_outcome: reached.to_owned(),
-        holds: guard.as_ref().map(|answer| answer.tone == Tone::Bad && world.live.is_some()),
-    };
-    push(probes, Layer::ConnectionGuard, "the target does not let the operation reach the cluster", clock, asked);
-
-    let clock = Instant::now();
-    let said =
-        answer.as_ref().map_or_else(|| "nothing".to_owned(), |answer| format!("{:?}: {}", answer.tone, answer.text));
-    let asked = Asked {
-        probe: "what the target says of the press",
-        outcome: said,
-        control: "what the oracle reads",
-        control_outcome: format!("{} differences between Git and the cluster", world.lacking.len()),
-        holds: Some(lies || answer.as_ref().is_some_and(|answer| !answer.is_final())),
-    };
-    push(probes, Layer::State, "the target says something else than what is", clock, asked);
-
-    let clock = Instant::now();
-    let (takes, said) = effect::would_take(scene, &world, None).await?;
-    let asked = Asked {
-        probe: "ask the cluster by a dry run whether it takes what Git says",
-        outcome: said,
-        control: "read the cluster",
-        control_outcome: reached.to_owned(),
-        holds: takes.map(|takes| !takes),
-    };
-    push(probes, Layer::Cluster, "the cluster refuses", clock, asked);
-    Ok(())
 }

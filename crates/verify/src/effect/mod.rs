@@ -9,7 +9,7 @@ pub(crate) use plant::{left_by_others, managed, plant};
 pub(crate) use world::{World, cannot_tell, namespace, world};
 
 use crate::cause::Cause;
-use crate::oracle::DesiredObject;
+use crate::oracle::{DesiredObject, OracleError};
 use crate::scene::Scene;
 use crate::stop::{Stop, Walked};
 use serde_json::json;
@@ -173,19 +173,40 @@ pub(crate) async fn would_take(
             continue;
         };
         asked += 1;
-        if let Err(error) = cluster.dry_run_apply(kind, Some(&live.namespace), &manifest(object, &live.namespace)).await
-        {
-            return Ok((Some(false), error.to_string()));
+        let asked_for = manifest(object, &live.namespace);
+        if let Err(error) = cluster.dry_run_apply(kind, Some(&live.namespace), &asked_for).await {
+            return Ok((taken(&error), error.to_string()));
         }
     }
     if let Some(planted) = planted.filter(|_| asked == 0) {
         let allowed = cluster.can_i("update", &planted.kind.group, &planted.kind.plural, Some(&live.namespace)).await;
         let allowed =
             allowed.map_err(|error| Stop::Inconclusive(format!("The oracle could not ask for its rights: {error}")))?;
-        return Ok((
-            Some(allowed.value.allowed),
-            format!("{} may be written: {}", planted.object(), allowed.value.allowed),
-        ));
+        // That the oracle itself may not write says nothing of what the target may.
+        let may = allowed.value.allowed;
+        return Ok((may.then_some(true), format!("{} may be written by the oracle: {may}", planted.object())));
+    }
+    if asked == 0 {
+        return Ok((None, "there was nothing to ask the cluster about".to_owned()));
     }
     Ok((Some(true), format!("the cluster would take all of {asked} objects")))
+}
+
+/// What an error of a dry run says of the object. That the oracle itself may not ask, or gets no answer, says nothing.
+fn taken(error: &OracleError) -> Option<bool> {
+    matches!(error, OracleError::Refused { .. } | OracleError::NotFound { .. }).then_some(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_of_the_object_says_that_the_cluster_would_not_take_it() {
+        let (address, asked, message) = (String::new, String::new, String::new);
+        let refused = OracleError::Refused { address: address(), asked: asked(), status: 422, message: message() };
+        assert_eq!(taken(&refused), Some(false));
+        let forbidden = OracleError::Forbidden { address: address(), asked: asked(), message: message() };
+        assert_eq!(taken(&forbidden), None, "the oracle's own rights are not the path's");
+    }
 }

@@ -6,7 +6,7 @@
 use super::manifest::{self, Manifest, Sum};
 use super::sign::PublicKey;
 use super::words::{count, plain};
-use super::{EvidenceError, MANIFEST, RESULTS, SIGNATURE, derived, folder};
+use super::{EvidenceError, MANIFEST, RESULTS, SELF_TEST, SIGNATURE, derived, folder, self_test};
 use crate::results::{Run, SCHEMA};
 use crate::verdict::RunVerdict;
 use serde::Serialize;
@@ -127,7 +127,11 @@ pub fn check(folder: &Path, public_key: Option<&PublicKey>) -> Result<Checked, E
         Ok(manifest) => {
             sums(folder, &manifest.files, &mut problems)?;
             checked.files = manifest.files.len();
-            results(folder, &manifest, &mut checked, &mut problems)?;
+            if folder::is_taken(folder, SELF_TEST) && !folder::is_taken(folder, RESULTS) {
+                of_self_test(folder, &manifest, &mut checked, &mut problems);
+            } else {
+                results(folder, &manifest, &mut checked, &mut problems)?;
+            }
             checked.run = Some(manifest.run);
         }
     }
@@ -229,6 +233,28 @@ fn results(
         }
     }
     Ok(())
+}
+
+/// The same for a self-test, whose folder holds the folders of runs beside its own result.
+fn of_self_test(folder: &Path, manifest: &Manifest, checked: &mut Checked, problems: &mut Vec<Problem>) {
+    let read = folder::read_bounded(folder, SELF_TEST, LONGEST_RESULTS)
+        .and_then(|bytes| self_test::read(&bytes).map_err(|error| error.to_string()));
+    let result = match read {
+        Ok(result) => result,
+        Err(why) => return problems.push(Problem::Results(why)),
+    };
+    if result.id != manifest.run {
+        problems.push(Problem::OtherRun { manifest: manifest.run.clone(), results: result.id.clone() });
+    }
+    if manifest.made_by != manifest::maker() {
+        checked.derived = Derived::OtherProgram(manifest.made_by.clone());
+        return;
+    }
+    checked.derived = Derived::Compared;
+    let table = folder::read_bounded(folder, self_test::TABLE, LONGEST_RESULTS);
+    if table.is_ok_and(|table| table != result.to_text().into_bytes()) {
+        problems.push(Problem::NotDerived(self_test::TABLE.to_owned()));
+    }
 }
 
 fn run_of(bytes: &[u8]) -> Result<Run, String> {

@@ -1,7 +1,6 @@
 //! The manifest of a run's folder: every file with its length and its SHA-256. The signature is over its bytes.
 
 use super::{EvidenceError, MANIFEST, SIGNATURE, folder, report};
-use crate::results::Run;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -14,7 +13,7 @@ pub const SCHEMA: u32 = 1;
 pub struct Manifest {
     /// The number of the format, [`SCHEMA`].
     pub schema: u32,
-    /// The run that it belongs to.
+    /// The run, or the self-test, that it belongs to.
     pub run: String,
     /// When the folder was sealed.
     pub created: Timestamp,
@@ -40,7 +39,7 @@ impl Manifest {
     ///
     /// # Errors
     /// When a file cannot be read, or is none.
-    pub fn of(run: &Run, folder: &Path, now: Timestamp) -> Result<Self, EvidenceError> {
+    pub fn of(run: &str, folder: &Path, now: Timestamp) -> Result<Self, EvidenceError> {
         let mut files = Vec::new();
         for entry in folder::entries(folder)? {
             if let Some(what) = entry.odd {
@@ -51,7 +50,7 @@ impl Manifest {
                 files.push(Sum { path: entry.path, bytes, sha256 });
             }
         }
-        Ok(Self { schema: SCHEMA, run: run.id.clone(), created: now, made_by: maker(), files })
+        Ok(Self { schema: SCHEMA, run: run.to_owned(), created: now, made_by: maker(), files })
     }
 }
 

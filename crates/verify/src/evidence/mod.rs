@@ -14,6 +14,7 @@ mod junit;
 pub mod manifest;
 mod pem;
 pub mod report;
+mod self_test;
 pub mod sign;
 mod words;
 
@@ -25,6 +26,7 @@ use std::path::{Path, PathBuf};
 
 pub use check::{Checked, Problem, check};
 pub use compare::{Comparison, compare};
+pub use self_test::{SELF_TEST, write_self_test};
 
 /// The run as data.
 pub const RESULTS: &str = "results.json";
@@ -111,7 +113,7 @@ pub fn write(run: &Run, folder: &Path, signing_key: Option<&SigningKey>) -> Resu
     for (name, bytes) in derived(&run, folder)? {
         folder::put(folder, name, &bytes)?;
     }
-    let manifest = pretty(&Manifest::of(&run, folder, Timestamp::now())?)?;
+    let manifest = pretty(&Manifest::of(&run.id, folder, Timestamp::now())?)?;
     if let Some(key) = signing_key {
         folder::put(folder, SIGNATURE, key.sign(&manifest).as_bytes())?;
     }

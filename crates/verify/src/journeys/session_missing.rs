@@ -123,6 +123,9 @@ pub(super) async fn older_tab(scene: &mut Scene<'_>) -> Walked<()> {
     let (answer, page) = scene.press_and_follow(&mut tab, &action).await?;
     let expected = "the press of a page that is older than the login works, or the page says what to do";
     let observed = if answer.text.is_empty() { says(&page) } else { answer.text.clone() };
+    // A page that waits, for no operation that it could name, waits for ever.
+    let waits = answer.tone == Tone::Busy && answer.operation.is_none();
+    scene.assert(!waits, Cause::Unanswered, expected, &observed)?;
     scene.assert(answer.tone != Tone::Silent, Cause::SilentFailure, expected, observed)?;
     unclear(scene, &answer.text)?;
     tab.close().await;

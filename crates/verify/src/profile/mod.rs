@@ -434,7 +434,8 @@ pub struct Refusals {
     pub code: String,
     /// The pointer to the words.
     pub message: Vec<String>,
-    /// Codes by class: `csrf`, `permission`, `no_session`.
+    /// Codes by class: `csrf`, `permission`, `no_session`; and for why an operation failed, `connection` where the target
+    /// did not let it reach the cluster, `cluster` where the cluster refused.
     #[serde(default)]
     pub codes: IndexMap<String, Vec<String>>,
     /// Words of a page that refuses, by class.

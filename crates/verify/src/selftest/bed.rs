@@ -2,6 +2,8 @@
 //! All of it is this program, started anew in a temporary folder. Everything is put in as a user puts it in: by the
 //! form, with a press of the button.
 
+mod automatic;
+
 use super::child::{Piece, Program, Repository};
 use super::inside::Inside;
 use super::proxy::Proxy;
@@ -14,7 +16,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,8 +32,13 @@ pub(super) const READER: &str = "reader";
 pub(super) const SECOND: &str = "second";
 /// Nothing listens on port 1.
 const NOBODY: &str = "https://127.0.0.1:1";
-/// The limits of sessions at the console for journeys about them, in seconds.
+/// The limits of sessions at the console for journeys about them.
 const SHORT: [(&str, &str); 3] = [("session.idle", "4s"), ("session.absolute", "10s"), ("session.warn_before", "1s")];
+/// The same for a browser, which takes its time.
+const SHORT_IN_A_BROWSER: [(&str, &str); 3] =
+    [("session.idle", "8s"), ("session.absolute", "20s"), ("session.warn_before", "3s")];
+/// A console that looks at the fabric every second, so that a slot of two seconds is not over before.
+const BY_ITSELF: [(&str, &str); 2] = [("compare.interval", "1s"), ("schedule.shortest_interval", "2s")];
 
 /// Where the servers are described, and what stands before the description of the last.
 const SERVERS: &str = "wiring/servers.yaml";
@@ -46,8 +53,10 @@ const SETTLES: Duration = Duration::from_secs(60);
 pub enum BedKind {
     /// A console as it is by default, with a lab.
     Whole,
-    /// A console whose sessions end after seconds; its fabric has no cluster.
+    /// The same with sessions that end after seconds.
     ShortSessions,
+    /// The same with a fabric that can be had to sync by itself every few seconds.
+    ByItself,
 }
 
 /// One console with all that belongs to it.
@@ -58,11 +67,11 @@ pub(super) struct Bed {
     /// The proxy.
     pub(super) proxy: Proxy,
     /// The cluster, read beside the console.
-    pub(super) cluster: Option<ClusterOracle>,
-    git: Option<GitOracle>,
-    database: Option<DatabaseOracle>,
+    pub(super) cluster: ClusterOracle,
+    git: GitOracle,
+    database: DatabaseOracle,
     /// The repository.
-    pub(super) repository: Option<Repository>,
+    pub(super) repository: Repository,
     url: String,
     admin: Account,
     reader: Account,
@@ -85,17 +94,18 @@ impl Bed {
         let folder = tempfile::Builder::new().prefix("hedgerow-self-test-").permissions(private).tempdir();
         let folder = folder.map_err(|error| SelfTestError::Folder(error.to_string()))?;
         let program = Program { path: ingredients.program.clone(), folder: folder.path().to_owned() };
-        let whole = kind == BedKind::Whole;
-        let (lab, repository) = if whole {
-            let lab = program.start("lab", &["lab", "--empty", "--json"]).await?;
-            (Some(lab), Some(Repository::make(folder.path(), &ingredients.files).await?))
-        } else {
-            (None, None)
-        };
+        let lab = program.start("lab", &["lab", "--empty", "--json"]).await?;
+        let repository = Repository::make(folder.path(), &ingredients.files).await?;
         let data = folder.path().join("data").display().to_string();
         let mut words = vec!["serve", "--json", "--listen", "127.0.0.1:0", "--data", &data];
+        let in_a_browser = ingredients.driver.runs_scripts() || ingredients.browser.is_some();
         let mut settings = vec![("source.allow_file", "true"), ("log.level", "warn")];
-        settings.extend(if whole { &[][..] } else { &SHORT[..] });
+        settings.extend(match (kind, in_a_browser) {
+            (BedKind::Whole, _) => &[][..],
+            (BedKind::ByItself, _) => &BY_ITSELF,
+            (BedKind::ShortSessions, false) => &SHORT,
+            (BedKind::ShortSessions, true) => &SHORT_IN_A_BROWSER,
+        });
         let settings: Vec<String> = settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
         words.extend(settings.iter().flat_map(|setting| ["--set", setting.as_str()]));
         let console = program.start("console", &words).await?;
@@ -110,21 +120,21 @@ impl Bed {
         let url = console.said("url");
         let inside = Inside::new(&url, vec![admin.clone(), reader.clone(), second.clone()]);
         let proxy = Proxy::start(&url, inside).await.map_err(|error| SelfTestError::Proxy(error.to_string()))?;
-        let kubeconfig = lab.as_ref().map(|lab| PathBuf::from(lab.said("kubeconfig")));
-        let cluster = kubeconfig.as_ref().map(|file| ClusterOracle::open(file, None)).transpose();
+        let kubeconfig = PathBuf::from(lab.said("kubeconfig"));
+        let cluster = ClusterOracle::open(&kubeconfig, None);
         let cluster = cluster.map_err(|error| SelfTestError::Bed(error.to_string()))?;
-        let git = repository.as_ref().map(|made| GitOracle::local(&made.bare, "main", "")).transpose();
+        let git = GitOracle::local(&repository.bare, "main", "");
         let git = git.map_err(|error| SelfTestError::Git(error.to_string()))?;
         let database = DatabaseOracle::open(&format!("sqlite:{data}/hedgerow.db"));
         let database = database.map_err(|error| SelfTestError::Bed(error.to_string()))?;
         let mut bed = Self {
             kind,
             console: Some(console),
-            lab,
+            lab: Some(lab),
             proxy,
             cluster,
             git,
-            database: Some(database),
+            database,
             repository,
             url,
             admin,
@@ -136,21 +146,17 @@ impl Bed {
             unreachable: String::new(),
             _folder: folder,
         };
-        bed.fill(kubeconfig).await?;
+        bed.fill(&kubeconfig).await?;
         Ok(bed)
     }
 
     /// Adds the fabrics by the form, and syncs the one that has a cluster.
-    async fn fill(&mut self, kubeconfig: Option<PathBuf>) -> Result<(), SelfTestError> {
+    async fn fill(&mut self, kubeconfig: &Path) -> Result<(), SelfTestError> {
         let mut user = self.user().await?;
         let nobody: &[(&str, &str)] = &[("cluster_kind", "endpoint"), ("server", NOBODY), ("token", "nobody-has-it")];
-        let Some((file, repository)) = kubeconfig.zip(self.repository.as_ref()) else {
-            self.fabric = add(&mut user, FABRIC, nobody).await?;
-            return Ok(());
-        };
-        let text = std::fs::read_to_string(&file)
-            .map_err(|error| SelfTestError::Bed(format!("{} cannot be read: {error}", file.display())))?;
-        let source = format!("file://{}", repository.bare.display());
+        let text = std::fs::read_to_string(kubeconfig)
+            .map_err(|error| SelfTestError::Bed(format!("{} cannot be read: {error}", kubeconfig.display())))?;
+        let source = format!("file://{}", self.repository.bare.display());
         let fields = [("cluster_kind", "kubeconfig"), ("kubeconfig", &text), ("source_url", &source)];
         self.fabric = add(&mut user, FABRIC, &fields).await?;
         self.unreachable = add(&mut user, UNREACHABLE, nobody).await?;
@@ -166,14 +172,11 @@ impl Bed {
     /// Takes everything back to where it was: no rules, no faults in the lab, cluster and Git alike.
     pub(super) async fn settle(&self) -> Result<(), SelfTestError> {
         self.proxy.set(Vec::new());
-        if self.cluster.is_none() {
-            return Ok(());
-        }
         self.lab_faults(&json!({})).await?;
-        let mut user = self.user().await?;
         let path = format!("/fabrics/{}/", self.fabric);
         let until = Instant::now() + SETTLES;
         while Instant::now() < until {
+            let mut user = self.user().await?;
             // What went on must have ended, or a press would get that back.
             let page = user.visit(&path).await.map_err(unwell)?;
             self.press(&mut user, &page, "sync_from_fabric").await?;
@@ -199,10 +202,9 @@ impl Bed {
 
     /// Commits a change that the cluster does not hold: the description of a server.
     pub(super) async fn commit(&self) -> Result<(), SelfTestError> {
-        let Some(repository) = &self.repository else { return Ok(()) };
         let number = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
         let old = if number == 1 { BACKUP.to_owned() } else { described(number - 1) };
-        repository.replace(SERVERS, &format!("{CHANGED}{old}"), &format!("{CHANGED}{}", described(number))).await
+        self.repository.replace(SERVERS, &format!("{CHANGED}{old}"), &format!("{CHANGED}{}", described(number))).await
     }
 
     /// The page of a sync that succeeded some time ago.
@@ -216,7 +218,13 @@ impl Bed {
         let location = answer.location().ok_or_else(|| SelfTestError::Bed(format!("{verb} leads nowhere")))?;
         let until = Instant::now() + SETTLES;
         while Instant::now() < until {
-            let operation = user.script("GET", &location, &[], None).await.map_err(unwell)?.json().map_err(unwell)?;
+            let answer = user.script("GET", &location, &[], None).await.map_err(unwell)?;
+            if answer.status == 401 {
+                // Where sessions are short, an operation may outlive one.
+                *user = self.user().await?;
+                continue;
+            }
+            let operation = answer.json().map_err(unwell)?;
             if operation["final"] == true {
                 return Ok(location);
             }
@@ -227,10 +235,9 @@ impl Bed {
 
     /// Switches faults of the lab on; an empty object switches all off.
     pub(super) async fn lab_faults(&self, plan: &Value) -> Result<(), SelfTestError> {
-        let Some(cluster) = &self.cluster else { return Ok(()) };
-        let url = cluster.url(&["lab", "faults"], &[]);
+        let url = self.cluster.url(&["lab", "faults"], &[]);
         let body = Some(("application/json", plan));
-        let sent = cluster.send("switch faults of the lab", http::Method::PUT, url, body).await;
+        let sent = self.cluster.send("switch faults of the lab", http::Method::PUT, url, body).await;
         sent.map(drop).map_err(|error| SelfTestError::Bed(error.to_string()))
     }
 
@@ -249,15 +256,15 @@ impl Bed {
             unreachable_fabric: (self.kind == BedKind::Whole).then(|| UNREACHABLE.to_owned()),
             namespace: None,
             allow_sync: true,
-            cluster: self.cluster.clone(),
-            git: self.git.clone(),
-            database: self.database.clone(),
+            cluster: Some(self.cluster.clone()),
+            git: Some(self.git.clone()),
+            database: Some(self.database.clone()),
             direct: None,
             ca: None,
             max_requests: 20_000,
             max_time: times.run,
             patience: times.patience,
-            max_wait: Duration::from_secs(30),
+            max_wait: times.wait,
             secrets: Vec::new(),
             id: uuid::Uuid::new_v4().simple().to_string()[..12].to_owned(),
         }
@@ -268,7 +275,7 @@ impl Bed {
         if !driver.runs_scripts() {
             return Ok(());
         }
-        let times = Times { run: SETTLES, patience: SETTLES };
+        let times = Times { run: SETTLES, patience: SETTLES, wait: SETTLES };
         let site = Site::new(self.plan(profile, driver, Vec::new(), times), None);
         site.window(driver, true).await.map(drop).map_err(|obstacle| obstacle.to_string())
     }
@@ -298,6 +305,8 @@ pub(super) struct Times {
     pub(super) run: Duration,
     /// One operation.
     pub(super) patience: Duration,
+    /// The end of a session, and what the fabric does by itself.
+    pub(super) wait: Duration,
 }
 
 fn described(number: u32) -> String {

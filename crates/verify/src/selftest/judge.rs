@@ -31,6 +31,12 @@ pub fn judge(fault: &Fault, run: &Run, altered: Option<u64>, took: Duration) -> 
                 .then(|| format!("{}: {word}: {}", journey.name, journey.sentence))
         }),
     };
+    planted.parted_at = run.discrepancy.as_ref().and_then(|found| found.parts_at);
+    let missed = missed.or_else(|| {
+        let wanted = fault.parts_at.filter(|layer| planted.parted_at != Some(*layer))?;
+        let told = run.discrepancy.as_ref().map_or("the two paths were not walked", |found| found.sentence.as_str());
+        Some(format!("the paths part at the layer {}, and that was not told: {told}", wanted.word()))
+    });
     let first = run.finding.clone().or_else(|| run.journeys.iter().find_map(|journey| journey.finding.clone()));
     planted.found = first.as_ref().map(|finding| finding.cause);
     planted.observed = first.map(|finding| finding.observed).unwrap_or_default();
@@ -42,7 +48,8 @@ pub fn judge(fault: &Fault, run: &Run, altered: Option<u64>, took: Duration) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::{Conditions, Finding, JourneyResult, SCHEMA, Target};
+    use crate::cause::Layer;
+    use crate::results::{Conditions, Discrepancy, Finding, JourneyResult, SCHEMA, Target};
     use crate::selftest::rule::Rule;
     use jiff::Timestamp;
 
@@ -109,6 +116,27 @@ mod tests {
         assert!(!caught(&fault(), &passed, Some(1)));
         let open = run(RunVerdict::Inconclusive, None, &[(Verdict::Inconclusive, None)]);
         assert!(!caught(&fault(), &open, Some(1)), "what could not be told was not found");
+    }
+
+    #[test]
+    fn a_path_that_parts_at_another_layer_is_not_found() {
+        let mut run = run(RunVerdict::Fail, Some(Cause::NoEffect), &[(Verdict::Fail, Some(Cause::NoEffect))]);
+        let mut fault = fault();
+        fault.parts_at = Some(Layer::State);
+        assert!(!caught(&fault, &run, Some(1)), "nobody walked two paths");
+        let found = |parts_at| Discrepancy {
+            subject: String::new(),
+            arms: Vec::new(),
+            parts_at,
+            sentence: "they part".into(),
+            probes: Vec::new(),
+        };
+        run.discrepancy = Some(found(Some(Layer::Script)));
+        assert!(!caught(&fault, &run, Some(1)));
+        run.discrepancy = Some(found(None));
+        assert!(!caught(&fault, &run, Some(1)));
+        run.discrepancy = Some(found(Some(Layer::State)));
+        assert!(caught(&fault, &run, Some(1)));
     }
 
     #[test]

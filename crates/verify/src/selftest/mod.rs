@@ -6,12 +6,14 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `acts` | the journeys over the clean product, in parts |
 //! | `bed`, `child` | the console, its lab, its repository, as processes of this program |
 //! | `proxy`, `rule`, `passing` | what passes between driver and console, and how it is altered |
 //! | `inside` | sessions of the self-test's own |
 //! | `faults` | what is planted, and what must be found |
 //! | `judge` | whether it was found |
 
+mod acts;
 mod bed;
 mod child;
 pub mod faults;
@@ -25,15 +27,17 @@ mod rule;
 pub use judge::judge;
 pub use result::{Clean, Journey, Planted, SelfTest};
 
+use crate::evidence::{self, EvidenceError};
 use crate::profile::Profile;
 use crate::results::Run;
 use crate::run::{Runner, Silent};
 use crate::site::{DriverKind, Plan, Site};
+use acts::{Act, NEED_SCRIPTS, acts};
 use bed::{Bed, BedKind, Times};
 use faults::{Before, Fault, Ground};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::{BTreeSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +54,9 @@ pub struct Ingredients {
     pub driver: DriverKind,
     /// Who walks where a fault can be met in a browser only; without one, such faults are not asked for.
     pub browser: Option<DriverKind>,
+    /// Where the evidence goes, each run's into a folder of its own: those over the clean product, and those over faults
+    /// that were missed.
+    pub folder: Option<PathBuf>,
 }
 
 /// Why a self-test could not be made.
@@ -75,6 +82,12 @@ pub enum SelfTestError {
     /// The console, or its lab, is not as it must be before anything is planted.
     #[error("the console of the self-test is not as it must be: {0}")]
     Bed(String),
+    /// What a run saw could not be written down.
+    #[error("the evidence of the self-test's runs cannot be written: {0}")]
+    Evidence(#[from] EvidenceError),
+    /// There is no place for it.
+    #[error("cannot make the folder {folder}: {source}", folder = .0.display(), source = .1)]
+    Place(PathBuf, std::io::Error),
 }
 
 /// Is told what goes on.
@@ -82,13 +95,6 @@ pub type Told<'a> = &'a (dyn Fn(&Planted) + Sync);
 
 /// Why a fault that only a browser meets is not tried, and no gap.
 const NO_BROWSER_WANTED: &str = "it is met in a browser only, and --driver http was asked for";
-
-/// Journeys whose operations must take a while, so that two of them can meet.
-const SLOW: [&str; 3] = ["double_click", "two_users", "cancel"];
-/// How slow the lab is for them, in milliseconds.
-const SLOW_MS: u64 = 100;
-/// Journeys that wait for the end of a session.
-const ENDS: [&str; 3] = ["session_idle_expiry", "session_absolute_expiry", "session_in_place"];
 
 /// Makes a self-test with these faults. The clean product is walked first: all journeys, or where `all_journeys` is false
 /// only those that the faults meet.
@@ -104,18 +110,20 @@ pub async fn run(
     let of = |kind: BedKind| faults.iter().filter(move |fault| fault.bed == kind);
     // Where sessions end, most of the time is waiting: it is done beside the rest. And where there is much to do, a second
     // console begins with the faults while the first is walked clean.
-    let (whole, short) = (Mutex::new(of(BedKind::Whole).collect()), Mutex::new(of(BedKind::ShortSessions).collect()));
+    let queue = |kind: BedKind| Mutex::new(of(kind).collect::<VecDeque<_>>());
+    let (whole, short, by_itself) = (queue(BedKind::Whole), queue(BedKind::ShortSessions), queue(BedKind::ByItself));
     let nothing = |_: &str| false;
     let second: &(dyn Fn(&str) -> bool + Sync) = &nothing;
     let helps = of(BedKind::Whole).count() > FEW;
     let none = Mutex::new(VecDeque::new());
-    let (first, second, short) = tokio::try_join!(
+    let (first, second, short, by_itself) = tokio::try_join!(
         part(ingredients, BedKind::Whole, &whole, &wanted, told),
         part(ingredients, BedKind::Whole, if helps { &whole } else { &none }, second, told),
         part(ingredients, BedKind::ShortSessions, &short, &wanted, told),
+        part(ingredients, BedKind::ByItself, &by_itself, &wanted, told),
     )?;
     let (mut clean, mut planted) = (Vec::new(), Vec::new());
-    for (runs, found) in [first, second, short] {
+    for (runs, found) in [first, second, short, by_itself] {
         clean.extend(runs);
         planted.extend(found);
     }
@@ -123,6 +131,9 @@ pub async fn run(
     planted.sort_by_key(place);
     Ok(SelfTest::new(Clean::of(&clean), planted, ingredients.driver, clock.elapsed()))
 }
+
+/// How long the end of a session may be waited for.
+const WAIT: Duration = Duration::from_secs(40);
 
 /// Faults that wait for a console to be planted before.
 type Queue<'a> = Mutex<VecDeque<&'a Fault>>;
@@ -138,8 +149,7 @@ async fn part(
     wanted: &(dyn Fn(&str) -> bool + Sync),
     told: Told<'_>,
 ) -> Result<(Vec<Run>, Vec<Planted>), SelfTestError> {
-    let mut acts = acts(kind, wanted);
-    acts.retain(|(journeys, _)| !journeys.is_empty());
+    let acts = acts(kind, ingredients, wanted);
     if acts.is_empty() && faults.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
@@ -155,34 +165,24 @@ async fn part(
     walked
 }
 
-/// The journeys over the clean product, in parts: each with how slow the lab is for it.
-fn acts(kind: BedKind, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Vec<(Vec<String>, u64)> {
-    let names = |fits: &dyn Fn(&str) -> bool| -> Vec<String> {
-        let all = crate::journeys::ALL.iter().map(|journey| journey.name);
-        all.filter(|name| fits(name) && wanted(name)).map(str::to_owned).collect()
-    };
-    match kind {
-        BedKind::Whole => vec![
-            (names(&|name| !SLOW.contains(&name) && !ENDS.contains(&name)), 0),
-            (names(&|name| SLOW.contains(&name)), SLOW_MS),
-        ],
-        BedKind::ShortSessions => vec![(names(&|name| ENDS.contains(&name)), 0)],
-    }
-}
-
 async fn walk(
     bed: &Bed,
     ingredients: &Ingredients,
-    acts: Vec<(Vec<String>, u64)>,
+    acts: Vec<Act>,
     faults: &Queue<'_>,
     told: Told<'_>,
 ) -> Result<(Vec<Run>, Vec<Planted>), SelfTestError> {
     let (mut clean, mut planted) = (Vec::new(), Vec::new());
-    for (journeys, slow) in acts {
+    for act in acts {
         bed.settle().await?;
-        bed.lab_faults(&json!({"latencyMs": slow})).await?;
-        let times = Times { run: Duration::from_secs(600), patience: Duration::from_secs(60) };
-        clean.push(one(bed.plan(&ingredients.profile, ingredients.driver, journeys, times)).await);
+        bed.lab_faults(&slowed(&json!({"latencyMs": act.slow}), act.driver)).await?;
+        let (run, patience) = (Duration::from_secs(600), Duration::from_secs(60));
+        let times = Times { run, patience, wait: WAIT };
+        let folder = ingredients.place("clean", act.journeys.first().map_or("", String::as_str))?;
+        let plan = bed.plan(&ingredients.profile, act.driver, act.journeys, times);
+        let run = walked(bed, plan, folder.clone(), act.by_itself).await?;
+        keep(&run, folder.as_deref())?;
+        clean.push(run);
     }
     bed.settle().await?;
     loop {
@@ -215,7 +215,7 @@ async fn plant(
         bed.compare().await?;
     }
     if let Some(plan) = &fault.lab {
-        bed.lab_faults(plan).await?;
+        bed.lab_faults(&slowed(plan, driver)).await?;
     }
     let ground = Ground {
         fabric: bed.fabric.clone(),
@@ -227,19 +227,67 @@ async fn plant(
     let rules = fault.make_rules(&ground);
     let by_proxy = rules.is_some();
     bed.proxy.set(rules.unwrap_or_default());
-    let times = Times { run: Duration::from_secs(90), patience: fault.patience };
+    let by_itself = fault.before == Before::Automatic;
+    // Nobody waits long for what is known to be gone.
+    let wait = if by_itself { fault.patience } else { WAIT };
+    let times = Times { run: Duration::from_secs(90), patience: fault.patience, wait };
     let journeys = fault.journeys.iter().map(|name| (*name).to_owned()).collect();
-    let run = one(bed.plan(&ingredients.profile, driver, journeys, times)).await;
+    let plan = bed.plan(&ingredients.profile, driver, journeys, times);
+    let run = walked(bed, plan, None, by_itself).await?;
     let altered: u64 = bed.proxy.set(Vec::new()).iter().map(rule::Rule::touched).sum();
     if fault.leaves_traces() {
         bed.settle().await?;
     }
-    Ok(judge(fault, &run, by_proxy.then_some(altered), clock.elapsed()))
+    let found = judge(fault, &run, by_proxy.then_some(altered), clock.elapsed());
+    if found.caught == Some(false) {
+        keep(&run, ingredients.place("missed", fault.name)?.as_deref())?;
+    }
+    Ok(found)
+}
+
+/// A lab that is slow is slower still for a browser: an operation must not be over before the browser has looked at it.
+fn slowed(plan: &Value, driver: DriverKind) -> Value {
+    let mut plan = plan.clone();
+    if driver.runs_scripts()
+        && let Some(slow) = plan["latencyMs"].as_u64()
+    {
+        plan["latencyMs"] = json!(slow.saturating_mul(4).min(acts::LONG_MS));
+    }
+    plan
+}
+
+impl Ingredients {
+    /// A folder for the evidence of one run.
+    fn place(&self, sort: &str, name: &str) -> Result<Option<PathBuf>, SelfTestError> {
+        let Some(folder) = self.folder.as_ref().map(|folder| folder.join(sort).join(name)) else { return Ok(None) };
+        match std::fs::create_dir_all(&folder) {
+            Ok(()) => Ok(Some(folder)),
+            Err(error) => Err(SelfTestError::Place(folder, error)),
+        }
+    }
+}
+
+fn keep(run: &Run, folder: Option<&Path>) -> Result<(), SelfTestError> {
+    folder.map_or(Ok(()), |folder| Ok(evidence::write(run, folder, None)?))
+}
+
+/// One run, with a fabric that syncs by itself meanwhile, or without.
+async fn walked(bed: &Bed, plan: Plan, folder: Option<PathBuf>, by_itself: bool) -> Result<Run, SelfTestError> {
+    if !by_itself {
+        return Ok(one(plan, folder).await);
+    }
+    bed.begin_by_itself().await?;
+    let run = tokio::select! {
+        run = one(plan, folder) => Ok(run),
+        error = bed.commits() => Err(error),
+    };
+    bed.end_by_itself().await?;
+    run
 }
 
 /// One run, to its end.
-async fn one(plan: Plan) -> Run {
-    let mut runner = Runner::new(Site::new(plan, None));
+async fn one(plan: Plan, folder: Option<PathBuf>) -> Run {
+    let mut runner = Runner::new(Site::new(plan, folder));
     let stop = runner.walk(&mut Silent).await;
     runner.clean().await;
     runner.finish(stop, false)

@@ -56,10 +56,9 @@ impl Asked {
         put(&mut self.headers, name, value);
     }
 
-    /// Whether a script of a page asks, not a navigation.
+    /// Whether a script asks, for data. A script that reads its own page again asks for a page, as a navigation does.
     pub fn is_script(&self) -> bool {
-        let mode = self.header("sec-fetch-mode");
-        mode == "cors" || mode.is_empty() && !self.header("accept").contains("text/html")
+        !self.header("accept").contains("text/html")
     }
 
     /// The value of the session's cookie.
@@ -101,9 +100,10 @@ impl Asked {
         self.body = form.extend_pairs(others).append_pair(name, value).finish().into();
     }
 
-    /// Sets the token of a form or of a script, whichever it is.
+    /// Sets the token of a form or of a script, whichever it is. A script may send a form, and its token beside it.
     pub fn set_token(&mut self, token: &str) {
-        if self.is_form() {
+        let by_header = self.headers.contains_key("x-csrftoken");
+        if self.is_form() && !by_header {
             self.set_field("csrfmiddlewaretoken", token);
         } else {
             self.set_header("x-csrftoken", token);
@@ -200,9 +200,23 @@ mod tests {
             (form.field("a").as_deref(), form.field("csrfmiddlewaretoken").as_deref()),
             (Some("1"), Some("new"))
         );
+        put(&mut form.headers, "x-csrftoken", "of the script");
+        form.set_token("newest");
+        assert_eq!(form.header("x-csrftoken"), "newest", "a script's header counts before its form");
+        form.headers.remove("x-csrftoken");
         put(&mut form.headers, "content-type", "application/json");
         form.set_token("newer");
         assert_eq!(form.header("x-csrftoken"), "newer");
+    }
+
+    #[test]
+    fn a_page_that_reads_itself_again_asks_for_a_page() {
+        let mut asked = asked("", "");
+        put(&mut asked.headers, "sec-fetch-mode", "cors");
+        put(&mut asked.headers, "accept", "application/json, application/problem+json");
+        assert!(asked.is_script());
+        put(&mut asked.headers, "accept", "text/html");
+        assert!(!asked.is_script(), "what stands in it must be altered there, too");
     }
 
     #[test]

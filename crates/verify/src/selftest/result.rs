@@ -27,6 +27,10 @@ pub struct Planted {
     pub expected: Vec<Cause>,
     /// The layers of these.
     pub layers: Vec<Layer>,
+    /// The layer at which the two paths must be seen to part.
+    pub parts_at: Option<Layer>,
+    /// The layer at which they were.
+    pub parted_at: Option<Layer>,
     /// The cause that was named first.
     pub found: Option<Cause>,
     /// What was seen.
@@ -54,6 +58,8 @@ impl Planted {
             verdict: fault.kind,
             expected: fault.causes.clone(),
             layers: fault.causes.iter().map(|cause| cause.layer()).collect(),
+            parts_at: fault.parts_at,
+            parted_at: None,
             found: None,
             observed: String::new(),
             caught: None,
@@ -116,6 +122,8 @@ pub struct Clean {
     pub journeys: Vec<Journey>,
     /// What was raised although nothing was planted.
     pub raised: Vec<String>,
+    /// What could have been walked, and came to nothing: nobody knows whether it raises anything.
+    pub gaps: Vec<String>,
     /// How many requests were sent.
     pub requests: u64,
 }
@@ -123,13 +131,15 @@ pub struct Clean {
 impl Clean {
     /// Of the runs over it.
     pub(super) fn of(runs: &[Run]) -> Self {
-        let mut raised = Vec::new();
+        let (mut raised, mut gaps) = (Vec::new(), Vec::new());
         for run in runs {
             if matches!(run.verdict, RunVerdict::Invalid | RunVerdict::Mismatch | RunVerdict::Interrupted) {
                 raised.push(format!("the run is {}: {}", run.verdict.word(), run.sentence));
             }
             let failed = run.journeys.iter().filter(|journey| journey.verdict == Verdict::Fail);
             raised.extend(failed.map(|journey| format!("{}: {}", journey.name, journey.sentence)));
+            let open = run.journeys.iter().filter(|journey| is_gap(&journey.driver, &journey.name, journey.verdict));
+            gaps.extend(open.map(|one| format!("{} was {}: {}", one.name, one.verdict.word(), one.sentence)));
         }
         let journeys = runs.iter().flat_map(|run| &run.journeys);
         let journeys = journeys.map(|one| Journey {
@@ -138,7 +148,7 @@ impl Clean {
             sentence: one.sentence.clone(),
             ms: one.ms,
         });
-        Self { journeys: journeys.collect(), raised, requests: runs.iter().map(|run| run.requests).sum() }
+        Self { journeys: journeys.collect(), raised, gaps, requests: runs.iter().map(|run| run.requests).sum() }
     }
 
     /// How many journeys came to this.
@@ -147,16 +157,25 @@ impl Clean {
     }
 }
 
+/// Whether a journey that came to this leaves a gap in the proof. Who runs no scripts need not walk what is about them.
+fn is_gap(driver: &str, journey: &str, verdict: Verdict) -> bool {
+    let cannot = driver == DriverKind::Http.name() && super::NEED_SCRIPTS.contains(&journey);
+    matches!(verdict, Verdict::Skipped | Verdict::Inconclusive) && !cannot
+}
+
 /// What a self-test came to.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct SelfTest {
     /// Version of this document.
     pub schema: u32,
+    /// A random name of it.
+    pub id: String,
     /// The version of verify and console.
     pub version: String,
     /// Who walked.
     pub driver: String,
-    /// 0: every fault was caught, and nothing was raised on the clean product; 1: not so; 3: faults were not tried.
+    /// 0: every fault was caught, and nothing was raised on the clean product; 1: not so; 3: faults were not
+    /// tried, or journeys over the clean product came to nothing.
     pub exit_code: u8,
     /// In a sentence.
     pub sentence: String,
@@ -178,7 +197,7 @@ impl SelfTest {
     pub(super) fn new(clean: Clean, faults: Vec<Planted>, driver: DriverKind, took: Duration) -> Self {
         let count = |wanted: Option<bool>| faults.iter().filter(|fault| fault.caught == wanted).count();
         let (caught, missed, not_tried) = (count(Some(true)), count(Some(false)), count(None));
-        let gap = faults.iter().any(|fault| fault.gap);
+        let gap = faults.iter().any(|fault| fault.gap) || !clean.gaps.is_empty();
         let exit_code = if missed > 0 || !clean.raised.is_empty() {
             1
         } else if gap || caught == 0 || clean.journeys.is_empty() {
@@ -197,7 +216,8 @@ impl SelfTest {
         );
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (version, driver) = (env!("CARGO_PKG_VERSION").to_owned(), driver.name().to_owned());
-        Self { schema: 1, version, driver, exit_code, sentence, clean, faults, caught, missed, not_tried, ms }
+        let id = uuid::Uuid::new_v4().simple().to_string()[..12].to_owned();
+        Self { schema: 2, id, version, driver, exit_code, sentence, clean, faults, caught, missed, not_tried, ms }
     }
 
     /// The table for people.
@@ -217,6 +237,9 @@ impl SelfTest {
         for raised in &self.clean.raised {
             let _ = writeln!(text, "RAISED       {raised}");
         }
+        for gap in &self.clean.gaps {
+            let _ = writeln!(text, "GAP          {gap}");
+        }
         let _ = writeln!(text, "\n{} It took {:.0} s.", self.sentence, seconds(self.ms));
         text
     }
@@ -233,9 +256,18 @@ mod tests {
             all.iter().map(|fault| Planted { caught: Some(true), ..Planted::of(fault) }).collect();
         let (name, verdict) = ("login_logout".to_owned(), Verdict::Pass);
         let journeys = vec![Journey { name, verdict, sentence: String::new(), ms: 1 }];
-        let mut clean = Clean { journeys, raised: Vec::new(), requests: 1 };
+        let mut clean = Clean { journeys, raised: Vec::new(), gaps: Vec::new(), requests: 1 };
         change(&mut planted, &mut clean);
         SelfTest::new(clean, planted, DriverKind::Http, Duration::from_secs(1))
+    }
+
+    #[test]
+    fn what_was_not_walked_is_a_gap_where_it_could_have_been() {
+        let http = |name: &str, verdict| is_gap("http", name, verdict);
+        assert!(http("long_sync_expiry", Verdict::Skipped) && http("crawl", Verdict::Inconclusive));
+        assert!(!http("expiry_warning", Verdict::Skipped), "it runs no scripts");
+        assert!(is_gap("chromium", "expiry_warning", Verdict::Skipped));
+        assert!(!http("crawl", Verdict::Pass) && !http("crawl", Verdict::Fail), "a failure is raised");
     }
 
     #[test]
@@ -251,6 +283,7 @@ mod tests {
             3,
             "nothing shows that the clean product is clean"
         );
+        assert_eq!(result(|_, clean| clean.gaps.push("cancel was skipped".into())).exit_code, 3);
         assert_eq!(result(|planted, _| planted.clear()).exit_code, 3, "nothing was planted");
     }
 }

@@ -70,16 +70,16 @@ impl Rule {
         self
     }
 
-    /// Only what a script asks.
+    /// Only what a script asks as data.
     #[must_use]
     pub fn script(mut self) -> Self {
         self.script = Some(true);
         self
     }
 
-    /// Only navigations.
+    /// Only pages: navigations, and a page that reads itself again.
     #[must_use]
-    pub fn navigation(mut self) -> Self {
+    pub fn page(mut self) -> Self {
         self.script = Some(false);
         self
     }

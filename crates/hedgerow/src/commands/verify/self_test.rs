@@ -1,17 +1,15 @@
 //! `hedgerow verify --self-test`: this program starts itself as lab and as console, and proves that verify finds what is
 //! planted. What is planted and how it is judged is the crate `verify`; here it gets the program and the lab's manifests.
 
-use super::{drivers, folder, misuse};
+use super::{drivers, folder, misuse, signing_key};
 use crate::client::complain;
 use crate::{cli, output, server};
 use anyhow::Context as _;
 use std::process::ExitCode;
+use verify::evidence;
 use verify::selftest::faults::{self, Fault};
 use verify::selftest::{Ingredients, Planted, SelfTest};
 use verify::site::DriverKind;
-
-/// The file in the folder of the evidence.
-const FILE: &str = "selftest.json";
 
 /// Runs it to its end.
 pub(super) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
@@ -19,6 +17,10 @@ pub(super) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
     let [driver] = drivers(arguments)[..] else {
         return Err(misuse("--self-test walks with one driver"));
     };
+    let key = signing_key(arguments)?;
+    if key.is_some() && arguments.output.is_none() {
+        return Err(misuse("--sign signs the evidence, and without --output there is none"));
+    }
     let folder = arguments.output.as_deref().map(folder).transpose()?;
     let files = lab::demo::west().files.iter();
     let ingredients = Ingredients {
@@ -31,15 +33,14 @@ pub(super) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
             DriverKind::Http => arguments.driver.is_empty().then_some(DriverKind::Chromium),
             browser => Some(browser),
         },
+        folder: folder.clone(),
     };
     let Some(result) = server::block_on(walk(ingredients, faults, arguments.fault.is_empty()))? else {
         complain("The self-test was ended from outside before it was over.\n");
         return Ok(ExitCode::from(130));
     };
     if let Some(folder) = &folder {
-        let file = folder.join(FILE);
-        let text = serde_json::to_string_pretty(&result).context("cannot write the result as JSON")?;
-        std::fs::write(&file, text + "\n").with_context(|| format!("cannot write {}", file.display()))?;
+        evidence::write_self_test(&result, folder, key.as_ref()).context("cannot write the evidence down")?;
     }
     if arguments.json {
         output::json(&result)?;

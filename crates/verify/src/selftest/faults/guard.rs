@@ -15,7 +15,7 @@ pub(super) fn all() -> Vec<Fault> {
 }
 
 /// Gives a request the session, the token, or both, of a user.
-fn lend(rule: Rule, whose: &str, session: bool, token: bool) -> Rule {
+pub(super) fn lend(rule: Rule, whose: &str, session: bool, token: bool) -> Rule {
     let whose = whose.to_owned();
     rule.before(move |asked, inside| {
         let whose = whose.clone();
@@ -43,18 +43,24 @@ fn at_home(asked: &mut Asked) {
 fn forged() -> Vec<Fault> {
     let verbs = |on: &super::Ground| on.below("[a-z-]+/$");
     vec![
-        Fault::new("token_missing", "The form lacks its token.", &["sync_by_button"]).fails(Cause::Csrf).rule(|on| {
-            Rule::on("GET", &on.page())
-                .navigation()
-                .text(r#"(data-verb="sync_to_kubernetes">\s*)<input[^>]*csrfmiddlewaretoken[^>]*>"#, "$1")
+        Fault::new("token_missing", "The press lacks its token.", &["sync_by_button"]).fails(Cause::Csrf).rules(|on| {
+            let form = r#"(data-verb="sync_to_kubernetes">\s*)<input[^>]*csrfmiddlewaretoken[^>]*>"#;
+            let script = |asked: &mut Asked| _ = asked.headers.remove("x-csrftoken");
+            vec![
+                Rule::on("GET", &on.page()).page().text(form, "$1"),
+                Rule::on("POST", &on.sync()).script().change(script),
+            ]
         }),
-        Fault::new("token_stale", "The form holds a token that is good no more.", &["sync_by_button"])
+        Fault::new("token_stale", "The press comes with a token that is good no more.", &["sync_by_button"])
             .fails(Cause::Csrf)
-            .rule(|on| {
-                Rule::on("GET", &on.page()).navigation().text(
-                    r#"(data-verb="sync_to_kubernetes">\s*<input[^>]*value=")[^"]*"#,
-                    &format!("${{1}}{}", "stale".repeat(12)),
-                )
+            .rules(|on| {
+                let stale = "stale".repeat(12);
+                let form = r#"(data-verb="sync_to_kubernetes">\s*<input[^>]*value=")[^"]*"#;
+                vec![
+                    Rule::on("GET", &on.page()).page().text(form, &format!("${{1}}{stale}")),
+                    // A script that is refused once reads a new token, which is as stale.
+                    Rule::on("POST", &on.sync()).script().change(move |asked| asked.set_token(&stale)),
+                ]
             }),
         Fault::new("token_of_another", "The press is sent with the token of another user.", &["sync_by_button"])
             .fails(Cause::Csrf)
@@ -69,7 +75,8 @@ fn forged() -> Vec<Fault> {
                 Rule::on("POST", &verbs(on)).before(move |asked, inside| {
                     let admin = admin.clone();
                     Box::pin(async move {
-                        if !asked.header("origin").contains("elsewhere") {
+                        // A page of no site has the origin `null`.
+                        if !asked.header("origin").contains("elsewhere") && asked.header("origin") != "null" {
                             return Pass::Untouched;
                         }
                         let Some(session) = inside.session(&admin).await else { return Pass::Untouched };
@@ -111,7 +118,7 @@ fn permissions() -> Vec<Fault> {
             .rule(move |on| lend(reader(on), &on.admin, true, true)),
         Fault::new("button_for_everybody", "Who may only look is offered the button.", &["permission"])
             .fails(Cause::UnclearMessage)
-            .rule(|on| lend(Rule::on("GET", &on.page()).by(READER).navigation(), &on.admin, true, false)),
+            .rule(|on| lend(Rule::on("GET", &on.page()).by(READER).page(), &on.admin, true, false)),
         Fault::new("refusal_is_a_page", "A script without the permission gets a page.", &["permission"])
             .fails(Cause::MarkupForScript)
             .rule(move |on| {
@@ -143,17 +150,20 @@ fn secrets() -> Vec<Fault> {
             .fails(Cause::SecretShown)
             .rule(|on| {
                 let secret = format!("<input type=\"hidden\" value=\"{}\"></main>", on.password);
-                Rule::on("GET", &on.page()).navigation().text("</main>", &secret)
+                Rule::on("GET", &on.page()).page().text("</main>", &secret)
             }),
         Fault::new("session_in_a_page", "A page holds the value of the session's cookie.", &["fabric_page"])
             .fails(Cause::SecretShown)
             .rule(|on| {
-                Rule::on("GET", &on.page()).navigation().after(|asked, answer| {
+                Rule::on("GET", &on.page()).page().after(|asked, answer| {
                     let Some(session) = asked.session() else { return false };
                     answer.body = format!("{}<!-- {session} -->", answer.text()).into();
                     true
                 })
             }),
+        Fault::new("token_in_data", "What scripts read of the fabric holds the cluster's token.", &["secrets"])
+            .fails(Cause::SecretShown)
+            .rule(|on| Rule::on("GET", &on.page()).script().json(|body| body["kubernetes_token"] = json!("abcdef"))),
         Fault::new("private_key_in_an_answer", "An answer to a script holds a private key.", &["status_agrees"])
             .fails(Cause::SecretShown)
             .rule(|on| {

@@ -4,6 +4,7 @@
 //! | file | faults |
 //! |---|---|
 //! | `page` | what a person would press, its address, its parts, and the way of a press |
+//! | `parting` | one for every layer between a person and the cluster: there the two paths must be seen to part |
 //! | `session` | who is known, from when and until when |
 //! | `guard` | forged requests, permissions, secrets |
 //! | `state` | what the console says: status, records, differences |
@@ -11,16 +12,20 @@
 
 mod guard;
 mod page;
+mod parting;
 mod session;
 mod state;
 mod work;
 
 use super::bed::BedKind;
-use super::rule::Rule;
-use crate::cause::Cause;
+use super::passing::Answered;
+use super::rule::{Pass, Rule};
+use crate::cause::{Cause, Layer};
+use bytes::Bytes;
+use http::Method;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What a fault must be found as.
@@ -40,6 +45,8 @@ pub(super) enum Before {
     Nothing,
     /// A commit that the cluster does not hold yet.
     Commit,
+    /// The fabric syncs by itself, and has something to do each time.
+    Automatic,
 }
 
 /// What the rules are about: the numbers and names of the console that they alter.
@@ -87,6 +94,8 @@ pub struct Fault {
     pub kind: Kind,
     /// The cause that must be named; where two are equally right, one of them.
     pub causes: Vec<Cause>,
+    /// Where the paths must be seen to part, if both are walked.
+    pub parts_at: Option<Layer>,
     /// Whether only a browser can meet it.
     pub browser: bool,
     pub(super) bed: BedKind,
@@ -105,6 +114,7 @@ impl Fault {
             journeys: journeys.to_vec(),
             kind: Kind::Fail,
             causes: Vec::new(),
+            parts_at: None,
             browser: false,
             bed: BedKind::Whole,
             lab: None,
@@ -152,6 +162,11 @@ impl Fault {
         self
     }
 
+    fn while_syncs_run_by_themselves(mut self) -> Self {
+        (self.before, self.bed) = (Before::Automatic, BedKind::ByItself);
+        self
+    }
+
     fn with_short_sessions(mut self) -> Self {
         self.bed = BedKind::ShortSessions;
         self
@@ -190,7 +205,40 @@ impl Fault {
 
 /// All of them.
 pub fn all() -> Vec<Fault> {
-    [page::all(), session::all(), guard::all(), state::all(), work::all()].into_iter().flatten().collect()
+    let all = [page::all(), session::all(), guard::all(), state::all(), work::all(), parting::all()];
+    all.into_iter().flatten().collect()
+}
+
+/// The press does nothing, and an operation that succeeded before is shown as its own.
+fn shows_earlier(rule: Rule, earlier: &str) -> Rule {
+    let earlier = earlier.to_owned();
+    let rule = rule.before(move |asked, _| {
+        if !asked.is_script() {
+            return ready(Pass::Answer(Box::new(Answered::redirect(&earlier))));
+        }
+        // A script expects the operation itself.
+        (asked.method, asked.address, asked.body) = (Method::GET, earlier.clone(), Bytes::new());
+        ready(Pass::On)
+    });
+    rule.after(|asked, answer| {
+        let shown = asked.method == Method::GET;
+        if shown && let Ok(operation) = serde_json::from_slice::<Value>(&answer.body) {
+            *answer = Answered::json(202, &json!({"success": null, "disposition": "new", "operation": operation}));
+        }
+        shown
+    })
+}
+
+/// The press does nothing, and is answered without a word: the page again, or data that says nothing.
+fn says_nothing(rule: Rule, page: &str) -> Rule {
+    let page = page.to_owned();
+    rule.answer(
+        move |asked| if asked.is_script() { Answered::json(202, &json!({})) } else { Answered::redirect(&page) },
+    )
+}
+
+fn ready<'a>(pass: Pass) -> futures::future::BoxFuture<'a, Pass> {
+    Box::pin(std::future::ready(pass))
 }
 
 #[cfg(test)]
@@ -225,6 +273,16 @@ mod tests {
             assert_eq!(rules.is_empty(), fault.planted_by() == "lab", "{}", fault.name);
             assert!(rules.iter().all(Rule::is_sound), "{}", fault.name);
         }
+    }
+
+    #[test]
+    fn every_journey_and_every_layer_is_met() {
+        let (all, journeys) = (all(), crate::journeys::ALL);
+        let missing = journeys.iter().filter(|one| !all.iter().any(|fault| fault.journeys.contains(&one.name)));
+        assert_eq!(missing.map(|one| one.name).collect::<Vec<_>>(), Vec::<&str>::new());
+        let layers = |fault: &Fault| fault.parts_at.filter(|_| !fault.browser && fault.journeys.contains(&"two_paths"));
+        let parted: BTreeSet<Layer> = all.iter().filter_map(layers).collect();
+        assert_eq!(parted, Layer::ALL.into_iter().collect(), "without a browser");
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! What a person would press, its address, the parts that the page loads, and the way of a press.
 
-use super::Fault;
+use super::{Fault, says_nothing};
 use crate::cause::Cause;
 use crate::selftest::passing::Answered;
 use crate::selftest::rule::Rule;
+use serde_json::json;
 use std::time::Duration;
 
 /// The form of the button that syncs.
-const FORM: &str = r#"(?s)<form class="verb[^>]*data-verb="sync_to_kubernetes">(.*?)</form>"#;
+pub(super) const FORM: &str = r#"(?s)<form class="verb[^>]*data-verb="sync_to_kubernetes">(.*?)</form>"#;
 
 pub(super) fn all() -> Vec<Fault> {
     let mut all = controls();
@@ -17,18 +18,21 @@ pub(super) fn all() -> Vec<Fault> {
     all
 }
 
+/// The fabric's page without the button.
+pub(super) fn without_button(on: &super::Ground) -> Rule {
+    Rule::on("GET", &on.page()).page().text(r#"(?s)<button id="sync-now-btn".*?</button>"#, "")
+}
+
 fn controls() -> Vec<Fault> {
     vec![
         Fault::new("button_missing", "The page lacks the button.", &["fabric_page", "sync_by_button", "sync_by_form"])
             .fails(Cause::ControlMissing)
-            .rule(|on| {
-                Rule::on("GET", &on.page()).navigation().text(r#"(?s)<button id="sync-now-btn".*?</button>"#, "")
-            }),
+            .rule(without_button),
         Fault::new("button_disabled", "The button is there, and cannot be pressed.", &["sync_by_button"])
             .fails(Cause::ControlMissing)
             .rule(|on| {
                 Rule::on("GET", &on.page())
-                    .navigation()
+                    .page()
                     .text(r#"<button id="sync-now-btn""#, r#"<button disabled id="sync-now-btn""#)
             }),
         Fault::new(
@@ -37,7 +41,7 @@ fn controls() -> Vec<Fault> {
             &["sync_by_button", "sync_by_form"],
         )
         .fails(Cause::ControlDead)
-        .rule(|on| Rule::on("GET", &on.page()).navigation().text(FORM, "<div>$1</div>")),
+        .rule(|on| Rule::on("GET", &on.page()).page().text(FORM, "<div>$1</div>")),
         Fault::new(
             "wrong_address",
             "The form names an address that does not exist.",
@@ -47,7 +51,7 @@ fn controls() -> Vec<Fault> {
         .rule(|on| {
             let id = on.fabric.clone();
             Rule::on("GET", &on.page())
-                .navigation()
+                .page()
                 .text(r#"action="/fabrics/\d+/sync/""#, &format!(r#"action="/fabrics/{id}/synchronise/""#))
         }),
         Fault::new("wrong_method", "The form's address takes no POST.", &["sync_by_button"])
@@ -55,7 +59,7 @@ fn controls() -> Vec<Fault> {
             .rule(|on| {
                 let id = on.fabric.clone();
                 Rule::on("GET", &on.page())
-                    .navigation()
+                    .page()
                     .text(r#"action="/fabrics/\d+/sync/""#, &format!(r#"action="/fabrics/{id}/operations/""#))
             }),
     ]
@@ -72,10 +76,9 @@ fn requests() -> Vec<Fault> {
             .rule(|on| Rule::on("POST", &on.sync()).cut()),
         Fault::new("press_silent", "After the press the page says nothing.", &["sync_by_button"])
             .fails(Cause::SilentFailure)
-            .rule(|on| {
-                let page = format!("/fabrics/{}/", on.fabric);
-                Rule::on("POST", &on.sync()).answer(move |_| Answered::redirect(&page))
-            }),
+            .fails(Cause::Unanswered)
+            .patience(Duration::from_secs(6))
+            .rule(|on| says_nothing(Rule::on("POST", &on.sync()), &format!("/fabrics/{}/", on.fabric))),
         Fault::new("press_fails_inside", "The press meets an error of the server.", &["sync_by_button"])
             .fails(Cause::ServerError)
             .rule(|on| {
@@ -84,11 +87,16 @@ fn requests() -> Vec<Fault> {
             }),
         Fault::new("raw_words", "The page shows what its program stumbled over.", &["sync_by_button"])
             .fails(Cause::UnclearMessage)
-            .rule(|_| {
-                Rule::on("GET", r"^/operations/\d+/").navigation().text(
-                    r#"(?s)(data-live="operation-head".*?<p class="sentence">).*?(</p>)"#,
-                    "${1}Unexpected token '&lt;', \"&lt;!DOCTYPE \"... is not valid JSON$2",
-                )
+            .rules(|_| {
+                let raw = r#"Unexpected token '<', "<!DOCTYPE "... is not valid JSON"#;
+                let shown = raw.replace('<', "&lt;");
+                vec![
+                    Rule::on("GET", r"^/operations/\d+/").page().text(
+                        r#"(?s)(data-live="operation-head".*?<p class="sentence">).*?(</p>)"#,
+                        &format!("${{1}}{shown}$2"),
+                    ),
+                    Rule::on("GET", r"^/operations/\d+/").script().json(move |body| body["message"] = json!(raw)),
+                ]
             }),
     ]
 }
@@ -99,33 +107,31 @@ fn pages() -> Vec<Fault> {
             .fails(Cause::ServerError)
             .rule(|on| {
                 Rule::on("GET", &on.page())
-                    .navigation()
+                    .page()
                     .answer(|_| Answered::page(500, "<title>Error</title><main>Something broke.</main>"))
             }),
         Fault::new("list_page_fails", "One of the other pages is an error of the server.", &["crawl"])
             .fails(Cause::ServerError)
             .rule(|on| {
                 Rule::on("GET", &on.below("objects/"))
-                    .navigation()
+                    .page()
                     .answer(|_| Answered::page(500, "<title>Error</title><main>Something broke.</main>"))
             }),
         Fault::new("broken_link", "A page links to an address that does not exist.", &["crawl"])
             .fails(Cause::NotFound)
             .rule(|on| {
                 let link = format!(r#"$0<a href="/fabrics/{}/report/">Report</a>"#, on.fabric);
-                Rule::on("GET", "^/$").navigation().text("<body[^>]*>", &link)
+                Rule::on("GET", "^/$").page().text("<body[^>]*>", &link)
             }),
         Fault::new("empty_page", "A page is there, and empty.", &["crawl"]).fails(Cause::BrokenPage).rule(|_| {
-            Rule::on("GET", "^/activity/$").navigation().answer(|_| Answered::page(200, "<html><body></body></html>"))
+            Rule::on("GET", "^/activity/$").page().answer(|_| Answered::page(200, "<html><body></body></html>"))
         }),
         Fault::new("raw_template", "A page shows what its template forgot to fill in.", &["crawl"])
             .fails(Cause::BrokenPage)
-            .rule(|_| Rule::on("GET", "^/$").navigation().text("</main>", "{{ fabric.name }}</main>")),
+            .rule(|_| Rule::on("GET", "^/$").page().text("</main>", "{{ fabric.name }}</main>")),
         Fault::new("fabric_not_listed", "The list leaves the fabric out.", &["fabric_page"])
             .invalid(Cause::FabricUnknown)
-            .rule(|_| {
-                Rule::on("GET", "^/fabrics/$").navigation().text(r#"(?s)<tr class="[^"]*fabric-row.*?</tr>"#, "")
-            }),
+            .rule(|_| Rule::on("GET", "^/fabrics/$").page().text(r#"(?s)<tr class="[^"]*fabric-row.*?</tr>"#, "")),
     ]
 }
 
@@ -145,7 +151,7 @@ fn assets() -> Vec<Fault> {
         Fault::new("script_blocked", "The page's own policy forbids its script.", &["fabric_page"])
             .fails(Cause::AssetBroken)
             .rule(|on| {
-                Rule::on("GET", &on.page()).navigation().after(|_, answer| {
+                Rule::on("GET", &on.page()).page().after(|_, answer| {
                     let policy = answer.header("content-security-policy");
                     let policy = policy.replace("script-src 'self'", "script-src 'none'");
                     answer.set_header("content-security-policy", &policy);

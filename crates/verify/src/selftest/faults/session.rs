@@ -1,7 +1,10 @@
 //! Who is known, from when, and until when.
 
-use super::Fault;
+use super::guard::lend;
+use super::work::told;
+use super::{Fault, says_nothing};
 use crate::cause::Cause;
+use crate::selftest::acts::LONG_MS;
 use crate::selftest::passing::Answered;
 use crate::selftest::rule::{Pass, Rule};
 use serde_json::json;
@@ -15,6 +18,7 @@ pub(super) fn all() -> Vec<Fault> {
     all.extend(known());
     all.extend(ends());
     all.extend(limits());
+    all.extend(in_place());
     all
 }
 
@@ -90,10 +94,10 @@ fn logins() -> Vec<Fault> {
 }
 
 /// The login page, as those come to it who asked for another page.
-const LEADS_BACK: &str = r"^/login/\?next=";
+pub(super) const LEADS_BACK: &str = r"^/login/\?next=";
 
 /// The session's cookie is lost on the way.
-fn lost(rule: Rule) -> Rule {
+pub(super) fn lost(rule: Rule) -> Rule {
     rule.change(|asked| asked.set_session(None))
 }
 
@@ -111,7 +115,7 @@ fn known() -> Vec<Fault> {
         without("cookie_without_samesite", "Other sites' forms carry the session's cookie.", "; SameSite=Lax"),
         Fault::new("session_not_kept", "A page does not know the user who has just logged in.", &["fabric_page"])
             .fails(Cause::NoSession)
-            .rules(|on| vec![lost(Rule::on("GET", &on.page()).navigation()), lost(Rule::on("GET", LEADS_BACK))]),
+            .rules(|on| vec![lost(Rule::on("GET", &on.page()).page()), lost(Rule::on("GET", LEADS_BACK))]),
         Fault::new("session_lost_at_the_press", "The press comes without its session.", &["sync_by_button"])
             .fails(Cause::NoSession)
             .rules(|on| vec![lost(Rule::on("POST", &on.sync())), lost(Rule::on("GET", LEADS_BACK))]),
@@ -161,7 +165,7 @@ fn ends() -> Vec<Fault> {
             "Who opens a page after the session's end gets the login with status 200 there.",
         )
         .fails(Cause::LoginPageWith200)
-        .rule(|on| Rule::on("GET", &on.page()).navigation().status(303).login_page()),
+        .rule(|on| Rule::on("GET", &on.page()).page().status(303).login_page()),
         revoked("script_gets_login_page", "A script gets the login page with 200 after the session's end.")
             .fails(Cause::LoginPageWith200)
             .rule(|_| Rule::on("GET", "^/session/").script().status(401).login_page()),
@@ -191,7 +195,7 @@ fn ends() -> Vec<Fault> {
         ),
         revoked("end_untold", "The login page does not say that the session has ended.")
             .fails(Cause::SilentEnd)
-            .rule(|_| Rule::on("GET", "^/login/").navigation().text(r"(?s)(<h1>Log in</h1>).*?(<form)", "$1$2")),
+            .rule(|_| Rule::on("GET", "^/login/").page().text(r"(?s)(<h1>Log in</h1>).*?(<form)", "$1$2")),
     ]
 }
 
@@ -222,7 +226,8 @@ fn limits() -> Vec<Fault> {
             .rule(|on| {
                 Rule::on("POST", &on.below("test-connection/$")).before(|_, _| {
                     Box::pin(async {
-                        tokio::time::sleep(Duration::from_secs(5)).await;
+                        // Longer than sessions rest, also those of a browser.
+                        tokio::time::sleep(Duration::from_secs(10)).await;
                         Pass::On
                     })
                 })
@@ -233,5 +238,46 @@ fn limits() -> Vec<Fault> {
             .rule(|_| {
                 Rule::on("GET", "^/session/").script().status(401).json(|body| body["code"] = json!("session_revoked"))
             }),
+    ]
+}
+
+/// What an open page does when its session ends, and what is pressed meanwhile.
+fn in_place() -> Vec<Fault> {
+    vec![
+        Fault::new(
+            "press_without_session_done",
+            "A press without a session is done all the same.",
+            &["session_missing"],
+        )
+        .fails(Cause::ExpiredServed)
+        .rule(|on| lend(Rule::on("POST", &on.below("[a-z-]+/$")).by(""), &on.admin, true, true)),
+        Fault::new(
+            "older_tab_silent",
+            "A press in a tab that is older than the login ends in silence.",
+            &["older_tab"],
+        )
+        .fails(Cause::SilentFailure)
+        .fails(Cause::Unanswered)
+        .patience(Duration::from_secs(6))
+        .rule(|on| says_nothing(Rule::on("POST", &on.below("test-connection/$")), &format!("/fabrics/{}/", on.fabric))),
+        Fault::new("long_sync_stops", "A sync stops when the session that began it ends.", &["long_sync_expiry"])
+            .fails(Cause::Stuck)
+            .with_short_sessions()
+            .lab(json!({"latencyMs": LONG_MS}))
+            .rules(|_| told("Succeeded", "Interrupted")),
+        Fault::new("no_warning", "The page does not say that its session is about to end.", &["expiry_warning"])
+            .fails(Cause::NoWarning)
+            .with_short_sessions()
+            .in_a_browser()
+            .rule(|on| Rule::on("GET", &on.page()).page().text(r#"id="session-warning""#, r#"id="nothing""#)),
+        Fault::new(
+            "press_forgotten",
+            "After the login over the page the press is not offered again.",
+            &["relogin_in_place"],
+        )
+        .fails(Cause::WorkLost)
+        .with_short_sessions()
+        .in_a_browser()
+        .rule(|_| Rule::on("GET", r"^/static/.*press\.js").text(r#""data-again""#, r#""data-gone""#)),
     ]
 }

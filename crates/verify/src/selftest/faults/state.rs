@@ -30,21 +30,21 @@ fn status() -> Vec<Fault> {
         .rules(|on| {
             let fabric = on.page();
             vec![
-                Rule::on("GET", "^/fabrics/").navigation().text("Out of sync", "In sync"),
+                Rule::on("GET", "^/fabrics/").page().text("Out of sync", "In sync"),
                 Rule::on("GET", &fabric).script().text("out_of_sync", "in_sync"),
                 Rule::on("GET", "^/metrics").text(r#"state="in_sync"\} 0"#, r#"state="in_sync"} 1"#),
                 Rule::on("GET", "^/metrics").text(r#"state="out_of_sync"\} 1"#, r#"state="out_of_sync"} 0"#),
             ]
         }),
         agrees("list_disagrees", "The list says something else than the page.")
-            .rule(|_| Rule::on("GET", "^/fabrics/$").navigation().text("In sync", "Error")),
+            .rule(|_| Rule::on("GET", "^/fabrics/$").page().text("In sync", "Error")),
         Fault::new(
             "page_disagrees",
             "The page says something else than everything else.",
             &["status_agrees", "sync_by_button"],
         )
         .fails(Cause::StatusDisagrees)
-        .rule(|on| Rule::on("GET", &on.page()).navigation().text(BADGE, "${1}Error$2")),
+        .rule(|on| Rule::on("GET", &on.page()).page().text(BADGE, "${1}Error$2")),
         agrees("api_disagrees", "The API says something else than the page.")
             .rule(|on| Rule::on("GET", &on.page()).script().json(|body| body["sync_status"] = json!("error"))),
         agrees("derived_status_disagrees", "Two fields of the API contradict each other.").rule(|on| {
@@ -69,9 +69,9 @@ fn status() -> Vec<Fault> {
 fn records() -> Vec<Fault> {
     let sync = |name: &'static str, sentence: &'static str| Fault::new(name, sentence, &["sync_by_button"]);
     vec![
-        sync("activity_hides", "The activity does not list the operation.").fails(Cause::NotRecorded).rule(|_| {
-            Rule::on("GET", "^/activity/").navigation().text(r#"href="/operations/\d+/""#, r#"href="/fabrics/""#)
-        }),
+        sync("activity_hides", "The activity does not list the operation.")
+            .fails(Cause::NotRecorded)
+            .rule(|_| Rule::on("GET", "^/activity/").page().text(r#"href="/operations/\d+/""#, r#"href="/fabrics/""#)),
         sync("actor_lost", "The operation does not say who began it.")
             .fails(Cause::NotRecorded)
             .rule(|_| Rule::on("GET", r"^/operations/\d+/").script().json(|body| body["actor"] = json!(null))),
@@ -84,14 +84,14 @@ fn records() -> Vec<Fault> {
             .fails(Cause::StatusLies)
             .rule(|on| {
                 Rule::on("GET", &on.page())
-                    .navigation()
+                    .page()
                     .text(r#"(<p class="stage-count"><a [^>]*>)[0-9a-f]{7,}"#, "${1}0000000")
             }),
     ]
 }
 
 fn differences() -> Vec<Fault> {
-    let objects = |on: &super::Ground| Rule::on("GET", &on.below("objects/[^?]")).navigation();
+    let objects = |on: &super::Ground| Rule::on("GET", &on.below("objects/[^?]")).page();
     let drift =
         |name: &'static str, sentence: &'static str| Fault::new(name, sentence, &["drift"]).fails(Cause::DriftNotShown);
     vec![

@@ -1,14 +1,19 @@
 //! Operations: said to be done and not done, stuck, done twice; and a cluster that is not what it seems.
 
-use super::Fault;
+use super::{Fault, says_nothing, shows_earlier};
 use crate::cause::Cause;
 use crate::selftest::passing::Answered;
-use crate::selftest::rule::Rule;
-use serde_json::json;
+use crate::selftest::rule::{Pass, Rule};
+use regex::Regex;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// Pages and answers about operations.
 const OPERATION: &str = r"^/operations/\d+/(\?.*)?$";
+/// The same, and presses, which a script is answered with the operation.
+const OPERATION_OR_PRESS: &str = r"^/(?:operations/\d+|fabrics/\d+/[a-z-]+)/(\?.*)?$";
 
 /// The lab's requests take so long, in milliseconds, that two presses meet.
 const SLOW: u64 = 100;
@@ -23,17 +28,34 @@ pub(super) fn all() -> Vec<Fault> {
     all.extend(twice());
     all.extend(unreachable());
     all.extend(cluster());
+    all.extend(automatic());
     all
 }
 
-/// What ended as one thing is told as another.
-fn told(old: &str, new: &str) -> Rule {
-    Rule::on("GET", OPERATION).navigation().text(&format!(">{old}<"), &format!(">{new}<"))
+/// What ended as one thing is told as another, on the operation's page and to the script of the button.
+pub(super) fn told(old: &str, new: &str) -> Vec<Rule> {
+    let name = |word: &str| word.to_lowercase().replace("partly done", "partial");
+    let (is_old, title, state) = (Regex::new(&format!("^(?:{})$", name(old))).ok(), new.to_owned(), name(new));
+    vec![
+        Rule::on("GET", OPERATION).page().text(&format!(">{old}<"), &format!(">{new}<")),
+        Rule::on("*", OPERATION_OR_PRESS).script().json(move |body| {
+            let body = if body["operation"].is_object() { &mut body["operation"] } else { body };
+            let is_told = body["state"].as_str().zip(is_old.as_ref()).is_some_and(|(word, old)| old.is_match(word));
+            if is_told {
+                (body["state"], body["state_title"]) = (json!(state), json!(title));
+                body["success"] = if state == "running" { json!(null) } else { json!(state == "succeeded") };
+                body["final"] = json!(state != "running");
+            }
+        }),
+    ]
+}
+
+/// The cluster refuses these writes.
+pub(super) fn refused(fault: &str) -> Value {
+    json!({"requests": [{"fault": fault, "verbs": ["update"], "kinds": ["Server", "Switch"]}]})
 }
 
 fn undone() -> Vec<Fault> {
-    let refused =
-        |fault: &str| json!({"requests": [{"fault": fault, "verbs": ["update"], "kinds": ["Server", "Switch"]}]});
     vec![
         Fault::new(
             "success_without_effect",
@@ -41,10 +63,7 @@ fn undone() -> Vec<Fault> {
             &["sync_by_button", "sync_by_form"],
         )
         .fails(Cause::NoEffect)
-        .rule(|on| {
-            let earlier = on.earlier.clone();
-            Rule::on("POST", &on.sync()).answer(move |_| Answered::redirect(&earlier))
-        }),
+        .rule(|on| shows_earlier(Rule::on("POST", &on.sync()), &on.earlier)),
         Fault::new("sync_only_reads", "The button that syncs only reads the cluster.", &["sync_by_button"])
             .fails(Cause::NoEffect)
             .rule(|on| {
@@ -59,7 +78,7 @@ fn undone() -> Vec<Fault> {
         .fails(Cause::PartialCalledSuccess)
         .after_a_commit()
         .lab(json!({"reject": [{"kind": "Server", "name": "server-06", "message": "not today"}]}))
-        .rule(|_| told("Partly done", "Succeeded")),
+        .rules(|_| told("Partly done", "Succeeded")),
         Fault::new(
             "refused_called_success",
             "The cluster forbids the writes, and the sync is said to have succeeded.",
@@ -67,7 +86,7 @@ fn undone() -> Vec<Fault> {
         )
         .fails(Cause::NoEffect)
         .lab(refused("forbidden"))
-        .rule(|_| told("(?:Failed|Partly done)", "Succeeded")),
+        .rules(|_| told("(?:Failed|Partly done)", "Succeeded")),
         Fault::new(
             "revoked_called_success",
             "The cluster's token is revoked midway, and the sync is said to have succeeded.",
@@ -75,20 +94,20 @@ fn undone() -> Vec<Fault> {
         )
         .fails(Cause::NoEffect)
         .lab(refused("unauthorized"))
-        .rule(|_| told("(?:Failed|Partly done)", "Succeeded")),
+        .rules(|_| told("(?:Failed|Partly done)", "Succeeded")),
         Fault::new(
             "success_called_failure",
             "What was done is said to have failed.",
             &["sync_by_button", "sync_from_git"],
         )
         .fails(Cause::WrongRefusal)
-        .rule(|_| told("Succeeded", "Failed")),
+        .rules(|_| told("Succeeded", "Failed")),
     ]
 }
 
 fn stuck() -> Vec<Fault> {
     let running = |fault: Fault| {
-        fault.fails(Cause::Stuck).patience(Duration::from_millis(1_500)).rule(|_| told("Succeeded", "Running"))
+        fault.fails(Cause::Stuck).patience(Duration::from_millis(1_500)).rules(|_| told("Succeeded", "Running"))
     };
     vec![
         running(Fault::new("sync_never_ends", "The sync's page says for ever that it runs.", &["sync_by_button"])),
@@ -106,15 +125,15 @@ fn stuck() -> Vec<Fault> {
             .fails(Cause::NotCancelled)
             .lab(json!({"latencyMs": SLOW}))
             .rule(|_| {
-                Rule::on("POST", r"^/operations/\d+/cancel/")
-                    .answer(|asked| Answered::redirect(asked.address.trim_end_matches('/').trim_end_matches("cancel")))
+                Rule::on("POST", r"^/operations/\d+/cancel/").answer(|asked| match asked.is_script() {
+                    true => Answered::json(202, &json!({})),
+                    false => Answered::redirect(asked.address.trim_end_matches('/').trim_end_matches("cancel")),
+                })
             }),
         Fault::new("cancel_missing", "An operation that runs cannot be cancelled.", &["cancel"])
             .fails(Cause::ControlMissing)
             .lab(json!({"latencyMs": SLOW}))
-            .rule(|_| {
-                Rule::on("GET", OPERATION).navigation().text(r#"(?s)<button[^>]*id="cancel-btn".*?</button>"#, "")
-            }),
+            .rule(|_| Rule::on("GET", OPERATION).page().text(r#"(?s)<button[^>]*id="cancel-btn".*?</button>"#, "")),
     ]
 }
 
@@ -135,7 +154,11 @@ fn twice() -> Vec<Fault> {
         )
         .fails(Cause::RanTwice)
         .lab(json!({"latencyMs": SLOWER}))
-        .rule(second),
+        // A page's script keeps the second click to itself, so that it has to forget that it does.
+        .rules(move |on| {
+            let script = r"if \(!button \|\| form\.dataset\.busy\) return;|button\.disabled = true;";
+            vec![second(on), Rule::on("GET", r"^/static/.*press\.js").text(script, "")]
+        }),
         Fault::new("two_users_run_twice", "Two users who press at once run two operations.", &["two_users"])
             .fails(Cause::RanTwice)
             .lab(json!({"latencyMs": SLOWER}))
@@ -146,10 +169,7 @@ fn twice() -> Vec<Fault> {
             &["double_click"],
         )
         .fails(Cause::NotRecorded)
-        .rule(|on| {
-            let earlier = on.earlier.clone();
-            Rule::on("POST", &on.sync()).answer(move |_| Answered::redirect(&earlier))
-        }),
+        .rule(|on| shows_earlier(Rule::on("POST", &on.sync()), &on.earlier)),
     ]
 }
 
@@ -159,13 +179,12 @@ fn unreachable() -> Vec<Fault> {
     vec![
         fault("unreachable_called_success", "A cluster that nobody reaches is said to be synced.")
             .fails(Cause::FailureCalledSuccess)
-            .rule(|_| told("Failed", "Succeeded")),
+            .rules(|_| told("Failed", "Succeeded")),
         fault("unreachable_silent", "Of a cluster that nobody reaches the page says nothing.")
             .fails(Cause::SilentFailure)
-            .rule(move |on| {
-                let page = format!("/fabrics/{}/", on.unreachable);
-                Rule::on("POST", &press(on)).answer(move |_| Answered::redirect(&page))
-            }),
+            .fails(Cause::Unanswered)
+            .patience(Duration::from_secs(6))
+            .rule(move |on| says_nothing(Rule::on("POST", &press(on)), &format!("/fabrics/{}/", on.unreachable))),
         fault("unreachable_waits", "A press for a cluster that nobody reaches is never answered.")
             .fails(Cause::Unanswered)
             .patience(Duration::from_secs(2))
@@ -184,10 +203,35 @@ fn cluster() -> Vec<Fault> {
         Fault::new("another_cluster", "The fabric is at another cluster than the oracle.", &["status_agrees"])
             .invalid(Cause::OracleUnusable)
             .rule(|on| {
-                Rule::on("GET", &on.page()).navigation().text(
+                Rule::on("GET", &on.page()).page().text(
                     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
                     "00000000-0000-4000-8000-000000000000",
                 )
             }),
     ]
+}
+
+/// Since a press, nothing that came after it is told to have begun by itself.
+fn automatic() -> Vec<Fault> {
+    let fault = Fault::new("automatic_stops", "After a sync by hand nothing runs by itself.", &["automatic_sync"]);
+    vec![fault.fails(Cause::AutomaticStopped).while_syncs_run_by_themselves().patience(Duration::from_secs(10)).rules(
+        |on| {
+            let newest = Arc::new(AtomicI64::new(0));
+            let (seen, is_pressed) = (newest.clone(), Arc::new(AtomicI64::new(i64::MAX)));
+            let pressed = is_pressed.clone();
+            let press = Rule::on("POST", &on.sync()).before(move |_, _| {
+                pressed.store(seen.load(Ordering::Relaxed), Ordering::Relaxed);
+                super::ready(Pass::Untouched)
+            });
+            let told = Rule::on("GET", r"^/operations/\d+/").script().json(move |body| {
+                let id = body["id"].as_i64().unwrap_or_default();
+                newest.fetch_max(id, Ordering::Relaxed);
+                let by_itself = body["actor"].as_str().is_some_and(|actor| actor.starts_with("system:"));
+                if by_itself && id > is_pressed.load(Ordering::Relaxed) {
+                    (body["actor"], body["trigger"]) = (json!("admin"), json!("button"));
+                }
+            });
+            vec![press, told]
+        },
+    )]
 }
