@@ -103,22 +103,22 @@ fn json(secret: &str) -> BTreeSet<String> {
     let Ok(quoted) = serde_json::to_string(secret) else { return BTreeSet::new() };
     let plain = quoted.trim_start_matches('"');
     let plain = plain.strip_suffix('"').unwrap_or(plain).to_owned();
-    let ascii = |hex: fn(u16) -> String, also: &str| {
+    let ascii = |is_upper: bool, also: &str| {
         let mut text = String::new();
         for one in plain.chars() {
             if one.is_ascii() && !also.contains(one) {
                 text.push(one);
-            } else {
-                text.extend(one.encode_utf16(&mut [0; 2]).iter().map(|unit| hex(*unit)));
+                continue;
+            }
+            for unit in one.encode_utf16(&mut [0; 2]) {
+                text.push_str(&if is_upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") });
             }
         }
         text
     };
-    let (lower, upper): (fn(u16) -> String, fn(u16) -> String) =
-        (|unit| format!("\\u{unit:04x}"), |unit| format!("\\u{unit:04X}"));
-    let mut all = BTreeSet::from([plain.replace('/', "\\/"), ascii(lower, ""), ascii(upper, "")]);
-    for also in ["<>&", "<>&'"] {
-        all.extend([ascii(lower, also), ascii(upper, also)]);
+    let mut all = BTreeSet::from([plain.replace('/', "\\/")]);
+    for also in ["", "<>&", "<>&'"] {
+        all.extend([ascii(false, also), ascii(true, also)]);
     }
     all.insert(plain);
     all
