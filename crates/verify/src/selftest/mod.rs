@@ -230,7 +230,7 @@ async fn plant(
     let by_itself = fault.before == Before::Automatic;
     // Nobody waits long for what is known to be gone.
     let wait = if by_itself { fault.patience } else { WAIT };
-    let times = Times { run: Duration::from_secs(90), patience: fault.patience, wait };
+    let times = Times { run: Duration::from_secs(240), patience: fault.patience, wait };
     let journeys = fault.journeys.iter().map(|name| (*name).to_owned()).collect();
     let plan = bed.plan(&ingredients.profile, driver, journeys, times);
     let run = walked(bed, plan, None, by_itself).await?;
