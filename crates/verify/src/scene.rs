@@ -533,10 +533,12 @@ impl<'a> Scene<'a> {
     /// what the script's answer says by its status. The last counts, after what the script tried again by itself.
     fn look_at_call(&mut self, before: usize, answer: &Answer) -> Walked<()> {
         let steps = self.recorder().steps_from(before);
+        // What the page sends by itself for its session is no press.
+        let session = self.site.profile.session.as_ref().map(|places| places.address.clone());
         let calls: Vec<&Exchange> = steps
             .iter()
             .flat_map(|step| &step.exchanges)
-            .filter(|one| one.is_write() && one.kind != "document")
+            .filter(|one| one.is_write() && one.kind != "document" && session.as_ref() != Some(&one.path()))
             .collect();
         let Some(first) = calls.first() else {
             let led = steps.iter().flat_map(|step| &step.exchanges).any(|one| one.kind == "document");

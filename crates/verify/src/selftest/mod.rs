@@ -230,7 +230,7 @@ async fn plant(
     let by_itself = fault.before == Before::Automatic;
     // Nobody waits long for what is known to be gone.
     let wait = if by_itself { fault.patience } else { WAIT };
-    let times = Times { run: Duration::from_secs(90), patience: fault.patience, wait };
+    let times = Times { run: Duration::from_secs(240), patience: fault.patience, wait };
     let journeys = fault.journeys.iter().map(|name| (*name).to_owned()).collect();
     let plan = bed.plan(&ingredients.profile, driver, journeys, times);
     let run = walked(bed, plan, None, by_itself).await?;
@@ -248,10 +248,8 @@ async fn plant(
 /// A lab that is slow is slower still for a browser: an operation must not be over before the browser has looked at it.
 fn slowed(plan: &Value, driver: DriverKind) -> Value {
     let mut plan = plan.clone();
-    if driver.runs_scripts()
-        && let Some(slow) = plan["latencyMs"].as_u64()
-    {
-        plan["latencyMs"] = json!(slow.saturating_mul(4).min(acts::LONG_MS));
+    if driver.runs_scripts() && plan["latencyMs"].as_u64().is_some_and(|slow| slow > 0) {
+        plan["latencyMs"] = json!(acts::LONG_MS);
     }
     plan
 }
