@@ -33,6 +33,7 @@ pub fn file(run: &Run) -> Value {
         "creator": { "name": "hedgerow verify", "version": env!("CARGO_PKG_VERSION"), "comment": format!("run {}", run.id) },
         "pages": pages,
         "entries": entries,
+        "comment": "of each exchange only the whole time was measured; it stands at wait",
     }})
 }
 
@@ -60,7 +61,6 @@ fn entry(step: &Step, exchange: &Exchange, most: usize) -> Value {
         "timings": {
             "blocked": -1, "dns": -1, "connect": -1, "ssl": -1,
             "send": 0, "wait": exchange.ms, "receive": 0,
-            "comment": "only the whole time was measured; it stands at wait",
         },
         "_resourceType": exchange.kind,
         "_journey": step.journey,
