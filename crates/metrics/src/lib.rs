@@ -172,7 +172,7 @@ pub fn exposition(facts: &Facts) -> String {
     let _ = encode_registry(&mut text, &PROCESS.registry);
     let _ = encode_registry(&mut text, &facts.registry());
     let _ = encode_eof(&mut text);
-    text
+    verify::ordered(&text)
 }
 
 #[cfg(test)]

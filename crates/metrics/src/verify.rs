@@ -139,7 +139,22 @@ pub fn exposition(facts: &VerifyFacts, runs: &BTreeMap<&'static str, u64>) -> St
     // Writing into a text cannot fail.
     let _ = encode_registry(&mut text, &registry);
     let _ = encode_eof(&mut text);
-    text
+    ordered(&text)
+}
+
+/// The same text with the samples of each of these metrics by their labels: a family keeps them in the order of a hash,
+/// which is another in each process, and whoever compares two readings would see nothing but that. What is not of the
+/// monitor stays where it is, because the buckets of a histogram have an order of their own.
+pub(crate) fn ordered(text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    for samples in lines.chunk_by_mut(|one, next| is_sample(one) && is_sample(next)) {
+        samples.sort_unstable();
+    }
+    lines.into_iter().flat_map(|line| [line, "\n"]).collect()
+}
+
+fn is_sample(line: &str) -> bool {
+    line.starts_with("hedgerow_verify_")
 }
 
 #[cfg(test)]
@@ -192,6 +207,22 @@ mod tests {
         for name in ["verdict{", "failures_in_a_row 0", "last_run_timestamp_seconds 0"] {
             assert!(!text.contains(name), "{name} in\n{text}");
         }
+    }
+
+    #[test]
+    fn the_samples_of_a_metric_are_in_the_order_of_their_labels() {
+        let mut facts = facts(None);
+        let journey = |name: &str| JourneyFacts { name: name.into(), ..facts.journeys[0].clone() };
+        facts.journeys = ["status_agrees", "fabric_page", "login_logout", "crawl", "drift"].map(journey).into();
+        let text = exposition(&facts, &[("pass", 7), ("fail", 3), ("invalid", 1), ("mismatch", 1)].into());
+        let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+        for name in ["hedgerow_verify_journey_verdict{", "hedgerow_verify_verdict{", "hedgerow_verify_runs_total{"] {
+            let of_one: Vec<&&str> = samples.iter().filter(|line| line.starts_with(name)).collect();
+            assert!(of_one.len() > 3 && of_one.is_sorted(), "{of_one:#?}");
+        }
+        let histogram =
+            "# TYPE hedgerow_x histogram\nhedgerow_x_bucket{le=\"9.0\"} 1\nhedgerow_x_bucket{le=\"10.0\"} 1\n";
+        assert_eq!(ordered(histogram), histogram, "what has an order of its own keeps it");
     }
 
     #[test]

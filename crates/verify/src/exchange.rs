@@ -35,7 +35,8 @@ pub struct Exchange {
     pub status: u16,
     /// Headers of the answer, redacted.
     pub response_headers: Vec<(String, String)>,
-    /// Body of the answer, redacted, at most its first 32 KiB; of scripts and style sheets the first 512 bytes.
+    /// Body of the answer, redacted, at most its first 32 KiB; of scripts and style sheets the first 512 bytes; in a
+    /// written folder the first 8 KiB in steps that show no failure. What is left out is counted at its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_body: Option<String>,
     /// How long the answer's body was, in bytes.
@@ -43,12 +44,32 @@ pub struct Exchange {
     /// Why there was no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// A style sheet, script or picture that was answered as before: headers and body stand there, not here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_in: Option<Place>,
+    /// The body of the answer was the same as there, and stands there, not here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_as_in: Option<Place>,
+}
+
+/// Where an exchange stands in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Place {
+    /// The step's number.
+    pub step: usize,
+    /// Which of its exchanges, from 0.
+    pub request: usize,
 }
 
 impl Exchange {
     /// Whether it changes something by HTTP's rules.
     pub fn is_write(&self) -> bool {
         !["GET", "HEAD", "OPTIONS"].contains(&self.method.as_str())
+    }
+
+    /// Whether a page asked for it in order to be shown: a style sheet, a script, a picture.
+    pub fn is_asset(&self) -> bool {
+        ["stylesheet", "script", "image", "font", "media"].contains(&self.kind.as_str())
     }
 
     /// The path of its address, with the query.

@@ -53,7 +53,7 @@ impl Obstacle {
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoAnswer { asked, why, .. } => write!(f, "{asked}: no answer: {why}"),
+            Self::NoAnswer { asked, why, .. } => write!(f, "{asked}: no answer: {why}{}", hint(asked, why)),
             Self::Cookie { asked, why } => write!(f, "{asked}: a browser refuses the cookie: {why}"),
             Self::Missing(text)
             | Self::Unusable(text)
@@ -65,7 +65,36 @@ impl fmt::Display for Obstacle {
     }
 }
 
+/// What is most likely meant where both sides speak, and not the same. The network's own words for it help nobody.
+fn hint(asked: &str, why: &str) -> &'static str {
+    let is_any = |words: &[&str]| words.iter().any(|word| why.contains(word));
+    if asked.contains(" https://") && is_any(&["InvalidContentType", "ERR_SSL_PROTOCOL_ERROR", "SSL_ERROR_RX_RECORD"]) {
+        return ". It does not speak TLS there; if it is meant to answer in plain HTTP, give its address with http://";
+    }
+    if asked.contains(" http://") && is_any(&["invalid HTTP version", "invalid HTTP status"]) {
+        return ". It does not speak plain HTTP there; if it is meant to answer with TLS, give its address with https://";
+    }
+    ""
+}
+
 impl std::error::Error for Obstacle {}
 
 /// The outcome of a step.
 pub type Taken<T> = Result<T, Obstacle>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wrong_scheme_is_named() {
+        let no_answer = |asked: &str, why: &str| {
+            Obstacle::NoAnswer { asked: asked.into(), why: why.into(), timed_out: false }.to_string()
+        };
+        let tls = "received corrupt message of type InvalidContentType";
+        assert!(no_answer("GET https://h.example/login/", tls).ends_with("give its address with http://"));
+        assert!(no_answer("GET http://h.example/", "invalid HTTP version parsed").ends_with("with https://"));
+        let plain = "GET https://h.example/: no answer: connection refused";
+        assert_eq!(no_answer("GET https://h.example/", "connection refused"), plain);
+    }
+}

@@ -50,8 +50,11 @@ impl Recorder {
         step.url = self.redactor.text(&step.url);
         step.title = self.redactor.text(&step.title);
         step.obstacle = step.obstacle.as_deref().map(|text| self.redactor.text(text));
-        step.screenshot = screenshot.and_then(|bytes| self.file(step.number, "png", bytes));
-        let tree = tree.and_then(|tree| serde_json::to_vec_pretty(tree).ok());
+        step.screenshot = screenshot.and_then(|bytes| {
+            let ending = if bytes.starts_with(b"RIFF") { "webp" } else { "png" };
+            self.file(step.number, ending, bytes)
+        });
+        let tree = tree.and_then(|tree| serde_json::to_vec(tree).ok());
         step.accessible_tree = tree.and_then(|bytes| self.file(step.number, "tree.json", &bytes));
         let number = step.number;
         kept.steps.push(step);
@@ -102,7 +105,8 @@ impl Recorder {
     /// Writes down that something was made or changed for the run, and how it is now.
     pub fn cleaned(&self, what: &str, restored: Result<(), String>) {
         let why = restored.err().map(|why| self.redactor.text(&why));
-        self.lock().cleanup.push(Cleaned { what: self.redactor.text(what), restored: why.is_none(), why });
+        let at = Some(Timestamp::now());
+        self.lock().cleanup.push(Cleaned { what: self.redactor.text(what), restored: why.is_none(), why, at });
     }
 
     /// How many steps there are.

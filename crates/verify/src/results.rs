@@ -374,6 +374,9 @@ pub struct Cleaned {
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// When it was put right, or could not be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
 }
 
 /// The JSON schema of [`Run`], as it is published.

@@ -7,6 +7,8 @@
 
 #[path = "evidence/altered.rs"]
 mod altered;
+#[path = "evidence/bounded.rs"]
+mod bounded;
 #[path = "evidence/compared.rs"]
 mod compared;
 #[path = "evidence/judged.rs"]

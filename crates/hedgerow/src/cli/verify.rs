@@ -24,8 +24,8 @@ use clap::{Args, ValueEnum};
   hedgerow verify --compare run-1 run-2
   hedgerow verify --self-test --driver http --output self-test")]
 pub(crate) struct Verify {
-    /// List the journeys, each with what it proves
-    #[arg(long, exclusive = true)]
+    /// List the journeys, each with what it proves; with --json as data
+    #[arg(long, conflicts_with_all = ["target", "username", "output", "check", "compare", "self_test"])]
     pub(crate) list: bool,
     /// Prove that nothing in a run's folder was altered; with --public-key also by whom it was signed
     #[arg(long, value_name = "DIR", conflicts_with_all = ["target", "output", "username"])]

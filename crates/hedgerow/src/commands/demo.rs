@@ -15,6 +15,7 @@ mod story;
 
 use crate::cli::{self, Network};
 use crate::console::{Console, Opened};
+use crate::monitor::{self, Monitor};
 use crate::server::{self, Server};
 use crate::settings::{Layers, Settings};
 use crate::{Misuse, logging, output};
@@ -27,6 +28,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 /// Runs the demo until it is told to end.
 pub(crate) fn run(arguments: &cli::Demo) -> anyhow::Result<()> {
@@ -61,6 +63,7 @@ fn with_defaults(mut layers: Layers) -> anyhow::Result<(Layers, Option<TempDir>)
 async fn serve(settings: &Settings, kept_folder: bool, json: bool) -> anyhow::Result<()> {
     let stop = server::stop_on_signal()?;
     let server = Server::bind(settings)?;
+    let monitor = Monitor::of(settings, &server.url())?;
     let opened = Opened::new(settings).await?;
     let mut kept = Kept::read(&opened.folder)?;
     refuse_a_real_console(&opened, &kept).await?;
@@ -83,7 +86,12 @@ async fn serve(settings: &Settings, kept_folder: bool, json: bool) -> anyhow::Re
                     kubeconfig: labs.kubeconfig(),
                 };
                 announce(&ready, kept_folder.then_some(folder.as_path()), json)?;
-                server.serve(console.router(), stop.clone(), settings.shutdown_grace).await
+                let monitor = monitor.map(|monitor| console.watched_by(monitor));
+                let ends = CancellationToken::new();
+                let ending = tokio::spawn(monitor::end_first(monitor, stop.clone(), ends.clone()));
+                let served = server.serve(console.router(), ends, settings.shutdown_grace).await;
+                ending.abort();
+                served
             }
         },
     };

@@ -1,7 +1,7 @@
 //! `hedgerow serve`: the console, until Ctrl-C or SIGTERM.
 
 use crate::console::{Console, FirstAdministrator, Opened};
-use crate::monitor::{Monitor, Running};
+use crate::monitor::{self, Monitor};
 use crate::server::{self, Server};
 use crate::settings::Settings;
 use crate::{cli, logging, output};
@@ -28,22 +28,12 @@ async fn serve(settings: &Settings, json: bool) -> anyhow::Result<()> {
     announce(&server.url(), public.as_deref(), first.as_ref(), json)?;
     tracing::info!(address = %server.address(), tls = server.is_tls(), "listening");
     let monitor = monitor.map(|monitor| console.watched_by(monitor));
-    // The monitor ends first: what it is about to log out of still answers then.
     let ends = CancellationToken::new();
-    let ending = tokio::spawn(end_monitor_first(monitor, stop, ends.clone()));
+    let ending = tokio::spawn(monitor::end_first(monitor, stop, ends.clone()));
     let served = server.serve(console.router(), ends, settings.shutdown_grace).await;
     ending.abort();
     console.close().await;
     served
-}
-
-/// When the console is told to end, the monitor ends before its pages do.
-async fn end_monitor_first(monitor: Option<Running>, stop: CancellationToken, ends: CancellationToken) {
-    stop.cancelled().await;
-    if let Some(monitor) = monitor {
-        monitor.end().await;
-    }
-    ends.cancel();
 }
 
 /// The line for scripts.

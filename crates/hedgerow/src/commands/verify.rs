@@ -3,30 +3,32 @@
 
 mod every;
 mod self_test;
+mod told;
 
 use crate::cli::{self, VerifyDriver};
 use crate::client::complain;
 use crate::{Misuse, output, server};
 use anyhow::Context as _;
 use secrecy::SecretString;
-use std::io::IsTerminal as _;
+use serde::Serialize;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
+use told::Told;
+use url::Url;
 use verify::evidence::sign::{PublicKey, SigningKey};
 use verify::oracle::{ClusterOracle, DatabaseOracle, GitOracle};
 use verify::redact::SHORTEST;
-use verify::results::{JourneyResult, Run};
-use verify::run::{Progress, Runner};
+use verify::results::Run;
+use verify::run::Runner;
 use verify::site::{Account, DriverKind, Plan, Site};
-use verify::verdict::Verdict;
 use verify::{evidence, journeys};
 
 /// Runs it to its end.
 pub(crate) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
     if arguments.list {
-        list()?;
+        list(arguments.json)?;
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(folder) = &arguments.check {
@@ -93,7 +95,17 @@ fn compare(before: &Path, after: &Path, json: bool) -> anyhow::Result<ExitCode> 
     Ok(if comparison.is_same() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn list() -> anyhow::Result<()> {
+fn list(json: bool) -> anyhow::Result<()> {
+    if json {
+        #[derive(Serialize)]
+        struct Listed {
+            name: &'static str,
+            changes: bool,
+            proves: &'static str,
+        }
+        let all = journeys::ALL.iter().map(|one| Listed { name: one.name, changes: one.changes, proves: one.proves });
+        return Ok(output::json(&all.collect::<Vec<_>>())?);
+    }
     let rows: Vec<Vec<String>> = journeys::ALL
         .iter()
         .map(|one| vec![one.name.into(), if one.changes { "yes" } else { "no" }.into(), one.proves.into()])
@@ -250,6 +262,7 @@ async fn walk(plan: Plan, folder: Option<PathBuf>, stop: &CancellationToken, mut
         ended = runner.walk(&mut told) => Some(ended),
         () = stop.cancelled() => None,
     };
+    told.end();
     let interrupted = ended.is_none();
     // Also after Ctrl-C: what was planted is taken back, and sessions are ended.
     runner.clean().await;
@@ -269,45 +282,17 @@ fn leaving(name: &str, is_last: bool) {
     ));
 }
 
-/// Says on standard error what is going on.
-#[derive(Default)]
-struct Told {
-    /// Only what did not pass.
-    quiet: bool,
-}
-
-impl Told {
-    /// Says only what did not pass: for whoever runs again and again.
-    fn quietly() -> Self {
-        Self { quiet: true }
-    }
-}
-
-impl Progress for Told {
-    fn begins(&mut self, journey: &str, driver: &str) {
-        if std::io::stderr().is_terminal() && !self.quiet {
-            complain(&format!("\r{journey} ({driver}) ..."));
-        }
-    }
-
-    fn ended(&mut self, result: &JourneyResult) {
-        if self.quiet && matches!(result.verdict, Verdict::Pass | Verdict::Skipped) {
-            return;
-        }
-        let clear = if std::io::stderr().is_terminal() { "\r\x1b[K" } else { "" };
-        let seconds = f64::from(u32::try_from(result.ms).unwrap_or(u32::MAX)) / 1000.0;
-        let name = format!("{} ({})", result.name, result.driver);
-        complain(&format!("{clear}{:<12} {name:<36} {seconds:>6.1} s  {}\n", result.verdict.word(), result.sentence));
-    }
-}
-
 fn report(run: &Run, folder: Option<&Path>, json: bool) -> anyhow::Result<()> {
     if json {
         return Ok(output::json(run)?);
     }
     let mut said = format!("{}: {}\n", run.verdict.word(), run.sentence);
     if let Some(finding) = &run.finding {
-        said.push_str(&format!("  expected  {}\n  observed  {}\n", finding.expected, finding.observed));
+        said.push_str(&format!("  expected  {}\n", finding.expected));
+        // The sentence has it already, mostly.
+        if !run.sentence.contains(&finding.observed) {
+            said.push_str(&format!("  observed  {}\n", finding.observed));
+        }
         let point = finding.failure_point.map(|point| format!(", failure point {point}")).unwrap_or_default();
         said.push_str(&format!(
             "  cause     {} (layer {}{point})\n  to do     {}\n",

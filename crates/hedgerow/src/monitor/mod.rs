@@ -6,6 +6,7 @@
 //! more than look: that is a finding of its own, so that it is seen where everything else is.
 
 mod account;
+mod refused;
 mod round;
 
 use crate::settings::{Secret, Settings};
@@ -13,6 +14,7 @@ use anyhow::{Context as _, ensure};
 use auth::{Clock, Sessions};
 use round::Round;
 use secrecy::{ExposeSecret as _, SecretString};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -32,6 +34,8 @@ const ENDING: Duration = Duration::from_secs(15);
 /// A monitor that is ready to begin.
 pub(crate) struct Monitor {
     plan: Plan,
+    /// Where the password stands: a new one is taken from there without a restart.
+    password_file: PathBuf,
     interval: Duration,
     webhook: Option<Webhook>,
     alert_after: u32,
@@ -51,6 +55,7 @@ impl Monitor {
         let (Some(interval), Some(username)) = (settings.verify_every, settings.verify_username.clone()) else {
             return Ok(None);
         };
+        let password_file = settings.verify_password_file.clone().context("no password for the monitor is set")?;
         let given = settings.verify_url.as_ref().or(settings.public_url.as_ref());
         let target = given.map_or_else(|| own.to_owned(), |url| format!("{}/", url.origin()));
         let target = Url::parse(&target).with_context(|| format!("{target}, which is to be walked, is no address"))?;
@@ -62,7 +67,7 @@ impl Monitor {
         Ok(Some(Self {
             plan: Plan {
                 target,
-                account: Account { username, password: password(settings)? },
+                account: Account { username, password: password(&password_file)? },
                 second: None,
                 reader: None,
                 profile: verify::profile::load("hedgerow").context("cannot read the built-in profile")?,
@@ -84,6 +89,7 @@ impl Monitor {
                 secrets: Vec::new(),
                 id: String::new(),
             },
+            password_file,
             interval,
             webhook: webhook.transpose().context("verify.webhook cannot be used")?,
             alert_after: settings.verify_alert_after,
@@ -111,8 +117,18 @@ impl Running {
     }
 }
 
-fn password(settings: &Settings) -> anyhow::Result<SecretString> {
-    let file = settings.verify_password_file.as_ref().context("no password for the monitor is set")?;
+/// When the console is told to end, its monitor ends before its pages do: what it is about to log out of still answers
+/// then. `ends` is what the pages wait for.
+pub(crate) async fn end_first(monitor: Option<Running>, stop: CancellationToken, ends: CancellationToken) {
+    stop.cancelled().await;
+    if let Some(monitor) = monitor {
+        monitor.end().await;
+    }
+    ends.cancel();
+}
+
+/// What stands in the file that `verify.password_file` names.
+fn password(file: &Path) -> anyhow::Result<SecretString> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("cannot read {}, which verify.password_file names", file.display()))?;
     let password = SecretString::from(text.trim_end_matches(['\r', '\n']));

@@ -2,6 +2,7 @@
 
 use super::Monitor;
 use super::account::{self, Reader, Unfit};
+use super::refused::{Refused, is_refusal};
 use auth::{Clock, Sessions};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
@@ -11,7 +12,6 @@ use store::verify_runs::{InARow, NewVerifyRun};
 use store::{Fabric, Page, Scope, Store};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use verify::cause::Cause;
 use verify::monitor::{Alert, Event, Judged, Mark, Row, due};
 use verify::run::{Runner, Silent};
 use verify::site::{Plan, Site};
@@ -29,6 +29,8 @@ pub(super) struct Round {
     telling: TaskTracker,
     /// What was last said to be wrong with the account, so that it is said once.
     unfit: Option<Unfit>,
+    /// The login that was refused, until one is not.
+    refused: Option<Refused>,
     /// Whether it stands in the list that the account is as it should be.
     settled: bool,
 }
@@ -41,7 +43,8 @@ impl Round {
         clock: Arc<dyn Clock>,
         stop: CancellationToken,
     ) -> Self {
-        Self { monitor, store, sessions, clock, stop, telling: TaskTracker::new(), unfit: None, settled: false }
+        let telling = TaskTracker::new();
+        Self { monitor, store, sessions, clock, stop, telling, unfit: None, refused: None, settled: false }
     }
 
     /// Goes on until it is told to stop. What is due is looked at several times an interval; whether it is, the database
@@ -70,37 +73,67 @@ impl Round {
         let username = self.monitor.plan.account.username.clone();
         let reader = match account::look(&self.store, &username).await? {
             Ok(reader) => reader,
-            Err(unfit) => return self.refused(unfit).await,
+            Err(unfit) => return self.unfit(unfit).await,
         };
         if self.unfit.take().is_some() {
             tracing::info!(username, "the monitor walks again: its account may only look");
         }
-        self.settle().await?;
+        self.read_password();
+        let password = &self.monitor.plan.account.password;
+        if self.refused.as_ref().is_some_and(|refused| !refused.is_over(password, &reader.user, self.clock.now())) {
+            return self.still_refused(false).await;
+        }
         let filter = FabricFilter::default();
         let fabrics = self.store.fabrics().list(&reader.scope, &filter, Page::all()).await?.rows;
-        if fabrics.is_empty() {
-            return self.walk(&reader, None, false).await.map(drop);
-        }
         let many = fabrics.len() > LISTED;
-        // A password that is refused once is refused for every fabric: it is not tried again, or the throttle would turn
-        // away others who come from the same address.
-        let mut refused: Option<Judged> = None;
-        for fabric in &fabrics {
+        // Without a fabric the console as a whole is walked.
+        let each = if fabrics.is_empty() { vec![None] } else { fabrics.iter().map(Some).collect() };
+        for fabric in each {
             if self.stop.is_cancelled() {
                 break;
             }
-            match &refused {
-                None => {
-                    let run = self.walk(&reader, Some(fabric), many).await?;
-                    refused = run.filter(|run| run.cause.as_deref() == Some(Cause::BadPassword.code()));
-                }
-                Some(run) if self.is_due(Some(fabric.id)).await? => {
-                    self.keep(Judged { run: new_id(), ..run.clone() }, Some(fabric)).await?;
-                }
-                Some(_) => {}
+            let Some(run) = self.walk(&reader, fabric, many).await? else { continue };
+            // Who is refused once is refused for every fabric.
+            if is_refusal(&run) {
+                tracing::warn!(username, run = run.run, "the monitor is not let in: {}", run.sentence);
+                let password = &self.monitor.plan.account.password;
+                let now = self.clock.now();
+                self.refused = Some(Refused::new(run, password, &reader.user, self.refused.as_ref(), now));
+                return self.still_refused(fabric.is_none()).await;
             }
+            // Of a console that did not answer it is not known whether it would let anybody in.
+            let is_in = run.verdict != Mark::Invalid;
+            self.keep(run, fabric).await?;
+            if !is_in {
+                continue;
+            }
+            if self.refused.take().is_some() {
+                tracing::info!(username, "the monitor walks again: it is let in");
+            }
+            self.settle(fabric).await?;
         }
         Ok(())
+    }
+
+    /// A password that was changed is taken without a restart. While the file is being written there may be none in it;
+    /// the old one stays then.
+    fn read_password(&mut self) {
+        if let Ok(password) = super::password(&self.monitor.password_file) {
+            self.monitor.plan.account.password = password;
+        }
+    }
+
+    /// The login was refused, and is not tried again yet. That stands in the list, once for all fabrics; `is_ours` where
+    /// the run about none is begun already.
+    async fn still_refused(&mut self, is_ours: bool) -> Result<(), store::Error> {
+        self.settled = false;
+        let Some(refused) = &self.refused else { return Ok(()) };
+        if !is_ours && !self.is_due(None).await? {
+            return Ok(());
+        }
+        let username = &self.monitor.plan.account.username;
+        let judged = refused.judged(new_id(), username, &self.monitor.password_file, self.clock.now());
+        self.keep(judged, None).await
     }
 
     /// Whether a run is due, and this process the one that makes it.
@@ -112,7 +145,7 @@ impl Round {
     }
 
     /// Nothing is walked with this account. That stands in the list as a run that could not be made.
-    async fn refused(&mut self, unfit: Unfit) -> Result<(), store::Error> {
+    async fn unfit(&mut self, unfit: Unfit) -> Result<(), store::Error> {
         if self.unfit.as_ref() != Some(&unfit) {
             tracing::warn!(what_to_do = unfit.what_to_do, "{}", unfit.sentence);
             self.unfit = Some(unfit.clone());
@@ -125,16 +158,17 @@ impl Round {
         self.keep(judged, None).await
     }
 
-    /// Ends the row of runs that could not be made for want of a fit account, so that whoever was told is told.
-    async fn settle(&mut self) -> Result<(), store::Error> {
-        if std::mem::replace(&mut self.settled, true) {
+    /// Ends the row of runs that could not be made for want of a fit account or of a login, so that whoever was told is
+    /// told. A run about no fabric has ended it already, or goes on with it.
+    async fn settle(&mut self, walked: Option<&Fabric>) -> Result<(), store::Error> {
+        if std::mem::replace(&mut self.settled, true) || walked.is_none() {
             return Ok(());
         }
         let newest = self.store.verify_runs().newest(&Scope::System, 1).await?;
         if !newest.iter().any(|run| run.fabric_id.is_none() && run.row.count > 0) {
             return Ok(());
         }
-        let sentence = "The monitor's account may look again, and nothing else: it walks.".to_owned();
+        let sentence = "The monitor's account may look again, and nothing else, and it is let in: it walks.".to_owned();
         self.keep(self.without_run(Mark::Unverified, sentence, None), None).await
     }
 
@@ -156,7 +190,7 @@ impl Round {
         }
     }
 
-    /// Walks once, if a run is due; gives what it found.
+    /// Walks once, if a run is due; gives what it found, which is not recorded yet.
     async fn walk(&self, reader: &Reader, fabric: Option<&Fabric>, many: bool) -> Result<Option<Judged>, store::Error> {
         if !self.is_due(fabric.map(|fabric| fabric.id)).await? {
             return Ok(None);
@@ -173,8 +207,9 @@ impl Round {
         let run = runner.finish(ended.flatten(), interrupted);
         self.end_sessions(reader, &id).await;
         let Some(judged) = Judged::of(&run) else { return Ok(None) };
-        self.keep(judged.clone(), fabric).await?;
-        Ok(Some(judged))
+        // A run that ends before it saw the fabric is about it all the same, and whoever is told must know about which.
+        let named = judged.fabric.clone().or_else(|| fabric.map(|fabric| fabric.name.clone()));
+        Ok(Some(Judged { fabric: named, ..judged }))
     }
 
     /// The run about one fabric.

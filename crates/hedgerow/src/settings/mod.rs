@@ -218,7 +218,7 @@ settings! {
         verify_every: Option<Duration> = "verify.every", "";
         /// Who it logs in as: an account of its own that may view fabrics and nothing else, as `hedgerow user create monitor` and `hedgerow user grant monitor --action view` make one. What the account may not see is not walked; one that may change anything is refused.
         verify_username: Option<String> = "verify.username", "";
-        /// File with that account's password, which is read at the start.
+        /// File with that account's password. It is read at the start, and a new password in it is taken without a restart.
         verify_password_file: Option<PathBuf> = "verify.password_file", "";
         /// Address that it walks. Without it, `public_url`, or else the address that the console listens on.
         verify_url: Option<PublicUrl> = "verify.url", "";

@@ -1,9 +1,10 @@
 //! `hedgerow demo`: ready means that the pages tell the truth, and a second start goes on where the first one ended.
 
 use crate::lab::names;
-use crate::running::{Running, assert_done, program, run, stderr};
+use crate::running::{PATIENCE, Running, assert_done, program, run, stderr};
 use crate::visitor::Visitor;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 fn demo(home: &Path, extra: &[&str]) -> Running {
     Running::start(program(home, &[&["demo", "--json"], extra].concat()))
@@ -67,6 +68,29 @@ async fn a_second_start_on_the_same_folder_goes_on() {
     assert!(dashboard.contains("In sync"), "the labs are the clusters that the fabrics remember");
     assert_eq!(commits(1), history);
     second.stop("-TERM");
+}
+
+#[tokio::test]
+async fn a_demo_that_is_told_to_walk_its_own_front_door_does() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("pw"), "only looks around 1").unwrap();
+    let settings = ["verify.every=1s", "verify.username=monitor", "verify.password_file=pw"];
+    let settings: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    let mut demo = demo(home.path(), &settings);
+    let ready = demo.json();
+    let mut visitor = Visitor::of(&ready);
+    assert_eq!(visitor.log_in(&ready).await, 303);
+    // There is no such user, and only a monitor that runs finds that out.
+    let end = Instant::now() + PATIENCE;
+    loop {
+        let page = visitor.page("/verify/").await;
+        if page.contains("there is no user monitor") {
+            break;
+        }
+        assert!(Instant::now() < end, "nothing was walked: {page}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert_eq!(demo.stop("-TERM").0.code(), Some(0), "{}", demo.errors());
 }
 
 #[test]

@@ -168,3 +168,14 @@ fn what_cannot_work_is_said_before_anything_runs() {
     }
     assert!(!home.path().join("o").exists(), "nothing was made");
 }
+
+#[test]
+fn the_journeys_are_listed_as_data_too() {
+    let home = tempfile::tempdir().unwrap();
+    let listed = run(home.path(), &["verify", "--list", "--json"]);
+    assert!(listed.status.success(), "{}", crate::running::stderr(&listed));
+    let all: Vec<Value> = serde_json::from_str(&stdout(&listed)).unwrap();
+    let drift = all.iter().find(|one| one["name"] == "drift").unwrap();
+    assert_eq!(drift["changes"], true);
+    assert!(drift["proves"].as_str().is_some_and(|proves| proves.len() > 20), "{drift}");
+}

@@ -1,20 +1,28 @@
 //! `har.json`: the exchanges in HTTP Archive 1.2, for the tools that open it. What they hold was redacted when it was
 //! written down.
 //!
-//! What was not recorded is said as the format wants it: -1, or "unknown".
+//! What was not recorded is said as the format wants it: -1, or "unknown". Bodies are in `results.json`; here is the
+//! beginning of each, and whole what came in a step that matters.
 
-use crate::exchange::Exchange;
+use super::matter::Matters;
+use super::words::{beginning, size};
+use crate::exchange::{Exchange, Place};
 use crate::redact::HIDDEN;
 use crate::results::{Path, Run, Step};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use serde_json::{Map, Value, json};
 
+/// So much of a body is here, of a step that does not matter.
+const BODY: usize = 2 * 1024;
+
 /// The file.
 pub fn file(run: &Run) -> Value {
+    let matters = Matters::of(run);
     let mut entries: Vec<(Timestamp, Value)> = Vec::new();
     for step in &run.steps {
-        entries.extend(step.exchanges.iter().map(|exchange| (exchange.started, entry(step, exchange))));
+        let most = if matters.has(step) { usize::MAX } else { BODY };
+        entries.extend(step.exchanges.iter().map(|exchange| (exchange.started, entry(step, exchange, most))));
     }
     // The format wants them by time; the sort keeps the order of those of one moment.
     entries.sort_by_key(|(started, _)| *started);
@@ -25,6 +33,7 @@ pub fn file(run: &Run) -> Value {
         "creator": { "name": "hedgerow verify", "version": env!("CARGO_PKG_VERSION"), "comment": format!("run {}", run.id) },
         "pages": pages,
         "entries": entries,
+        "comment": "of each exchange only the whole time was measured; it stands at wait",
     }})
 }
 
@@ -41,18 +50,17 @@ fn page(step: &Step) -> Value {
     })
 }
 
-fn entry(step: &Step, exchange: &Exchange) -> Value {
+fn entry(step: &Step, exchange: &Exchange, most: usize) -> Value {
     let mut entry = json!({
         "pageref": page_id(step),
         "startedDateTime": exchange.started.to_string(),
         "time": exchange.ms,
         "request": request(exchange),
-        "response": response(exchange),
+        "response": response(exchange, most),
         "cache": {},
         "timings": {
             "blocked": -1, "dns": -1, "connect": -1, "ssl": -1,
             "send": 0, "wait": exchange.ms, "receive": 0,
-            "comment": "only the whole time was measured; it stands at wait",
         },
         "_resourceType": exchange.kind,
         "_journey": step.journey,
@@ -62,7 +70,14 @@ fn entry(step: &Step, exchange: &Exchange) -> Value {
     if let Some(error) = &exchange.error {
         entry["_error"] = json!(error);
     }
+    if let Some(there) = &exchange.as_in {
+        entry["comment"] = json!(format!("answered as before: headers and body are {}", place(there)));
+    }
     entry
+}
+
+fn place(there: &Place) -> String {
+    format!("at request {} of step {}", there.request, there.step)
 }
 
 fn request(exchange: &Exchange) -> Value {
@@ -98,7 +113,7 @@ fn post_data(exchange: &Exchange, body: &str) -> Value {
     json!({ "mimeType": kind, "text": body })
 }
 
-fn response(exchange: &Exchange) -> Value {
+fn response(exchange: &Exchange, most: usize) -> Value {
     let status = http::StatusCode::from_u16(exchange.status).ok();
     let cookies = all(&exchange.response_headers, "set-cookie").filter_map(set_cookie);
     let mut content = json!({
@@ -106,7 +121,14 @@ fn response(exchange: &Exchange) -> Value {
         "mimeType": one(&exchange.response_headers, "content-type").unwrap_or("x-unknown"),
     });
     if let Some(body) = &exchange.response_body {
-        content["text"] = json!(body);
+        let (text, left) = beginning(body, most);
+        content["text"] = json!(text);
+        if left > 0 {
+            content["comment"] = json!(format!("{} more in results.json", size(left as u64)));
+        }
+    }
+    if let Some(there) = &exchange.body_as_in {
+        content["comment"] = json!(format!("the same as {}", place(there)));
     }
     let mut response = json!({
         "status": exchange.status,

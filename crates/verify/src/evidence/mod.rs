@@ -12,6 +12,8 @@ mod har;
 mod hide;
 mod junit;
 pub mod manifest;
+mod matter;
+mod once;
 mod pem;
 pub mod report;
 mod self_test;
@@ -106,6 +108,7 @@ pub fn write(run: &Run, folder: &Path, signing_key: Option<&SigningKey>) -> Resu
     folder::close_to_others(folder)?;
     let mut run = run.clone();
     hide::secrets_of_headers(&mut run);
+    once::bound(&mut run);
     let results = pretty(&run)?;
     // What is derived is derived from the file, not from memory: `check` has only the file.
     let run: Run = serde_json::from_slice(&results)?;
@@ -129,11 +132,18 @@ pub fn schema_file() -> String {
 fn derived(run: &Run, folder: &Path) -> Result<Vec<(&'static str, Vec<u8>)>, EvidenceError> {
     Ok(vec![
         ("junit.xml", junit::file(run)?.into_bytes()),
-        ("har.json", pretty(&har::file(run))?),
+        ("har.json", compact(&har::file(run))?),
         ("console.log", console::file(run).into_bytes()),
         ("readings.json", pretty(&run.readings)?),
         (REPORT, report::render(run, folder)?.into_bytes()),
     ])
+}
+
+/// For programs alone: a third of what it would be indented.
+fn compact(value: &impl serde::Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = serde_json::to_vec(value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
 }
 
 fn pretty(value: &impl serde::Serialize) -> Result<Vec<u8>, serde_json::Error> {

@@ -184,27 +184,20 @@ fn large_and_missing_pictures_are_named() {
     assert!(!html.contains("<img"));
 }
 
-/// The variables of a block that begins with these words.
-fn tokens(css: &str, block: &str) -> Vec<(String, String)> {
-    let block = css.split_once(block).unwrap().1.split_once('}').unwrap().0;
-    let token = Regex::new(r"--([a-z-]+):\s*([^;]+);").unwrap();
-    token.captures_iter(block).map(|found| (found[1].to_owned(), found[2].to_owned())).collect()
-}
-
 #[test]
-fn its_colours_are_those_of_the_console() {
+fn its_colours_are_those_of_the_console_and_paper_is_light() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let console = std::fs::read_to_string(format!("{root}/crates/web/static/tokens.css")).unwrap();
-    let ours = include_str!("../../templates/report/style.css");
-    for (here, there) in
-        [("\n:root {", "\n:root {"), ("  :root {\n    color-scheme: dark;", ":root[data-theme=\"dark\"] {")]
-    {
-        let (here, there) = (tokens(ours, here), tokens(&console, there));
-        assert!(here.len() > 14);
-        for token in here {
-            assert!(there.contains(&token), "{token:?}");
-        }
+    let html = report(&sample::run());
+    let named = Regex::new(r"var\(--([a-z-]+)\)").unwrap();
+    for name in named.captures_iter(&html).map(|found| found[1].to_owned()) {
+        let of_tone = ["tone", "tone-ground"].contains(&name.as_str());
+        assert!(of_tone || console.contains(&format!("--{name}: ")), "--{name} is no token of the console");
     }
+    assert!(
+        html.contains("--good-ground: #e6f4ea;") && html.contains("@media screen and (prefers-color-scheme: dark)")
+    );
+    assert!(!html.contains("@media (prefers-color-scheme"), "dark is for screens only");
 }
 
 #[test]

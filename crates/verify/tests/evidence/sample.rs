@@ -201,8 +201,8 @@ pub fn run() -> Run {
         ],
         leaks: vec![Leak { what: "a password in an address".into(), place: "GET /sources/2".into() }],
         cleanup: vec![
-            Cleaned { what: "the user verify-viewer".into(), restored: true, why: None },
-            Cleaned { what: "the label hedgerow.io/probe on VPC/a".into(), restored: false, why: Some("the cluster refused the patch (403)".into()) },
+            Cleaned { what: "the user verify-viewer".into(), restored: true, why: None, at: None },
+            Cleaned { what: "the label hedgerow.io/probe on VPC/a".into(), restored: false, why: Some("the cluster refused the patch (403)".into()), at: Some(at(26_300)) },
         ],
         requests: 15,
     }

@@ -81,6 +81,18 @@ async fn each_reader_sees_the_runs_of_its_own_fabrics() {
     {
         assert!(text.contains(expected), "{expected} in {text}");
     }
+    // Sentence, cause, failure point and row are parts of their own: run together they read as other words.
+    for page in ["/verify/".to_owned(), format!("/fabrics/{}/verify/", lab.id)] {
+        let text = browser.open(&page).await.body;
+        for part in [
+            "2 passed, 1 failed.</p>",
+            "<li class=\"mono\">answer_missing</li>",
+            "<li>failure point 2 of 9</li>",
+            "<li>2 runs in a row, the first ",
+        ] {
+            assert!(text.contains(part), "{part} in {page}: {text}");
+        }
+    }
     let runs = browser.script(&format!("/fabrics/{}/verify/?page=1", lab.id)).await.json();
     assert_eq!((&runs["count"], &runs["results"][2]["verdict"]), (&3.into(), &"pass".into()));
     assert_eq!(browser.open("/verify/?page=x").await.status, StatusCode::BAD_REQUEST);

@@ -91,12 +91,19 @@ fn pairs(arms: &[Arm]) -> Vec<Pair<'_>> {
     }
     let mut out = Vec::new();
     for (first, mut arms) in pairs {
-        let agrees = arms.windows(2).all(|two| (two[0].claimed, two[0].effect) == (two[1].claimed, two[1].effect));
+        let agrees = arms.windows(2).all(|two| agree(two[0], two[1]));
         let order = if first == Path::User { "The user's path first" } else { "The direct path first" };
         arms.sort_by_key(|arm| arm.path != Path::User);
         out.push(Pair { order, arms: arms.into_iter().map(ArmView::new).collect(), agrees });
     }
     out
+}
+
+/// Whether two arms came to the same. What was not looked at in one of them, as after a dry run, which has no effect to
+/// look for, says nothing about the other.
+fn agree(one: &Arm, other: &Arm) -> bool {
+    let same_effect = one.effect.zip(other.effect).is_none_or(|(one, other)| one == other);
+    one.claimed == other.claimed && same_effect
 }
 
 impl<'a> ArmView<'a> {

@@ -4,6 +4,7 @@
 //! The rooms beside this one make views of the results; the words and their order are in `templates/report`.
 
 mod arms;
+mod cleanup;
 mod finding;
 mod mark;
 mod picture;
@@ -16,9 +17,10 @@ use super::EvidenceError;
 use super::folder::hex;
 use super::words::{clock_time, length, moment, size};
 use crate::results::{Check, JourneyResult, Run};
-use crate::verdict::RunVerdict;
+use crate::verdict::{RunVerdict, Verdict};
 use arms::Parting;
 use askama::Template;
+use cleanup::Cleanup;
 use finding::FindingView;
 use mark::Mark;
 use picture::{Picture, Pictures};
@@ -30,8 +32,12 @@ use timeline::Timeline;
 
 pub use points::FAILURE_POINTS;
 
+/// The console's own colours, type and tones: a report looks like what it is about.
+const TOKENS: &str = include_str!("../../../../web/static/tokens.css");
+
 /// What the report is made of, beside this crate's code.
-const FORMS: [&str; 10] = [
+const FORMS: [&str; 11] = [
+    TOKENS,
     include_str!("../../../templates/report/report.html"),
     include_str!("../../../templates/report/style.css"),
     include_str!("../../../templates/report/print.css"),
@@ -58,6 +64,7 @@ struct Report<'a> {
     /// Steps of no journey that was made, as those of the direct path.
     beside: Vec<StepView<'a>>,
     readings: Vec<ReadingView<'a>>,
+    cleanup: Vec<Cleanup<'a>>,
 }
 
 struct JourneyView<'a> {
@@ -93,7 +100,7 @@ struct ReadingView<'a> {
 /// # Errors
 /// When the template fails, which only a lack of memory makes it do.
 pub fn render(run: &Run, folder: &Path) -> Result<String, EvidenceError> {
-    let mut pictures = Pictures::of(folder);
+    let mut pictures = Pictures::of(run, folder);
     let mut steps: Vec<Option<StepView<'_>>> =
         run.steps.iter().map(|step| Some(StepView::new(run, step, &mut pictures))).collect();
     let mut journeys: Vec<JourneyView<'_>> = Vec::new();
@@ -116,6 +123,7 @@ pub fn render(run: &Run, folder: &Path) -> Result<String, EvidenceError> {
         before,
         beside,
         readings: run.readings.iter().map(ReadingView::new).collect(),
+        cleanup: cleanup::all(run),
     };
     Ok(report.render()?)
 }
@@ -147,6 +155,11 @@ impl<'a> JourneyView<'a> {
             measured: journey.measured.iter().map(|one| (one.what.as_str(), length(one.ms))).collect(),
             steps,
         }
+    }
+
+    /// Whether nobody has to look: on paper its line in the table is enough.
+    fn is_calm(&self) -> bool {
+        matches!(self.journey.verdict, Verdict::Pass | Verdict::Skipped)
     }
 }
 
@@ -191,6 +204,11 @@ impl Report<'_> {
         moment(self.run.started)
     }
 
+    /// Paper is light, whatever the screen is.
+    fn tokens(&self) -> String {
+        TOKENS.replace("@media (prefers-color-scheme", "@media screen and (prefers-color-scheme")
+    }
+
     /// Whether something was to be confirmed, and nobody could.
     fn lacks_oracle(&self) -> bool {
         self.run.conditions.oracles.is_empty()
@@ -201,8 +219,15 @@ impl Report<'_> {
         self.run.journeys.iter().filter(|journey| journey.verified == Some(false)).count()
     }
 
-    fn left_behind(&self) -> Vec<(Mark, &crate::results::Cleaned)> {
-        self.run.cleanup.iter().map(|cleaned| (Mark::of_cleanup(cleaned.restored), cleaned)).collect()
+    /// What is not kept whole, in sentences.
+    fn bounded(&self) -> Vec<String> {
+        super::once::told(self.run)
+    }
+
+    /// How many pictures are beside the report only.
+    fn pictures_beside(&self) -> usize {
+        let steps = self.journeys.iter().flat_map(|one| &one.steps).chain(&self.before).chain(&self.beside);
+        steps.filter(|view| matches!(view.picture, Some(Picture::Beside(..)))).count()
     }
 
     /// The commands of a third party that has nothing of ours.

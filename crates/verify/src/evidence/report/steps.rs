@@ -6,8 +6,10 @@ use crate::evidence::words::{beginning, clock_time, length, size};
 use crate::exchange::Exchange;
 use crate::results::{Path, Run, Step};
 
-/// So much of a body is in the report; the rest is in `results.json`.
+/// So much of a body is in the report, of a step that matters; the rest is in `results.json`.
 const BODY: usize = 8 * 1024;
+/// So much of another step's.
+const BRIEF: usize = 2 * 1024;
 /// So much of a style sheet, a script or a picture.
 const ASSET: usize = 1024;
 
@@ -25,6 +27,8 @@ pub struct StepView<'a> {
     pub path: &'static str,
     /// Its requests.
     pub exchanges: Vec<ExchangeView<'a>>,
+    /// How many more were answered as before.
+    pub repeated: usize,
     /// Its picture.
     pub picture: Option<Picture>,
 }
@@ -47,6 +51,8 @@ pub struct ExchangeView<'a> {
     pub sent: Option<Body<'a>>,
     /// What came.
     pub came: Option<Body<'a>>,
+    /// The step that has the body, where it is the same.
+    pub body_in: Option<usize>,
 }
 
 /// The beginning of a body.
@@ -60,14 +66,18 @@ pub struct Body<'a> {
 impl<'a> StepView<'a> {
     /// Of a step of a run.
     pub fn new(run: &Run, step: &'a Step, pictures: &mut Pictures) -> Self {
+        let most = if pictures.matters.has(step) { BODY } else { BRIEF };
+        let (repeated, told): (Vec<&Exchange>, Vec<&Exchange>) =
+            step.exchanges.iter().partition(|exchange| exchange.as_in.is_some());
         Self {
             step,
             mark: mark(run, step),
             at: clock_time(step.started),
             took: length(step.ms),
             path: word(step.path),
-            exchanges: step.exchanges.iter().map(ExchangeView::new).collect(),
-            picture: step.screenshot.as_deref().map(|name| pictures.take(name)),
+            exchanges: told.into_iter().map(|exchange| ExchangeView::new(exchange, most)).collect(),
+            repeated: repeated.len(),
+            picture: step.screenshot.as_deref().map(|name| pictures.take(step, name)),
         }
     }
 }
@@ -94,9 +104,8 @@ pub fn mark(run: &Run, step: &Step) -> Option<Mark> {
 }
 
 impl<'a> ExchangeView<'a> {
-    fn new(exchange: &'a Exchange) -> Self {
-        let is_asset = ["stylesheet", "script", "image", "font", "media"].contains(&exchange.kind.as_str());
-        let most = if is_asset && exchange.status < 400 { ASSET } else { BODY };
+    fn new(exchange: &'a Exchange, most: usize) -> Self {
+        let most = if exchange.is_asset() && exchange.status < 400 { ASSET } else { most };
         let name = http::StatusCode::from_u16(exchange.status).ok().and_then(|status| status.canonical_reason());
         let status = match (exchange.status, name) {
             (0, _) => "no answer".to_owned(),
@@ -122,6 +131,7 @@ impl<'a> ExchangeView<'a> {
             location: location.map(|(_, value)| value.as_str()),
             sent: exchange.request_body.as_deref().map(|body| Body::new(body, most)),
             came: exchange.response_body.as_deref().filter(|body| !body.is_empty()).map(|body| Body::new(body, most)),
+            body_in: exchange.body_as_in.map(|there| there.step),
         }
     }
 }

@@ -56,6 +56,16 @@ impl Summary {
         self.of_journeys(self.counts.iter().map(|(_, number)| number).sum())
     }
 
+    /// So many readings, in words.
+    pub fn of_readings(&self, number: usize) -> String {
+        count(number, "reading", "readings")
+    }
+
+    /// So many pictures are, in words.
+    pub fn of_pictures(&self, number: usize) -> String {
+        count(number, "picture is", "pictures are")
+    }
+
     /// So many journeys, in words.
     pub fn of_journeys(&self, number: usize) -> String {
         count(number, "journey", "journeys")
