@@ -110,7 +110,8 @@ impl Budget {
 
     /// Counts one more, which must still be allowed.
     pub fn spend(&self) -> Taken<()> {
-        if self.sent.fetch_add(1, Ordering::Relaxed) < self.most {
+        let one_more = |sent| (sent < self.most).then_some(sent + 1);
+        if self.sent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok() {
             return Ok(());
         }
         Err(Obstacle::Budget(format!("the run has sent {} requests, and may send no more", self.most)))

@@ -2,7 +2,10 @@
 //! two that come along are read from `profiles/`. What a page is asked for (addresses of actions, methods, tokens) is
 //! never in it: that comes from the page.
 
+mod operation;
+mod pages;
 mod read;
+mod session;
 mod status;
 mod texts;
 
@@ -11,7 +14,10 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use operation::{ObjectRows, OperationJson, OperationPage};
+pub use pages::{Activity, Crawl, CrawlKinds, DriftPlaces, Few};
 pub use read::{ProfileError, built_in, built_in_names, load};
+pub use session::{CsrfPlaces, EndCodes, Refusals, SessionPlaces};
 pub use status::{ApiStatus, DatabasePlaces, Metric, Status};
 pub use texts::{Css, Pattern};
 
@@ -291,232 +297,4 @@ pub struct JsonAnswer {
     /// What the page's script shows for a refusal; `{error}` for the words. Empty: the words.
     #[serde(default)]
     pub shown_as: String,
-}
-
-/// The page of an operation.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OperationPage {
-    /// A regular expression for the path of its address; the first group is its number.
-    pub address: Pattern,
-    /// The word of its state.
-    pub state: Place,
-    /// What it says of its end.
-    pub sentence: Place,
-    /// What it is, for instance "Sync to Kubernetes".
-    pub title: Place,
-    /// Words of an end that is good.
-    pub good: Vec<String>,
-    /// Words of an end that is not.
-    pub bad: Vec<String>,
-    /// Words of what has no end yet.
-    pub running: Vec<String>,
-    /// The words, among the bad, of one that was cancelled.
-    pub cancelled: Vec<String>,
-    /// The words, among the bad, of one whose process died.
-    pub interrupted: Vec<String>,
-    /// The control that cancels it.
-    pub cancel: Locator,
-    /// The objects that it lists, one each; the attribute holds `Kind.group/namespace/name`.
-    #[serde(default)]
-    pub objects: Option<ObjectRows>,
-    /// The operation, as a script reads it: pointers.
-    #[serde(default)]
-    pub json: Option<OperationJson>,
-    /// The list of a fabric's operations, with `{id}` for the fabric's number.
-    pub list: String,
-    /// One operation in that list: the link to it.
-    pub list_link: Css,
-}
-
-/// The objects of an operation.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ObjectRows {
-    /// One object.
-    pub row: Css,
-    /// The word of what became of it, in the row.
-    pub outcome: Css,
-}
-
-/// An operation as JSON.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct OperationJson {
-    /// The state.
-    pub state: String,
-    /// Whether it is over.
-    pub is_final: String,
-    /// The commit that it was about.
-    pub commit: String,
-    /// Who began it.
-    pub actor: String,
-    /// Whether it succeeded: true or false once it is over.
-    pub success: String,
-    /// When it was asked for.
-    pub queued: String,
-    /// When it was over.
-    pub ended: String,
-    /// When it must be over.
-    pub deadline: String,
-    /// The verb.
-    pub verb: String,
-}
-
-/// What a page says of its session.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SessionPlaces {
-    /// When it ends if it is not used.
-    pub idle_deadline: Place,
-    /// When it ends in any case.
-    pub absolute_deadline: Place,
-    /// How long before its end the page warns, in seconds.
-    pub warn_seconds: Place,
-    /// The warning, when it is shown.
-    pub warning: Css,
-    /// The button that keeps the session.
-    pub stay: Locator,
-    /// What says that it has ended.
-    pub ended: Css,
-    /// The dialog to log in again, when it is open.
-    pub again: Css,
-    /// Its field for the name.
-    pub again_username: Css,
-    /// Its field for the password.
-    pub again_password: Css,
-    /// Its button.
-    pub again_button: Css,
-    /// The button that offers the action again after the login.
-    pub again_action: Css,
-    /// The list of a user's sessions.
-    pub list: String,
-    /// The button there, in the row of a session, that ends it. The row must name the browser as it calls itself, in its text
-    /// or a title: by that a run knows its own sessions, and ends no other.
-    pub end_one: Locator,
-    /// The words in the row of the session that looks at the list.
-    pub this_one: String,
-    /// Where a script asks whether there is a session.
-    pub address: String,
-    /// The codes of an end: idle, absolute, ended by somebody.
-    pub codes: EndCodes,
-}
-
-/// The codes of a session's end.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EndCodes {
-    /// Not used for too long.
-    pub idle: String,
-    /// Too old.
-    pub absolute: String,
-    /// Ended by somebody.
-    pub revoked: String,
-}
-
-/// Tokens against forged requests.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CsrfPlaces {
-    /// The field of a form.
-    pub field: String,
-    /// The header of a script's request.
-    pub header: String,
-    /// Where a page holds the token for its scripts.
-    pub page: Place,
-}
-
-/// How requests are turned away.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Refusals {
-    /// The pointer to the code in the JSON of a refusal.
-    pub code: String,
-    /// The pointer to the words.
-    pub message: Vec<String>,
-    /// Codes by class: `csrf`, `permission`, `no_session`; and for why an operation failed, `connection` where the target
-    /// did not let it reach the cluster, `cluster` where the cluster refused.
-    #[serde(default)]
-    pub codes: IndexMap<String, Vec<String>>,
-    /// Words of a page that refuses, by class.
-    pub words: IndexMap<String, Vec<String>>,
-    /// Whether the target offers a button only to those who may press it. Where it does not, a button that is offered and
-    /// refused is a nuisance, and no failure.
-    #[serde(default)]
-    pub hides_buttons: bool,
-}
-
-/// Which pages there are.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Crawl {
-    /// Where it begins.
-    pub start: Vec<String>,
-    /// Regular expressions of paths; where there are some, others are not opened.
-    #[serde(default)]
-    pub only: Vec<Pattern>,
-    /// Regular expressions of paths that are not opened.
-    #[serde(default)]
-    pub skip: Vec<Pattern>,
-    /// Regular expressions of paths of which a few stand for all: at most so many of each are opened.
-    #[serde(default)]
-    pub few: Vec<Few>,
-    /// Addresses of which at least one must be met, by what they are of: an object of every sort.
-    #[serde(default)]
-    pub must_meet: IndexMap<String, Pattern>,
-    /// The kinds of a fabric's objects, where a list can be narrowed to one.
-    #[serde(default)]
-    pub kinds: Option<CrawlKinds>,
-}
-
-/// The kinds of a fabric's objects: of each that the target names, an object's page is met.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CrawlKinds {
-    /// The page that names them; `{id}` is the fabric's number.
-    pub list: String,
-    /// The elements on it whose attribute `value` is a kind.
-    pub option: Css,
-    /// The list of one kind; `{id}` the fabric, `{kind}` the kind.
-    pub address: String,
-    /// A regular expression for the path of an object's page; its group is the kind.
-    pub object: Pattern,
-}
-
-/// Pages of which a few stand for all.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Few {
-    /// A regular expression for the path with its query. Pages are told apart by its first group, if it has one.
-    pub pattern: Pattern,
-    /// So many of each are opened.
-    pub most: usize,
-}
-
-/// The list of what was done.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Activity {
-    /// Its address.
-    pub address: String,
-    /// One row.
-    pub row: Css,
-}
-
-/// What differs.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DriftPlaces {
-    /// The address of an object's page: `{id}` the fabric, `{kind}` as `Kind.group`, `{namespace}`, `{name}`.
-    pub object: String,
-    /// The list of a fabric's objects: `{id}` the fabric, `{kind}` the kind.
-    pub list: String,
-    /// In that list, the links of the objects that come from Git.
-    pub from_git: Css,
-    /// A regular expression for such a link; its groups are kind and name.
-    pub link: Pattern,
-    /// The path of each field that differs, on that page.
-    pub field: Css,
-    /// The row of a field, which must show both values.
-    pub row: Css,
 }

@@ -1,0 +1,170 @@
+//! The preconditions: the oracles answer, the target is what the profile says, the user can log in, and there is a fabric.
+
+use super::Runner;
+use crate::cause::Cause;
+use crate::effect;
+use crate::obstacle::Obstacle;
+use crate::results::{Clock, Version};
+use crate::scene::Scene;
+use crate::site::{FabricRef, Site};
+use crate::stop::Stop;
+use serde_json::json;
+
+impl Runner {
+    /// The preconditions: the oracles answer, the target is what the profile says, the user can log in, and there is a
+    /// fabric.
+    pub(super) async fn begin(&mut self) -> Result<(), Stop> {
+        self.site.recorder.begin("");
+        let uid = self.ask_oracles().await?;
+        let Some(kind) = self.site.plan.drivers.first().copied() else {
+            return Err(Stop::Inconclusive("No driver was chosen.".to_owned()));
+        };
+        let mut scene = Scene::new(&self.site, kind);
+        let found = prepare(&mut scene, uid.as_deref()).await;
+        self.preconditions.append(&mut scene.checks);
+        let (fabric, namespace, product) = found?;
+        self.product = product;
+        self.clocks.extend(target_clock(&self.site));
+        if self.site.namespace.is_none() {
+            self.site.namespace = namespace;
+        }
+        self.site.fabric = fabric;
+        let mut scene = Scene::new(&self.site, kind);
+        let left = effect::left_by_others(&mut scene).await;
+        self.preconditions.append(&mut scene.checks);
+        left
+    }
+
+    async fn ask_oracles(&mut self) -> Result<Option<String>, Stop> {
+        let recorder = self.site.recorder.clone();
+        let mut uid = None;
+        if let Some(cluster) = &self.site.plan.cluster {
+            let unusable = |error: &dyn std::fmt::Display| {
+                Stop::invalid(
+                    Cause::OracleUnusable,
+                    "the oracle reaches the cluster that it was given",
+                    error.to_string(),
+                )
+            };
+            let version = cluster.version().await.map_err(|error| unusable(&error))?;
+            recorder.reading(
+                &version.reading.from,
+                &version.reading.asked,
+                &version.reading.found.to_string(),
+                json!(null),
+            );
+            self.versions.push(Version { of: "cluster".into(), version: version.value.git_version.clone() });
+            let identity = cluster.identity().await.map_err(|error| unusable(&error))?;
+            recorder.reading(
+                &identity.reading.from,
+                &identity.reading.asked,
+                &identity.reading.found.to_string(),
+                json!(null),
+            );
+            uid = identity.value;
+        }
+        if let Some(git) = &self.site.plan.git {
+            let read = git.read().await.map_err(|error| {
+                Stop::invalid(
+                    Cause::OracleUnusable,
+                    "the oracle can clone the repository that it was given",
+                    error.to_string(),
+                )
+            })?;
+            recorder.reading(&read.reading.from, &read.reading.asked, &read.reading.found.to_string(), json!(null));
+            self.site.git_head = Some(read.value.commit);
+        }
+        if let Some(database) = &self.site.plan.database {
+            let read = database.one("SELECT 1").await.map_err(|error| {
+                Stop::invalid(
+                    Cause::OracleUnusable,
+                    "the oracle can read the database that it was given",
+                    error.to_string(),
+                )
+            })?;
+            recorder.reading(&read.reading.from, &read.reading.asked, &read.reading.found.to_string(), json!(null));
+        }
+        Ok(uid)
+    }
+}
+
+/// Logs in once, recognises the target, and finds the fabric.
+async fn prepare(
+    scene: &mut Scene<'_>,
+    uid: Option<&str>,
+) -> Result<(Option<FabricRef>, Option<String>, String), Stop> {
+    let mut visitor = scene.user().await?;
+    let profile = scene.profile();
+    let list = visitor.open(&profile.fabrics.address).await?;
+    scene.shown_by(&visitor);
+    if list.status == 404 {
+        return Err(Stop::Mismatch(format!(
+            "{} is not {}: it has no {}, where the profile {} finds the fabrics. It answers {}.",
+            scene.site.plan.target,
+            profile.product,
+            profile.fabrics.address,
+            profile.name,
+            crate::scene::says(&list)
+        )));
+    }
+    let expected = "the list of fabrics answers who is logged in";
+    if scene.is_login(&list) {
+        return Err(scene.invalid(Cause::NoSession, expected, crate::scene::says(&list)));
+    }
+    if list.status != 200 {
+        let cause = match list.status {
+            401 => Cause::NoSession,
+            403 => Cause::Permission,
+            500.. => Cause::ServerError,
+            _ => Cause::BrokenPage,
+        };
+        return Err(scene.invalid(cause, expected, crate::scene::says(&list)));
+    }
+    let wanted = scene.site.plan.fabric.clone();
+    // Further pages are read for the one that was named, and in search of the oracle's cluster.
+    let is_it = |fabric: &FabricRef| match &wanted {
+        Some(wanted) => fabric.name == *wanted || fabric.id == *wanted,
+        None => uid.is_none() || profile.fabric.cluster_uid.is_none(),
+    };
+    let (rows, _) = crate::fabrics::until(&mut visitor, list, &profile, is_it).await?;
+    let mut found: Vec<FabricRef> = rows.into_iter().map(|(fabric, _)| fabric).collect();
+    if let Some(wanted) = &wanted {
+        let names: Vec<String> = found.iter().map(|fabric| fabric.name.clone()).collect();
+        found.retain(is_it);
+        if found.is_empty() {
+            let observed = match names.as_slice() {
+                [] => "it shows this user none".to_owned(),
+                names => format!("it shows {}", names.join(", ").chars().take(300).collect::<String>()),
+            };
+            return Err(scene.invalid(Cause::FabricUnknown, &format!("the list of fabrics shows {wanted}"), observed));
+        }
+    }
+    let (fabric, namespace) = crate::fabrics::choose(scene, &mut visitor, found, uid).await?;
+    visitor.close().await;
+    Ok((fabric, namespace, profile.product.clone()))
+}
+
+/// What the target's clock said in the newest answer.
+fn target_clock(site: &Site) -> Option<Clock> {
+    let steps = site.recorder.steps_from(0);
+    let exchange = steps.iter().flat_map(|step| &step.exchanges).rev().find(|one| one.status != 0)?;
+    let date = exchange.response_headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("date"))?;
+    let said = jiff::fmt::rfc2822::parse(&date.1).ok()?.timestamp();
+    let half = i64::try_from(exchange.ms / 2).unwrap_or(0);
+    let ours = exchange.started + jiff::SignedDuration::from_millis(half);
+    let ahead_ms = i64::try_from(said.duration_since(ours).as_millis()).unwrap_or(i64::MAX);
+    Some(Clock { of: "target".into(), said, ours, ahead_ms })
+}
+
+/// What a step that could not be taken means before anything was judged.
+impl From<&Obstacle> for Cause {
+    fn from(obstacle: &Obstacle) -> Self {
+        match obstacle {
+            Obstacle::NoAnswer { .. } => Self::Transport,
+            Obstacle::Cookie { .. } => Self::NoSession,
+            Obstacle::Missing(_) => Self::ControlMissing,
+            Obstacle::Unusable(_) => Self::ControlDead,
+            _ => Self::BrokenPage,
+        }
+    }
+}
