@@ -6,18 +6,15 @@ mod end;
 use end::{UnderWay, conclude, judge};
 
 use crate::cause::Cause;
-use crate::effect;
 use crate::journeys::{self, Journey};
 use crate::leaks;
-use crate::obstacle::Obstacle;
 use crate::recorder::millis;
-use crate::results::{Check, Clock, Conditions, Finding, JourneyResult, Run, SCHEMA, Target, Version};
+use crate::results::{Check, Clock, Conditions, JourneyResult, Run, SCHEMA, Target, Version};
 use crate::scene::Scene;
-use crate::site::{DriverKind, FabricRef, Site};
+use crate::site::{DriverKind, Site};
 use crate::stop::Stop;
-use crate::verdict::{RunVerdict, Verdict};
+use crate::verdict::RunVerdict;
 use jiff::Timestamp;
-use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 

@@ -5,9 +5,6 @@ mod login;
 mod press;
 
 use crate::cause::Cause;
-use crate::exchange::Exchange;
-use crate::http::Cookie;
-use crate::obstacle::Obstacle;
 use crate::page::Page;
 use crate::profile::{Action, Profile};
 use crate::recorder::{Recorder, millis};

@@ -1,15 +1,17 @@
 //! Pressing a button of the fabric's page, following what comes of it to its end, and telling what the answer is: a class of
 //! its own for each way in which it can be no answer.
 
-use super::{Scene, says};
+use super::{Scene, says, session_is_over};
 use crate::answer::{Answer, Tone};
 use crate::cause::Cause;
+use crate::exchange::Exchange;
 use crate::obstacle::Obstacle;
 use crate::page::Page;
 use crate::profile::Action;
 use crate::stop::{Stop, Walked};
 use crate::visitor::Visitor;
 use std::time::Duration;
+use url::Url;
 
 /// How soon the page's script says something after a press.
 const A_MOMENT: Duration = Duration::from_secs(2);

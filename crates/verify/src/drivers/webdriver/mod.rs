@@ -142,7 +142,7 @@ impl BrowserDriver {
             }
             Watch::Firefox(_) => None,
         };
-        let picture = match packed.map(|packed| packed["data"].clone()).filter(Value::is_string) {
+        let picture = match packed.map(|packed| packed["data"].clone()).filter(serde_json::Value::is_string) {
             Some(picture) => picture,
             None => wire.get("/screenshot").await?,
         };
