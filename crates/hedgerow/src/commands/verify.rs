@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 use told::Told;
-use url::Url;
 use verify::evidence::sign::{PublicKey, SigningKey};
 use verify::oracle::{ClusterOracle, DatabaseOracle, GitOracle};
 use verify::redact::SHORTEST;

@@ -7,11 +7,30 @@ use crate::scene::{Scene, says};
 use crate::stop::{Stop, Walked};
 use crate::visitor::Visitor;
 
+/// What there was before the presses.
+struct Before {
+    /// The addresses of the operations; `None` where the target keeps none.
+    listed: Option<Vec<String>>,
+    /// The newest of them, if it was not over: presses may be given it.
+    open: Option<String>,
+}
+
+impl Before {
+    async fn look(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked<Self> {
+        let listed = records::listed(scene, visitor).await?;
+        let open = match listed.iter().flatten().next() {
+            Some(newest) => Some(records::read(scene, visitor, newest).await?).filter(|one| !one.is_final),
+            None => None,
+        };
+        Ok(Self { listed, open: open.map(|one| one.address) })
+    }
+}
+
 /// One person, two clicks.
 pub(super) async fn double_click(scene: &mut Scene<'_>) -> Walked<()> {
     let action = scene.action("sync")?;
     let mut visitor = scene.user().await?;
-    let before = records::listed(scene, &mut visitor).await?;
+    let before = Before::look(scene, &mut visitor).await?;
     scene.open_fabric(&mut visitor).await?;
     let first_step = scene.recorder().count();
     let pressed = visitor.press_twice(&action.button).await?;
@@ -30,7 +49,7 @@ pub(super) async fn two_users(scene: &mut Scene<'_>) -> Walked<()> {
     let action = scene.action("sync")?;
     let mut one = scene.user().await?;
     let (mut other, who) = scene.second().await?;
-    let before = records::listed(scene, &mut one).await?;
+    let before = Before::look(scene, &mut one).await?;
     scene.open_fabric(&mut one).await?;
     scene.open_fabric(&mut other).await?;
     let first_step = scene.recorder().count();
@@ -55,13 +74,13 @@ pub(super) async fn two_users(scene: &mut Scene<'_>) -> Walked<()> {
 async fn once(
     scene: &mut Scene<'_>,
     visitor: &mut Visitor,
-    before: Option<Vec<String>>,
+    before: Before,
     first_step: usize,
     operation: Option<String>,
 ) -> Walked<()> {
     let expected = "two presses are one operation; the second gets the one that runs";
-    let Some(before) = before else { return answered_once(scene, first_step, expected) };
-    let new = records::since(scene, visitor, &before).await?;
+    let Some(listed) = before.listed else { return answered_once(scene, first_step, expected) };
+    let new = records::since(scene, visitor, &listed).await?;
     let plan = &scene.site.plan;
     let people: Vec<String> =
         [Some(&plan.account), plan.second.as_ref()].into_iter().flatten().map(|one| one.username.clone()).collect();
@@ -73,7 +92,7 @@ async fn once(
         .iter()
         .filter(|one| people.contains(&one.actor) && verb.as_ref().is_none_or(|verb| one.verb == *verb))
         .collect();
-    match (ours.as_slice(), operation.filter(|address| before.contains(address))) {
+    match (ours.as_slice(), operation.filter(|address| before.open.as_ref() == Some(address))) {
         (_, Some(address)) => Err(Stop::Inconclusive(format!(
             "The presses met {address}, which had begun before them: nothing is proved of two presses."
         ))),
