@@ -36,7 +36,7 @@ pub struct Exchange {
     /// Headers of the answer, redacted.
     pub response_headers: Vec<(String, String)>,
     /// Body of the answer, redacted, at most its first 32 KiB; of scripts and style sheets the first 512 bytes; in a
-    /// written folder the first 8 KiB in steps that show no failure. What is left out is counted at its end.
+    /// written folder the first 4 KiB in steps that show no failure. What is left out is counted at its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_body: Option<String>,
     /// How long the answer's body was, in bytes.

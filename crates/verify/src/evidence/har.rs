@@ -71,7 +71,7 @@ fn entry(step: &Step, exchange: &Exchange, most: usize) -> Value {
         entry["_error"] = json!(error);
     }
     if let Some(there) = &exchange.as_in {
-        entry["comment"] = json!(format!("answered as before: headers and body are {}", place(there)));
+        entry["comment"] = json!(format!("answered as before, {}", place(there)));
     }
     entry
 }

@@ -15,7 +15,7 @@ use crate::results::Run;
 use std::collections::HashMap;
 
 /// So much of a body is kept in a step that does not matter.
-const BODY: usize = 8 * 1024;
+const BODY: usize = 4 * 1024;
 /// A shorter body is not worth the words that it stands elsewhere.
 const SHORT: usize = 512;
 /// Headers that are another at each answer, and say nothing about it.
@@ -115,7 +115,7 @@ pub fn told(run: &Run) -> Vec<String> {
         (
             "Answers that were longer than what is kept",
             exchanges().filter(cut).count(),
-            "Of pages that is the first 32 KiB, in steps that show no failure the first 8 KiB, and of style sheets and \
+            "Of pages that is the first 32 KiB, in steps that show no failure the first 4 KiB, and of style sheets and \
              scripts the first 512 bytes.",
         ),
     ];

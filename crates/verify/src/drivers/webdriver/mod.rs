@@ -138,7 +138,7 @@ impl BrowserDriver {
         let wire = &self.window.wire;
         let packed = match &self.window.watch {
             Watch::Chromium(_) => {
-                wire.cdp("Page.captureScreenshot", json!({"format": "webp", "quality": 80})).await.ok()
+                wire.cdp("Page.captureScreenshot", json!({"format": "webp", "quality": 60})).await.ok()
             }
             Watch::Firefox(_) => None,
         };
