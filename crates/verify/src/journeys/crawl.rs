@@ -7,9 +7,11 @@ use crate::profile::Crawl;
 use crate::scene::{Scene, path_and_query, says};
 use crate::stop::{Stop, Walked};
 use crate::visitor::Visitor;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// What stands in a query as it is: so do pages write it, and nothing is opened twice.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// How many pages are opened at most.
 const MOST: usize = 1000;
 
@@ -146,7 +148,7 @@ async fn kinds(scene: &Scene<'_>, visitor: &mut Visitor, waiting: &mut Waiting) 
     let kinds = page.attributes(&places.option, "value").into_iter().filter(|kind| !kind.is_empty());
     let kinds: BTreeSet<String> = kinds.collect();
     for kind in &kinds {
-        let shown = utf8_percent_encode(kind, NON_ALPHANUMERIC).to_string();
+        let shown = utf8_percent_encode(kind, PLAIN).to_string();
         waiting.start(places.address.replace("{id}", &id).replace("{kind}", &shown), &list);
     }
     Ok(kinds)
