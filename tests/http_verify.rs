@@ -2,6 +2,7 @@
 
 use crate::http_schedule::{Automatic, BY_INTERVAL};
 use crate::proof::{Proof, verify};
+use crate::site::all_applied;
 use crate::world::{NAMESPACES, vpc, world};
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
@@ -117,6 +118,37 @@ async fn lesson_11_one_state_on_every_page_in_the_json_the_metrics_and_the_datab
     Ok(())
 }
 
+/// What a page says of each switch is what its agent reports, after a sync that reaches them: of one that is silent and one
+/// that is stuck, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_of_the_switches_is_what_their_agents_report() -> Result<()> {
+    let mut proof = Proof::start(&[]).await?;
+    proof.site.until("every switch has applied everything", all_applied).await?;
+    proof.site.lose_two_leaves().await?;
+    proof.site.write_for_every_switch().await?;
+    let proved = proof.verify(&["--journey", "sync_by_button", "--journey", "status_agrees"]).await?;
+    proved.all_passed_but(&[])?;
+    let said = |journey: &str, of: &str| -> Result<String> {
+        let expected = format!("what the {of} says of each switch is what its agent reports");
+        let check = proved.journey(journey)?.checks.iter().find(|check| check.expected == expected).cloned();
+        let check = check.with_context(|| format!("{journey}: {expected}"))?;
+        ensure!(check.held == Some(true), "{check:?}");
+        Ok(check.observed)
+    };
+    for (journey, page) in [
+        ("sync_by_button", "fabric's page"),
+        ("sync_by_button", "page of IPv4Namespace default"),
+        ("status_agrees", "fabric's page"),
+    ] {
+        let observed = said(journey, page)?;
+        ensure!(observed.starts_with("2 of 4 "), "{journey}, {page}: {observed}");
+    }
+    let reading = proved.run.readings.iter().find(|one| one.found.contains("leaf-02 runs generation"));
+    let reading = reading.context("the evidence tells each switch")?;
+    ensure!(reading.found.contains("leaf-01 was last heard of"), "{}", reading.found);
+    Ok(())
+}
+
 /// Whatever is not allowed is not done: neither the cluster nor Git is as much as touched.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_only_run_changes_nothing() -> Result<()> {
@@ -227,8 +259,9 @@ async fn a_stuck_operation_is_released_as_verify_sees_it() -> Result<()> {
     Ok(())
 }
 
+/// Rule 5: beside a session that ends is one that goes on, and the time is measured.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_ends_of_sessions_by_http() -> Result<()> {
+async fn rule_5_the_ends_of_sessions_have_a_control_and_measured_times() -> Result<()> {
     let settings = [
         ("HEDGEROW_SESSION_IDLE", "12s"),
         ("HEDGEROW_SESSION_ABSOLUTE", "30s"),
@@ -332,10 +365,11 @@ async fn lesson_06_automatic_syncs_go_on_as_verify_sees_it() -> Result<()> {
         Ok::<_, anyhow::Error>(())
     };
     let words = ["--target", fabric.console.url(), "--username", fabric.console.username()?, "--allow-sync"];
-    let words = [&words[..], &["--journey", "automatic_sync"]].concat();
+    let words = [&words[..], &["--journey", "automatic_sync", "--driver", "http", "--driver", "chromium"]].concat();
     let proved = tokio::select! {
         proved = verify(&words, fabric.console.password()?) => proved?,
         ended = commits => return ended.and_then(|()| anyhow::bail!("the run did not end in time")),
     };
+    ensure!(proved.run.journeys.len() == 2, "with either driver: {:?}", proved.run.journeys);
     proved.all_passed_but(&[])
 }

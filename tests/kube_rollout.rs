@@ -14,21 +14,8 @@ async fn one_switch_is_offline_and_one_is_stuck_and_the_others_have_applied_it()
     let status = site.until("every switch has applied everything", all_applied).await?;
     assert_eq!(switches(&status)?.len(), 5, "four switches and a gateway");
 
-    site.hedgehog.set_agent("leaf-01", AgentMode::Offline);
-    site.hedgehog.set_agent("leaf-02", AgentMode::Stuck);
-    eventually(Duration::from_secs(20), "leaf-01 was last heard of ten minutes ago", || async {
-        let agent = site.there("Agent", "leaf-01").await?;
-        let heard = text(&agent["status"]["lastHeartbeat"]);
-        let age = jiff::Timestamp::now().duration_since(heard.parse()?);
-        ensure!(age.as_mins() >= 9, "{heard}");
-        Ok(())
-    })
-    .await?;
-    // Every switch knows the IPv4 namespaces.
-    let files = fabric_files();
-    let (path, before) = files.iter().find(|(path, _)| *path == "namespaces.yaml").context("the namespaces' file")?;
-    let more = before.context("its text")?.replace("  - 10.0.0.0/16\n", "  - 10.0.0.0/16\n  - 10.1.0.0/16\n");
-    site.write(path, &more).await?;
+    site.lose_two_leaves().await?;
+    site.write_for_every_switch().await?;
     let operation = site.synced().await?;
     let said = text(&operation["message"]);
     for part in ["2 of 4 switches have applied it", "leaf-01 has not been heard of", "leaf-02 has tried to apply"] {

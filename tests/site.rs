@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use testkit::{
-    Access, ApiFront, Console, ConsoleOptions, ControlPlane, GitServer, Hedgehog, HttpUser, KubeClient, Lease, Page,
-    eventually,
+    Access, AgentMode, ApiFront, Console, ConsoleOptions, ControlPlane, GitServer, Hedgehog, HttpUser, KubeClient,
+    Lease, Page, eventually,
 };
 
 /// How long switches may take on a busy machine.
@@ -104,6 +104,29 @@ impl Site {
     /// Commits one file.
     pub async fn write(&self, path: &str, text: &str) -> Result<String> {
         self.commit(&[(path, Some(text))]).await
+    }
+
+    /// Commits what every switch gets: one more range of its IPv4 namespaces.
+    pub async fn write_for_every_switch(&self) -> Result<String> {
+        let files = fabric_files();
+        let (path, before) =
+            files.iter().find(|(path, _)| *path == "namespaces.yaml").context("the namespaces' file")?;
+        let more = before.context("its text")?.replace("  - 10.0.0.0/16\n", "  - 10.0.0.0/16\n  - 10.1.0.0/16\n");
+        self.write(path, &more).await
+    }
+
+    /// From now on leaf-01 is silent, and was last heard of ten minutes ago, and leaf-02 applies nothing.
+    pub async fn lose_two_leaves(&self) -> Result<()> {
+        self.hedgehog.set_agent("leaf-01", AgentMode::Offline);
+        self.hedgehog.set_agent("leaf-02", AgentMode::Stuck);
+        eventually(Duration::from_secs(20), "leaf-01 was last heard of ten minutes ago", || async {
+            let agent = self.there("Agent", "leaf-01").await?;
+            let heard = text(&agent["status"]["lastHeartbeat"]);
+            let age = jiff::Timestamp::now().duration_since(heard.parse()?);
+            ensure!(age.as_mins() >= 9, "{heard}");
+            Ok(())
+        })
+        .await
     }
 
     /// The fabric's page.

@@ -188,6 +188,8 @@ causes! {
         "The direct path did the same at the same time; see where the two part.";
     StatusDisagrees: "status_disagrees", State, None, "The status is not the same everywhere",
         "The places that disagree are listed; each must derive it from the same facts.";
+    SwitchesLie: "switches_lie", State, None, "What is said of a switch is not what its agent reports",
+        "Compare the switch's row with its Agent in the cluster: the generation of its spec, lastAppliedGen, lastHeartbeat.";
     StatusLies: "status_lies", State, None, "The status is not what the oracle reads",
         "The status must come from what was compared last, with its age.";
     TimestampOnly: "timestamp_without_work", State, None, "The last success moved without an operation behind it",

@@ -11,7 +11,7 @@ use crate::oracle::{ClusterOracle, DatabaseOracle, GitOracle};
 use crate::profile::Profile;
 use crate::recorder::Recorder;
 use crate::redact::Redactor;
-use crate::results::Discrepancy;
+use crate::results::{Discrepancy, Version};
 use crate::sessions::Sessions;
 use crate::visitor::{Window, Windows};
 use secrecy::{ExposeSecret, SecretString};
@@ -138,6 +138,7 @@ pub struct Site {
     /// What was planted in the cluster, to be taken back whatever happens.
     planted: Mutex<Vec<Planted>>,
     discrepancy: Mutex<Option<Discrepancy>>,
+    versions: Mutex<Vec<Version>>,
     /// Where the target led by itself, from plain HTTP to HTTPS.
     settled: OnceLock<Url>,
     /// The sessions that were begun, to be ended whatever happens.
@@ -169,6 +170,7 @@ impl Site {
             windows: Windows::default(),
             planted: Mutex::default(),
             discrepancy: Mutex::default(),
+            versions: Mutex::default(),
             settled: OnceLock::new(),
             sessions: Sessions::default(),
         }
@@ -198,6 +200,20 @@ impl Site {
         self.discrepancy.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Remembers the version of something that takes part; nothing is said twice.
+    pub(crate) fn note_version(&self, of: &str, version: &str) {
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        let version = version.trim();
+        if !version.is_empty() && !versions.iter().any(|one| one.of == of && one.version == version) {
+            versions.push(Version { of: of.to_owned(), version: version.to_owned() });
+        }
+    }
+
+    /// The versions of what took part, as it said itself.
+    pub(crate) fn take_versions(&self) -> Vec<Version> {
+        std::mem::take(&mut *self.versions.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Remembers what is about to be planted.
     pub(crate) fn planted(&self, planted: Planted) {
         self.planted.lock().unwrap_or_else(PoisonError::into_inner).push(planted);
@@ -216,6 +232,11 @@ impl Site {
         for planted in self.left() {
             self.recorder.cleaned(&planted.place(), Err(planted.remedy()));
         }
+        self.end_sessions().await;
+    }
+
+    /// Ends the sessions that are still open.
+    pub(crate) async fn end_sessions(&self) {
         self.sessions.end(&self.profile, &self.recorder, || self.somebody().ok()).await;
     }
 
@@ -277,7 +298,9 @@ impl Site {
                 options.ca.clone_from(&self.plan.ca);
                 options.proxy = Proxies::of_environment().for_browser(self.target())?;
                 options.user_agent_suffix = Some(self.agent());
-                Ok(Box::new(BrowserDriver::start(&options, self.target().as_str(), log).await?))
+                let driver = BrowserDriver::start(&options, self.target().as_str(), log).await?;
+                self.note_version(kind.name(), &driver.version());
+                Ok(Box::new(driver))
             }
         }
     }

@@ -136,6 +136,11 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// The version of this program.
+    pub const fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
     /// The address for when this page loads itself again.
     pub fn here_by_itself(&self) -> String {
         by_itself::marked(&self.here)

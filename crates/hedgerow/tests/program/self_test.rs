@@ -11,7 +11,7 @@ use verify::site::DriverKind;
 use verify::verdict::Verdict;
 
 #[test]
-fn self_test_catches_every_planted_fault() {
+fn rule_6_the_self_test_plants_every_fault_and_catches_it() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("evidence");
     let output = program(

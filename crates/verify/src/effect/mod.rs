@@ -1,7 +1,8 @@
 //! Whether a sync did what it says, read in the cluster and in a fresh clone: what Git says and the cluster lacked before,
-//! what it holds after, and a difference that was planted to be taken back.
+//! what it holds after, a difference that was planted to be taken back, and whether the switches run it.
 
 mod plant;
+pub(crate) mod switches;
 mod world;
 
 pub use plant::Planted;

@@ -3,6 +3,7 @@
 use super::status_truth;
 use crate::cause::Cause;
 use crate::drivers::Ask;
+use crate::effect;
 use crate::fabrics;
 use crate::page::Page;
 use crate::scene::Scene;
@@ -49,6 +50,7 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     status_truth::last_success(scene, &mut visitor).await?;
     status_truth::held(scene, &mut visitor).await?;
     status_truth::stored(scene, &mut visitor).await?;
+    effect::switches::judge(scene, &mut visitor, None).await?;
     let page = scene.open_fabric(&mut visitor).await?;
     contradictions(scene, &page)?;
     visitor.close().await;

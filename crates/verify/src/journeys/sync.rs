@@ -75,6 +75,7 @@ async fn press(scene: &mut Scene<'_>, mut visitor: Visitor) -> Walked<()> {
     if claim == Claim::Good && judged.is_ok() {
         let page = scene.open_fabric(&mut visitor).await?;
         status_follows(scene, &page)?;
+        effect::switches::judge(scene, &mut visitor, Some(&before)).await?;
     }
     visitor.close().await;
     judged?;

@@ -94,6 +94,14 @@ impl DatabaseOracle {
         self.password.as_ref().filter(|secret| !secret.expose_secret().is_empty())
     }
 
+    /// What asks the database for its own name and version.
+    pub fn version_query(&self) -> &'static str {
+        match self.kind {
+            Kind::Sqlite(_) => "SELECT 'SQLite ' || sqlite_version()",
+            Kind::Postgres(_) => "SELECT 'PostgreSQL ' || current_setting('server_version')",
+        }
+    }
+
     /// The first column of the first row that a query answers with: a number, a text, or null where there is none.
     pub async fn one(&self, query: &str) -> Result<Read<Value>, DatabaseError> {
         let late = || unreachable(&self.address, &format!("it did not answer within {} s", WITHIN.as_secs()));
@@ -176,6 +184,8 @@ mod tests {
         let refused = one("DELETE FROM operations").await.unwrap_err();
         assert!(refused.to_string().contains("readonly"), "{refused}");
         assert_eq!(one("SELECT COUNT(*) FROM operations").await.unwrap(), 3);
+        let version = one(oracle.version_query()).await.unwrap();
+        assert!(version.as_str().is_some_and(|text| text.starts_with("SQLite 3.")), "{version}");
         let unknown = one("SELECT state FROM nowhere").await.unwrap_err();
         assert!(unknown.to_string().contains("SELECT state FROM nowhere"), "it names the query: {unknown}");
     }

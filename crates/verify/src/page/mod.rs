@@ -91,6 +91,17 @@ impl Page {
         found.unwrap_or_default().into_iter().flatten().collect()
     }
 
+    /// The rows that a CSS selector finds and that have this attribute: the attribute, and the text of the first element that
+    /// another selector finds in the row.
+    pub fn rows(&self, row: &str, name: &str, cell: &str) -> Vec<(String, String)> {
+        let Ok(cell) = parse(cell) else { return Vec::new() };
+        let read = |row: ElementRef<'_>| {
+            let name = row.value().attr(name)?.to_owned();
+            Some((name, row.select(&cell).next().map(|cell| text_of(&cell)).unwrap_or_default()))
+        };
+        self.find_all(row, read).unwrap_or_default().into_iter().flatten().collect()
+    }
+
     /// All text that a person reads: no scripts, styles or templates.
     pub fn visible_text(&self) -> String {
         let document = parsed::document(&self.body);

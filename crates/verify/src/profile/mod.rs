@@ -7,6 +7,7 @@ mod pages;
 mod read;
 mod session;
 mod status;
+mod switches;
 mod texts;
 
 use crate::page::Locator;
@@ -19,6 +20,7 @@ pub use pages::{Activity, Crawl, CrawlKinds, DriftPlaces, Few};
 pub use read::{ProfileError, built_in, built_in_names, load};
 pub use session::{CsrfPlaces, EndCodes, Refusals, SessionPlaces};
 pub use status::{ApiStatus, DatabasePlaces, Metric, Status};
+pub use switches::SwitchPlaces;
 pub use texts::{Css, Pattern};
 
 /// The number of this format.
@@ -93,6 +95,9 @@ pub struct Profile {
     /// What differs, on the fabric's page and on an object's.
     #[serde(default)]
     pub drift: Option<DriftPlaces>,
+    /// What pages say of the switches.
+    #[serde(default)]
+    pub switches: Option<SwitchPlaces>,
     /// What a target of this kind is known not to have, by journey: why it is skipped.
     #[serde(default)]
     pub without: IndexMap<String, String>,

@@ -4,10 +4,11 @@ use super::Runner;
 use crate::cause::Cause;
 use crate::effect;
 use crate::obstacle::Obstacle;
-use crate::results::{Clock, Version};
+use crate::results::Clock;
 use crate::scene::Scene;
 use crate::site::{FabricRef, Site};
 use crate::stop::Stop;
+use jiff::Timestamp;
 use serde_json::json;
 
 impl Runner {
@@ -53,7 +54,8 @@ impl Runner {
                 &version.reading.found.to_string(),
                 json!(null),
             );
-            self.versions.push(Version { of: "cluster".into(), version: version.value.git_version.clone() });
+            self.site.note_version("cluster", &version.value.git_version);
+            self.clocks.extend(version.value.server_time.map(|said| clock("cluster", said, version.value.local_time)));
             let identity = cluster.identity().await.map_err(|error| unusable(&error))?;
             recorder.reading(
                 &identity.reading.from,
@@ -73,9 +75,12 @@ impl Runner {
             })?;
             recorder.reading(&read.reading.from, &read.reading.asked, &read.reading.found.to_string(), json!(null));
             self.site.git_head = Some(read.value.commit);
+            if let Some(version) = git.version().await {
+                self.site.note_version("git", &version);
+            }
         }
         if let Some(database) = &self.site.plan.database {
-            let read = database.one("SELECT 1").await.map_err(|error| {
+            let read = database.one(database.version_query()).await.map_err(|error| {
                 Stop::invalid(
                     Cause::OracleUnusable,
                     "the oracle can read the database that it was given",
@@ -83,6 +88,7 @@ impl Runner {
                 )
             })?;
             recorder.reading(&read.reading.from, &read.reading.asked, &read.reading.found.to_string(), json!(null));
+            self.site.note_version("database", read.value.as_str().unwrap_or_default());
         }
         Ok(uid)
     }
@@ -120,6 +126,9 @@ async fn prepare(
         };
         return Err(scene.invalid(cause, expected, crate::scene::says(&list)));
     }
+    if let Some(version) = profile.recognise.version.iter().find_map(|place| place.read(&list)) {
+        scene.site.note_version("target", &version);
+    }
     let wanted = scene.site.plan.fabric.clone();
     // Further pages are read for the one that was named, and in search of the oracle's cluster.
     let is_it = |fabric: &FabricRef| match &wanted {
@@ -152,8 +161,12 @@ fn target_clock(site: &Site) -> Option<Clock> {
     let said = jiff::fmt::rfc2822::parse(&date.1).ok()?.timestamp();
     let half = i64::try_from(exchange.ms / 2).unwrap_or(0);
     let ours = exchange.started + jiff::SignedDuration::from_millis(half);
+    Some(clock("target", said, ours))
+}
+
+fn clock(of: &str, said: Timestamp, ours: Timestamp) -> Clock {
     let ahead_ms = i64::try_from(said.duration_since(ours).as_millis()).unwrap_or(i64::MAX);
-    Some(Clock { of: "target".into(), said, ours, ahead_ms })
+    Clock { of: of.to_owned(), said, ours, ahead_ms }
 }
 
 /// What a step that could not be taken means before anything was judged.

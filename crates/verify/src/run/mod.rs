@@ -9,7 +9,7 @@ use crate::cause::Cause;
 use crate::journeys::{self, Journey};
 use crate::leaks;
 use crate::recorder::millis;
-use crate::results::{Check, Clock, Conditions, JourneyResult, Run, SCHEMA, Target, Version};
+use crate::results::{Check, Clock, Conditions, JourneyResult, Run, SCHEMA, Target};
 use crate::scene::Scene;
 use crate::site::{DriverKind, Site};
 use crate::stop::Stop;
@@ -39,7 +39,6 @@ pub struct Runner {
     site: Site,
     started: Timestamp,
     clock: Instant,
-    versions: Vec<Version>,
     clocks: Vec<Clock>,
     preconditions: Vec<Check>,
     journeys: Vec<JourneyResult>,
@@ -53,18 +52,12 @@ pub struct Runner {
 impl Runner {
     /// A run that begins.
     pub fn new(site: Site) -> Self {
-        let versions = vec![
-            Version { of: "verify".into(), version: env!("CARGO_PKG_VERSION").into() },
-            Version {
-                of: "operating system".into(),
-                version: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            },
-        ];
+        site.note_version("verify", env!("CARGO_PKG_VERSION"));
+        site.note_version("operating system", &operating_system());
         Self {
             site,
             started: Timestamp::now(),
             clock: Instant::now(),
-            versions,
             clocks: Vec::new(),
             preconditions: Vec::new(),
             journeys: Vec::new(),
@@ -126,6 +119,10 @@ impl Runner {
                 )))
             }),
         };
+        // Each journey leaves what it found. After one that did not hold, the end of the run does it, which is patient.
+        if walked.is_ok() {
+            self.site.end_sessions().await;
+        }
         // What an answer shows is a failure of whatever journey met it; of the first, where the preconditions did.
         let leaks = self.site.redactor.leaks();
         let walked = match (walked, leaks.get(self.leaks_told.load(Ordering::Relaxed))) {
@@ -216,7 +213,7 @@ impl Runner {
                 max_requests: plan.max_requests,
                 max_seconds: plan.max_time.as_secs(),
             },
-            versions: self.versions,
+            versions: self.site.take_versions(),
             clocks: self.clocks,
             preconditions,
             journeys: self.journeys,
@@ -231,4 +228,13 @@ impl Runner {
         run.hide(&self.site.redactor);
         run
     }
+}
+
+/// What this runs on: the name that the system gives itself, where it gives one, and the processor's.
+fn operating_system() -> String {
+    let named = std::fs::read_to_string("/etc/os-release").ok().and_then(|text| {
+        let line = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+        Some(line.trim_matches('"').to_owned())
+    });
+    format!("{} {}", named.unwrap_or_else(|| std::env::consts::OS.to_owned()), std::env::consts::ARCH)
 }

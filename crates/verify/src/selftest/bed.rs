@@ -40,10 +40,20 @@ const SHORT_IN_A_BROWSER: [(&str, &str); 3] =
 /// A console that looks at the fabric every second, so that a slot of two seconds is not over before.
 const BY_ITSELF: [(&str, &str); 2] = [("compare.interval", "1s"), ("schedule.shortest_interval", "2s")];
 
-/// Where the servers are described, and what stands before the description of the last.
-const SERVERS: &str = "wiring/servers.yaml";
-const CHANGED: &str = "  name: server-06\nspec:\n  description: ";
-const BACKUP: &str = "backup";
+/// An object whose description is changed by commits.
+struct Described {
+    file: &'static str,
+    /// The lines before the description.
+    before: &'static str,
+    /// The line of the description, as it is at first.
+    first: &'static str,
+}
+
+/// What no switch runs.
+const SERVER: Described =
+    Described { file: "wiring/servers.yaml", before: "  name: server-06\nspec:\n", first: "  description: backup\n" };
+/// What a switch runs.
+const SWITCH: Described = Described { file: "wiring/switches.yaml", before: "  name: spine-01\nspec:\n", first: "" };
 
 /// How long an operation of the self-test's own may take.
 const SETTLES: Duration = Duration::from_secs(60);
@@ -79,6 +89,7 @@ pub(super) struct Bed {
     /// The last sync of the self-test's own.
     synced: Mutex<String>,
     commits: AtomicU32,
+    commits_to_a_switch: AtomicU32,
     /// The number of the fabric.
     pub(super) fabric: String,
     /// The number of the fabric that nobody reaches.
@@ -99,7 +110,8 @@ impl Bed {
         let data = folder.path().join("data").display().to_string();
         let mut words = vec!["serve", "--json", "--listen", "127.0.0.1:0", "--data", &data];
         let in_a_browser = ingredients.driver.runs_scripts() || ingredients.browser.is_some();
-        let mut settings = vec![("source.allow_file", "true"), ("log.level", "warn")];
+        // Where switches do not follow, nobody waits long for them.
+        let mut settings = vec![("source.allow_file", "true"), ("log.level", "warn"), ("rollout.wait", "4s")];
         settings.extend(match (kind, in_a_browser) {
             (BedKind::Whole, _) => &[][..],
             (BedKind::ByItself, _) => &BY_ITSELF,
@@ -142,6 +154,7 @@ impl Bed {
             second,
             synced: Mutex::default(),
             commits: AtomicU32::new(0),
+            commits_to_a_switch: AtomicU32::new(0),
             fabric: String::new(),
             unreachable: String::new(),
             _folder: folder,
@@ -202,9 +215,19 @@ impl Bed {
 
     /// Commits a change that the cluster does not hold: the description of a server.
     pub(super) async fn commit(&self) -> Result<(), SelfTestError> {
-        let number = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
-        let old = if number == 1 { BACKUP.to_owned() } else { described(number - 1) };
-        self.repository.replace(SERVERS, &format!("{CHANGED}{old}"), &format!("{CHANGED}{}", described(number))).await
+        self.change(&SERVER, &self.commits).await
+    }
+
+    /// The same of a switch, which gets it from the fabric controller.
+    pub(super) async fn commit_to_a_switch(&self) -> Result<(), SelfTestError> {
+        self.change(&SWITCH, &self.commits_to_a_switch).await
+    }
+
+    async fn change(&self, what: &Described, commits: &AtomicU32) -> Result<(), SelfTestError> {
+        let number = commits.fetch_add(1, Ordering::Relaxed) + 1;
+        let described = |number| format!("{}  description: changed {number}\n", what.before);
+        let old = if number == 1 { format!("{}{}", what.before, what.first) } else { described(number - 1) };
+        self.repository.replace(what.file, &old, &described(number)).await
     }
 
     /// The page of a sync that succeeded some time ago.
@@ -307,10 +330,6 @@ pub(super) struct Times {
     pub(super) patience: Duration,
     /// The end of a session, and what the fabric does by itself.
     pub(super) wait: Duration,
-}
-
-fn described(number: u32) -> String {
-    format!("backup, changed {number}")
 }
 
 fn account(name: &str) -> Account {

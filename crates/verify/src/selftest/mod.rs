@@ -210,8 +210,12 @@ async fn plant(
     driver: DriverKind,
 ) -> Result<Planted, SelfTestError> {
     let clock = Instant::now();
-    if fault.before == Before::Commit {
-        bed.commit().await?;
+    match fault.before {
+        Before::Nothing | Before::Automatic => {}
+        Before::Commit => bed.commit().await?,
+        Before::CommitToASwitch => bed.commit_to_a_switch().await?,
+    }
+    if matches!(fault.before, Before::Commit | Before::CommitToASwitch) {
         bed.compare().await?;
     }
     if let Some(plan) = &fault.lab {

@@ -89,10 +89,16 @@ impl BrowserDriver {
         self.launched.as_ref().map(Launched::folder)
     }
 
-    /// What the browser says of itself, as `Firefox 153.8.0`.
+    /// What the browser and its driver say of themselves, as `firefox 153.8.0, geckodriver 0.36.0`.
     pub fn version(&self) -> String {
-        let text = |name: &str| self.window.wire.capabilities[name].as_str().unwrap_or_default();
-        format!("{} {}", text("browserName"), text("browserVersion"))
+        let all = &self.window.wire.capabilities;
+        let text = |name: &str| all[name].as_str().unwrap_or_default();
+        let browser = format!("{} {}", text("browserName"), text("browserVersion"));
+        // chromedriver tells the commit that it was built from behind its version.
+        let of = |driver: &str, said: Option<&str>| Some(format!("{driver} {}", said?.split(' ').next()?));
+        let driver = of("chromedriver", all["chrome"]["chromedriverVersion"].as_str())
+            .or_else(|| of("geckodriver", all["moz:geckodriverVersion"].as_str()));
+        [Some(browser), driver].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
     /// What a session cannot be asked to be at its start.

@@ -199,6 +199,15 @@ impl GitOracle {
         &self.branch
     }
 
+    /// The version of the program, as it says itself; nothing where it does not.
+    pub async fn version(&self) -> Option<String> {
+        let mut command = tokio::process::Command::new(&self.program);
+        command.arg("--version").env_clear().envs(environment::environment(self));
+        let ended = crate::command::run(command, self.within).await.ok().flatten()?;
+        let said = String::from_utf8_lossy(&ended.said).into_owned();
+        ended.status.success().then(|| said.trim().trim_start_matches("git version ").to_owned())
+    }
+
     /// Clones, and reads every manifest under the folder.
     pub async fn read(&self) -> Result<Read<Desired>, GitError> {
         let git = Git::clone(self).await?;

@@ -45,6 +45,8 @@ pub(super) enum Before {
     Nothing,
     /// A commit that the cluster does not hold yet.
     Commit,
+    /// The same, of what a switch runs.
+    CommitToASwitch,
     /// The fabric syncs by itself, and has something to do each time.
     Automatic,
 }
@@ -159,6 +161,11 @@ impl Fault {
 
     fn after_a_commit(mut self) -> Self {
         self.before = Before::Commit;
+        self
+    }
+
+    fn after_a_commit_to_a_switch(mut self) -> Self {
+        self.before = Before::CommitToASwitch;
         self
     }
 
@@ -293,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn every_class_of_cause_that_a_precondition_or_a_press_can_have_is_met() {
+    fn rule_2_one_class_per_cause_and_each_is_met() {
         let met: BTreeSet<&str> = all().iter().flat_map(|fault| fault.causes.clone()).map(Cause::code).collect();
         for wanted in [
             Cause::BadPassword,
@@ -303,6 +310,8 @@ mod tests {
             Cause::Permission,
             Cause::NotFound,
             Cause::Transport,
+            Cause::Connection,
+            Cause::Cluster,
             Cause::OracleUnusable,
         ] {
             assert!(met.contains(wanted.code()), "{}", wanted.code());

@@ -10,6 +10,7 @@ const BADGE: &str = r#"(?s)(data-live="head".*?<span class="badge.*?<span>)In sy
 
 pub(super) fn all() -> Vec<Fault> {
     let mut all = status();
+    all.extend(switches());
     all.extend(records());
     all.extend(differences());
     all
@@ -63,6 +64,35 @@ fn status() -> Vec<Fault> {
                     body["last_success"] = json!(moved.to_string());
                 })
             }),
+    ]
+}
+
+fn switches() -> Vec<Fault> {
+    // What the pages say of a switch that does not follow.
+    let applied = |on: &super::Ground, word: &str| {
+        let row = format!(r#"(?s)(data-switch="spine-01".{{0,400}}?<span>){word}(</span>)"#);
+        let called = |rule: Rule| rule.page().text(&row, "${1}Applied$2");
+        vec![called(Rule::on("GET", &on.page())), called(Rule::on("GET", &on.below("objects/")))]
+    };
+    vec![
+        Fault::new(
+            "switch_called_applied",
+            "A switch does not apply what it was given, and is said to run it.",
+            &["sync_by_button"],
+        )
+        .fails(Cause::SwitchesLie)
+        .after_a_commit_to_a_switch()
+        .lab(json!({"agentsStuck": ["spine-01"]}))
+        .rules(move |on| applied(on, "Pending")),
+        Fault::new(
+            "submitted_called_applied",
+            "The fabric controller is down, and a switch is said to run what was never handed to it.",
+            &["sync_by_button"],
+        )
+        .fails(Cause::SwitchesLie)
+        .after_a_commit_to_a_switch()
+        .lab(json!({"controllerDown": true}))
+        .rules(move |on| applied(on, "Submitted")),
     ]
 }
 
