@@ -41,6 +41,9 @@ pub struct Exchange {
     pub response_body: Option<String>,
     /// How long the answer's body was, in bytes.
     pub response_bytes: u64,
+    /// The browser took the answer out of its own cache, and sent nothing. The body of a script is told where it came first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub from_cache: bool,
     /// Why there was no answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -116,6 +119,13 @@ impl Budget {
         }
         Err(Obstacle::Budget(format!("the run has sent {} requests, and may send no more", self.most)))
     }
+
+    /// Takes one back that was counted and then not sent.
+    fn unspend(&self) {
+        let one_less = |sent: u64| sent.checked_sub(1);
+        // Only what was counted before is taken back.
+        let _ = self.sent.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+    }
 }
 
 /// Where exchanges are written down. Clones write into the same.
@@ -137,8 +147,11 @@ impl Log {
         self.budget.spend()
     }
 
-    /// Writes one down. It is redacted here.
+    /// Writes one down. It is redacted here. What came out of a cache was counted, and not sent.
     pub fn add(&self, mut exchange: Exchange) {
+        if exchange.from_cache {
+            self.budget.unspend();
+        }
         self.redactor.exchange(&mut exchange);
         self.lock().push(exchange);
     }

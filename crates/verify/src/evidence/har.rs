@@ -70,6 +70,9 @@ fn entry(step: &Step, exchange: &Exchange, most: usize) -> Value {
     if let Some(error) = &exchange.error {
         entry["_error"] = json!(error);
     }
+    if exchange.from_cache {
+        entry["_fromCache"] = json!(true);
+    }
     if let Some(there) = &exchange.as_in {
         entry["comment"] = json!(format!("answered as before, {}", place(there)));
     }

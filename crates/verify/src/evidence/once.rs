@@ -31,13 +31,17 @@ pub fn bound(run: &mut Run) {
         let matter = matters.has(step);
         for (request, exchange) in step.exchanges.iter_mut().enumerate() {
             let here = Place { step: step.number, request };
-            if let Some(same) = same_asset(exchange) {
-                if let Some(there) = assets.get(&same) {
+            if let Some((same, body)) = same_asset(exchange) {
+                // What the browser had kept came without its body.
+                let whole = format!("{same}\n\n{body}");
+                let there = assets.get(if exchange.from_cache { &same } else { &whole });
+                if let Some(there) = there {
                     exchange.as_in = Some(*there);
                     exchange.request_headers.clear();
                     exchange.response_headers.clear();
                     exchange.response_body = None;
                 } else {
+                    assets.insert(whole, here);
                     assets.insert(same, here);
                 }
                 continue;
@@ -68,9 +72,9 @@ pub fn bound(run: &mut Run) {
     }
 }
 
-/// What two answers with a style sheet, a script or a picture have in common when they are the same; nothing for pages
-/// and for what was not answered with what was asked for.
-fn same_asset(exchange: &Exchange) -> Option<String> {
+/// What two answers with a style sheet, a script or a picture have in common when they are the same, and their bodies;
+/// nothing for pages and for what was not answered with what was asked for.
+fn same_asset(exchange: &Exchange) -> Option<(String, &str)> {
     if !exchange.is_asset() || exchange.error.is_some() || !(200..400).contains(&exchange.status) {
         return None;
     }
@@ -78,7 +82,7 @@ fn same_asset(exchange: &Exchange) -> Option<String> {
     let headers = exchange.response_headers.iter().filter(|(name, _)| lasting(name));
     let headers: String = headers.map(|(name, value)| format!("\n{name}: {value}")).collect();
     let body = exchange.response_body.as_deref().unwrap_or_default();
-    Some(format!("{} {} {}{headers}\n\n{body}", exchange.method, exchange.url, exchange.status))
+    Some((format!("{} {} {}{headers}", exchange.method, exchange.url, exchange.status), body))
 }
 
 /// The beginning of a body, with how much of it is not kept.
@@ -147,11 +151,12 @@ mod tests {
             response_headers: vec![("Date".into(), date.into()), ("content-security-policy".into(), policy.into())],
             ..Exchange::default()
         };
-        let first = same_asset(&asset("1", "none"));
-        assert!(first.is_some() && first == same_asset(&asset("2", "none")));
-        assert_ne!(first, same_asset(&asset("1", "self")), "a header that was taken away is evidence");
+        let of = |exchange: &Exchange| same_asset(exchange).map(|(same, body)| format!("{same}{body}"));
+        let first = of(&asset("1", "none"));
+        assert!(first.is_some() && first == of(&asset("2", "none")));
+        assert_ne!(first, of(&asset("1", "self")), "a header that was taken away is evidence");
         let page = Exchange { kind: "document".into(), ..asset("1", "none") };
         let failed = Exchange { status: 404, ..asset("1", "none") };
-        assert_eq!((same_asset(&page), same_asset(&failed)), (None, None));
+        assert_eq!((of(&page), of(&failed)), (None, None));
     }
 }

@@ -9,15 +9,18 @@
 //! |---|---|
 //! | `forms` | how one secret may be written |
 //! | `fields` | what is secret by the name of its field |
+//! | `learnt` | what was learnt on the way, looked for all at once |
 
 mod fields;
 mod forms;
+mod learnt;
 
 use crate::exchange::{Exchange, KEPT_BODY};
 use regex::Regex;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// What stands where a secret stood.
@@ -76,7 +79,7 @@ struct Known {
     /// What was told and is too short to be looked for.
     short: Vec<String>,
     /// What was learnt: cookies and CSRF tokens.
-    learnt: Vec<(SecretString, Vec<SecretString>)>,
+    learnt: learnt::Learnt,
     /// Values of session cookies, which no body may hold.
     sessions: Vec<SecretString>,
     /// Whether anything was sent that may have been a login.
@@ -147,15 +150,17 @@ impl Redactor {
     pub fn text(&self, text: &str) -> String {
         let mut text = fields::in_addresses(text);
         let known = self.lock();
-        let told = known.told.iter().filter(|one| !one.is_common).flat_map(|one| &one.forms);
-        for secret in told.chain(known.learnt.iter().flat_map(|(_, forms)| forms)) {
+        for secret in known.told.iter().filter(|one| !one.is_common).flat_map(|one| &one.forms) {
             if text.contains(secret.expose_secret()) {
                 text = text.replace(secret.expose_secret(), HIDDEN);
             }
         }
+        text = known.learnt.hide(text);
         drop(known);
         for (_, shape) in SHAPES.iter() {
-            text = shape.replace_all(&text, HIDDEN).into_owned();
+            if let Cow::Owned(hidden) = shape.replace_all(&text, HIDDEN) {
+                text = hidden;
+            }
         }
         text
     }
@@ -212,11 +217,7 @@ impl Redactor {
         let mut known = self.lock();
         known.sessions.extend(sessions);
         for value in found {
-            let is_new = !known.learnt.iter().any(|(secret, _)| secret.expose_secret() == value);
-            if value.len() >= SHORTEST && is_new {
-                let forms = forms::of(&value, false);
-                known.learnt.push((value.into(), forms));
-            }
+            known.learnt.learn(&value);
         }
     }
 

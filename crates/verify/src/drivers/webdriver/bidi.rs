@@ -175,7 +175,8 @@ impl Bidi {
         let is_redirect = (300..400).contains(&exchange.status);
         let most = match exchange.kind.as_str() {
             "document" | "iframe" | "fetch" => BODY,
-            "script" => SCRIPT,
+            // What the browser has kept was told when it came.
+            "script" if !exchange.from_cache => SCRIPT,
             _ => 0,
         };
         if exchange.error.is_none() && !is_redirect && exchange.response_bytes <= most {
@@ -240,6 +241,7 @@ fn exchange(params: &Value) -> Exchange {
         status: response["status"].as_u64().and_then(|status| u16::try_from(status).ok()).unwrap_or_default(),
         response_headers: headers(&response["headers"]),
         response_bytes: response["bytesReceived"].as_u64().unwrap_or_default(),
+        from_cache: response["fromCache"] == true && response["status"] != 304,
         error: params["errorText"].as_str().map(str::to_owned),
         ..Exchange::default()
     }

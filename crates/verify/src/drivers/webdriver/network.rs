@@ -83,7 +83,8 @@ impl Network {
             }
             // Told before what it belongs to.
             "Network.requestWillBeSentExtraInfo" => {}
-            "Network.responseReceived"
+            "Network.requestServedFromCache"
+            | "Network.responseReceived"
             | "Network.responseReceivedExtraInfo"
             | "Network.loadingFinished"
             | "Network.loadingFailed"
@@ -135,6 +136,7 @@ fn exchanges(events: &[Value]) -> Vec<Exchange> {
     };
     let mut sent = extras("Network.requestWillBeSentExtraInfo");
     let mut came = extras("Network.responseReceivedExtraInfo");
+    let from_memory = events.iter().any(|event| event["method"] == "Network.requestServedFromCache");
     let mut done = Vec::new();
     let mut open: Option<(Exchange, f64)> = None;
     for event in events {
@@ -163,7 +165,10 @@ fn exchanges(events: &[Value]) -> Vec<Exchange> {
             }
             "Network.responseReceived" => {
                 if let Some((exchange, _)) = &mut open {
-                    answered(exchange, &params["response"], params["hasExtraInfo"] == true, &mut sent, &mut came);
+                    let has_extra = params["hasExtraInfo"] == true;
+                    answered(exchange, &params["response"], has_extra, &mut sent, &mut came);
+                    // What was asked whether it still holds has real headers.
+                    exchange.from_cache = !has_extra && (from_memory || params["response"]["fromDiskCache"] == true);
                 }
             }
             "Network.loadingFinished" => {
@@ -226,7 +231,8 @@ async fn bodies(wire: &Wire, id: &str, events: &[Value], exchange: &mut Exchange
     }
     let most = match exchange.kind.as_str() {
         "document" | "iframe" | "fetch" | "xhr" => BODY,
-        "script" => SCRIPT,
+        // What the browser has kept was told when it came.
+        "script" if !exchange.from_cache => SCRIPT,
         _ => return,
     };
     if exchange.error.is_some() || exchange.response_bytes > most {

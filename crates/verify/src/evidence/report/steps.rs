@@ -115,6 +115,7 @@ impl<'a> ExchangeView<'a> {
         let location = exchange.response_headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("location"));
         let facts = match exchange.status {
             0 => length(exchange.ms),
+            _ if exchange.from_cache => "out of the browser's cache".to_owned(),
             _ => format!("{}, {}", length(exchange.ms), size(exchange.response_bytes)),
         };
         Self {
