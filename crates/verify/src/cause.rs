@@ -190,6 +190,8 @@ causes! {
         "The places that disagree are listed; each must derive it from the same facts.";
     SwitchesLie: "switches_lie", State, None, "What is said of a switch is not what its agent reports",
         "Compare the switch's row with its Agent in the cluster: the generation of its spec, lastAppliedGen, lastHeartbeat.";
+    PageKept: "page_kept", Page, None, "A page that changes may be shown again as it was",
+        "Send it with Cache-Control: no-store, or no-cache: a browser, or a proxy, shows it from its cache without asking.";
     StatusLies: "status_lies", State, None, "The status is not what the oracle reads",
         "The status must come from what was compared last, with its age.";
     TimestampOnly: "timestamp_without_work", State, None, "The last success moved without an operation behind it",

@@ -147,11 +147,13 @@ impl Log {
         self.budget.spend()
     }
 
-    /// Writes one down. It is redacted here. What came out of a cache was counted, and not sent.
+    /// Takes back one that was counted, and then came out of a cache.
+    pub fn unspend(&self) {
+        self.budget.unspend();
+    }
+
+    /// Writes one down. It is redacted here.
     pub fn add(&self, mut exchange: Exchange) {
-        if exchange.from_cache {
-            self.budget.unspend();
-        }
         self.redactor.exchange(&mut exchange);
         self.lock().push(exchange);
     }

@@ -117,6 +117,13 @@ pub async fn until(
     Ok((found, page))
 }
 
+/// The one of these that somebody means: by its name, or else by its number, which may be another one's name.
+pub fn named(found: Vec<FabricRef>, wanted: &str) -> Option<FabricRef> {
+    let by_name = found.iter().position(|one| one.name == wanted);
+    let at = by_name.or_else(|| found.iter().position(|one| one.id == wanted))?;
+    found.into_iter().nth(at)
+}
+
 /// Chooses one, and says what its page says of its namespace.
 pub(crate) async fn choose(
     scene: &mut Scene<'_>,
@@ -183,6 +190,9 @@ pub(crate) async fn choose(
     Ok((Some(first.0), first.1))
 }
 
+/// What a page says where a fabric has no folder of its own.
+const WHOLE: [&str; 3] = ["", ".", "the whole repository"];
+
 /// That the oracle's repository is the fabric's: its page is at the newest commit, or names branch and repository alike.
 fn source_fits(scene: &mut Scene<'_>, page: &Page) -> Walked<()> {
     let Some(git) = &scene.site.plan.git else { return Ok(()) };
@@ -192,6 +202,17 @@ fn source_fits(scene: &mut Scene<'_>, page: &Page) -> Walked<()> {
     let (address, own) = (git.address().to_owned(), git.branch().to_owned());
     let expected = "the oracle's repository is the fabric's";
     let head = scene.site.git_head.clone().unwrap_or_default();
+    // Several fabrics may lie in one repository.
+    if let Some(path) = read(&places.path) {
+        let (path, folder) = (path.trim_matches('/'), git.folder());
+        if path != folder && !(folder.is_empty() && WHOLE.contains(&path)) {
+            let whole =
+                |folder: &str| if folder.is_empty() { "the whole repository".to_owned() } else { folder.to_owned() };
+            let observed = format!("the fabric's manifests are those of {path}, the oracle reads {}", whole(folder));
+            let expected = "the oracle reads the folder of the fabric, which --oracle-folder names";
+            return Err(scene.invalid(Cause::OracleUnusable, expected, observed));
+        }
+    }
     if let Some(commit) = commit.filter(|commit| commit.len() >= 7 && head.starts_with(commit.as_str())) {
         return scene.require(true, Cause::OracleUnusable, expected, format!("both are at {commit}"));
     }
@@ -219,6 +240,15 @@ mod tests {
     fn list(address: &str, body: &str) -> Page {
         let url = url::Url::parse("https://h.example").unwrap().join(address).unwrap();
         Page { status: 200, url, headers: reqwest::header::HeaderMap::new(), body: body.to_owned() }
+    }
+
+    #[test]
+    fn a_name_comes_before_a_number() {
+        let one = |id: &str, name: &str| FabricRef { id: id.into(), name: name.into(), address: String::new() };
+        let all = || vec![one("2", "10"), one("10", "2"), one("3", "west")];
+        let found = |wanted: &str| named(all(), wanted).map(|one| one.id);
+        assert_eq!((found("2").as_deref(), found("10").as_deref()), (Some("10"), Some("2")));
+        assert_eq!((found("west").as_deref(), found("3").as_deref(), found("4")), (Some("3"), Some("3"), None));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A session that was begun.
+#[derive(Clone)]
 struct Begun {
     username: String,
     cookies: Vec<Cookie>,
@@ -30,21 +31,29 @@ impl Sessions {
     }
 
     /// Ends those that are still open, and writes down how that went. `window` is a new window of nobody. A target that
-    /// does not answer is asked once: what it does not answer now it does not answer for the next session either.
-    pub(crate) async fn end(&self, profile: &Profile, recorder: &Recorder, window: impl Fn() -> Option<HttpUser>) {
-        let all = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    /// does not answer is asked once: what it does not answer now it does not answer for the next session either. Dropped in
+    /// the middle, it forgets none; what could not be ended is tried again by the next call, and told by the `last`.
+    pub(crate) async fn end(
+        &self,
+        profile: &Profile,
+        recorder: &Recorder,
+        last: bool,
+        window: impl Fn() -> Option<HttpUser>,
+    ) {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut silent = None;
         let mut seen = BTreeSet::new();
         for begun in all {
             let cookie = begun.cookies.iter().find(|one| is_session(profile, one));
             if cookie.is_none_or(|cookie| !seen.insert(cookie.value.clone())) {
+                self.forget(&begun);
                 continue;
             }
             let ended = match (&silent, window()) {
                 (Some(why), _) => Err(String::clone(why)),
                 (None, None) => Err("no window could be opened".to_owned()),
                 (None, Some(user)) => {
-                    let ended = tokio::time::timeout(PATIENCE, log_out(profile, user, begun.cookies)).await;
+                    let ended = tokio::time::timeout(PATIENCE, log_out(profile, user, begun.cookies.clone())).await;
                     let ended = ended
                         .unwrap_or_else(|_| Err(Unended::Silent(format!("no answer in {} s", PATIENCE.as_secs()))));
                     ended.map_err(|unended| match unended {
@@ -57,11 +66,21 @@ impl Sessions {
                 }
             };
             let what = format!("a session of {}", begun.username);
+            if ended.is_ok() || last {
+                self.forget(&begun);
+            }
             match ended {
                 Ok(true) => recorder.cleaned(&what, Ok(())),
-                Ok(false) => {}
-                Err(why) => recorder.cleaned(&what, Err(format!("it ends by itself at its limits: {why}"))),
+                Err(why) if last => recorder.cleaned(&what, Err(format!("it ends by itself at its limits: {why}"))),
+                Ok(false) | Err(_) => {}
             }
+        }
+    }
+
+    fn forget(&self, begun: &Begun) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = all.iter().position(|one| one.cookies == begun.cookies) {
+            all.remove(at);
         }
     }
 }

@@ -232,12 +232,12 @@ impl Site {
         for planted in self.left() {
             self.recorder.cleaned(&planted.place(), Err(planted.remedy()));
         }
-        self.end_sessions().await;
+        self.end_sessions(true).await;
     }
 
-    /// Ends the sessions that are still open.
-    pub(crate) async fn end_sessions(&self) {
-        self.sessions.end(&self.profile, &self.recorder, || self.somebody().ok()).await;
+    /// Ends the sessions that are still open; `last` where nobody tries again.
+    pub(crate) async fn end_sessions(&self, last: bool) {
+        self.sessions.end(&self.profile, &self.recorder, last, || self.somebody().ok()).await;
     }
 
     /// Takes back what was planted and is still there; whether nothing is left.
@@ -309,6 +309,7 @@ impl Site {
 /// What hides the secrets that a run was given.
 pub fn redactor(plan: &Plan) -> Redactor {
     let redactor = Redactor::default();
+    redactor.tell_profile(&plan.profile);
     redactor.tell_password("the password of the login", &plan.account.password);
     for account in plan.second.iter().chain(&plan.reader) {
         redactor.tell_password(&format!("the password of {}", account.username), &account.password);

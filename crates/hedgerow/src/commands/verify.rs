@@ -22,6 +22,7 @@ use verify::redact::SHORTEST;
 use verify::results::Run;
 use verify::run::Runner;
 use verify::site::{Account, DriverKind, Plan, Site};
+use verify::verdict::RunVerdict;
 use verify::{evidence, journeys};
 
 /// Runs it to its end.
@@ -51,11 +52,16 @@ pub(crate) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
         let stop = server::stop_on_signal_or(2, leaving)?;
         Ok(walk(plan, folder.clone(), &stop, Told::default()).await)
     })?;
-    if let Some(folder) = &folder {
-        evidence::write(&run, folder, key.as_ref()).context("cannot write the evidence down")?;
+    let written = folder.as_ref().map(|folder| evidence::write(&run, folder, key.as_ref())).transpose();
+    // Who reads only the beginning, as `head` does, or nothing at all, changes nothing of the verdict.
+    let told = report(&run, folder.as_deref().filter(|_| written.is_ok()), arguments.json);
+    if let Err(error) = told {
+        complain(&format!("The result could not be printed: {error:#}\n"));
     }
-    report(&run, folder.as_deref(), arguments.json)?;
-    Ok(ExitCode::from(run.exit_code))
+    let Err(error) = written else { return Ok(ExitCode::from(run.exit_code)) };
+    complain(&format!("The evidence could not be written down: {error}\n"));
+    // That is no verdict on the target; but a failure stays one.
+    Ok(ExitCode::from(if run.verdict == RunVerdict::Pass { RunVerdict::Invalid.exit_code() } else { run.exit_code }))
 }
 
 /// The key of `--sign`.

@@ -29,7 +29,7 @@ pub(super) struct Refused {
 
 /// Whether a run came to nothing because nobody was let in, whichever fabric it was about.
 pub(super) fn is_refusal(run: &Judged) -> bool {
-    let of_login = [Cause::BadPassword.code(), "login_throttled"];
+    let of_login = [Cause::BadPassword.code(), Cause::Throttled.code()];
     run.verdict == Mark::Invalid && run.cause.as_deref().is_some_and(|cause| of_login.contains(&cause))
 }
 

@@ -30,7 +30,7 @@ pub struct HttpDriver {
 impl HttpDriver {
     /// A person who has never been there.
     pub fn new(user: HttpUser, log: Log, profile: Arc<Profile>) -> Self {
-        let user = user.with_log(log.clone());
+        let user = user.with_log(log.clone()).keeping();
         Self { user, log, profile, page: None, typed: Vec::new() }
     }
 
@@ -136,6 +136,9 @@ impl Driver for HttpDriver {
 
     async fn press_twice(&mut self, control: &Found) -> Taken<Page> {
         let page = self.current()?;
+        if control.disabled {
+            return Err(Obstacle::unusable(format!("“{}” is disabled", control.name)));
+        }
         if let Some(ask) = self.call(&page, control) {
             let ask = ask?;
             let mut other = self.user.clone();
@@ -197,6 +200,7 @@ impl Driver for HttpDriver {
 
     async fn renew(&mut self) -> Taken<()> {
         self.forget().await?;
+        self.user.keep_anew();
         self.typed.clear();
         self.page = None;
         self.log.take();

@@ -54,7 +54,7 @@ pub(crate) async fn judge(
                 said,
                 json!(null),
             );
-            Some(now == planted.was)
+            Some(planted.is_taken_back(before, now.as_ref()))
         }
         _ => None,
     };
@@ -107,14 +107,21 @@ pub(crate) async fn judge(
                 format!("{done} of {work} differences are gone, and none is left"),
             )
         }
-        // Without a look at Git nobody knows what else was to be done.
-        Claim::Bad if undone.is_empty() && work > 0 && after.desired.is_some() => {
+        // Of what is to be deleted, and of what the oracle cannot read, it does not know whether it was done.
+        Claim::Bad if undone.is_empty() && work > 0 && knows_all(&after) => {
             let observed = format!("“{words}”; but all of {work} differences are gone");
             Err(scene.failed(Cause::WrongRefusal, "what was done is not called a failure", observed))
         }
         Claim::Bad => {
             let oracle = match (list.is_empty(), work) {
                 (false, _) => format!("The oracle agrees: {list}."),
+                (true, _) if after.desired.is_some() && !after.untold.is_empty() => {
+                    format!("The oracle sees {done} of {work} differences gone; {}.", cannot_tell(&after))
+                }
+                (true, 1..) if after.desired.is_some() => format!(
+                    "The oracle sees {done} of {work} differences gone; whether the objects that Git does not hold were to be \
+                     deleted it does not know."
+                ),
                 (true, 0) => "The oracle saw nothing that had to be done.".to_owned(),
                 (true, _) => format!(
                     "The oracle sees {done} of {work} differences gone; what else Git says it does not see without --oracle-git."
@@ -123,6 +130,15 @@ pub(crate) async fn judge(
             Err(Stop::Inconclusive(format!("The sync did not succeed, and the page says so: “{words}”. {oracle}")))
         }
     }
+}
+
+/// Whether nothing of a sync escapes the oracle: it can tell of everything that Git says, and the cluster holds no more of
+/// these kinds, which a sync may have been asked to delete.
+fn knows_all(world: &World) -> bool {
+    let (Some(desired), Some(live)) = (&world.desired, &world.live) else { return false };
+    let in_git = |kind: &str| desired.objects.iter().any(|object| object.kind == kind);
+    let surplus = live.objects.keys().any(|key| in_git(&key.kind) && desired.find(&key.kind, &key.name).is_empty());
+    world.untold.is_empty() && !surplus
 }
 
 /// Whether the effect of a sync is there: nothing is lacking, and what was planted is taken back. `None` without an oracle,
@@ -141,7 +157,7 @@ pub(crate) async fn seen(
         let now = planted.now(cluster).await;
         let now = now
             .map_err(|error| Stop::Inconclusive(format!("The oracle could not read {}: {error}", planted.object())))?;
-        if now != planted.was {
+        if !planted.is_taken_back(before, now.as_ref()) {
             open.push(format!("{}: {} is still what was planted", planted.object(), planted.path));
         }
     }
@@ -149,6 +165,9 @@ pub(crate) async fn seen(
     let list = open.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
     Ok(match (open.is_empty(), work) {
         (true, 0) => (None, "there was nothing to do".to_owned()),
+        (true, _) if after.desired.is_some() && !knows_all(&after) => {
+            (None, format!("all of {work} differences are gone that the oracle sees; of others it does not know"))
+        }
         (true, _) => (Some(true), format!("all of {work} differences are gone")),
         (false, _) => (Some(false), list),
     })

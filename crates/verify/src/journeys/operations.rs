@@ -64,14 +64,21 @@ pub(super) async fn cancel(scene: &mut Scene<'_>) -> Walked<()> {
     let places = places(scene)?;
     let action = scene.action("sync")?;
     let mut visitor = scene.user().await?;
+    let before = records::listed(scene, &mut visitor).await?.unwrap_or_default();
     scene.open_fabric(&mut visitor).await?;
+    scene.can_press(&mut visitor, &action).await?;
     let pressed = visitor.press(&action.button).await?;
     scene.shown_by(&visitor);
     let profile = scene.profile();
-    let answer = Answer::read(&pressed, &profile);
-    let Some(address) = answer.operation.clone() else {
-        return Err(scene.failed(Cause::NotRecorded, "the press leads to an operation", says(&pressed)));
-    };
+    let address = scene.begun(&Answer::read(&pressed, &profile), &pressed)?;
+    // What others began, or the target by itself, is theirs to cancel.
+    let known = places.json.is_some();
+    let actor = if known { records::read(scene, &mut visitor, &address).await?.actor } else { String::new() };
+    if before.contains(&address) || known && actor != scene.site.plan.account.username {
+        return Err(Stop::Inconclusive(format!(
+            "The press met {address}, which somebody else had begun, and which is left alone: verify again when none runs."
+        )));
+    }
     let page = visitor.open(&address).await?;
     let over = |page: &crate::page::Page| Answer::read(page, &profile).is_final();
     let button = page.find(&places.cancel);

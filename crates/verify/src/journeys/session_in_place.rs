@@ -154,14 +154,13 @@ pub(super) async fn long_sync(scene: &mut Scene<'_>) -> Walked<()> {
     let mut visitor = scene.user().await?;
     let page = scene.open_fabric(&mut visitor).await?;
     let (_, left) = idle_left(scene, &page, &places)?;
+    scene.can_press(&mut visitor, &action).await?;
     let pressed = visitor.press(&action.button).await?;
     scene.shown_by(&visitor);
     let profile = scene.profile();
     let began = Instant::now();
     let answer = Answer::read(&pressed, &profile);
-    let Some(address) = answer.operation.clone() else {
-        return Err(scene.failed(Cause::NotRecorded, "the press leads to an operation", says(&pressed)));
-    };
+    let address = scene.begun(&answer, &pressed)?;
     let too_short = |took: Duration| {
         Stop::Skipped(format!(
             "The sync was over after {:.1} s, and the session lasts {} s: nothing was to be seen. A sync that takes longer would \

@@ -32,12 +32,16 @@ pub(super) async fn double_click(scene: &mut Scene<'_>) -> Walked<()> {
     let mut visitor = scene.user().await?;
     let before = Before::look(scene, &mut visitor).await?;
     scene.open_fabric(&mut visitor).await?;
+    scene.can_press(&mut visitor, &action).await?;
     let first_step = scene.recorder().count();
     let pressed = visitor.press_twice(&action.button).await?;
     scene.shown_by(&visitor);
     let (answer, page) = visitor.follow(pressed, scene.site.plan.patience).await?;
     if answer.tone == Tone::Silent {
         return Err(scene.failed(Cause::SilentFailure, "the page says what came of the presses", says(&page)));
+    }
+    if before.listed.is_some() {
+        scene.begun(&answer, &page)?;
     }
     let judged = once(scene, &mut visitor, before, first_step, answer.operation).await;
     visitor.close().await;
@@ -52,6 +56,8 @@ pub(super) async fn two_users(scene: &mut Scene<'_>) -> Walked<()> {
     let before = Before::look(scene, &mut one).await?;
     scene.open_fabric(&mut one).await?;
     scene.open_fabric(&mut other).await?;
+    scene.can_press(&mut one, &action).await?;
+    scene.can_press(&mut other, &action).await?;
     let first_step = scene.recorder().count();
     let (first, second) = tokio::join!(one.press(&action.button), other.press(&action.button));
     let patience = scene.site.plan.patience;

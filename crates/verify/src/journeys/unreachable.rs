@@ -21,9 +21,8 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
             "No fabric was named whose cluster cannot be reached; --unreachable-fabric names one.".to_owned(),
         ));
     };
-    let is_it = |one: &crate::site::FabricRef| one.name == wanted || one.id == wanted;
-    let (rows, _) = fabrics::until(&mut visitor, list, &profile, is_it).await?;
-    let found = rows.into_iter().map(|(one, _)| one).find(is_it);
+    let (rows, _) = fabrics::until(&mut visitor, list, &profile, |one| one.name == wanted).await?;
+    let found = fabrics::named(rows.into_iter().map(|(one, _)| one).collect(), &wanted);
     let Some(fabric) = found else {
         return Err(Stop::Inconclusive(format!("The list of fabrics shows no {wanted}.")));
     };

@@ -117,20 +117,22 @@ fn read_one(agent: &Value, wanted: Wanted<'_>, now: Timestamp) -> SwitchReading 
     let applied = status["lastAppliedGen"].as_i64();
     let attempted = status["lastAttemptGen"].as_i64();
     let heartbeat = status["lastHeartbeat"].as_str().and_then(|text| text.parse().ok());
-    let holding = holding(&agent["spec"], wanted);
+    let holding = holding(&switch, &agent["spec"], wanted);
     let (verdict, why) = judge(generation, applied, heartbeat, holding, wanted, now);
     let sentence = format!("{switch} {why}.");
     SwitchReading { switch, generation, applied, attempted, heartbeat, holding, verdict, sentence }
 }
 
-fn holding(spec: &Value, wanted: Wanted<'_>) -> Holding {
+fn holding(switch: &str, spec: &Value, wanted: Wanted<'_>) -> Holding {
     let (kind, name, live) = match wanted {
         Wanted::Anything => return Holding::NotAsked,
         Wanted::Object(kind, name, live) => (kind, name, Some(live)),
         Wanted::Gone(kind, name) => (kind, name, None),
     };
     let Some(field) = held_under(kind) else { return Holding::NeverHeld };
-    match (spec[field].get(name), live) {
+    // The switch itself stands at a place of its own; among the others only where a Connection leads to it.
+    let own = spec.get("switch").filter(|own| kind == "Switch" && name == switch && own.is_object());
+    match (spec[field].get(name).or(own), live) {
         (None, None) => Holding::Gone,
         (None, Some(_)) => Holding::Nothing,
         (Some(held), Some(live)) if same(held, live) => Holding::This,

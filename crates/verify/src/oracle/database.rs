@@ -72,11 +72,17 @@ impl DatabaseOracle {
         if !matches!(shown.scheme(), "postgres" | "postgresql") {
             return Err(DatabaseError::Address(shown.scheme().to_owned()));
         }
-        let password =
+        let in_user =
             shown.password().map(|text| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned());
-        if password.is_some() {
-            let _ = shown.set_password(None);
+        let in_query = shown.query_pairs().find(|(name, _)| name == "password").map(|(_, value)| value.into_owned());
+        let _ = shown.set_password(None);
+        if in_query.is_some() {
+            let others: Vec<(String, String)> =
+                shown.query_pairs().into_owned().filter(|(name, _)| name != "password").collect();
+            shown.query_pairs_mut().clear().extend_pairs(others);
         }
+        // In the order in which the driver finds it.
+        let password = in_query.or(in_user).or_else(|| std::env::var("PGPASSWORD").ok());
         let address_shown = shown.to_string();
         let options =
             PgConnectOptions::from_str(address).map_err(|error| unreachable(&address_shown, &error.to_string()))?;
@@ -89,7 +95,7 @@ impl DatabaseOracle {
         &self.address
     }
 
-    /// The password in its address, for whoever hides secrets.
+    /// The password of its address or of PGPASSWORD, for whoever hides secrets; one of ~/.pgpass it does not know.
     pub fn password(&self) -> Option<&SecretString> {
         self.password.as_ref().filter(|secret| !secret.expose_secret().is_empty())
     }
@@ -194,6 +200,9 @@ mod tests {
     fn an_address_names_no_password_and_a_wrong_one_is_refused() {
         let oracle = DatabaseOracle::open("postgres://reader:hush%21@db.example.net/hedgerow").unwrap();
         assert_eq!(oracle.address(), "postgres://reader@db.example.net/hedgerow");
+        assert_eq!(oracle.password().map(ExposeSecret::expose_secret), Some("hush!"));
+        let oracle = DatabaseOracle::open("postgres://reader@db/hedgerow?sslmode=disable&password=hush%21").unwrap();
+        assert_eq!(oracle.address(), "postgres://reader@db/hedgerow?sslmode=disable");
         assert_eq!(oracle.password().map(ExposeSecret::expose_secret), Some("hush!"));
         assert!(DatabaseOracle::open("mysql://db/hedgerow").is_err());
         let missing = DatabaseOracle::open("sqlite:/nowhere/at/all.db").unwrap_err();

@@ -191,6 +191,9 @@ pub struct FabricPage {
     /// The branch.
     #[serde(default)]
     pub branch: Option<Place>,
+    /// The folder of the repository that holds its manifests: it must be the one that the oracle reads.
+    #[serde(default)]
+    pub path: Option<Place>,
     /// The address of its cluster, if the page says it: what shows that one cannot be reached.
     #[serde(default)]
     pub cluster_address: Option<Place>,

@@ -23,11 +23,16 @@ pub struct SwitchPlaces {
 impl SwitchPlaces {
     /// Whether this word says that the switch runs what it was given.
     pub fn is_applied(&self, word: &str) -> bool {
-        self.applied.iter().any(|one| one == word)
+        is_of(&self.applied, word)
     }
 
     /// Whether this word says that the switch does not run it yet.
     pub fn is_waiting(&self, word: &str) -> bool {
-        self.waiting.iter().any(|one| one == word)
+        is_of(&self.waiting, word)
     }
+}
+
+/// Whether a word is one of these, without regard to case and white space.
+fn is_of(words: &[String], word: &str) -> bool {
+    words.iter().any(|one| one.trim().to_lowercase() == word.trim().to_lowercase())
 }

@@ -59,10 +59,16 @@ pub(super) fn in_form(body: &str) -> String {
     body.split('&').map(hide).collect::<Vec<_>>().join("&")
 }
 
-/// The tokens against forged requests in a page's fields.
-pub(super) fn csrf_tokens(body: &str) -> Vec<String> {
+/// Whether a field of this name holds a secret.
+pub(super) fn is_secret(name: &str) -> bool {
+    SECRET_FIELD.is_match(name)
+}
+
+/// The tokens against forged requests in a page's fields; `field` is how the target calls them.
+pub(super) fn csrf_tokens(body: &str, field: &str) -> Vec<String> {
     let tags = INPUT.find_iter(body).map(|tag| tag.as_str());
-    let named = tags.filter(|tag| field_name(tag).is_some_and(|name| name.to_ascii_lowercase().contains("csrf")));
+    let is_token = |name: String| name == field || name.to_ascii_lowercase().contains("csrf");
+    let named = tags.filter(|tag| field_name(tag).is_some_and(is_token));
     named.filter_map(|tag| VALUE.captures(tag).and_then(|found| group(&found, 3))).collect()
 }
 

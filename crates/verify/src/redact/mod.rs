@@ -16,7 +16,10 @@ mod forms;
 mod learnt;
 
 use crate::exchange::{Exchange, KEPT_BODY};
+use crate::page::Page;
+use crate::profile::{Pattern, Place, Profile};
 use regex::Regex;
+use reqwest::header::HeaderMap;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -78,6 +81,8 @@ struct Known {
     told: Vec<Secret>,
     /// What was told and is too short to be looked for.
     short: Vec<String>,
+    /// What the target's profile names.
+    named: Arc<Named>,
     /// What was learnt: cookies and CSRF tokens.
     learnt: learnt::Learnt,
     /// Values of session cookies, which no body may hold.
@@ -85,6 +90,18 @@ struct Known {
     /// Whether anything was sent that may have been a login.
     entered: bool,
     leaks: Vec<Leak>,
+}
+
+/// What is secret by the profile of the target.
+#[derive(Default)]
+struct Named {
+    /// The header, in small letters, and the field that hold a token against forgery.
+    header: String,
+    field: String,
+    /// Where a page holds it, unless its field's name says what it is.
+    page: Option<Place>,
+    /// The names of cookies that are the session.
+    cookies: Vec<Pattern>,
 }
 
 /// Hides secrets. Clones know the same.
@@ -106,6 +123,18 @@ impl Redactor {
     /// The same of a password that somebody chose and types.
     pub fn tell_password(&self, what: &str, password: &SecretString) {
         self.know(what, password, true);
+    }
+
+    /// Tells it what is secret at a target of this profile, whatever it is called there.
+    pub fn tell_profile(&self, profile: &Profile) {
+        let csrf = &profile.csrf;
+        let named = Named {
+            header: csrf.header.to_lowercase(),
+            field: csrf.field.clone(),
+            page: Some(csrf.page.clone()).filter(|_| !fields::is_secret(&csrf.field)),
+            cookies: profile.login.session_cookies.clone(),
+        };
+        self.lock().named = Arc::new(named);
     }
 
     fn know(&self, what: &str, secret: &SecretString, is_typed: bool) {
@@ -175,11 +204,12 @@ impl Redactor {
         self.learn(exchange);
         self.enter(exchange);
         self.look(exchange);
+        let named = self.lock().named.clone();
         for (name, value) in exchange.request_headers.iter_mut().chain(&mut exchange.response_headers) {
             *value = match name.to_ascii_lowercase().as_str() {
                 "cookie" => fields::hide_cookies(value, "; "),
                 "set-cookie" => fields::hide_set_cookie(value),
-                name if SECRET_HEADERS.contains(&name) => HIDDEN.to_owned(),
+                name if SECRET_HEADERS.contains(&name) || name == named.header => HIDDEN.to_owned(),
                 _ => self.text(value),
             };
         }
@@ -197,8 +227,14 @@ impl Redactor {
 
     /// Cookies and CSRF tokens, as they come by.
     fn learn(&self, exchange: &Exchange) {
+        let named = self.lock().named.clone();
         let mut found = Vec::new();
         let mut sessions = Vec::new();
+        let sent = exchange.request_headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&named.header));
+        found.extend(sent.map(|(_, value)| value.clone()));
+        let typed = exchange.request_body.as_deref().unwrap_or_default();
+        let typed = url::form_urlencoded::parse(typed.as_bytes()).filter(|(name, _)| *name == named.field);
+        found.extend(typed.map(|(_, value)| value.into_owned()));
         for (name, value) in &exchange.response_headers {
             if !name.eq_ignore_ascii_case("set-cookie") {
                 continue;
@@ -208,12 +244,18 @@ impl Redactor {
             if fields::is_secret_cookie(cookie, value, attributes) {
                 found.push(value.to_owned());
             }
-            let is_session = cookie.to_ascii_lowercase().contains("session");
+            let is_session = cookie.to_ascii_lowercase().contains("session")
+                || named.cookies.iter().any(|name| name.is_match(cookie));
             if is_session && value.len() >= 16 {
                 sessions.push(SecretString::from(value));
             }
         }
-        found.extend(fields::csrf_tokens(exchange.response_body.as_deref().unwrap_or_default()));
+        let body = exchange.response_body.as_deref().unwrap_or_default();
+        found.extend(fields::csrf_tokens(body, &named.field));
+        if let (Some(place), Ok(url)) = (&named.page, url::Url::parse(&exchange.url)) {
+            let page = Page { status: exchange.status, url, headers: HeaderMap::new(), body: body.to_owned() };
+            found.extend(place.read(&page));
+        }
         let mut known = self.lock();
         known.sessions.extend(sessions);
         for value in found {
@@ -305,6 +347,27 @@ mod tests {
             assert!(one.response_body.iter().any(|b| b.contains(kept)) || all.contains(kept), "{kept} in {all}");
         }
         assert!(redactor.leaks().is_empty(), "{:?}", redactor.leaks());
+    }
+
+    #[test]
+    fn what_a_profile_calls_by_another_name_is_a_secret_all_the_same() {
+        let mut profile = crate::profile::built_in("hedgerow").unwrap();
+        (profile.csrf.field, profile.csrf.header) = ("stamp".into(), "X-Stamp".into());
+        profile.csrf.page = serde_json::from_str(r#"{"element": "p.stamp"}"#).unwrap();
+        profile.login.session_cookies = vec![serde_json::from_str(r#""^loom$""#).unwrap()];
+        let redactor = Redactor::default();
+        redactor.tell_profile(&profile);
+        let mut one = exchange(r#"<p class=stamp>pppppppp</p><input type=hidden name=stamp value="iiiiiiii">"#);
+        one.request_headers.push(("X-Stamp".into(), "hhhhhhhh".into()));
+        one.request_body = Some("stamp=ffffffff&name=ada".into());
+        one.response_headers.push(("set-cookie".into(), "loom=c0c0c0c0c0c0c0c0c0; Path=/".into()));
+        redactor.exchange(&mut one);
+        let all = format!("{one:?}");
+        for secret in ["pppppppp", "iiiiiiii", "hhhhhhhh", "ffffffff", "c0c0c0c0"] {
+            assert!(!all.contains(secret), "{secret} in {all}");
+        }
+        redactor.exchange(&mut exchange("your session is c0c0c0c0c0c0c0c0c0"));
+        assert_eq!(redactor.leaks().len(), 1);
     }
 
     #[test]

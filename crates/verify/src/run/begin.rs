@@ -132,14 +132,14 @@ async fn prepare(
     let wanted = scene.site.plan.fabric.clone();
     // Further pages are read for the one that was named, and in search of the oracle's cluster.
     let is_it = |fabric: &FabricRef| match &wanted {
-        Some(wanted) => fabric.name == *wanted || fabric.id == *wanted,
+        Some(wanted) => fabric.name == *wanted,
         None => uid.is_none() || profile.fabric.cluster_uid.is_none(),
     };
     let (rows, _) = crate::fabrics::until(&mut visitor, list, &profile, is_it).await?;
     let mut found: Vec<FabricRef> = rows.into_iter().map(|(fabric, _)| fabric).collect();
     if let Some(wanted) = &wanted {
         let names: Vec<String> = found.iter().map(|fabric| fabric.name.clone()).collect();
-        found.retain(is_it);
+        found = crate::fabrics::named(found, wanted).into_iter().collect();
         if found.is_empty() {
             let observed = match names.as_slice() {
                 [] => "it shows this user none".to_owned(),

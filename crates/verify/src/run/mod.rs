@@ -119,10 +119,13 @@ impl Runner {
                 )))
             }),
         };
-        // Each journey leaves what it found. After one that did not hold, the end of the run does it, which is patient.
-        if walked.is_ok() {
-            self.site.end_sessions().await;
-        }
+        // Each journey leaves what it found. Where that does not work at once, the end of the run does it, which is patient.
+        let leave = async {
+            self.site.take_back().await;
+            self.site.end_sessions(false).await;
+        };
+        let left = self.site.plan.max_time.saturating_sub(self.clock.elapsed());
+        let _ = tokio::time::timeout(left, leave).await;
         // What an answer shows is a failure of whatever journey met it; of the first, where the preconditions did.
         let leaks = self.site.redactor.leaks();
         let walked = match (walked, leaks.get(self.leaks_told.load(Ordering::Relaxed))) {
@@ -132,13 +135,15 @@ impl Runner {
             }
             (walked, _) => walked,
         };
-        let (verdict, sentence, finding) = judge(&walked, scene.verified, &scene.checks);
+        // What an oracle confirmed of a walk that did not come to its end is not the whole of it.
+        let verified = scene.verified.filter(|_| !matches!(walked, Err(Stop::Inconclusive(_))));
+        let (verdict, sentence, finding) = judge(&walked, verified, &scene.checks);
         let mut result = JourneyResult {
             name: journey.name.into(),
             proves: journey.proves.into(),
             driver: kind.name().into(),
             verdict,
-            verified: scene.verified,
+            verified,
             sentence,
             finding,
             checks: scene.checks,

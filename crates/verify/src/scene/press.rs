@@ -19,23 +19,7 @@ const A_MOMENT: Duration = Duration::from_secs(2);
 impl Scene<'_> {
     /// Presses a button of the fabric's page that is open, and follows what comes of it to its end.
     pub async fn press_and_follow(&mut self, visitor: &mut Visitor, action: &Action) -> Walked<(Answer, Page)> {
-        let control = visitor.find(&action.button).await;
-        self.shown_by(visitor);
-        let expected = format!(
-            "the page has a button “{}” that can be pressed",
-            action.button.names.first().map_or("", String::as_str)
-        );
-        match &control {
-            Ok(found) if found.disabled => {
-                let why = visitor.look().await?.why_not(found);
-                let Some(why) = why else {
-                    return Err(self.failed(Cause::ControlMissing, &expected, "it is there, and disabled"));
-                };
-                return Err(Stop::Inconclusive(format!("“{}” cannot be pressed by this user now: {why}", found.name)));
-            }
-            Err(obstacle) => return Err(self.failed(Cause::ControlMissing, &expected, obstacle.to_string())),
-            Ok(found) => self.assert(true, Cause::ControlMissing, &expected, format!("“{}”", found.name))?,
-        }
+        self.can_press(visitor, action).await?;
         let began = std::time::Instant::now();
         let before = self.recorder().count();
         let pressed = visitor.press(&action.button).await;
@@ -59,6 +43,38 @@ impl Scene<'_> {
         self.look_beside(&answer, before)?;
         self.look_at_silence(&answer, before)?;
         Ok((answer, page))
+    }
+
+    /// That the page has a button which can be pressed. One that says why it cannot be is no defect, and proves nothing.
+    pub async fn can_press(&mut self, visitor: &mut Visitor, action: &Action) -> Walked<()> {
+        let control = visitor.find(&action.button).await;
+        self.shown_by(visitor);
+        let expected = format!(
+            "the page has a button “{}” that can be pressed",
+            action.button.names.first().map_or("", String::as_str)
+        );
+        match &control {
+            Ok(found) if found.disabled => {
+                let why = visitor.look().await?.why_not(found);
+                let Some(why) = why else {
+                    return Err(self.failed(Cause::ControlMissing, &expected, "it is there, and disabled"));
+                };
+                Err(Stop::Inconclusive(format!("“{}” cannot be pressed by this user now: {why}", found.name)))
+            }
+            Err(obstacle) => Err(self.failed(Cause::ControlMissing, &expected, obstacle.to_string())),
+            Ok(found) => self.assert(true, Cause::ControlMissing, &expected, format!("“{}”", found.name)),
+        }
+    }
+
+    /// The operation that a press began. One that was refused in words proves nothing of what is to be seen of operations.
+    pub fn begun(&mut self, answer: &Answer, page: &Page) -> Walked<String> {
+        match &answer.operation {
+            Some(address) => Ok(address.clone()),
+            None if answer.tone == Tone::Bad && !answer.text.is_empty() => {
+                Err(Stop::Inconclusive(format!("The press was refused, and the page says why: “{}”.", answer.text)))
+            }
+            None => Err(self.failed(Cause::NotRecorded, "the press leads to an operation", says(page))),
+        }
     }
 
     /// A page that a script moves says something soon, or its script has failed: then nothing is to be waited for.

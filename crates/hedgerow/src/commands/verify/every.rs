@@ -123,7 +123,10 @@ pub(super) async fn run(plan: Plan, every: Every, key: Option<SigningKey>) -> an
         {
             complain(&format!("The evidence could not be written down: {error}\n"));
         }
-        say(&run, judged.as_ref(), place.as_deref(), json)?;
+        // A monitor goes on whether or not somebody reads along.
+        if let Err(error) = say(&run, judged.as_ref(), place.as_deref(), json) {
+            complain(&format!("The result could not be printed: {error:#}\n"));
+        }
         // Whoever ended the run ended the monitor.
         let Some(judged) = judged else { break };
         let (before, after) = {

@@ -160,15 +160,15 @@ impl Bidi {
 
     async fn end(&mut self, params: &Value, traffic: &mut Traffic) {
         let begun = self.begun.remove(&key(params));
-        if !traffic.end(&key(params)) {
-            return;
-        }
         let mut params = params.clone();
         if let (false, Some(begun)) = (params["response"].is_object(), begun) {
             params["response"] = begun;
         }
         let params = &params;
         let mut exchange = exchange(params);
+        if !traffic.end(&key(params), exchange.from_cache) {
+            return;
+        }
         if exchange.status > 0 && !is_shown(&exchange) {
             exchange.error = None;
         }

@@ -50,8 +50,8 @@ impl Network {
             }
             let events = self.requests.remove(&id).unwrap_or_default();
             let is_page = self.is_page(&events);
-            let is_wanted = traffic.end(&id);
             let mut exchanges = exchanges(&events);
+            let is_wanted = traffic.end(&id, exchanges.last().is_some_and(|last| last.from_cache));
             for exchange in exchanges.iter_mut().filter(|one| one.kind == "document" && !is_page) {
                 exchange.kind = "iframe".to_owned();
             }

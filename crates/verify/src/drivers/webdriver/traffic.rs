@@ -52,6 +52,8 @@ struct Flight {
     ends: bool,
     since: Instant,
     written: Option<Exchange>,
+    /// Why it should not have been sent. What comes out of the browser's cache is not.
+    over: Option<Obstacle>,
 }
 
 /// The traffic of one window.
@@ -80,18 +82,23 @@ impl Traffic {
 
     /// A request began. The exchange is what is written if no answer ever comes.
     pub(super) fn begin(&mut self, key: &str, exchange: Exchange, is_page: bool, ends: bool) {
-        if let Err(over) = self.log.spend() {
-            self.over = Some(over);
-        }
+        let over = self.log.spend().err();
         self.count += 1;
         let ends = ends && !is_stream(&exchange.request_headers, "accept");
-        let flight = Flight { number: self.count, is_page, ends, since: Instant::now(), written: Some(exchange) };
+        let flight = Flight { number: self.count, is_page, ends, since: Instant::now(), written: Some(exchange), over };
         self.flights.insert(key.to_owned(), flight);
     }
 
-    /// It ended; whether it still is to be written down.
-    pub(super) fn end(&mut self, key: &str) -> bool {
-        self.flights.remove(key).is_some_and(|flight| flight.written.is_some())
+    /// It ended; whether it still is to be written down. What came out of the browser's cache was not sent, and does not
+    /// count.
+    pub(super) fn end(&mut self, key: &str, from_cache: bool) -> bool {
+        let Some(flight) = self.flights.remove(key) else { return false };
+        match flight.over {
+            None if from_cache => self.log.unspend(),
+            Some(over) if !from_cache => self.over = Some(over),
+            _ => {}
+        }
+        flight.written.is_some()
     }
 
     /// Writes an exchange down. That of a page is remembered as the window's.
@@ -138,6 +145,7 @@ impl Traffic {
         let mut late = Vec::new();
         for flight in self.flights.values_mut() {
             if flight.since.elapsed() > SLOW || !flight.ends {
+                self.over = self.over.take().or(flight.over.take());
                 late.extend(flight.written.take().map(|exchange| (exchange, flight.since.elapsed(), flight.ends)));
             }
         }

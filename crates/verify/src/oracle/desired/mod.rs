@@ -199,6 +199,11 @@ impl GitOracle {
         &self.branch
     }
 
+    /// The folder that is read; empty for the whole repository.
+    pub fn folder(&self) -> &str {
+        &self.folder
+    }
+
     /// The version of the program, as it says itself; nothing where it does not.
     pub async fn version(&self) -> Option<String> {
         let mut command = tokio::process::Command::new(&self.program);

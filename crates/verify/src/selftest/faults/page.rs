@@ -25,6 +25,15 @@ pub(super) fn without_button(on: &super::Ground) -> Rule {
 
 fn controls() -> Vec<Fault> {
     vec![
+        Fault::new("page_kept", "The fabric's page lets browsers keep it for ten minutes.", &["fabric_page"])
+            .fails(Cause::PageKept)
+            .rule(|on| {
+                Rule::on("GET", &on.page()).page().after(|_, answer| {
+                    let kept = http::HeaderValue::from_static("private, max-age=600");
+                    answer.headers.insert(http::header::CACHE_CONTROL, kept);
+                    true
+                })
+            }),
         Fault::new("button_missing", "The page lacks the button.", &["fabric_page", "sync_by_button", "sync_by_form"])
             .fails(Cause::ControlMissing)
             .rule(without_button),

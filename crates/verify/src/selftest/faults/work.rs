@@ -142,8 +142,13 @@ fn twice() -> Vec<Fault> {
     // first, and runs after it.
     let second = |on: &super::Ground| {
         Rule::on("POST", &on.sync()).only(2).change(|asked| {
+            let key = uuid::Uuid::new_v4().to_string();
             asked.set_field("dry_run", "on");
-            asked.set_field("idempotency_key", &uuid::Uuid::new_v4().to_string());
+            asked.set_field("idempotency_key", &key);
+            // A script says it in a header as well.
+            if asked.headers.contains_key("idempotency-key") {
+                asked.set_header("idempotency-key", &key);
+            }
         })
     };
     vec![
