@@ -303,35 +303,6 @@ async fn lesson_39_wrong_addresses_are_404_and_wrong_input_is_400() -> Result<()
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn lesson_49_after_another_login_in_a_second_tab_the_first_tabs_button_works() -> Result<()> {
-    let (console, mut user) = Console::start_logged_in().await?;
-    let (name, password) = (console.username()?, console.password()?);
-    let fabric = local_fabric(&mut user, "lab").await?;
-    let first_tab = user.visit(&fabric).await?;
-    let session = |user: &HttpUser| {
-        let all: Vec<_> =
-            user.cookies().iter().filter(|c| c.name.contains("session")).map(|c| c.value.clone()).collect();
-        all
-    };
-    let before = session(&user);
-    // One jar, as the tabs of one browser have it.
-    let second_tab = user.visit("/").await?;
-    let out = user.submit(&second_tab, "form.who", &[]).await?;
-    assert_eq!(out.status, 303);
-    user.login(name, password).await?;
-    assert_ne!(before, session(&user), "it is another session");
-    let answer = user.submit(&first_tab, "form[data-verb=sync_from_git]", &[]).await?;
-    let to = answer.location().with_context(|| format!("{}: {}", answer.status, answer.visible_text()))?;
-    assert!(to.starts_with("/operations/"), "{to}");
-    assert_eq!(user.visit(&to).await?.status, 200);
-    // The same for the first page's script.
-    let path = format!("{fabric}sync-from-git/");
-    let answer = user.script("POST", &path, &[("X-CSRFToken", &token(&first_tab)?)], Some("{}")).await?;
-    assert!(answer.status < 300, "{}", answer.body);
-    Ok(())
-}
-
 /// Every file under a folder with its bytes.
 fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) -> Result<()> {
     for entry in std::fs::read_dir(folder)? {

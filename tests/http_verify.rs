@@ -259,6 +259,21 @@ async fn a_stuck_operation_is_released_as_verify_sees_it() -> Result<()> {
     Ok(())
 }
 
+/// Lesson 49, with either driver: a page that is older than a login in another tab. A browser with two tabs: `browser_tabs`.
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_49_after_another_login_in_a_second_tab_the_first_tabs_button_works() -> Result<()> {
+    let proof = Proof::start(&[]).await?;
+    let proved = proof.verify(&["--journey", "older_tab", "--driver", "http", "--driver", "chromium"]).await?;
+    proved.all_passed_but(&[])?;
+    ensure!(proved.run.journeys.len() == 2, "with either driver: {:?}", proved.run.journeys);
+    for one in &proved.run.journeys {
+        let pressed = one.checks.iter().find(|check| check.expected.starts_with("the press of a page that is older"));
+        let said = &pressed.context("it was pressed")?.observed;
+        ensure!(said.to_lowercase().contains("succeeded"), "{}: it works, and is not refused: {said}", one.driver);
+    }
+    Ok(())
+}
+
 /// Rule 5: beside a session that ends is one that goes on, and the time is measured.
 #[tokio::test(flavor = "multi_thread")]
 async fn rule_5_the_ends_of_sessions_have_a_control_and_measured_times() -> Result<()> {

@@ -68,6 +68,7 @@ mod http_status_lessons;
 mod http_tokens;
 mod http_verify;
 mod http_verify_monitor;
+mod http_verify_refused;
 mod kube_adopt;
 mod kube_adopt_ends;
 mod kube_adopt_refused;

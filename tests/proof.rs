@@ -150,11 +150,20 @@ impl Proof {
         self.begin_with_database(&database, words).await
     }
 
+    /// The kubeconfig of the oracle.
+    pub fn kubeconfig(&self) -> String {
+        self.folder.join("oracle.kubeconfig").display().to_string()
+    }
+
+    /// The repository as the oracle reads it.
+    pub fn repository(&self) -> String {
+        self.site.git.url("fabric").replacen("://", "://hedgerow:git-token-1@", 1)
+    }
+
     /// The same with this database.
     pub async fn begin_with_database(&self, database: &str, words: &[&str]) -> Result<Proving> {
-        let path = |name: &str| self.folder.join(name).display().to_string();
-        let (kubeconfig, password) = (path("oracle.kubeconfig"), path("password"));
-        let git = self.site.git.url("fabric").replacen("://", "://hedgerow:git-token-1@", 1);
+        let password = self.folder.join("password").display().to_string();
+        let (kubeconfig, git) = (self.kubeconfig(), self.repository());
         let (second, reader) = (format!("second={password}"), format!("reader={password}"));
         let mut all = vec![
             "--target",

@@ -150,7 +150,7 @@ async fn user(scene: &mut Scene<'_>, first: Path, before: &World, planted: Optio
         Err(Stop::Fail(finding)) => (format!("{}: {}", finding.cause.title(), finding.observed), Some(false)),
         Err(stop) => return Err(stop),
     };
-    let (effect, seen) = effect::seen(scene, before, planted).await?;
+    let (effect, seen) = effect::seen(scene, before, planted, claimed).await?;
     Ok(Arm { path: Path::User, by, first, started, ms: millis(clock.elapsed()), said, claimed, effect, seen })
 }
 
@@ -201,7 +201,7 @@ async fn direct(scene: &mut Scene<'_>, first: Path, before: &World, planted: Opt
         }
     };
     scene.recorder().direct("verify", &command, started, clock.elapsed(), &said);
-    let (effect, seen) = effect::seen(scene, before, planted).await?;
+    let (effect, seen) = effect::seen(scene, before, planted, claimed).await?;
     let said = scene.site.redactor.text(&said);
     Ok(Arm {
         path: Path::Direct,

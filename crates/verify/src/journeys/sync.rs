@@ -23,6 +23,7 @@ pub(super) async fn by_form(scene: &mut Scene<'_>) -> Walked<()> {
     scene.log_in(&mut visitor, &account).await?;
     let page = scene.open_fabric(&mut visitor).await?;
     let action = scene.action("sync")?;
+    scene.can_press(&mut visitor, &action).await?;
     let found = page.find(&action.button)?;
     let expected = "the button is one of a form, which needs no script";
     let form = page.form_of(&found);

@@ -3,6 +3,7 @@
 use super::Runner;
 use crate::cause::Cause;
 use crate::effect;
+use crate::exchange::Exchange;
 use crate::obstacle::Obstacle;
 use crate::results::Clock;
 use crate::scene::Scene;
@@ -156,7 +157,9 @@ async fn prepare(
 /// What the target's clock said in the newest answer.
 fn target_clock(site: &Site) -> Option<Clock> {
     let steps = site.recorder.steps_from(0);
-    let exchange = steps.iter().flat_map(|step| &step.exchanges).rev().find(|one| one.status != 0)?;
+    // What came out of a cache tells the time at which it came into it.
+    let is_new = |one: &&Exchange| one.status != 0 && !one.from_cache;
+    let exchange = steps.iter().flat_map(|step| &step.exchanges).rev().find(is_new)?;
     let date = exchange.response_headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("date"))?;
     let said = jiff::fmt::rfc2822::parse(&date.1).ok()?.timestamp();
     let half = i64::try_from(exchange.ms / 2).unwrap_or(0);

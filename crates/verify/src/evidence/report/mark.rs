@@ -48,11 +48,12 @@ impl Mark {
         }
     }
 
-    /// Of what an oracle says; nothing where there was nothing to confirm.
-    pub fn of_verified(verified: Option<bool>) -> Option<Self> {
-        verified.map(|verified| match verified {
-            true => Self::new("good", TICK, "Verified"),
-            false => Self::new("off", QUESTION, "Not verified"),
+    /// Of what an oracle says of a journey; nothing where there was nothing to confirm. What failed is confirmed by nobody.
+    pub fn of_verified(verified: Option<bool>, verdict: Verdict) -> Option<Self> {
+        verified.map(|verified| match (verified, verdict) {
+            (true, Verdict::Fail) => Self::new("off", TICK, "Asked"),
+            (true, _) => Self::new("good", TICK, "Verified"),
+            (false, _) => Self::new("off", QUESTION, "Not verified"),
         })
     }
 

@@ -148,7 +148,7 @@ impl<'a> JourneyView<'a> {
             journey,
             id: journey_id(index),
             mark: Mark::of_journey(journey.verdict),
-            verified: Mark::of_verified(journey.verified),
+            verified: Mark::of_verified(journey.verified, journey.verdict),
             took: length(journey.ms),
             finding: journey.finding.as_ref().map(|one| FindingView::new(one, Vec::new())),
             checks: journey.checks.iter().map(CheckView::new).collect(),
