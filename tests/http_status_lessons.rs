@@ -1,6 +1,7 @@
 //! What a fabric's state says, and what ends it: one word everywhere, errors with everything that is known of them, and
 //! no success that nothing stands behind.
 
+use crate::proof::Proof;
 use crate::world::{Fabric, NAMESPACES, endpoint, vpc, world};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -29,6 +30,46 @@ async fn listed(fabric: &mut Fabric) -> Result<BTreeSet<(String, String)>> {
         }
     }
     Ok(found)
+}
+
+/// That a time is the end of an operation, which tells it in whole seconds.
+fn is_end_of(time: &Value, operation: &Value) -> Result<()> {
+    let read = |value: &Value| value.as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+    let (time, end) = (read(time).context("a time")?, read(&operation["ended_at"]).context("an end")?);
+    ensure!(time.duration_since(end).abs() <= jiff::SignedDuration::from_secs(1), "{time} is not {end}");
+    Ok(())
+}
+
+/// Lesson 7, and verify sees the same: the time of the last success is the end of a sync that succeeded. Looking does not
+/// move it, nor does a sync that fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn lesson_07_the_last_success_moves_only_with_an_operation_behind_it() -> Result<()> {
+    let mut proof = Proof::unsynced(&[]).await?;
+    ensure!(proof.site.status().await?["last_success"].is_null(), "nothing has succeeded yet");
+    let first = proof.site.synced().await?;
+    let stood = proof.site.status().await?["last_success"].clone();
+    is_end_of(&stood, &first)?;
+    for verb in ["sync_from_git", "sync_from_fabric", "test_connection"] {
+        ensure!(proof.site.press(verb).await?["state"] == "succeeded", "{verb}");
+        ensure!(proof.site.status().await?["last_success"] == stood, "{verb} is no sync");
+    }
+    proof.site.write("broken.yaml", "kind: VPC\n").await?;
+    let failed = proof.site.press("sync_to_kubernetes").await?;
+    ensure!(failed["success"] == false, "{}", failed["state"]);
+    ensure!(proof.site.status().await?["last_success"] == stood, "a failure moves nothing");
+    proof.site.commit(&[("broken.yaml", None)]).await?;
+    let second = proof.site.synced().await?;
+    let now = proof.site.status().await?["last_success"].clone();
+    ensure!(now != stood, "the next success moves it: {now}");
+    is_end_of(&now, &second)?;
+    let proved = proof.verify(&["--journey", "status_agrees"]).await?;
+    proved.all_passed_but(&[])?;
+    let expected = "the last success is the end of an operation that succeeded";
+    let told = proved.journey("status_agrees")?.checks.iter().find(|check| check.expected == expected);
+    let observed = told.with_context(|| format!("it was asked whether {expected}"))?;
+    let page = second["url"].as_str().context("the operation's page")?;
+    ensure!(observed.held == Some(true) && observed.observed == page, "{observed:?} is not {page}");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

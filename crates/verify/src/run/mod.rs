@@ -122,7 +122,10 @@ impl Runner {
         // Each journey leaves what it found. Where that does not work at once, the end of the run does it, which is patient.
         let leave = async {
             self.site.take_back().await;
-            self.site.end_sessions(false).await;
+            // A target that did not do what it should may not answer this either, and would be waited for each time.
+            if walked.is_ok() {
+                self.site.end_sessions(false).await;
+            }
         };
         let left = self.site.plan.max_time.saturating_sub(self.clock.elapsed());
         let _ = tokio::time::timeout(left, leave).await;

@@ -263,10 +263,15 @@ pub(crate) fn session_is_over(page: &Page, code: &str, profile: &Profile) -> boo
     page.is_html() && text.contains("session") && ["ended", "expired"].iter().any(|word| text.contains(word))
 }
 
-/// What a page says, in short: status, address, first words.
+/// What a page says, in short: status, address, and its alert or else its first words. Beside an alert the labels of a form
+/// say nothing.
 pub fn says(page: &Page) -> String {
-    let text =
-        if page.is_html() { page.text("main").unwrap_or_else(|| page.visible_text()) } else { page.body.clone() };
+    let alert = || page.text("main [role=alert]").filter(|text| !text.is_empty());
+    let text = if page.is_html() {
+        alert().or_else(|| page.text("main")).unwrap_or_else(|| page.visible_text())
+    } else {
+        page.body.clone()
+    };
     let text: String = text.chars().take(240).collect();
     format!("status {} at {}: {}", page.status, page.url.path(), text)
 }
