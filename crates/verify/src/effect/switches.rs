@@ -28,7 +28,9 @@ pub(crate) async fn judge(scene: &mut Scene<'_>, visitor: &mut Visitor, lacked: 
     let (Some(places), Some(cluster)) = (&profile.switches, scene.site.plan.cluster.clone()) else { return Ok(()) };
     let expected = "what the fabric's page says of each switch is what its agent reports";
     // By nothing in particular: a switch may be behind with one object and have applied all that it was given.
-    let Some(()) = watch(scene, visitor, &cluster, places, expected, &Subject::Fabric).await? else { return Ok(()) };
+    if !watch(scene, visitor, &cluster, places, expected, &Subject::Fabric).await? {
+        return Ok(());
+    }
     let (Some(before), Some(drift)) = (lacked, &profile.drift) else { return Ok(()) };
     let after = super::world(scene).await?;
     let Some(live) = &after.live else { return Ok(()) };
@@ -37,12 +39,8 @@ pub(crate) async fn judge(scene: &mut Scene<'_>, visitor: &mut Visitor, lacked: 
         .iter()
         .filter(|(key, _)| before.lacking.contains_key(&key.to_string()) && agents::held_under(&key.kind).is_some());
     for (key, seen) in written.take(MOST_OBJECTS) {
-        let address = drift
-            .object
-            .replace("{id}", &scene.fabric()?.id)
-            .replace("{kind}", &format!("{}.{}", key.kind, key.group))
-            .replace("{namespace}", &live.namespace)
-            .replace("{name}", &key.name);
+        let kind = format!("{}.{}", key.kind, key.group);
+        let address = drift.object_page(&scene.fabric()?.id, &kind, &live.namespace, &key.name);
         let expected = format!("what the page of {key} says of each switch is what its agent reports");
         let subject = Subject::Object { kind: &key.kind, name: &key.name, spec: &seen.spec, address };
         watch(scene, visitor, &cluster, places, &expected, &subject).await?;
@@ -67,7 +65,7 @@ impl Subject<'_> {
     }
 }
 
-/// Reads page and agents until they agree, or the contradiction has lasted. `None` where the agents cannot be read.
+/// Reads page and agents until they agree, or the contradiction has lasted. `false` where the agents cannot be read.
 async fn watch(
     scene: &mut Scene<'_>,
     visitor: &mut Visitor,
@@ -75,7 +73,7 @@ async fn watch(
     places: &SwitchPlaces,
     expected: &str,
     subject: &Subject<'_>,
-) -> Walked<Option<()>> {
+) -> Walked<bool> {
     let end = Instant::now() + LASTS;
     loop {
         let page = match subject {
@@ -88,7 +86,7 @@ async fn watch(
             Ok(switches) => switches,
             Err(why) => {
                 scene.untold(expected, &why);
-                return Ok(None);
+                return Ok(false);
             }
         };
         // A gateway is no switch, and has an agent of another kind.
@@ -96,7 +94,7 @@ async fn watch(
         let lies = contradictions(places, &said, &switches);
         if said.is_empty() {
             scene.untold(expected, "the page names no switch that has an agent");
-            return Ok(Some(()));
+            return Ok(true);
         }
         if lies.is_empty() {
             let applied: Vec<&(String, String)> = said.iter().filter(|(_, word)| places.is_applied(word)).collect();
@@ -105,7 +103,7 @@ async fn watch(
                 .find(|one| one.verdict == Verdict::Unknown && applied.iter().any(|(name, _)| *name == one.switch));
             if let Some(unknown) = unknown {
                 scene.untold(expected, &unknown.sentence);
-                return Ok(Some(()));
+                return Ok(true);
             }
             let applied = applied.len();
             scene.assert(
@@ -114,7 +112,7 @@ async fn watch(
                 expected,
                 format!("{applied} of {} are said to run it, and do", said.len()),
             )?;
-            return Ok(Some(()));
+            return Ok(true);
         }
         if Instant::now() >= end {
             return Err(scene.failed(Cause::SwitchesLie, expected, lies.join("; ")));

@@ -43,12 +43,8 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
         expected,
         format!("{} {}", answer.text, says(&page)),
     )?;
-    let address = places
-        .object
-        .replace("{id}", &scene.fabric()?.id)
-        .replace("{kind}", &planted.kind_and_group())
-        .replace("{namespace}", &effect::namespace(scene.site))
-        .replace("{name}", &planted.name);
+    let (id, namespace) = (scene.fabric()?.id, effect::namespace(scene.site));
+    let address = places.object_page(&id, &planted.kind_and_group(), &namespace, &planted.name);
     let page = visitor.open(&address).await?;
     scene.shown_by(&visitor);
     let fields = page.texts(&places.field);

@@ -79,3 +79,11 @@ pub struct DriftPlaces {
     /// The row of a field, which must show both values.
     pub row: Css,
 }
+
+impl DriftPlaces {
+    /// The address of the page of one object.
+    pub fn object_page(&self, fabric: &str, kind_and_group: &str, namespace: &str, name: &str) -> String {
+        let address = self.object.replace("{id}", fabric).replace("{kind}", kind_and_group);
+        address.replace("{namespace}", namespace).replace("{name}", name)
+    }
+}
