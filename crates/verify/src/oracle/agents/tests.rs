@@ -74,3 +74,15 @@ fn over_all_those_that_are_not_concerned_do_not_count() {
     assert_eq!(of(&[spine]), Verdict::Unknown);
     assert_eq!(of(&[]), Verdict::Unknown);
 }
+
+#[test]
+fn a_switch_without_connections_stands_at_its_own_place_and_is_nobody_elses() {
+    let fresh = Some("2026-11-22T17:42:50Z");
+    let (live, other) = (json!({"role": "spine", "asn": 65100}), json!({"role": "spine", "asn": 65101}));
+    let mut agent = agent("spine-1", Some(7), fresh);
+    agent["spec"]["switch"] = live.clone();
+    let of = |name, spec| one(&agent, Wanted::Object("Switch", name, spec));
+    assert_eq!((of("spine-1", &live).verdict, of("spine-1", &live).holding), (Verdict::Applied, Holding::This));
+    assert_eq!(of("spine-1", &other).holding, Holding::Another);
+    assert_eq!(of("spine-2", &live).holding, Holding::Nothing);
+}
