@@ -136,7 +136,7 @@ causes! {
         "The console of the step names file and line.";
     AssetBroken: "asset_broken", Script, Some(1), "A script or a style sheet of the page cannot be used",
         "See its status, type and the page's Content-Security-Policy in the step.";
-    WrongAddress: "wrong_address", Route, None, "The page names an address that does not exist",
+    WrongAddress: "wrong_address", Route, None, "The page names an address that leads nowhere, or to something else",
         "The page and the server's routes are not of the same version, or the address is written by hand.";
     MethodRefused: "method_refused", Route, None, "The address does not take what the page sends",
         "The page and the server's routes are not of the same version.";

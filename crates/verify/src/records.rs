@@ -25,6 +25,8 @@ pub(crate) struct Operation {
     pub(crate) actor: String,
     /// What it does.
     pub(crate) verb: String,
+    /// The number of the fabric that it is about, where the target says so.
+    pub(crate) fabric: Option<String>,
     /// The commit that it was about.
     pub(crate) commit: String,
     /// When it was asked for.
@@ -80,12 +82,18 @@ pub(crate) async fn read(scene: &mut Scene<'_>, visitor: &mut Visitor, address: 
         success: body.pointer(&json.success).and_then(Value::as_bool),
         actor: text(&json.actor),
         verb: text(&json.verb),
+        fabric: json.fabric.as_deref().and_then(|pointer| number(body.pointer(pointer)?)),
         commit: text(&json.commit),
         queued: time(&json.queued),
         ended: time(&json.ended),
         deadline: time(&json.deadline),
         now: answer.date().unwrap_or_else(Timestamp::now),
     })
+}
+
+/// A number or a name, however it is written.
+fn number(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned).or_else(|| value.as_u64().map(|number| number.to_string()))
 }
 
 /// Reads those that came since the list was `before`, the newest first.

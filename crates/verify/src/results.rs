@@ -62,6 +62,15 @@ pub struct Run {
     pub requests: u64,
 }
 
+impl Run {
+    /// Its evidence could not be written down: then it is no verdict on the target.
+    pub fn unwritten(&mut self) {
+        self.sentence = format!("Its evidence could not be written down. {}", self.sentence);
+        self.verdict = RunVerdict::Invalid;
+        self.exit_code = self.verdict.exit_code();
+    }
+}
+
 /// The target of a run.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Target {

@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 struct Begun {
     username: String,
     cookies: Vec<Cookie>,
+    /// It was tried to end it, in vain: only the end of the run tries again.
+    is_tried: bool,
 }
 
 /// The sessions that were begun.
@@ -26,13 +28,13 @@ pub(crate) struct Sessions(Mutex<Vec<Begun>>);
 impl Sessions {
     /// Remembers one, by the cookies of its window.
     pub(crate) fn begun(&self, username: &str, cookies: Vec<Cookie>) {
-        let begun = Begun { username: username.to_owned(), cookies };
+        let begun = Begun { username: username.to_owned(), cookies, is_tried: false };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(begun);
     }
 
     /// Ends those that are still open, and writes down how that went. `window` is a new window of nobody. A target that
     /// does not answer is asked once: what it does not answer now it does not answer for the next session either. Dropped in
-    /// the middle, it forgets none; what could not be ended is tried again by the next call, and told by the `last`.
+    /// the middle, it forgets none; what could not be ended is tried again, and told, by the `last` call.
     pub(crate) async fn end(
         &self,
         profile: &Profile,
@@ -43,7 +45,7 @@ impl Sessions {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut silent = None;
         let mut seen = BTreeSet::new();
-        for begun in all {
+        for begun in all.into_iter().filter(|begun| last || !begun.is_tried) {
             let cookie = begun.cookies.iter().find(|one| is_session(profile, one));
             if cookie.is_none_or(|cookie| !seen.insert(cookie.value.clone())) {
                 self.forget(&begun);
@@ -68,6 +70,8 @@ impl Sessions {
             let what = format!("a session of {}", begun.username);
             if ended.is_ok() || last {
                 self.forget(&begun);
+            } else {
+                self.tried(&begun);
             }
             match ended {
                 Ok(true) => recorder.cleaned(&what, Ok(())),
@@ -75,6 +79,11 @@ impl Sessions {
                 Ok(false) | Err(_) => {}
             }
         }
+    }
+
+    fn tried(&self, begun: &Begun) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter_mut().filter(|one| one.cookies == begun.cookies).for_each(|one| one.is_tried = true);
     }
 
     fn forget(&self, begun: &Begun) {

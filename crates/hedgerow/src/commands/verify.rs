@@ -48,11 +48,15 @@ pub(crate) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
         return server::block_on(every::run(plan, every, key));
     }
     let folder = arguments.output.as_deref().map(folder).transpose()?;
-    let run = server::block_on(async {
+    let mut run = server::block_on(async {
         let stop = server::stop_on_signal_or(2, leaving)?;
         Ok(walk(plan, folder.clone(), &stop, Told::default()).await)
     })?;
     let written = folder.as_ref().map(|folder| evidence::write(&run, folder, key.as_ref())).transpose();
+    if written.is_err() && !matches!(run.verdict, RunVerdict::Fail | RunVerdict::Interrupted) {
+        // No verdict on the target; but a failure stays one.
+        run.unwritten();
+    }
     // Who reads only the beginning, as `head` does, or nothing at all, changes nothing of the verdict.
     let told = report(&run, folder.as_deref().filter(|_| written.is_ok()), arguments.json);
     if let Err(error) = told {
@@ -60,8 +64,7 @@ pub(crate) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
     }
     let Err(error) = written else { return Ok(ExitCode::from(run.exit_code)) };
     complain(&format!("The evidence could not be written down: {error}\n"));
-    // That is no verdict on the target; but a failure stays one.
-    Ok(ExitCode::from(if run.verdict == RunVerdict::Pass { RunVerdict::Invalid.exit_code() } else { run.exit_code }))
+    Ok(ExitCode::from(run.exit_code))
 }
 
 /// The key of `--sign`.

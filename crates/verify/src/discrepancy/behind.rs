@@ -7,6 +7,7 @@ use crate::answer::{Answer, Tone};
 use crate::cause::Layer;
 use crate::drivers::Ask;
 use crate::effect::{self, Planted};
+use crate::profile::Profile;
 use crate::results::Probe;
 use crate::scene::Scene;
 use crate::stop::{Stop, Walked};
@@ -74,7 +75,9 @@ pub(super) async fn all(
         outcome: said,
         control: "what the oracle reads",
         control_outcome: format!("{} differences between Git and the cluster", world.lacking.len()),
-        holds: Some(pressed.otherwise || answer.is_some_and(|answer| !answer.is_final())),
+        holds: Some(
+            pressed.otherwise || answer.is_some_and(|answer| !answer.is_final()) || is_own(&profile, pressed.press),
+        ),
     };
     push(probes, Layer::State, "the target says something else than what is", clock, asked);
 
@@ -89,6 +92,13 @@ pub(super) async fn all(
     };
     push(probes, Layer::Cluster, "the cluster refuses", clock, asked);
     Ok(())
+}
+
+/// Whether the press was refused for a reason of the target's own, which is of none of the classes that other layers are.
+fn is_own(profile: &Profile, press: &Press) -> bool {
+    let classes = ["csrf", "permission", "no_session", "connection", "cluster"];
+    let is_named = |code: &String| classes.iter().any(|class| is_of(profile, class, code));
+    press.own && (400..500).contains(&press.status) && !press.code.as_ref().is_some_and(is_named)
 }
 
 /// The codes that the target has for why the press ended as it did: in its answer, and in the operation that it began. A

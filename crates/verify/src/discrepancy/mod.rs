@@ -11,7 +11,7 @@ mod press;
 mod probes;
 
 use crate::answer::Tone;
-use crate::cause::Cause;
+use crate::cause::{Cause, Layer};
 use crate::effect::{self, Planted, World};
 use crate::recorder::millis;
 use crate::results::{Arm, Discrepancy, Path, Probe};
@@ -88,8 +88,10 @@ pub(crate) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
         }
         Came::BothFail | Came::DirectFails | Came::Untold => Err(Stop::Inconclusive(format!("{sentence} {said}"))),
         Came::UserFails | Came::UserLies => {
+            // Where the target's own state refuses, nothing was called a success.
+            let refused = matches!(came, Came::UserFails) && parts_at == Some(Layer::State);
             let mut stop = scene.failed(
-                parts_at.map_or(Cause::WrongRefusal, probes::cause),
+                parts_at.filter(|_| !refused).map_or(Cause::WrongRefusal, probes::cause),
                 expected,
                 format!("{sentence} {said}"),
             );

@@ -63,6 +63,18 @@ async fn layers(scene: &mut Scene<'_>, planted: Option<&Planted>, otherwise: boo
     let asked = on_page(scene, &mut visitor, &page, button.as_ref()).await?;
     push(&mut probes, Layer::Page, "the page does not give the button to this user", clock, asked);
 
+    if let Some(elsewhere) = button.as_ref().and_then(|button| scene.leads_elsewhere(&page, button)) {
+        let asked = Asked {
+            probe: "read the button's address",
+            outcome: elsewhere,
+            control: "read the page's own",
+            control_outcome: page.url.path().to_owned(),
+            holds: Some(true),
+        };
+        push(&mut probes, Layer::Route, "the address of the button leads elsewhere", clock, asked);
+        return Ok(probes);
+    }
+
     // One press, once more, whose answer tells of the layers behind it.
     let clock = Instant::now();
     let form = button.as_ref().and_then(|button| page.form_of(button).ok());
@@ -108,14 +120,25 @@ async fn layers(scene: &mut Scene<'_>, planted: Option<&Planted>, otherwise: boo
         Beside { nowhere: Answer::read(&nowhere, &profile).code, leads: same.is_some_and(|status| status != 404) };
     let read = same.map(|status| format!("; its address, only read: status {status}")).unwrap_or_default();
     let outcome = said(&press);
+    let another = match &answer {
+        Some(answer) => scene.did_another(&mut visitor, &action, Some(&fabric.id), answer).await?,
+        None => None,
+    };
+    let instead = another.as_ref().map(|another| format!("; {another}")).unwrap_or_default();
     let asked = Asked {
         probe: "the answer to the press",
-        outcome: format!("{outcome}{read}"),
+        outcome: format!("{outcome}{read}{instead}"),
         control: "an address that does not exist",
         control_outcome: format!("status {}", nowhere.status),
-        holds: Some(press.leads_nowhere(&profile, &beside)),
+        holds: Some(another.is_some() || press.leads_nowhere(&profile, &beside)),
     };
-    push(&mut probes, Layer::Route, "the address of the button leads nowhere, or takes another method", clock, asked);
+    push(
+        &mut probes,
+        Layer::Route,
+        "the address of the button leads nowhere, or elsewhere, or takes another method",
+        clock,
+        asked,
+    );
 
     let clock = Instant::now();
     let asked = of_session(scene, &mut visitor, &press, pressed.as_ref().ok()).await?;

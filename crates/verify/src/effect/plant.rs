@@ -59,7 +59,9 @@ impl Planted {
     /// Whether a sync has put right what stands there now: what was there before where that is what Git says, and else
     /// anything but what was planted.
     pub(super) fn is_taken_back(&self, before: &World, now: Option<&String>) -> bool {
-        if before.desired.is_some() { now == self.was.as_ref() } else { now != Some(&self.value) }
+        // An empty description and none are the same to the API.
+        let said = |text: Option<&String>| text.filter(|text| !text.is_empty()).cloned();
+        if before.desired.is_some() { said(now) == said(self.was.as_ref()) } else { now != Some(&self.value) }
     }
 
     /// Whether it is still there.
@@ -81,8 +83,7 @@ impl Planted {
     pub(crate) async fn take_back(&self, cluster: &ClusterOracle) -> Result<(), String> {
         let now = match self.now(cluster).await {
             Ok(now) => now,
-            // With the object, what was planted in it is gone.
-            Err(OracleError::NotFound { .. }) => return Ok(()),
+            Err(OracleError::NotFound { .. }) => return self.is_gone(cluster).await,
             Err(error) => return Err(error.to_string()),
         };
         if now.as_deref() != Some(&self.value) {
@@ -91,6 +92,15 @@ impl Planted {
         let patch = json!({"spec": {"description": self.was}});
         cluster.merge_patch(&self.kind, Some(&self.namespace), &self.name, &patch).await.map_err(|e| e.to_string())?;
         Ok(())
+    }
+}
+
+impl Planted {
+    /// With the object, what was planted in it is gone; but while an upgrade registers kinds anew, nothing of theirs is found.
+    async fn is_gone(&self, cluster: &ClusterOracle) -> Result<(), String> {
+        let all = cluster.list(&self.kind, Some(&self.namespace)).await.map_err(|error| error.to_string())?.value;
+        let is_there = all.iter().any(|one| one["metadata"]["name"] == self.name.as_str());
+        if is_there { Err(format!("{} was not found, and is listed", self.object())) } else { Ok(()) }
     }
 }
 

@@ -5,17 +5,16 @@
 use super::{World, namespace};
 use crate::cause::Cause;
 use crate::oracle::agents::{self, Holding, SwitchReading, Verdict, Wanted};
-use crate::oracle::{ClusterOracle, OracleError};
+use crate::oracle::{ClusterOracle, Key, Kind, OracleError};
 use crate::profile::SwitchPlaces;
 use crate::scene::Scene;
 use crate::stop::{Stop, Walked};
 use crate::visitor::Visitor;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// How long page and agents must contradict each other until it is a lie: the target may need a moment to see a change.
-const LASTS: Duration = Duration::from_secs(10);
 /// The pause between two looks.
 const REST: Duration = Duration::from_secs(1);
 /// How many of the objects that were written are looked for on the switches.
@@ -34,16 +33,20 @@ pub(crate) async fn judge(scene: &mut Scene<'_>, visitor: &mut Visitor, lacked: 
     let (Some(before), Some(drift)) = (lacked, &profile.drift) else { return Ok(()) };
     let after = super::world(scene).await?;
     let Some(live) = &after.live else { return Ok(()) };
-    let written = live
-        .objects
-        .iter()
-        .filter(|(key, _)| before.lacking.contains_key(&key.to_string()) && agents::held_under(&key.kind).is_some());
-    for (key, seen) in written.take(MOST_OBJECTS) {
-        let kind = format!("{}.{}", key.kind, key.group);
-        let address = drift.object_page(&scene.fabric()?.id, &kind, &live.namespace, &key.name);
+    let is_written =
+        |key: &&Key| before.lacking.contains_key(&key.to_string()) && agents::held_under(&key.kind).is_some();
+    let written: Vec<&Key> = live.objects.keys().filter(is_written).collect();
+    for key in written.iter().take(MOST_OBJECTS) {
+        let kind = after.kinds.iter().find(|kind| kind.kind == key.kind && kind.group == key.group);
+        let Some(kind) = kind else { continue };
+        let kind_and_group = format!("{}.{}", key.kind, key.group);
+        let address = drift.object_page(&scene.fabric()?.id, &kind_and_group, &live.namespace, &key.name);
         let expected = format!("what the page of {key} says of each switch is what its agent reports");
-        let subject = Subject::Object { kind: &key.kind, name: &key.name, spec: &seen.spec, address };
-        watch(scene, visitor, &cluster, places, &expected, &subject).await?;
+        watch(scene, visitor, &cluster, places, &expected, &Subject::Object { kind, name: &key.name, address }).await?;
+    }
+    if written.len() > MOST_OBJECTS {
+        let rest = format!("{} of {} objects were looked at, the first by name", MOST_OBJECTS, written.len());
+        scene.untold("what the pages of all objects that were written say of the switches", &rest);
     }
     Ok(())
 }
@@ -52,20 +55,14 @@ pub(crate) async fn judge(scene: &mut Scene<'_>, visitor: &mut Visitor, lacked: 
 enum Subject<'a> {
     /// The fabric: whether each switch runs what it was given.
     Fabric,
-    /// An object, with its live spec and its page.
-    Object { kind: &'a str, name: &'a str, spec: &'a Value, address: String },
+    /// An object, with its page.
+    Object { kind: &'a Kind, name: &'a str, address: String },
 }
 
-impl Subject<'_> {
-    fn wanted(&self) -> Wanted<'_> {
-        match self {
-            Self::Fabric => Wanted::Anything,
-            Self::Object { kind, name, spec, .. } => Wanted::Object(kind, name, spec),
-        }
-    }
-}
+/// What is contradicted: the switch, and where its agent stands. Another generation is another contradiction.
+type Contradicted = (String, Option<(i64, Option<i64>)>);
 
-/// Reads page and agents until they agree, or the contradiction has lasted. `false` where the agents cannot be read.
+/// Reads page and agents until they agree, or one contradiction has lasted. `false` where the agents cannot be read.
 async fn watch(
     scene: &mut Scene<'_>,
     visitor: &mut Visitor,
@@ -74,59 +71,111 @@ async fn watch(
     expected: &str,
     subject: &Subject<'_>,
 ) -> Walked<bool> {
-    let end = Instant::now() + LASTS;
+    let (began, lasts) = (Instant::now(), scene.lag());
+    let mut since: BTreeMap<Contradicted, Instant> = BTreeMap::new();
     loop {
         let page = match subject {
             Subject::Fabric => scene.open_fabric(visitor).await?,
             Subject::Object { address, .. } => visitor.open(address).await?,
         };
         scene.shown_by(visitor);
-        let mut said = page.rows(&places.row, &places.name, &places.state);
-        let switches = match read(scene, cluster, subject.wanted()).await? {
-            Ok(switches) => switches,
+        let said = page.rows(&places.row, &places.name, &places.state);
+        // Read anew each time: somebody may change it meanwhile, and the switches with it.
+        let live = match subject {
+            Subject::Fabric => None,
+            Subject::Object { kind, name, .. } => match spec(scene, cluster, kind, name).await? {
+                Some(spec) => Some((kind.kind.as_str(), *name, spec)),
+                None => {
+                    scene.untold(expected, "the object was deleted meanwhile");
+                    return Ok(true);
+                }
+            },
+        };
+        let wanted = match &live {
+            None => Wanted::Anything,
+            Some((kind, name, spec)) => Wanted::Object(kind, name, spec),
+        };
+        let reported = match read(scene, cluster, wanted).await? {
+            Ok(reported) => reported,
             Err(why) => {
                 scene.untold(expected, &why);
                 return Ok(false);
             }
         };
-        // A gateway is no switch, and has an agent of another kind.
-        said.retain(|(name, _)| switches.iter().any(|one| one.switch == *name));
-        let lies = contradictions(places, &said, &switches);
-        if said.is_empty() {
-            scene.untold(expected, "the page names no switch that has an agent");
-            return Ok(true);
-        }
+        let lies = contradictions(places, &said, &reported);
         if lies.is_empty() {
-            let applied: Vec<&(String, String)> = said.iter().filter(|(_, word)| places.is_applied(word)).collect();
-            let unknown = switches
-                .iter()
-                .find(|one| one.verdict == Verdict::Unknown && applied.iter().any(|(name, _)| *name == one.switch));
-            if let Some(unknown) = unknown {
-                scene.untold(expected, &unknown.sentence);
-                return Ok(true);
-            }
-            let applied = applied.len();
-            scene.assert(
-                true,
-                Cause::SwitchesLie,
-                expected,
-                format!("{applied} of {} are said to run it, and do", said.len()),
-            )?;
+            agreed(scene, places, expected, &said, &reported)?;
             return Ok(true);
         }
-        if Instant::now() >= end {
-            return Err(scene.failed(Cause::SwitchesLie, expected, lies.join("; ")));
+        let now = Instant::now();
+        since.retain(|which, _| lies.contains_key(which));
+        let lasting: Vec<&str> = lies
+            .iter()
+            .filter(|(which, _)| now.duration_since(*since.entry((*which).clone()).or_insert(now)) >= lasts)
+            .map(|(_, sentence)| sentence.as_str())
+            .collect();
+        if !lasting.is_empty() {
+            return Err(scene.failed(Cause::SwitchesLie, expected, lasting.join("; ")));
+        }
+        if began.elapsed() > scene.site.plan.patience {
+            scene.untold(expected, "the switches took something new all the time");
+            return Ok(true);
         }
         tokio::time::sleep(REST).await;
     }
 }
 
+/// Notes that page and agents agree, and of what that is not known.
+fn agreed(
+    scene: &mut Scene<'_>,
+    places: &SwitchPlaces,
+    expected: &str,
+    said: &[(String, String)],
+    reported: &Reported,
+) -> Walked<()> {
+    let of = |name: &str| reported.agents.iter().find(|one| one.switch == name);
+    let applied = said.iter().filter(|(_, word)| places.is_applied(word));
+    let (known, others): (Vec<_>, Vec<_>) = applied.partition(|(name, _)| of(name).is_some());
+    let unknown = known.iter().filter_map(|(name, _)| of(name)).find(|one| one.verdict == Verdict::Unknown);
+    if let Some(unknown) = unknown {
+        scene.untold(expected, &unknown.sentence);
+        return Ok(());
+    }
+    if let Some((first, word)) = others.first() {
+        let what = format!(
+            "of {} that are “{word}”, {first} first, no Agent of a switch tells: gateways have another",
+            others.len()
+        );
+        scene.untold("what the page says of those that are no switches", &what);
+    }
+    let told = said.iter().filter(|(name, _)| of(name).is_some()).count();
+    if told == 0 {
+        scene.untold(expected, "the page names no switch that has an agent");
+        return Ok(());
+    }
+    let observed = format!("{} of {told} are said to run it, and do", known.len());
+    scene.assert(true, Cause::SwitchesLie, expected, observed)
+}
+
+/// The live spec of an object; `None` where there is no such object.
+async fn spec(scene: &Scene<'_>, cluster: &ClusterOracle, kind: &Kind, name: &str) -> Walked<Option<Value>> {
+    match cluster.get(kind, Some(&namespace(scene.site)), name).await {
+        Ok(mut read) => Ok(Some(read.value["spec"].take())),
+        Err(OracleError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(Stop::Inconclusive(format!("The oracle could not read {} {name}: {error}", kind.kind))),
+    }
+}
+
+/// What the cluster knows of its switches.
+struct Reported {
+    /// What each agent reports.
+    agents: Vec<SwitchReading>,
+    /// Every Switch, as far as the oracle may list them.
+    switches: BTreeSet<String>,
+}
+
 /// What the agents report, by the cluster's clock; in words, why that cannot be read.
-async fn read(
-    scene: &Scene<'_>,
-    cluster: &ClusterOracle,
-    wanted: Wanted<'_>,
-) -> Walked<Result<Vec<SwitchReading>, String>> {
+async fn read(scene: &Scene<'_>, cluster: &ClusterOracle, wanted: Wanted<'_>) -> Walked<Result<Reported, String>> {
     let unread = |error: OracleError| Stop::Inconclusive(format!("The oracle could not read the agents: {error}"));
     let kinds = cluster.kinds().await.map_err(unread)?.value;
     let Some(kind) = kinds.iter().find(|kind| kind.kind == "Agent" && kind.group.ends_with("githedgehog.com")) else {
@@ -139,16 +188,33 @@ async fn read(
     };
     let version = cluster.version().await.map_err(unread)?.value;
     let now = version.server_time.unwrap_or_else(Timestamp::now);
-    let switches = agents::read(&list.value, wanted, now);
-    let found = json!(switches);
+    let agents = agents::read(&list.value, wanted, now);
+    let found = json!(agents);
     scene.recorder().reading(&list.reading.from, &list.reading.asked, &found.to_string(), json!(null));
-    Ok(Ok(switches))
+    let kind = kinds.iter().find(|kind| kind.kind == "Switch" && kind.group.ends_with("githedgehog.com"));
+    let listed = match kind {
+        Some(kind) => match cluster.list(kind, Some(&namespace(scene.site))).await {
+            Ok(list) => list.value,
+            Err(OracleError::Forbidden { .. }) => Vec::new(),
+            Err(error) => return Err(unread(error)),
+        },
+        None => Vec::new(),
+    };
+    let switches = listed.iter().filter_map(|one| one["metadata"]["name"].as_str().map(str::to_owned)).collect();
+    Ok(Ok(Reported { agents, switches }))
 }
 
-/// Where a page says of a switch what its agent does not report.
-fn contradictions(places: &SwitchPlaces, said: &[(String, String)], switches: &[SwitchReading]) -> Vec<String> {
+/// Where a page says of a switch what its agent does not report: each with a sentence.
+fn contradictions(
+    places: &SwitchPlaces,
+    said: &[(String, String)],
+    reported: &Reported,
+) -> BTreeMap<Contradicted, String> {
     let of = |(name, word): &(String, String)| {
-        let switch = switches.iter().find(|one| one.switch == *name)?;
+        let Some(switch) = reported.agents.iter().find(|one| one.switch == *name) else {
+            let is_lie = reported.switches.contains(name) && places.is_applied(word);
+            return is_lie.then(|| ((name.clone(), None), format!("{name} is said to be “{word}”; it has no Agent")));
+        };
         let is_lie = match (switch.verdict, switch.holding) {
             (Verdict::Pending | Verdict::Silent, _) | (_, Holding::Nothing | Holding::Another) => {
                 places.is_applied(word)
@@ -158,7 +224,8 @@ fn contradictions(places: &SwitchPlaces, said: &[(String, String)], switches: &[
             (Verdict::Applied, Holding::This) => places.is_waiting(word),
             _ => false,
         };
-        is_lie.then(|| format!("{name} is said to be “{word}”; {}", switch.sentence.trim_end_matches('.')))
+        let which = (name.clone(), Some((switch.generation, switch.applied)));
+        is_lie.then(|| (which, format!("{name} is said to be “{word}”; {}", switch.sentence.trim_end_matches('.'))))
     };
     said.iter().filter_map(of).collect()
 }
@@ -198,9 +265,16 @@ mod tests {
             (agent(2, 2, &new, "never"), Wanted::Anything, "applied", "has not reported yet"),
         ] {
             let said = [("leaf-01".to_owned(), word.to_owned()), ("gateway-1".to_owned(), "Applied".to_owned())];
-            let found = contradictions(&places, &said, &agents::read(&[agent], wanted, now));
+            let switches = BTreeSet::from(["leaf-01".to_owned(), "leaf-02".to_owned()]);
+            let reported = Reported { agents: agents::read(&[agent], wanted, now), switches };
+            let found = contradictions(&places, &said, &reported);
             assert_eq!(found.is_empty(), lie.is_empty(), "{word}: {found:?}");
-            assert!(found.iter().all(|one| one.contains(lie) && one.contains("leaf-01")), "{lie}: {found:?}");
+            assert!(found.values().all(|one| one.contains(lie) && one.contains("leaf-01")), "{lie}: {found:?}");
+            // A switch that has no Agent runs nothing that anybody could know.
+            let said = ["Applied", "Unknown"].map(|word| ("leaf-02".to_owned(), word.to_owned()));
+            let found = contradictions(&places, &said, &reported);
+            let sentences: Vec<&String> = found.values().collect();
+            assert_eq!(sentences, ["leaf-02 is said to be “Applied”; it has no Agent"]);
         }
     }
 }

@@ -77,10 +77,12 @@ impl HttpUser {
         if let Some(cookies) = self.jar.header(&url) {
             insert(&mut headers, &[("cookie", &cookies)])?;
         }
+        let asked_with = if self.cache.is_some() { headers.clone() } else { HeaderMap::new() };
         let known = match &self.cache {
             Some(cache) if method == Method::GET => cache.look(&url, &headers),
             _ => Known::Nothing,
         };
+        let is_conditional = matches!(known, Known::Ask(_));
         if let Known::Ask(conditional) = &known {
             headers.clone_from(conditional);
         }
@@ -109,7 +111,6 @@ impl HttpUser {
             log.spend()?;
         }
         let patience = self.patience;
-        let asked_with = if self.cache.is_some() { headers.clone() } else { HeaderMap::new() };
         let mut request = self.http.request(method.clone(), url.clone()).headers(headers).timeout(patience);
         if let Some(body) = body {
             request = request.body(body);
@@ -161,7 +162,7 @@ impl HttpUser {
             }
         }
         let page = Page { status, url, headers, body: text };
-        let same = self.cache.as_mut().and_then(|cache| cache.take(&method, &asked_with, &page));
+        let same = self.cache.as_mut().and_then(|cache| cache.take(&method, &asked_with, is_conditional, &page));
         Ok(same.unwrap_or(page))
     }
 

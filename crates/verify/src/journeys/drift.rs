@@ -4,6 +4,7 @@
 use crate::answer::Tone;
 use crate::cause::Cause;
 use crate::effect;
+use crate::profile::Css;
 use crate::scene::{Scene, says};
 use crate::stop::{Stop, Walked};
 
@@ -60,9 +61,15 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     let alone =
         fields == [planted.path] || before.desired.is_none() && fields.iter().any(|field| field == planted.path);
     scene.assert(alone, Cause::DriftNotShown, &expected, observed)?;
+    let number = fields.iter().position(|field| field == planted.path).unwrap_or_default();
     let row = page.texts(&places.row).into_iter().find(|row| row.contains(planted.path)).unwrap_or_default();
-    let both = row.contains(&planted.value) && planted.was.as_ref().is_none_or(|was| row.contains(was.as_str()));
-    scene.assert(both, Cause::DriftNotShown, "both values stand beside each other", &row)?;
+    let side = |place: &Option<Css>| match place {
+        Some(place) => page.texts(place).into_iter().nth(number).unwrap_or_default(),
+        None => row.clone(),
+    };
+    let (live, desired) = (side(&places.live), side(&places.desired));
+    let both = live.contains(&planted.value) && planted.was.as_ref().is_none_or(|was| desired.contains(was.as_str()));
+    scene.assert(both, Cause::DriftNotShown, "both values stand beside each other, each on its side", &row)?;
     // Not green while it is there.
     let page = scene.open_fabric(&mut visitor).await?;
     let good =

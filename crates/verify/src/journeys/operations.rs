@@ -69,12 +69,13 @@ pub(super) async fn cancel(scene: &mut Scene<'_>) -> Walked<()> {
     scene.can_press(&mut visitor, &action).await?;
     let pressed = visitor.press(&action.button).await?;
     scene.shown_by(&visitor);
+    scene.look_at_answer(&visitor, &pressed)?;
     let profile = scene.profile();
     let address = scene.begun(&Answer::read(&pressed, &profile), &pressed)?;
     // What others began, or the target by itself, is theirs to cancel.
     let known = places.json.is_some();
     let actor = if known { records::read(scene, &mut visitor, &address).await?.actor } else { String::new() };
-    if before.contains(&address) || known && actor != scene.site.plan.account.username {
+    if before.contains(&address) || !actor.is_empty() && !scene.is_user(&actor) {
         return Err(Stop::Inconclusive(format!(
             "The press met {address}, which somebody else had begun, and which is left alone: verify again when none runs."
         )));

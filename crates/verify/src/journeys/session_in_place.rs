@@ -138,7 +138,7 @@ pub(super) async fn again(scene: &mut Scene<'_>) -> Walked<()> {
         None => String::new(),
     };
     let mut new = records::since(scene, &mut visitor, &before).await?;
-    new.retain(|one| one.actor == account.username && one.verb == verb);
+    new.retain(|one| scene.is_user(&one.actor) && one.verb == verb);
     let list = new.iter().map(|one| one.address.as_str()).collect::<Vec<_>>().join(", ");
     let observed = format!("{} operations: {list}", new.len());
     scene.assert(new.len() == 1, Cause::RanTwice, "it was done once, after the login, and not before", observed)?;
@@ -157,6 +157,7 @@ pub(super) async fn long_sync(scene: &mut Scene<'_>) -> Walked<()> {
     scene.can_press(&mut visitor, &action).await?;
     let pressed = visitor.press(&action.button).await?;
     scene.shown_by(&visitor);
+    scene.look_at_answer(&visitor, &pressed)?;
     let profile = scene.profile();
     let began = Instant::now();
     let answer = Answer::read(&pressed, &profile);

@@ -14,8 +14,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// How long page and oracle must contradict each other until it is a lie: the target may need a moment to see a change.
-const LASTS: Duration = Duration::from_secs(10);
 /// The pause between two looks.
 const REST: Duration = Duration::from_secs(1);
 /// How many operations are looked back at.
@@ -68,7 +66,7 @@ async fn called_good(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked<Opt
 /// Where the page says that all is well, the cluster must hold what Git says.
 pub(super) async fn held(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked<()> {
     let expected = "where all is said to be well, the cluster holds what Git says";
-    let end = Instant::now() + LASTS;
+    let end = Instant::now() + scene.lag();
     loop {
         let commit = called_good(scene, visitor).await?;
         let world = effect::world(scene).await?;
@@ -140,7 +138,7 @@ pub(super) async fn stored_status(scene: &Scene<'_>) -> Walked<Option<String>> {
 pub(super) async fn stored(scene: &mut Scene<'_>, visitor: &mut Visitor) -> Walked<()> {
     let profile = scene.profile();
     let Some(places) = profile.database.as_ref().filter(|_| scene.site.plan.database.is_some()) else { return Ok(()) };
-    let end = Instant::now() + LASTS;
+    let end = Instant::now() + scene.lag();
     while let Some(contradiction) = contradiction(scene, visitor, places).await? {
         if Instant::now() >= end {
             let (cause, expected, observed) = contradiction;

@@ -88,7 +88,7 @@ async fn somebody_elses(scene: &mut Scene<'_>, visitor: &mut Visitor, answer: &A
     let known = scene.profile().operation.as_ref().is_some_and(|places| places.json.is_some());
     let Some(address) = answer.operation.as_ref().filter(|_| known && answer.is_final()) else { return Ok(false) };
     let one = records::read(scene, visitor, address).await?;
-    Ok(!one.actor.is_empty() && one.actor != scene.site.plan.account.username)
+    Ok(!one.actor.is_empty() && !scene.is_user(&one.actor))
 }
 
 /// Words that tell of the program and not of what happened.
@@ -115,7 +115,7 @@ async fn record(
     if places.json.is_some() {
         let one = records::read(scene, visitor, address).await?;
         let expected = format!("the operation says that {} began it", scene.site.plan.account.username);
-        scene.assert(one.actor == scene.site.plan.account.username, Cause::NotRecorded, &expected, &one.actor)?;
+        scene.assert(scene.is_user(&one.actor), Cause::NotRecorded, &expected, &one.actor)?;
         if let Some(commit) = commit {
             let expected = format!("the sync was of the newest commit, {}", &commit[..commit.len().min(12)]);
             scene.assert(one.commit == commit, Cause::StatusLies, &expected, &one.commit)?;

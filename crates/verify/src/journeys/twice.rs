@@ -1,7 +1,8 @@
 //! A double click, and two users at once: one operation, and the second gets it back.
 
-use crate::answer::Tone;
+use crate::answer::{Answer, Tone};
 use crate::cause::Cause;
+use crate::page::Page;
 use crate::records::{self, Operation};
 use crate::scene::{Scene, says};
 use crate::stop::{Stop, Walked};
@@ -40,10 +41,7 @@ pub(super) async fn double_click(scene: &mut Scene<'_>) -> Walked<()> {
     if answer.tone == Tone::Silent {
         return Err(scene.failed(Cause::SilentFailure, "the page says what came of the presses", says(&page)));
     }
-    if before.listed.is_some() {
-        scene.begun(&answer, &page)?;
-    }
-    let judged = once(scene, &mut visitor, before, first_step, answer.operation).await;
+    let judged = once(scene, &mut visitor, before, first_step, (&answer, &page)).await;
     visitor.close().await;
     judged
 }
@@ -61,16 +59,19 @@ pub(super) async fn two_users(scene: &mut Scene<'_>) -> Walked<()> {
     let first_step = scene.recorder().count();
     let (first, second) = tokio::join!(one.press(&action.button), other.press(&action.button));
     let patience = scene.site.plan.patience;
-    let mut operation = None;
+    let mut came = None;
     for (visitor, pressed) in [(&mut one, first), (&mut other, second)] {
         let (answer, page) = visitor.follow(pressed?, patience).await?;
         scene.shown_by(visitor);
         let told = answer.tone != Tone::Silent;
         let expected = format!("both are told what came of it; the second is {who}");
         scene.assert(told, Cause::SilentFailure, &expected, says(&page))?;
-        operation = operation.or(answer.operation);
+        if came.as_ref().is_none_or(|(first, _): &(Answer, Page)| first.operation.is_none()) {
+            came = Some((answer, page));
+        }
     }
-    let judged = once(scene, &mut one, before, first_step, operation).await;
+    let Some((answer, page)) = &came else { return Ok(()) };
+    let judged = once(scene, &mut one, before, first_step, (answer, page)).await;
     one.close().await;
     other.close().await;
     judged
@@ -82,8 +83,9 @@ async fn once(
     visitor: &mut Visitor,
     before: Before,
     first_step: usize,
-    operation: Option<String>,
+    (answer, page): (&Answer, &Page),
 ) -> Walked<()> {
+    let operation = answer.operation.clone();
     let expected = "two presses are one operation; the second gets the one that runs";
     let Some(listed) = before.listed else { return answered_once(scene, first_step, expected) };
     let new = records::since(scene, visitor, &listed).await?;
@@ -96,13 +98,19 @@ async fn once(
         .map(|one| one.verb.clone());
     let ours: Vec<&Operation> = new
         .iter()
-        .filter(|one| people.contains(&one.actor) && verb.as_ref().is_none_or(|verb| one.verb == *verb))
+        .filter(|one| {
+            people.iter().any(|name| name.eq_ignore_ascii_case(&one.actor))
+                && verb.as_ref().is_none_or(|verb| one.verb == *verb)
+        })
         .collect();
     match (ours.as_slice(), operation.filter(|address| before.open.as_ref() == Some(address))) {
         (_, Some(address)) => Err(Stop::Inconclusive(format!(
             "The presses met {address}, which had begun before them: nothing is proved of two presses."
         ))),
-        ([], None) if new.is_empty() => Err(scene.failed(Cause::NotRecorded, expected, "no operation came of it")),
+        ([], None) if new.is_empty() => match scene.begun(answer, page) {
+            Ok(_) => Err(scene.failed(Cause::NotRecorded, expected, "no operation came of it")),
+            Err(stop) => Err(stop),
+        },
         ([], None) => Err(Stop::Inconclusive(format!(
             "The presses met an operation of somebody else, {}: nothing is proved of two presses.",
             new[0].address

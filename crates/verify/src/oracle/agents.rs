@@ -130,9 +130,10 @@ fn holding(switch: &str, spec: &Value, wanted: Wanted<'_>) -> Holding {
         Wanted::Gone(kind, name) => (kind, name, None),
     };
     let Some(field) = held_under(kind) else { return Holding::NeverHeld };
-    // The switch itself stands at a place of its own; among the others only where a Connection leads to it.
+    // The switch itself stands at a place of its own, which is what it applies; among the others only where a Connection
+    // leads to it.
     let own = spec.get("switch").filter(|own| kind == "Switch" && name == switch && own.is_object());
-    match (spec[field].get(name).or(own), live) {
+    match (own.or(spec[field].get(name)), live) {
         (None, None) => Holding::Gone,
         (None, Some(_)) => Holding::Nothing,
         (Some(held), Some(live)) if same(held, live) => Holding::This,

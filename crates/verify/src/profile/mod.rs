@@ -163,6 +163,10 @@ pub struct Fabrics {
 pub struct FabricPage {
     /// A regular expression for the path of its address; the first group is the fabric's number.
     pub address: Pattern,
+    /// A regular expression for the paths of what can be done to it; the first group is the fabric's number. A button whose
+    /// address has another number than its page is not pressed.
+    #[serde(default)]
+    pub below: Option<Pattern>,
     /// Its name.
     pub name: Place,
     /// The word of its state.
@@ -170,6 +174,10 @@ pub struct FabricPage {
     /// The sentence that says why.
     #[serde(default)]
     pub sentence: Option<Place>,
+    /// How many seconds the pages may be behind cluster and database; 10 without it. What contradicts them for longer is a
+    /// lie.
+    #[serde(default = "ten")]
+    pub lag: u64,
     /// Where a script reads the time of the last success.
     #[serde(default)]
     pub last_success: Option<ApiStatus>,
@@ -226,6 +234,10 @@ pub enum Effect {
     ConnectionTold,
 }
 
+fn ten() -> u64 {
+    10
+}
+
 /// Something that can be pressed.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -234,6 +246,9 @@ pub struct Action {
     pub button: Locator,
     /// What it is for.
     pub effect: Effect,
+    /// What the operation that a press begins calls itself, where `operation.json.verb` is read.
+    #[serde(default)]
+    pub verb: Option<String>,
     /// Whether a press changes something that the target stores, beyond a record of the press itself: it then needs leave.
     /// A sync always does.
     #[serde(default)]

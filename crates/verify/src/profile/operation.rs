@@ -73,4 +73,7 @@ pub struct OperationJson {
     pub deadline: String,
     /// The verb.
     pub verb: String,
+    /// The number of the fabric that it is about.
+    #[serde(default)]
+    pub fabric: Option<String>,
 }

@@ -78,6 +78,12 @@ pub struct DriftPlaces {
     pub field: Css,
     /// The row of a field, which must show both values.
     pub row: Css,
+    /// In each row, what the cluster holds. Where it is not given, a value may stand on either side.
+    #[serde(default)]
+    pub live: Option<Css>,
+    /// In each row, what Git says.
+    #[serde(default)]
+    pub desired: Option<Css>,
 }
 
 impl DriftPlaces {

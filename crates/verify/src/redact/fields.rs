@@ -59,9 +59,10 @@ pub(super) fn in_form(body: &str) -> String {
     body.split('&').map(hide).collect::<Vec<_>>().join("&")
 }
 
-/// Whether a field of this name holds a secret.
-pub(super) fn is_secret(name: &str) -> bool {
-    SECRET_FIELD.is_match(name)
+/// Whether what this selector finds is a field whose own name says that it holds a secret.
+pub(super) fn is_telling(element: &str, attribute: Option<&str>) -> bool {
+    let is_field = element.starts_with("input") || element.starts_with("meta");
+    is_field && matches!(attribute, Some("value" | "content")) && SECRET_FIELD.is_match(element)
 }
 
 /// The tokens against forged requests in a page's fields; `field` is how the target calls them.

@@ -36,20 +36,22 @@ impl Learnt {
     }
 
     /// A text without them.
-    pub(super) fn hide(&self, text: String) -> String {
-        let (old, mut text) = match &self.together {
-            Some((count, together)) if together.is_match(&text) => {
-                (*count, together.replace_all(&text, &vec![HIDDEN; together.patterns_len()]))
-            }
-            Some((count, _)) => (*count, text),
-            None => (0, text),
-        };
-        for form in &self.forms[old..] {
-            if text.contains(form.expose_secret()) {
-                text = text.replace(form.expose_secret(), HIDDEN);
+    pub(super) fn hide(&self, mut text: String) -> String {
+        let old = self.together.as_ref().map_or(0, |(count, _)| *count);
+        // The longest first, and the young before the old: of one that begins with another nothing is left over.
+        let mut young: Vec<&str> = self.forms[old..].iter().map(ExposeSecret::expose_secret).collect();
+        young.sort_unstable_by_key(|form| std::cmp::Reverse(form.len()));
+        for form in young {
+            if text.contains(form) {
+                text = text.replace(form, HIDDEN);
             }
         }
-        text
+        match &self.together {
+            Some((_, together)) if together.is_match(&text) => {
+                together.replace_all(&text, &vec![HIDDEN; together.patterns_len()])
+            }
+            _ => text,
+        }
     }
 }
 
@@ -75,5 +77,10 @@ mod tests {
             assert_eq!(learnt.hide(shown), format!("{HIDDEN} and {HIDDEN} here"), "{secret}");
         }
         assert_eq!(learnt.hide("token 0001".to_owned()), "token 0001");
+        learnt.learn("token<0001>.signature");
+        assert_eq!(learnt.hide("token<0001>.signature".to_owned()), HIDDEN, "one that begins with an old one");
+        learnt.learn("abcdefgh");
+        learnt.learn("abcdefgh.signature");
+        assert_eq!(learnt.hide("abcdefgh.signature".to_owned()), HIDDEN, "one that begins with a young one");
     }
 }

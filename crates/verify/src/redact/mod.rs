@@ -131,7 +131,9 @@ impl Redactor {
         let named = Named {
             header: csrf.header.to_lowercase(),
             field: csrf.field.clone(),
-            page: Some(csrf.page.clone()).filter(|_| !fields::is_secret(&csrf.field)),
+            // What is hidden by the field's own name is not looked for on each page.
+            page: Some(csrf.page.clone())
+                .filter(|place| !fields::is_telling(&place.element, place.attribute.as_deref())),
             cookies: profile.login.session_cookies.clone(),
         };
         self.lock().named = Arc::new(named);

@@ -203,6 +203,17 @@ impl<'a> Scene<'a> {
         Ok(visitor)
     }
 
+    /// How long pages and oracles must contradict each other until it is a lie: the target may be behind.
+    pub fn lag(&self) -> Duration {
+        Duration::from_secs(self.profile().fabric.lag)
+    }
+
+    /// Whether the actor of a record is who this run logs in as. Targets may write a name as it was created, and not as it was
+    /// typed.
+    pub fn is_user(&self, actor: &str) -> bool {
+        actor.eq_ignore_ascii_case(&self.site.plan.account.username)
+    }
+
     /// The fabric of the run.
     pub fn fabric(&self) -> Walked<FabricRef> {
         self.site.fabric.clone().ok_or_else(|| {

@@ -6,8 +6,9 @@ use crate::answer::{Answer, Tone};
 use crate::cause::Cause;
 use crate::exchange::Exchange;
 use crate::obstacle::Obstacle;
-use crate::page::Page;
+use crate::page::{Found, Page};
 use crate::profile::Action;
+use crate::records;
 use crate::stop::{Stop, Walked};
 use crate::visitor::Visitor;
 use std::time::Duration;
@@ -20,6 +21,7 @@ impl Scene<'_> {
     /// Presses a button of the fabric's page that is open, and follows what comes of it to its end.
     pub async fn press_and_follow(&mut self, visitor: &mut Visitor, action: &Action) -> Walked<(Answer, Page)> {
         self.can_press(visitor, action).await?;
+        let fabric = self.fabric_of(&visitor.look().await?);
         let began = std::time::Instant::now();
         let before = self.recorder().count();
         let pressed = visitor.press(&action.button).await;
@@ -42,12 +44,55 @@ impl Scene<'_> {
         self.look_at_script(visitor)?;
         self.look_beside(&answer, before)?;
         self.look_at_silence(&answer, before)?;
+        if let Some(observed) = self.did_another(visitor, action, fabric.as_deref(), &answer).await? {
+            let expected = "a press does what its button says, to the fabric whose page it stands on";
+            return Err(self.failed(Cause::WrongAddress, expected, observed));
+        }
         Ok((answer, page))
+    }
+
+    /// Where the address of a button is another fabric's than its page: which. Pressed, it would do what nobody wants.
+    pub fn leads_elsewhere(&self, page: &Page, button: &Found) -> Option<String> {
+        let below = self.profile().fabric.below.clone()?;
+        let own = self.fabric_of(page)?;
+        let address = page.url.join(&page.form_of(button).ok()?.action).ok()?;
+        let number = below.captures(address.path())?.get(1)?.as_str();
+        let told = format!("{} is of the fabric number {number}, and the page of number {own}", address.path());
+        (number != own).then_some(told)
+    }
+
+    /// The number of the fabric whose page it is.
+    pub fn fabric_of(&self, page: &Page) -> Option<String> {
+        Some(self.profile().fabric.address.captures(page.url.path())?.get(1)?.as_str().to_owned())
+    }
+
+    /// What a press did in the place of what its button says: something else, or the same to another fabric than the one on
+    /// whose page it stands. `None` where it did that very thing, or where nobody can tell.
+    pub async fn did_another(
+        &mut self,
+        visitor: &mut Visitor,
+        action: &Action,
+        fabric: Option<&str>,
+        answer: &Answer,
+    ) -> Walked<Option<String>> {
+        let known = self.profile().operation.as_ref().is_some_and(|places| places.json.is_some());
+        let Some(address) = answer.operation.as_ref().filter(|_| known && answer.is_final()) else { return Ok(None) };
+        // Journeys about records read them again, and say what is wrong with one that cannot be read.
+        let Ok(one) = records::read(self, visitor, address).await else { return Ok(None) };
+        if let (Some(done), Some(asked)) = (&one.fabric, fabric)
+            && done != asked
+        {
+            return Ok(Some(format!("{address} is of the fabric number {done}, and the page of number {asked}")));
+        }
+        // A press may be refused because something else runs, and be shown that.
+        let other = action.verb.as_ref().filter(|verb| answer.tone == Tone::Good && **verb != one.verb);
+        Ok(other.map(|verb| format!("{address} is {}, and the button is for {verb}", one.verb)))
     }
 
     /// That the page has a button which can be pressed. One that says why it cannot be is no defect, and proves nothing.
     pub async fn can_press(&mut self, visitor: &mut Visitor, action: &Action) -> Walked<()> {
-        let control = visitor.find(&action.button).await;
+        let page = visitor.look().await?;
+        let control = page.find(&action.button);
         self.shown_by(visitor);
         let expected = format!(
             "the page has a button “{}” that can be pressed",
@@ -55,14 +100,19 @@ impl Scene<'_> {
         );
         match &control {
             Ok(found) if found.disabled => {
-                let why = visitor.look().await?.why_not(found);
+                let why = page.why_not(found);
                 let Some(why) = why else {
                     return Err(self.failed(Cause::ControlMissing, &expected, "it is there, and disabled"));
                 };
                 Err(Stop::Inconclusive(format!("“{}” cannot be pressed by this user now: {why}", found.name)))
             }
             Err(obstacle) => Err(self.failed(Cause::ControlMissing, &expected, obstacle.to_string())),
-            Ok(found) => self.assert(true, Cause::ControlMissing, &expected, format!("“{}”", found.name)),
+            Ok(found) => {
+                self.assert(true, Cause::ControlMissing, &expected, format!("“{}”", found.name))?;
+                let Some(elsewhere) = self.leads_elsewhere(&page, found) else { return Ok(()) };
+                let expected = "the address of a button is of the fabric on whose page it stands";
+                Err(self.failed(Cause::WrongAddress, expected, elsewhere))
+            }
         }
     }
 
@@ -103,7 +153,7 @@ impl Scene<'_> {
     }
 
     /// What the answer to a press is: a class of its own for each way in which it can be no answer.
-    fn look_at_answer(&mut self, visitor: &Visitor, page: &Page) -> Walked<()> {
+    pub fn look_at_answer(&mut self, visitor: &Visitor, page: &Page) -> Walked<()> {
         // Where a script pressed, the page is the one from before; what the script was answered is looked at when it is over.
         if visitor.runs_scripts() && self.sent(visitor).is_none_or(|sent| sent.kind != "document") {
             return Ok(());

@@ -366,7 +366,8 @@ fn facts(view: &View, fabric: &Fabric, overview: &Overview) -> Vec<Fact> {
     }
     facts.extend([
         Fact::new("Source", source),
-        Fact::new("Branch and path", format!("{}, {path}", fabric.branch)),
+        Fact::new("Branch", fabric.branch.clone()),
+        Fact::new("Path", path),
         Fact::new("Cluster", cluster),
         Fact::new("Namespace", fabric.namespace.clone()),
     ]);

@@ -82,7 +82,9 @@ impl Traffic {
 
     /// A request began. The exchange is what is written if no answer ever comes.
     pub(super) fn begin(&mut self, key: &str, exchange: Exchange, is_page: bool, ends: bool) {
-        let over = self.log.spend().err();
+        // A redirect comes under the name of the request that it answers.
+        let before = self.flights.get(key).and_then(|flight| flight.over.clone());
+        let over = before.or(self.log.spend().err());
         self.count += 1;
         let ends = ends && !is_stream(&exchange.request_headers, "accept");
         let flight = Flight { number: self.count, is_page, ends, since: Instant::now(), written: Some(exchange), over };

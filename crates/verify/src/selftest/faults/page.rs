@@ -1,5 +1,6 @@
 //! What a person would press, its address, the parts that the page loads, and the way of a press.
 
+use super::parting::readdressed;
 use super::{Fault, says_nothing};
 use crate::cause::Cause;
 use crate::selftest::passing::Answered;
@@ -63,6 +64,34 @@ fn controls() -> Vec<Fault> {
                 .page()
                 .text(r#"action="/fabrics/\d+/sync/""#, &format!(r#"action="/fabrics/{id}/synchronise/""#))
         }),
+        Fault::new(
+            "button_does_another",
+            "The button that tests the connection reads the cluster.",
+            &["test_connection"],
+        )
+        .fails(Cause::WrongAddress)
+        .rule(|on| {
+            Rule::on("GET", &on.page())
+                .page()
+                .text(r#"(action="/fabrics/\d+/)test-connection/""#, r#"${1}sync-from-fabric/""#)
+        }),
+        Fault::new(
+            "button_of_another_fabric",
+            "The button that reads the cluster reads another fabric's.",
+            &["sync_from_fabric"],
+        )
+        .fails(Cause::WrongAddress)
+        .rule(|on| {
+            let other = format!(r#"action="/fabrics/{}/sync-from-fabric/""#, on.unreachable);
+            Rule::on("GET", &on.page()).page().text(r#"action="/fabrics/\d+/sync-from-fabric/""#, &other)
+        }),
+        Fault::new(
+            "press_readdressed",
+            "A press that reads the cluster is led to another fabric on its way.",
+            &["sync_from_fabric"],
+        )
+        .fails(Cause::WrongAddress)
+        .rule(|on| readdressed(on, "sync-from-fabric")),
         Fault::new("wrong_method", "The form's address takes no POST.", &["sync_by_button"])
             .fails(Cause::MethodRefused)
             .rule(|on| {

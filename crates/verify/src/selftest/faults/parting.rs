@@ -33,7 +33,7 @@ fn parts(name: &'static str, sentence: &'static str, layer: Layer) -> Fault {
 }
 
 /// A press goes to the fabric whose cluster nobody reaches: everything that is said of it is true of that one.
-fn readdressed(on: &Ground, verb: &str) -> Rule {
+pub(super) fn readdressed(on: &Ground, verb: &str) -> Rule {
     let other = format!("/fabrics/{}/{verb}/", on.unreachable);
     Rule::on("POST", &on.below(&format!("{verb}/$"))).change(move |asked| asked.address.clone_from(&other))
 }
@@ -95,8 +95,20 @@ fn at_the_door() -> Vec<Fault> {
 
 fn behind() -> Vec<Fault> {
     vec![
-        parts("parts_at_guard", "The console does not reach a cluster that is there.", Layer::ConnectionGuard)
-            .rules(|on| vec![readdressed(on, "sync"), readdressed(on, "test-connection")]),
+        parts("parts_at_guard", "The console does not reach a cluster that is there.", Layer::ConnectionGuard).rules(
+            |on| {
+                let number: u64 = on.fabric.parse().unwrap_or_default();
+                // What is said of the other fabric is said of this one.
+                let own = Rule::on("GET", r"^/operations/\d+/")
+                    .script()
+                    .json(move |body| body["fabric"]["id"] = json!(number));
+                vec![readdressed(on, "sync"), readdressed(on, "test-connection"), own]
+            },
+        ),
+        parts("parts_at_another_fabric", "The form names the address of another fabric.", Layer::Route).rule(|on| {
+            let other = format!(r#"action="/fabrics/{}/sync/""#, on.unreachable);
+            Rule::on("GET", &on.page()).page().text(r#"action="/fabrics/\d+/sync/""#, &other)
+        }),
         parts("parts_at_guard_at_once", "The console says at once that it has no connection.", Layer::ConnectionGuard)
             .rule(|on| {
                 Rule::on("POST", &on.sync()).answer(|_| {

@@ -129,6 +129,14 @@ fn differences() -> Vec<Fault> {
             .rule(move |on| objects(on).text("diff-path", "quiet")),
         drift("wrong_field_blamed", "The page of the object names another field.")
             .rule(move |on| objects(on).text(r"spec\.description", "spec.profile")),
+        drift("sides_swapped", "The page of the object shows Git's value as the cluster's, and the other way round.")
+            .rules(move |on| {
+                vec![
+                    objects(on).text("data-label=\"In Git\"", "data-label=\"in git\""),
+                    objects(on).text("data-label=\"In the cluster\"", "data-label=\"In Git\""),
+                    objects(on).text("data-label=\"in git\"", "data-label=\"In the cluster\""),
+                ]
+            }),
         drift("wrong_value_shown", "The page of the object shows another value than the cluster holds.")
             .rule(move |on| objects(on).text("verify [0-9a-f]{12}", "web")),
     ]

@@ -65,7 +65,7 @@ fn undone() -> Vec<Fault> {
         .fails(Cause::NoEffect)
         .rule(|on| shows_earlier(Rule::on("POST", &on.sync()), &on.earlier)),
         Fault::new("sync_only_reads", "The button that syncs only reads the cluster.", &["sync_by_button"])
-            .fails(Cause::NoEffect)
+            .fails(Cause::WrongAddress)
             .rule(|on| {
                 let other = format!("/fabrics/{}/sync-from-fabric/", on.fabric);
                 Rule::on("POST", &on.sync()).change(move |asked| asked.address.clone_from(&other))
