@@ -102,6 +102,17 @@ async fn lesson_11_one_state_on_every_page_in_the_json_the_metrics_and_the_datab
     }
     let older = format!("sqlite:{}", older.display());
     let other = proof.begin_with_database(&older, &journey).await?.end().await?;
+    let finding = other.run.finding.clone().context("it is said why nothing was judged")?;
+    ensure!((other.code, finding.cause) == (Some(4), Cause::OracleUnusable), "{finding:?}");
+    ensure!(finding.observed.contains("its newest operation is"), "{finding:?}");
+    // The control: one that is the console's own, but for the time of its last success.
+    proof.site.console.stop().await?;
+    let moved = proved.folder.join("moved.db");
+    std::fs::copy(data.join("hedgerow.db"), &moved)?;
+    proof.site.console.resume().await?;
+    testkit::sqlite(&moved, "UPDATE operations SET ended_at = ended_at - 10000000").await?;
+    let moved = format!("sqlite:{}", moved.display());
+    let other = proof.begin_with_database(&moved, &journey).await?.end().await?;
     let finding = other.journey("status_agrees")?.finding.clone().context("it failed")?;
     ensure!((other.code, finding.cause) == (Some(1), Cause::TimestampOnly), "{finding:?}");
     // The same where not all is well.

@@ -62,3 +62,34 @@ async fn an_oracle_that_reads_another_folder_judges_nothing() -> Result<()> {
     ensure!(said.contains("the whole repository") && said.contains("reads other"), "{said}");
     Ok(())
 }
+
+/// The fabric's page says its namespace: a word that was mistyped accuses nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_oracle_that_reads_another_namespace_judges_nothing() -> Result<()> {
+    let proof = Proof::start(&[]).await?;
+    let proved = proof.verify(&["--journey", "status_agrees", "--namespace", "kube-system"]).await?;
+    let finding = proved.run.finding.as_ref().context("it is said why")?;
+    ensure!((proved.code, finding.cause) == (Some(4), Cause::OracleUnusable), "{finding:?}");
+    ensure!(finding.observed.contains("kube-system") && finding.observed.contains("default"), "{finding:?}");
+    Ok(())
+}
+
+/// Who may not even look gets no page, and no token: that such a request is refused proves nothing of permissions.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_who_may_not_look_proves_nothing_of_permissions() -> Result<()> {
+    let proof = Proof::start(&[]).await?;
+    let console = &proof.site.console;
+    let password = "a password of nobody";
+    let made = console.run(&["user", "create", "nobody", "--password-stdin"], Some(password)).await?;
+    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let folder = testkit::Folder::new("reader")?;
+    let file = folder.join("password");
+    std::fs::write(&file, password)?;
+    let nobody = format!("nobody={}", file.display());
+    let words = ["--target", console.url(), "--username", console.username()?, "--journey", "permission"];
+    let proved = verify(&[&words[..], &["--reader", &nobody]].concat(), console.password()?).await?;
+    let one = proved.journey("permission")?;
+    ensure!((proved.code, one.verdict) == (Some(3), Verdict::Inconclusive), "{}", one.sentence);
+    ensure!(one.sentence.contains("nobody may not look at"), "{}", one.sentence);
+    Ok(())
+}

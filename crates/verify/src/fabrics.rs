@@ -165,7 +165,7 @@ pub(crate) async fn choose(
             return Ok((None, None));
         }
         let expected = "one of the fabrics is at the oracle's cluster";
-        let observed = format!("none of {} is", path_of(&profile.fabrics.address));
+        let observed = format!("no fabric that {} shows is", path_of(&profile.fabrics.address));
         return Err(scene.invalid(Cause::OracleUnusable, expected, observed));
     };
     let plan = &scene.site.plan;

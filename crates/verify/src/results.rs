@@ -63,8 +63,11 @@ pub struct Run {
 }
 
 impl Run {
-    /// Its evidence could not be written down: then it is no verdict on the target.
+    /// Its evidence could not be written down: then it is no verdict on the target. What was seen to fail stays a failure.
     pub fn unwritten(&mut self) {
+        if matches!(self.verdict, RunVerdict::Fail | RunVerdict::Interrupted) {
+            return;
+        }
         self.sentence = format!("Its evidence could not be written down. {}", self.sentence);
         self.verdict = RunVerdict::Invalid;
         self.exit_code = self.verdict.exit_code();

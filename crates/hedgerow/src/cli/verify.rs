@@ -63,7 +63,7 @@ pub(crate) struct Verify {
     pub(crate) unreachable_fabric: Option<String>,
 
     /// Who logs in
-    #[arg(long, value_name = "NAME", required_unless_present_any = ["list", "check", "compare", "self_test"], help_heading = "Users")]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new(), required_unless_present_any = ["list", "check", "compare", "self_test"], help_heading = "Users")]
     pub(crate) username: Option<String>,
     /// Read the password from standard input
     #[arg(long, help_heading = "Users")]
@@ -88,7 +88,7 @@ pub(crate) struct Verify {
     #[arg(long, help_heading = "Journeys")]
     pub(crate) allow_sync: bool,
     /// Most requests that are sent to the target
-    #[arg(long, value_name = "N", default_value_t = 20_000, help_heading = "Journeys")]
+    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(1..), help_heading = "Journeys")]
     pub(crate) max_requests: u64,
     /// Longest time of the run
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration, help_heading = "Journeys")]

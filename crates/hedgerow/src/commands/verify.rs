@@ -22,7 +22,6 @@ use verify::redact::SHORTEST;
 use verify::results::Run;
 use verify::run::Runner;
 use verify::site::{Account, DriverKind, Plan, Site};
-use verify::verdict::RunVerdict;
 use verify::{evidence, journeys};
 
 /// Runs it to its end.
@@ -53,8 +52,7 @@ pub(crate) fn run(arguments: &cli::Verify) -> anyhow::Result<ExitCode> {
         Ok(walk(plan, folder.clone(), &stop, Told::default()).await)
     })?;
     let written = folder.as_ref().map(|folder| evidence::write(&run, folder, key.as_ref())).transpose();
-    if written.is_err() && !matches!(run.verdict, RunVerdict::Fail | RunVerdict::Interrupted) {
-        // No verdict on the target; but a failure stays one.
+    if written.is_err() {
         run.unwritten();
     }
     // Who reads only the beginning, as `head` does, or nothing at all, changes nothing of the verdict.
@@ -140,12 +138,21 @@ fn plan(arguments: &cli::Verify) -> anyhow::Result<Plan> {
             Ok::<_, anyhow::Error>(Account { username: name.clone(), password: password_of(file)? })
         })
     };
+    let username = arguments.username.clone().unwrap_or_default();
+    for (flag, one) in [("--second", &arguments.second), ("--reader", &arguments.reader)] {
+        if one.as_ref().is_some_and(|(name, _)| name.eq_ignore_ascii_case(&username)) {
+            return Err(misuse(format!("{flag} names {username}, as --username does: it is to be somebody else")));
+        }
+    }
     let cluster = arguments.oracle_kubeconfig.as_ref().map(|file| {
         ClusterOracle::open(file, arguments.oracle_context.as_deref())
             .map_err(|error| misuse(format!("--oracle-kubeconfig: {error}")))
     });
     let git = arguments.oracle_git.as_ref().map(|place| {
         let local = Path::new(place);
+        if !local.is_dir() && !place.contains(':') {
+            return Err(misuse(format!("--oracle-git: {place} is neither a folder nor an address")));
+        }
         let oracle = if local.is_dir() {
             GitOracle::local(local, &arguments.oracle_branch, &arguments.oracle_folder)
         } else {
@@ -160,10 +167,14 @@ fn plan(arguments: &cli::Verify) -> anyhow::Result<Plan> {
     let ca = arguments.ca.as_ref().map(|file| {
         std::fs::read_to_string(file)
             .map_err(|error| misuse(format!("--ca {} cannot be read: {error}", file.display())))
+            .and_then(|text| match text.contains("-----BEGIN CERTIFICATE-----") {
+                true => Ok(text),
+                false => Err(misuse(format!("--ca {} holds no certificate in PEM", file.display()))),
+            })
     });
     Ok(Plan {
         target,
-        account: Account { username: arguments.username.clone().unwrap_or_default(), password: password(arguments)? },
+        account: Account { username, password: password(arguments)? },
         second: named(&arguments.second).transpose()?,
         reader: named(&arguments.reader).transpose()?,
         profile,
@@ -195,7 +206,13 @@ fn drivers(arguments: &cli::Verify) -> Vec<DriverKind> {
         VerifyDriver::Firefox => DriverKind::Firefox,
     });
     let named: Vec<DriverKind> = named.collect();
-    if named.is_empty() { vec![DriverKind::Http] } else { named }
+    let mut drivers: Vec<DriverKind> = Vec::new();
+    for kind in named {
+        if !drivers.contains(&kind) {
+            drivers.push(kind);
+        }
+    }
+    if drivers.is_empty() { vec![DriverKind::Http] } else { drivers }
 }
 
 /// Further secrets, each line of each file.
@@ -240,6 +257,8 @@ fn password_of(file: &Path) -> anyhow::Result<SecretString> {
 }
 
 fn one_line(text: &str, place: &str, what: &str) -> anyhow::Result<SecretString> {
+    // What some editors put before a text is no part of it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let line = text.strip_suffix('\n').unwrap_or(text);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() || line.contains('\n') {

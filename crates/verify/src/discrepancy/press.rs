@@ -58,11 +58,7 @@ impl Press {
         let page = pressed.as_ref().ok();
         let code = told.or_else(|| page.and_then(|page| Answer::read(page, profile).code));
         let text = page.map(Page::visible_text).unwrap_or_default();
-        let is_own = |page: &Page| {
-            page.is_html()
-                && (profile.recognise.titles.iter().any(|title| title.is_match(&page.title()))
-                    || profile.recognise.elements.iter().any(|element| page.has(element)))
-        };
+        let is_own = |page: &Page| page.is_html() && profile.recognise.is_on(page);
         Self {
             left: true,
             as_said: address.is_none_or(|address| address == sent.url),

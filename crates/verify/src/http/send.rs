@@ -198,7 +198,8 @@ fn root_of(error: &reqwest::Error, patience: Duration) -> String {
     while let Some(source) = deepest.source() {
         deepest = source;
     }
-    deepest.to_string()
+    let why = deepest.to_string();
+    if why.contains("invalid peer certificate") { format!("{why}; --ca FILE says what to trust") } else { why }
 }
 
 /// Sets headers, replacing those of the same name.

@@ -1,8 +1,10 @@
 //! In, known, out, and out for good: also for somebody who kept a copy of the cookie.
 
 use crate::cause::Cause;
+use crate::drivers::Ask;
 use crate::scene::{Scene, says};
 use crate::stop::Walked;
+use crate::visitor::Visitor;
 
 /// Somewhere that is not this site.
 const ELSEWHERE: &str = "https://elsewhere.example/";
@@ -64,15 +66,30 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
     let page = visitor.open(&home).await?;
     scene.shown_by(&visitor);
     let known = !scene.is_login(&page) && scene.names(&page, &account.username);
-    scene.assert(!known, Cause::SessionSurvives, "after the logout the user is a stranger", says(&page))?;
+    let kept = known && is_kept(scene, &mut visitor, &home).await?;
+    let cause = if kept { Cause::PageKept } else { Cause::SessionSurvives };
+    scene.assert(!known, cause, "after the logout the user is a stranger", says(&page))?;
 
     // Somebody who kept the cookie.
     visitor.restore(&before).await?;
     let page = visitor.open(&home).await?;
     scene.shown_by(&visitor);
     let known = !scene.is_login(&page) && scene.names(&page, &account.username);
+    let kept = known && is_kept(scene, &mut visitor, &home).await?;
+    let cause = if kept { Cause::PageKept } else { Cause::SessionSurvives };
     let expected = "the session is ended at the server: its cookie, kept and sent again, is worth nothing";
-    scene.assert(!known, Cause::SessionSurvives, expected, says(&page))?;
+    scene.assert(!known, cause, expected, says(&page))?;
     visitor.close().await;
     Ok(())
+}
+
+/// Whether a page that still names the user comes out of a cache: asked for by an address that no cache has, the server does
+/// not know who asks.
+async fn is_kept(scene: &mut Scene<'_>, visitor: &mut Visitor, home: &str) -> Walked<bool> {
+    let separator = if home.contains('?') { '&' } else { '?' };
+    let fresh = format!("{home}{separator}verify={}", scene.site.plan.id);
+    let answer = visitor.ask(&Ask::get(&fresh).with("Cache-Control", "no-cache")).await?;
+    scene.shown_by(visitor);
+    let username = scene.site.plan.account.username.clone();
+    Ok((answer.status == 401 || scene.is_login(&answer)) && !scene.names(&answer, &username))
 }

@@ -230,6 +230,14 @@ async fn turned_away(
     let fabric = scene.fabric()?;
     let own = other.open(&fabric.address).await?;
     scene.shown_by(other);
+    if own.status != 200 || scene.is_login(&own) {
+        // Without a page there is no token either, and what is refused then is a forgery.
+        return Err(Stop::Inconclusive(format!(
+            "{reader} may not look at {} (status {}): nothing is proved of what else may be done. Name somebody who may look and \
+             not sync.",
+            fabric.name, own.status
+        )));
+    }
     let offered = own.status == 200 && own.find(button).is_ok_and(|found| !found.disabled);
     let token = profile.csrf.page.read(&own).unwrap_or_default();
     let answer = match other.ask(&ask.clone().with(&profile.csrf.header, &token)).await {
@@ -257,6 +265,13 @@ async fn turned_away(
     }
     if scene.is_login(&answer) && answer.status == 200 {
         return Err(scene.failed(Cause::LoginPageWith200, "the refusal names the permission", says(&answer)));
+    }
+    let code = Answer::read(&answer, &profile).code.unwrap_or_default();
+    if profile.refusals.codes.get("csrf").is_some_and(|codes| codes.contains(&code)) {
+        return Err(Stop::Inconclusive(format!(
+            "“{label}” of {reader} was refused as forged ({code}), with the token of {reader}'s own page: whether the permission is \
+             asked for is not proved."
+        )));
     }
     let expected = "the refusal is 403, or 404 where the object is not to be seen";
     let known = [403, 404].contains(&answer.status);

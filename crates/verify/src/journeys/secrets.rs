@@ -30,7 +30,13 @@ pub(super) async fn walk(scene: &mut Scene<'_>) -> Walked<()> {
         let mut visitor = scene.logged_in(&account).await?;
         let (mut seen, mut named) = (Vec::new(), None);
         for address in [&profile.fabrics.address, &fabric.address] {
-            seen.push(path_and_query(&visitor.open(address).await?.url));
+            let page = visitor.open(address).await?;
+            scene.shown_by(&visitor);
+            if page.status != 200 {
+                let expected = format!("{} may look at {address}", account.username);
+                scene.untold(&expected, &format!("status {}", page.status));
+            }
+            seen.push(path_and_query(&page.url));
         }
         for address in &data {
             let answer = visitor.ask(&Ask::get(address)).await?;

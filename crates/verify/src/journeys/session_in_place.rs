@@ -120,6 +120,7 @@ pub(super) async fn again(scene: &mut Scene<'_>) -> Walked<()> {
         "a press after the end opens the login over the page",
         says(&page),
     )?;
+    scene.sends_home(&mut visitor, &at(&places.again_button)).await?;
     visitor.fill(&at(&places.again_username), &account.username).await?;
     visitor.fill(&at(&places.again_password), account.password()).await?;
     visitor.press(&at(&places.again_button)).await?;

@@ -53,6 +53,15 @@ pub(super) async fn two_users(scene: &mut Scene<'_>) -> Walked<()> {
     let (mut other, who) = scene.second().await?;
     let before = Before::look(scene, &mut one).await?;
     scene.open_fabric(&mut one).await?;
+    let address = scene.fabric()?.address;
+    let seen = other.open(&address).await?;
+    scene.shown_by(&other);
+    if [403, 404].contains(&seen.status) {
+        return Err(Stop::Inconclusive(format!(
+            "{who} may not look at the fabric (status {}): name a second user who may do what the first one may.",
+            seen.status
+        )));
+    }
     scene.open_fabric(&mut other).await?;
     scene.can_press(&mut one, &action).await?;
     scene.can_press(&mut other, &action).await?;

@@ -2,6 +2,7 @@
 //! two that come along are read from `profiles/`. What a page is asked for (addresses of actions, methods, tokens) is
 //! never in it: that comes from the page.
 
+mod check;
 mod operation;
 mod pages;
 mod read;
@@ -10,7 +11,7 @@ mod status;
 mod switches;
 mod texts;
 
-use crate::page::Locator;
+use crate::page::{Locator, Page};
 use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -116,6 +117,14 @@ pub struct Recognise {
     /// Where the target says its version.
     #[serde(default)]
     pub version: Vec<Place>,
+}
+
+impl Recognise {
+    /// Whether a page shows any of it.
+    pub fn is_on(&self, page: &Page) -> bool {
+        self.titles.iter().any(|title| title.is_match(&page.title()))
+            || self.elements.iter().any(|element| page.has(element))
+    }
 }
 
 /// The login.

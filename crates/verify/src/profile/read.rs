@@ -67,7 +67,10 @@ fn parse(file: &str, text: &str) -> Result<Profile, ProfileError> {
     if profile.schema != SCHEMA {
         return Err(malformed(format!("its schema is {}, and this program knows {SCHEMA}", profile.schema)));
     }
-    Ok(profile)
+    match super::check::problems(&profile, text) {
+        none if none.is_empty() => Ok(profile),
+        some => Err(malformed(some.join("\n"))),
+    }
 }
 
 impl Place {
@@ -104,6 +107,7 @@ mod tests {
             ("product = ", "produkt = ", "produkt"),
             ("row = \"tr.fabric-row\"", "row = \"tr..\"", "tr.. is no CSS selector"),
             ("titles = [\"", "titles = [\"(", "is no regular expression"),
+            ("good = [\"in_sync\"]", "good = [\"fine\"]", "status.good: fine is no key of status.words"),
         ] {
             assert!(text.contains(from), "{from}");
             let error = parse("x.toml", &text.replacen(from, to, 1)).unwrap_err().to_string();

@@ -66,6 +66,12 @@ pub struct Metric {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DatabasePlaces {
+    /// The fabric's name: by it, and by `newest`, the database is known to be the target's own.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The number of the fabric's newest operation.
+    #[serde(default)]
+    pub newest: Option<String>,
     /// The stored word of its state, where one is stored.
     #[serde(default)]
     pub status: Option<String>,

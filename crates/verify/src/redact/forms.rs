@@ -2,11 +2,13 @@
 //! base64. Each is looked for as text, so that what is hidden is exactly what stood there.
 
 use super::SHORTEST;
+use aho_corasick::{AhoCorasick, MatchKind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// What RFC 3986 leaves as it is.
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -54,9 +56,53 @@ pub(super) fn of(secret: &str, deep: bool) -> Vec<SecretString> {
     all.into_iter().map(SecretString::from).collect()
 }
 
-/// Whether a text holds one of the forms.
-pub(super) fn stand_in(forms: &[SecretString], text: &str) -> bool {
-    forms.iter().any(|form| text.contains(form.expose_secret()))
+/// Every form of one secret, looked for all at once.
+pub(super) struct Forms {
+    all: Vec<SecretString>,
+    /// What looks for them. If it cannot be built, they are looked for one by one.
+    together: Option<AhoCorasick>,
+}
+
+impl Forms {
+    /// Every form of a secret.
+    pub fn of(secret: &str) -> Self {
+        Self::together(of(secret, true))
+    }
+
+    /// The same in small letters.
+    pub fn small(secret: &str) -> Self {
+        let forms = of(secret, true);
+        let small: BTreeSet<String> = forms.iter().map(|form| form.expose_secret().to_ascii_lowercase()).collect();
+        Self::together(small.into_iter().map(SecretString::from).collect())
+    }
+
+    fn together(all: Vec<SecretString>) -> Self {
+        let texts = all.iter().map(|form| form.expose_secret().as_bytes());
+        let together = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts).ok();
+        Self { all, together }
+    }
+
+    /// Whether a text holds one of the forms.
+    pub fn stand_in(&self, text: &str) -> bool {
+        match &self.together {
+            Some(together) => together.is_match(text),
+            None => self.all.iter().any(|form| text.contains(form.expose_secret())),
+        }
+    }
+
+    /// Where they stand in a text.
+    pub fn found_in(&self, text: &str) -> Vec<Range<usize>> {
+        match &self.together {
+            Some(together) => together.find_iter(text).map(|found| found.range()).collect(),
+            None => found_in(&self.all, text),
+        }
+    }
+}
+
+/// Where forms stand in a text, looked for one by one.
+pub(super) fn found_in(forms: &[SecretString], text: &str) -> Vec<Range<usize>> {
+    let found = forms.iter().flat_map(|form| text.match_indices(form.expose_secret()));
+    found.map(|(begin, form)| begin..begin + form.len()).collect()
 }
 
 fn lower_hex(text: &str) -> String {
@@ -149,7 +195,7 @@ mod tests {
     #[test]
     fn every_form_of_a_secret_is_known() {
         let secret = "R&D <x> \"a'b/ü";
-        let forms = of(secret, true);
+        let forms = Forms::of(secret);
         for written in [
             secret,
             "R%26D%20%3Cx%3E%20%22a%27b%2F%C3%BC",
@@ -166,14 +212,14 @@ mod tests {
             r#"R\u0026D \u003Cx\u003E \"a'b/\u00FC"#,
             r"R&amp;D &lt;x&gt; \&quot;a&#39;b/ü",
         ] {
-            assert!(stand_in(&forms, &format!("before {written} behind")), "{written}");
+            assert!(forms.stand_in(&format!("before {written} behind")), "{written}");
         }
         for (before, behind) in [("", ""), ("bob:", ""), ("eve:", "\n"), ("token: ", "more")] {
             let text = base64::engine::general_purpose::STANDARD.encode(format!("{before}{secret}{behind}"));
-            assert!(stand_in(&forms, &text), "{text}");
-            assert!(stand_in(&forms, &text.replace('+', "-").replace('/', "_")), "{text}");
+            assert!(forms.stand_in(&text), "{text}");
+            assert!(forms.stand_in(&text.replace('+', "-").replace('/', "_")), "{text}");
         }
-        assert!(!stand_in(&forms, "R&D is a department, and R&amp;D is how it is written"));
+        assert!(!forms.stand_in("R&D is a department, and R&amp;D is how it is written"));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Secrets that were learnt on the way: cookies and CSRF tokens, of which every page brings another. They are looked for all
 //! at once, because each text of a run is looked through for each of them.
 
-use super::{HIDDEN, SHORTEST, forms};
+use super::{SHORTEST, forms};
 use aho_corasick::{AhoCorasick, MatchKind};
 use secrecy::{ExposeSecret, SecretString};
+use std::ops::Range;
 
 /// So many forms are looked for one by one until all are put together anew.
 const YOUNG: usize = 64;
@@ -35,29 +36,24 @@ impl Learnt {
         }
     }
 
-    /// A text without them.
-    pub(super) fn hide(&self, mut text: String) -> String {
+    /// Where they stand in a text.
+    pub(super) fn found_in(&self, text: &str) -> Vec<Range<usize>> {
         let old = self.together.as_ref().map_or(0, |(count, _)| *count);
-        // The longest first, and the young before the old: of one that begins with another nothing is left over.
-        let mut young: Vec<&str> = self.forms[old..].iter().map(ExposeSecret::expose_secret).collect();
-        young.sort_unstable_by_key(|form| std::cmp::Reverse(form.len()));
-        for form in young {
-            if text.contains(form) {
-                text = text.replace(form, HIDDEN);
-            }
-        }
-        match &self.together {
-            Some((_, together)) if together.is_match(&text) => {
-                together.replace_all(&text, &vec![HIDDEN; together.patterns_len()])
-            }
-            _ => text,
-        }
+        let mut found = forms::found_in(self.forms.get(old..).unwrap_or_default(), text);
+        let old = self.together.iter().flat_map(|(_, together)| together.find_iter(text));
+        found.extend(old.map(|one| one.range()));
+        found
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{HIDDEN, without};
     use super::*;
+
+    fn hide(learnt: &Learnt, text: String) -> String {
+        without(&text, learnt.found_in(&text))
+    }
 
     #[test]
     fn old_and_new_ones_are_hidden_and_nothing_else() {
@@ -71,16 +67,16 @@ mod tests {
         assert_eq!(learnt.forms.len(), count, "nothing is learnt twice, and nothing that is short");
         let (old, _) = learnt.together.as_ref().expect("many are put together");
         assert!(*old < count && count - old < YOUNG, "{old} of {count}: the newest are looked for one by one");
-        assert_eq!(learnt.hide("the-last-token".to_owned()), HIDDEN);
+        assert_eq!(hide(&learnt, "the-last-token".to_owned()), HIDDEN);
         for secret in &secrets {
             let shown = format!("{secret} and {} here", secret.replace('<', "&lt;").replace('>', "&gt;"));
-            assert_eq!(learnt.hide(shown), format!("{HIDDEN} and {HIDDEN} here"), "{secret}");
+            assert_eq!(hide(&learnt, shown), format!("{HIDDEN} and {HIDDEN} here"), "{secret}");
         }
-        assert_eq!(learnt.hide("token 0001".to_owned()), "token 0001");
+        assert_eq!(hide(&learnt, "token 0001".to_owned()), "token 0001");
         learnt.learn("token<0001>.signature");
-        assert_eq!(learnt.hide("token<0001>.signature".to_owned()), HIDDEN, "one that begins with an old one");
+        assert_eq!(hide(&learnt, "token<0001>.signature".to_owned()), HIDDEN, "one that begins with an old one");
         learnt.learn("abcdefgh");
         learnt.learn("abcdefgh.signature");
-        assert_eq!(learnt.hide("abcdefgh.signature".to_owned()), HIDDEN, "one that begins with a young one");
+        assert_eq!(hide(&learnt, "abcdefgh.signature".to_owned()), HIDDEN, "one that begins with a young one");
     }
 }

@@ -1,29 +1,37 @@
 //! What hides secrets, and notices where one is shown. A run's secrets (password, tokens) are told to it at the start,
 //! cookies and CSRF tokens are learnt as they come by; from then on they stand in no record as they are. Where one of the
-//! first sort, a session or a private key stands in an answer's body, that is a leak: a defect of the target.
+//! first sort stands in an answer's body or headers, or a session or a private key in its body, that is a leak: a defect of
+//! the target.
 //!
-//! A password that is too short, or that pages show before anybody has logged in, is an ordinary word: hiding it would
-//! alter the record, and calling it a leak would condemn every page. That is said instead ([`Redactor::notes`]).
+//! A password that is too short, or that reads as a word or a number ([`reads_as_a_word`]) and is shown before anybody has
+//! logged in, is an ordinary word: hiding it would alter the record, and calling it a leak would condemn every page. That is
+//! said instead ([`Redactor::notes`]). Any other password that strangers are shown is a leak.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `forms` | how one secret may be written |
 //! | `fields` | what is secret by the name of its field |
 //! | `learnt` | what was learnt on the way, looked for all at once |
+//! | `readings` | what a text says to whoever decodes it |
 
 mod fields;
 mod forms;
 mod learnt;
+mod readings;
+#[cfg(test)]
+mod tests;
 
 use crate::exchange::{Exchange, KEPT_BODY};
 use crate::page::Page;
 use crate::profile::{Pattern, Place, Profile};
+use forms::Forms;
 use regex::Regex;
 use reqwest::header::HeaderMap;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// What stands where a secret stood.
@@ -34,6 +42,9 @@ const KEPT_ASSET: usize = 512;
 
 /// Secrets shorter than this would hide ordinary words.
 pub const SHORTEST: usize = 6;
+
+/// Words that are longer are no ordinary ones.
+const LONGEST_WORD: usize = 12;
 
 /// Headers whose value is a secret.
 const SECRET_HEADERS: [&str; 6] =
@@ -68,11 +79,69 @@ impl std::fmt::Display for Leak {
 /// A secret, in every form in which it may be written.
 struct Secret {
     what: String,
-    forms: Vec<SecretString>,
+    forms: Forms,
+    /// The same in small letters: the names of headers lose their capitals on the way.
+    in_names: Forms,
     /// Whether somebody types it, who may have chosen an ordinary word.
     is_typed: bool,
-    /// Whether it is such a word.
+    /// Whether it reads as one.
+    is_word: bool,
+    /// Whether it is one that strangers are shown.
     is_common: bool,
+}
+
+impl Secret {
+    fn stands_in(&self, shown: &Shown) -> bool {
+        shown.body.iter().chain(&shown.values).any(|text| self.forms.stand_in(text))
+            || shown.names.iter().any(|text| self.in_names.stand_in(text))
+    }
+}
+
+/// What an exchange shows, each text as it is and as it is decoded.
+struct Shown {
+    /// The body.
+    body: Vec<String>,
+    /// Values of headers.
+    values: Vec<String>,
+    /// Names of headers, in small letters.
+    names: Vec<String>,
+}
+
+impl Shown {
+    fn by(exchange: &Exchange) -> Self {
+        let headers = &exchange.response_headers;
+        let values: Vec<&str> = headers.iter().map(|(_, value)| value.as_str()).collect();
+        let body = read(exchange.response_body.as_deref().unwrap_or_default());
+        Self { body, values: read(&values.join("\n")), names: names(headers) }
+    }
+}
+
+fn names(headers: &[(String, String)]) -> Vec<String> {
+    let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
+    read(&names.join("\n").to_ascii_lowercase())
+}
+
+/// A text as it is, and as it is decoded.
+fn read(text: &str) -> Vec<String> {
+    let decoded = readings::of(text).into_iter().map(|reading| reading.text);
+    std::iter::once(text.to_owned()).chain(decoded).collect()
+}
+
+/// Whether a secret may be an ordinary word, name or number, as `password`, `Hedgerow`, `NetBox`, `12345678`: at most twelve
+/// characters, which are digits only, or letters only that are all capital, or of which each capital begins at least three.
+/// What mixes letters with anything else, or large ones with small ones as nobody writes them, stands on no page by chance.
+fn reads_as_a_word(secret: &str) -> bool {
+    let all = |sort: fn(char) -> bool| secret.chars().all(sort);
+    let mut parts: Vec<usize> = Vec::new();
+    for one in secret.chars() {
+        match parts.last_mut() {
+            Some(part) if !one.is_uppercase() => *part += 1,
+            _ => parts.push(1),
+        }
+    }
+    let is_cased = all(|one| !one.is_lowercase()) || parts.iter().all(|part| *part >= 3);
+    let is_letters = all(char::is_alphabetic) && is_cased;
+    secret.chars().count() <= LONGEST_WORD && (is_letters || all(|one| one.is_ascii_digit()))
 }
 
 #[derive(Default)]
@@ -90,6 +159,14 @@ struct Known {
     /// Whether anything was sent that may have been a login.
     entered: bool,
     leaks: Vec<Leak>,
+}
+
+impl Known {
+    /// Where in a text stands what was told or learnt.
+    fn found_in(&self, text: &str) -> Vec<Range<usize>> {
+        let told = self.told.iter().filter(|one| !one.is_common);
+        told.flat_map(|one| one.forms.found_in(text)).chain(self.learnt.found_in(text)).collect()
+    }
 }
 
 /// What is secret by the profile of the target.
@@ -147,8 +224,9 @@ impl Redactor {
             }
             return;
         }
-        let forms = forms::of(secret, true);
-        self.lock().told.push(Secret { what, forms, is_typed, is_common: false });
+        let (forms, in_names) = (Forms::of(secret), Forms::small(secret));
+        let is_word = is_typed && reads_as_a_word(secret);
+        self.lock().told.push(Secret { what, forms, in_names, is_typed, is_word, is_common: false });
     }
 
     /// What was shown so far.
@@ -181,13 +259,14 @@ impl Redactor {
     pub fn text(&self, text: &str) -> String {
         let mut text = fields::in_addresses(text);
         let known = self.lock();
-        for secret in known.told.iter().filter(|one| !one.is_common).flat_map(|one| &one.forms) {
-            if text.contains(secret.expose_secret()) {
-                text = text.replace(secret.expose_secret(), HIDDEN);
-            }
+        let mut found = known.found_in(&text);
+        for reading in readings::of(&text) {
+            found.extend(known.found_in(&reading.text).iter().map(|one| reading.origin(one)));
         }
-        text = known.learnt.hide(text);
         drop(known);
+        if !found.is_empty() {
+            text = without(&text, found);
+        }
         for (_, shape) in SHAPES.iter() {
             if let Cow::Owned(hidden) = shape.replace_all(&text, HIDDEN) {
                 text = hidden;
@@ -201,29 +280,46 @@ impl Redactor {
         self.text(&fields::in_body(body))
     }
 
+    /// The name of a header without secrets, which may stand in it in other letters.
+    fn name(&self, name: &str) -> String {
+        let small = name.to_ascii_lowercase();
+        let known = self.lock();
+        let found_in = |text: &str| -> Vec<Range<usize>> {
+            known.told.iter().filter(|one| !one.is_common).flat_map(|one| one.in_names.found_in(text)).collect()
+        };
+        let mut found = found_in(&small);
+        for reading in readings::of(&small) {
+            found.extend(found_in(&reading.text).iter().map(|one| reading.origin(one)));
+        }
+        drop(known);
+        self.text(&without(name, found))
+    }
+
     /// Hides what an exchange holds, learns from it, and notes what its answer shows.
     pub fn exchange(&self, exchange: &mut Exchange) {
         self.learn(exchange);
-        self.enter(exchange);
-        self.look(exchange);
-        let named = self.lock().named.clone();
-        for (name, value) in exchange.request_headers.iter_mut().chain(&mut exchange.response_headers) {
-            *value = match name.to_ascii_lowercase().as_str() {
-                "cookie" => fields::hide_cookies(value, "; "),
-                "set-cookie" => fields::hide_set_cookie(value),
-                name if SECRET_HEADERS.contains(&name) || name == named.header => HIDDEN.to_owned(),
-                _ => self.text(value),
-            };
-        }
-        exchange.url = self.text(&exchange.url);
-        exchange.error = exchange.error.as_deref().map(|error| self.text(error));
-        exchange.request_body = exchange.request_body.as_deref().map(|body| self.text(&fields::in_form(body)));
+        let shown = Shown::by(exchange);
+        self.enter(exchange, &shown);
+        self.look(exchange, &shown);
         let media = |wanted: &str| {
             let of =
                 |(name, value): &(String, String)| name.eq_ignore_ascii_case("content-type") && value.contains(wanted);
             exchange.response_headers.iter().any(of)
         };
         let most = if media("css") || media("javascript") { KEPT_ASSET } else { KEPT_BODY };
+        let named = self.lock().named.clone();
+        for (name, value) in exchange.request_headers.iter_mut().chain(&mut exchange.response_headers) {
+            *value = match name.to_ascii_lowercase().as_str() {
+                "cookie" => self.text(&fields::hide_cookies(value, "; ")),
+                "set-cookie" => self.text(&fields::hide_set_cookie(value)),
+                name if SECRET_HEADERS.contains(&name) || name == named.header => HIDDEN.to_owned(),
+                _ => self.text(value),
+            };
+            *name = self.name(name);
+        }
+        exchange.url = self.text(&exchange.url);
+        exchange.error = exchange.error.as_deref().map(|error| self.text(error));
+        exchange.request_body = exchange.request_body.as_deref().map(|body| self.text(&fields::in_form(body)));
         exchange.response_body = exchange.response_body.as_deref().map(|body| bounded(&self.body(body), most));
     }
 
@@ -259,40 +355,45 @@ impl Redactor {
             found.extend(place.read(&page));
         }
         let mut known = self.lock();
-        known.sessions.extend(sessions);
+        for session in sessions {
+            if !known.sessions.iter().any(|one| one.expose_secret() == session.expose_secret()) {
+                known.sessions.push(session);
+            }
+        }
         for value in found {
             known.learnt.learn(&value);
         }
     }
 
-    /// Before anything was sent that may have been a login, no page can show a password because it was typed: what
-    /// stands there is an ordinary word.
-    fn enter(&self, exchange: &Exchange) {
+    /// Before anything was sent that may have been a login, no page can show a password because it was typed: a word that
+    /// stands there is an ordinary one.
+    fn enter(&self, exchange: &Exchange, shown: &Shown) {
         let mut known = self.lock();
-        let sent = |text: &str| known.told.iter().any(|one| one.is_typed && forms::stand_in(&one.forms, text));
+        let sent = |text: &str| known.told.iter().any(|one| one.is_typed && one.forms.stand_in(text));
         known.entered = known.entered || exchange.is_write() || sent(&exchange.url);
         if known.entered {
             return;
         }
-        let body = exchange.response_body.as_deref().unwrap_or_default();
-        for one in known.told.iter_mut().filter(|one| one.is_typed) {
-            one.is_common = one.is_common || forms::stand_in(&one.forms, body);
+        let asked = Shown { body: Vec::new(), values: Vec::new(), names: names(&exchange.request_headers) };
+        for one in known.told.iter_mut().filter(|one| one.is_word) {
+            one.is_common = one.is_common || one.stands_in(shown) || one.stands_in(&asked);
         }
     }
 
-    /// Whether the answer's body shows what it must not.
-    fn look(&self, exchange: &Exchange) {
-        let Some(body) = exchange.response_body.as_deref() else { return };
+    /// Whether the answer shows what it must not.
+    fn look(&self, exchange: &Exchange, shown: &Shown) {
         let place = self.text(&format!("{} {}", exchange.method, exchange.path()));
         let mut known = self.lock();
-        let told = known.told.iter().filter(|one| !one.is_common && forms::stand_in(&one.forms, body));
-        let mut shown: Vec<String> = told.map(|one| one.what.clone()).collect();
-        if known.sessions.iter().any(|secret| body.contains(secret.expose_secret())) {
-            shown.push("the value of a session's cookie".to_owned());
+        let told = known.told.iter().filter(|one| !one.is_common && one.stands_in(shown));
+        let mut leaks: Vec<String> = told.map(|one| one.what.clone()).collect();
+        let body = exchange.response_body.as_deref().unwrap_or_default();
+        // A session's own place is a header.
+        if known.sessions.iter().any(|one| shown.body.iter().any(|text| text.contains(one.expose_secret()))) {
+            leaks.push("the value of a session's cookie".to_owned());
         }
         let shapes = SHAPES.iter().filter(|(_, shape)| shape.is_match(body));
-        shown.extend(shapes.map(|(what, _)| (*what).to_owned()));
-        for what in shown {
+        leaks.extend(shapes.map(|(what, _)| (*what).to_owned()));
+        for what in leaks {
             let leak = Leak { what, place: place.clone() };
             if !known.leaks.contains(&leak) {
                 known.leaks.push(leak);
@@ -305,6 +406,22 @@ impl Redactor {
     }
 }
 
+/// A text with these parts of it hidden.
+fn without(text: &str, mut parts: Vec<Range<usize>>) -> String {
+    parts.sort_unstable_by_key(|part| (part.start, part.end));
+    let (mut kept, mut done) = (String::with_capacity(text.len()), 0);
+    for part in parts {
+        // One that begins in the last one is hidden with it.
+        if part.start >= done {
+            kept.push_str(text.get(done..part.start).unwrap_or_default());
+            kept.push_str(HIDDEN);
+        }
+        done = done.max(part.end);
+    }
+    kept.push_str(text.get(done..).unwrap_or_default());
+    kept
+}
+
 /// The beginning of a long body.
 fn bounded(body: &str, most: usize) -> String {
     if body.len() <= most {
@@ -312,145 +429,4 @@ fn bounded(body: &str, most: usize) -> String {
     }
     let end = (0..=most).rev().find(|end| body.is_char_boundary(*end)).unwrap_or(0);
     format!("{}\n[{} more bytes are not kept]", &body[..end], body.len() - end)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn exchange(body: &str) -> Exchange {
-        Exchange {
-            method: "POST".into(),
-            url: "https://h.example/login/?next=%2F".into(),
-            request_headers: vec![
-                ("Cookie".into(), "sid=abcdefgh; theme=dark".into()),
-                ("X-CSRFToken".into(), "tok".into()),
-            ],
-            request_body: Some("csrfmiddlewaretoken=ttttttttt&username=ada&password=open+sesame".into()),
-            response_headers: vec![("set-cookie".into(), "x_session=0123456789abcdef01; Path=/; HttpOnly".into())],
-            response_body: Some(body.into()),
-            ..Exchange::default()
-        }
-    }
-
-    #[test]
-    fn what_is_secret_stands_in_no_record() {
-        let redactor = Redactor::default();
-        redactor.tell("the password", &"open sesame".into());
-        let page = r#"<meta name="csrf-token" content="mmmmmmmmmm"><input type="hidden" name="csrfmiddlewaretoken"
-            value="ttttttttt"><input name="next" value="/home"> {"csrf_token": "jjjjjj", "state": "ok"} ttttttttt"#;
-        let mut one = exchange(page);
-        redactor.exchange(&mut one);
-        let all = format!("{one:?}");
-        for secret in ["abcdefgh", "tok\"", "ttttttttt", "open+sesame", "0123456789abcdef01", "mmmmmmmmmm", "jjjjjj"] {
-            assert!(!all.contains(secret), "{secret} in {all}");
-        }
-        for kept in ["username=ada", "Path=/; HttpOnly", "sid=[redacted]", "value=\"/home\"", "\"state\": \"ok\""] {
-            assert!(one.response_body.iter().any(|b| b.contains(kept)) || all.contains(kept), "{kept} in {all}");
-        }
-        assert!(redactor.leaks().is_empty(), "{:?}", redactor.leaks());
-    }
-
-    #[test]
-    fn what_a_profile_calls_by_another_name_is_a_secret_all_the_same() {
-        let mut profile = crate::profile::built_in("hedgerow").unwrap();
-        (profile.csrf.field, profile.csrf.header) = ("stamp".into(), "X-Stamp".into());
-        profile.csrf.page = serde_json::from_str(r#"{"element": "p.stamp"}"#).unwrap();
-        profile.login.session_cookies = vec![serde_json::from_str(r#""^loom$""#).unwrap()];
-        let redactor = Redactor::default();
-        redactor.tell_profile(&profile);
-        let mut one = exchange(r#"<p class=stamp>pppppppp</p><input type=hidden name=stamp value="iiiiiiii">"#);
-        one.request_headers.push(("X-Stamp".into(), "hhhhhhhh".into()));
-        one.request_body = Some("stamp=ffffffff&name=ada".into());
-        one.response_headers.push(("set-cookie".into(), "loom=c0c0c0c0c0c0c0c0c0; Path=/".into()));
-        redactor.exchange(&mut one);
-        let all = format!("{one:?}");
-        for secret in ["pppppppp", "iiiiiiii", "hhhhhhhh", "ffffffff", "c0c0c0c0"] {
-            assert!(!all.contains(secret), "{secret} in {all}");
-        }
-        redactor.exchange(&mut exchange("your session is c0c0c0c0c0c0c0c0c0"));
-        assert_eq!(redactor.leaks().len(), 1);
-    }
-
-    #[test]
-    fn what_an_answer_shows_is_a_leak() {
-        let redactor = Redactor::default();
-        redactor.tell("the password", &"open sesame".into());
-        redactor.exchange(&mut exchange("You said open sesame"));
-        redactor.exchange(&mut exchange("your session is 0123456789abcdef01"));
-        redactor.exchange(&mut exchange("git clone https://bob:hunter22@git.example/x"));
-        let leaks: Vec<String> = redactor.leaks().into_iter().map(|leak| leak.what).collect();
-        assert_eq!(leaks, ["the password", "the value of a session's cookie", "a password in an address"]);
-    }
-
-    #[test]
-    fn no_form_of_a_secret_stands_in_a_record_or_passes_as_none() {
-        for (password, echoed) in [
-            ("R&D<x>y", "You typed R&amp;D&lt;x&gt;y."),
-            ("a\"b\"cd", r#"{"echo": "a\"b\"cd"}"#),
-            ("open sesame", "/?q=open+sesame"),
-            ("open sesame", "/?q=open%20sesame"),
-            ("open sesame", "authorization: Basic YWRhOm9wZW4gc2VzYW1l"),
-        ] {
-            let redactor = Redactor::default();
-            redactor.tell_password("the password", &password.into());
-            let mut one = exchange(echoed);
-            redactor.exchange(&mut one);
-            assert_eq!(redactor.leaks().len(), 1, "{echoed} is a leak");
-            let body = one.response_body.unwrap();
-            assert!(body.contains(HIDDEN) && body != echoed, "{echoed} stands in the record: {body}");
-        }
-    }
-
-    #[test]
-    fn addresses_and_what_names_them_hold_no_secret() {
-        let redactor = Redactor::default();
-        let mut one = exchange("no token=here");
-        one.url = "https://h.example/login/?username=ada&password=p%26w".into();
-        one.request_headers.push(("Referer".into(), "https://h.example/?token=rrrrrr".into()));
-        one.response_headers.push(("location".into(), "/next?session_token=llllll&page=2".into()));
-        redactor.exchange(&mut one);
-        let all = format!("{one:?}");
-        for secret in ["p%26w", "rrrrrr", "llllll"] {
-            assert!(!all.contains(secret), "{secret} in {all}");
-        }
-        assert!(all.contains("page=2") && all.contains("username=ada"), "{all}");
-    }
-
-    #[test]
-    fn a_password_that_is_an_ordinary_word_is_said_to_be_one() {
-        let redactor = Redactor::default();
-        redactor.tell_password("the password of ada", &"hedgehog".into());
-        redactor.tell_password("the password of bob", &"bob".into());
-        redactor.tell_password("the password of eve", &"open sesame".into());
-        let mut before = exchange("Welcome to hedgehog");
-        (before.method, before.request_body) = ("GET".into(), None);
-        redactor.exchange(&mut before);
-        redactor.exchange(&mut exchange("hedgehog fabrics, and your password is open sesame"));
-        assert_eq!(before.response_body.as_deref(), Some("Welcome to hedgehog"), "the record was altered");
-        let leaks: Vec<String> = redactor.leaks().into_iter().map(|leak| leak.what).collect();
-        assert_eq!(leaks, ["the password of eve"]);
-        let notes = redactor.notes();
-        assert_eq!(notes.len(), 2, "{notes:?}");
-        assert!(
-            notes[0].1.contains("bob has fewer than 6")
-                && notes[1].1.contains("before any login hold the password of ada")
-        );
-    }
-
-    #[test]
-    fn a_persons_taste_stays_in_the_record() {
-        let redactor = Redactor::default();
-        let mut one = exchange("");
-        one.response_headers.push(("set-cookie".into(), "theme=system; Path=/".into()));
-        redactor.exchange(&mut one);
-        assert_eq!(redactor.text("run by system:schedule"), "run by system:schedule");
-        assert_eq!(redactor.text("it is 0123456789abcdef01"), "it is [redacted]");
-    }
-
-    #[test]
-    fn long_bodies_end() {
-        let cut = bounded(&"ü".repeat(KEPT_BODY), KEPT_BODY);
-        assert!(cut.len() < KEPT_BODY + 60 && cut.contains("more bytes"));
-    }
 }

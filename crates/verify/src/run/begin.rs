@@ -5,12 +5,14 @@ use crate::cause::Cause;
 use crate::effect;
 use crate::exchange::Exchange;
 use crate::obstacle::Obstacle;
+use crate::oracle::DatabaseOracle;
 use crate::results::Clock;
 use crate::scene::Scene;
 use crate::site::{FabricRef, Site};
-use crate::stop::Stop;
+use crate::stop::{Stop, Walked};
+use crate::visitor::Visitor;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 impl Runner {
     /// The preconditions: the oracles answer, the target is what the profile says, the user can log in, and there is a
@@ -27,6 +29,13 @@ impl Runner {
         let (fabric, namespace, product) = found?;
         self.product = product;
         self.clocks.extend(target_clock(&self.site));
+        if let (Some(given), Some(shown)) = (&self.site.namespace, &namespace)
+            && given != shown
+        {
+            let observed = format!("--namespace is {given}, and the fabric's page says {shown}");
+            let expected = "the oracle reads the namespace of the fabric";
+            return Err(Stop::invalid(Cause::OracleUnusable, expected, observed));
+        }
         if self.site.namespace.is_none() {
             self.site.namespace = namespace;
         }
@@ -150,8 +159,51 @@ async fn prepare(
         }
     }
     let (fabric, namespace) = crate::fabrics::choose(scene, &mut visitor, found, uid).await?;
+    if let Some(fabric) = &fabric {
+        database_fits(scene, &mut visitor, fabric).await?;
+    }
     visitor.close().await;
     Ok((fabric, namespace, profile.product.clone()))
+}
+
+/// That the oracle's database is the target's own: it knows the fabric by this name, and the newest operation that the
+/// target lists, which a copy of yesterday does not.
+async fn database_fits(scene: &mut Scene<'_>, visitor: &mut Visitor, fabric: &FabricRef) -> Walked<()> {
+    let profile = scene.profile();
+    let (Some(database), Some(places)) = (scene.site.plan.database.clone(), &profile.database) else { return Ok(()) };
+    let expected = "the oracle's database is the target's own";
+    let (mut told, mut proved) = (Vec::new(), true);
+    if let Some(query) = &places.name {
+        let name = one(scene, &database, query, &fabric.id).await?;
+        let name = name.as_str().unwrap_or("none").to_owned();
+        proved = name == fabric.name;
+        told.push(format!("fabric {} is {name} in it, and {} on the page", fabric.id, fabric.name));
+    }
+    if let (Some(query), Some(operations)) = (places.newest.as_ref().filter(|_| proved), &profile.operation) {
+        let page = visitor.leaf(&operations.list.replace("{id}", &fabric.id)).await?;
+        scene.shown_by(visitor);
+        let links = page.attributes(&operations.list_link, "href");
+        let number = |link: &String| operations.address.captures(link)?.get(1)?.as_str().parse::<i64>().ok();
+        let listed = links.iter().filter_map(number).max();
+        // Read after the list: what began meanwhile makes it newer, and never older.
+        let stored = one(scene, &database, query, &fabric.id).await?.as_i64();
+        proved = stored >= listed;
+        let number = |number: Option<i64>| number.map_or_else(|| "none".to_owned(), |number| number.to_string());
+        told.push(format!("its newest operation is {}, the list's {}", number(stored), number(listed)));
+    }
+    if told.is_empty() {
+        scene.untold(expected, "the profile says nothing by which it would be known");
+        return Ok(());
+    }
+    scene.require(proved, Cause::OracleUnusable, expected, told.join("; "))
+}
+
+async fn one(scene: &Scene<'_>, database: &DatabaseOracle, query: &str, id: &str) -> Walked<Value> {
+    let read = database.one(query.replace("{id}", id).trim()).await.map_err(|error| {
+        Stop::invalid(Cause::OracleUnusable, "the oracle can read the target's database", error.to_string())
+    })?;
+    scene.recorder().reading(&read.reading.from, &read.reading.asked, &read.reading.found.to_string(), json!(null));
+    Ok(read.value)
 }
 
 /// What the target's clock said in the newest answer.

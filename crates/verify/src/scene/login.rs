@@ -5,7 +5,7 @@ use crate::cause::Cause;
 use crate::exchange::Exchange;
 use crate::http::Cookie;
 use crate::obstacle::Obstacle;
-use crate::page::Page;
+use crate::page::{Locator, Page};
 use crate::site::Account;
 use crate::stop::{Stop, Walked};
 use crate::visitor::Visitor;
@@ -32,9 +32,11 @@ impl Scene<'_> {
             return Err(self.invalid(Cause::ServerError, "the target answers with its login page", says(&page)));
         }
         let profile = self.profile();
-        let known = profile.recognise.titles.iter().any(|title| title.is_match(&page.title()))
-            || profile.recognise.elements.iter().any(|element| page.has(element));
-        if !known {
+        if !profile.recognise.is_on(&page) {
+            // What stands before a target, and lets nobody through, says nothing of what is behind it.
+            if [401, 403, 407].contains(&page.status) {
+                return Err(self.invalid(Cause::Permission, "the target answers with its login page", says(&page)));
+            }
             return Err(Stop::Mismatch(format!(
                 "{} is not {}: the login page shows none of what the profile {} knows it by. It answers {}.",
                 self.site.plan.target,
@@ -67,6 +69,7 @@ impl Scene<'_> {
     /// Types name and password into the login page that is open, presses the button, and proves what came of it.
     pub async fn type_login(&mut self, visitor: &mut Visitor, account: &Account) -> Walked<Page> {
         let profile = self.profile();
+        self.sends_home(visitor, &profile.login.button).await?;
         visitor.fill(&profile.login.username, &account.username).await?;
         visitor.fill(&profile.login.password, account.password()).await?;
         let pressed = visitor.press(&profile.login.button).await;
@@ -97,6 +100,20 @@ impl Scene<'_> {
         );
         self.require(true, Cause::NoSession, &expected, observed)?;
         Ok(page)
+    }
+
+    /// That what is typed into the page that is open goes to this site, by no worse way than it was given: name and password
+    /// are typed nowhere else.
+    pub async fn sends_home(&mut self, visitor: &mut Visitor, button: &Locator) -> Walked<()> {
+        let page = visitor.look().await?;
+        let form = page.find(button).and_then(|found| page.form_of(&found)).ok();
+        let to = form.and_then(|form| page.url.join(&form.action).ok());
+        let ours = self.site.target().origin();
+        let away = [Some(page.url.clone()), to].into_iter().flatten().find(|url| url.origin() != ours);
+        let Some(away) = away else { return Ok(()) };
+        let expected = format!("name and password are asked for by {}, and sent there", self.site.target());
+        let observed = format!("they would go to {}; nothing was typed", away.origin().ascii_serialization());
+        Err(self.failed(Cause::ForeignRedirect, &expected, observed))
     }
 
     /// What the last press sent, as far as it was seen.

@@ -226,6 +226,8 @@ impl Scene<'_> {
                 404 => Cause::WrongAddress,
                 405 => Cause::MethodRefused,
                 500 => Cause::ServerError,
+                // Something before the target answers in its place.
+                502..=504 if answer.code.is_none() && !profile.recognise.is_on(page) => Cause::Transport,
                 _ => return Ok(()),
             }
         };

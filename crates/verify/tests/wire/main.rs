@@ -109,6 +109,40 @@ async fn another_host_is_another_site() {
     assert!(!run.preconditions.iter().any(|check| check.observed.contains("leads to")));
 }
 
+/// Whose login page leads elsewhere, or back to plain HTTP, or has a form that sends elsewhere: nothing is typed there.
+#[tokio::test]
+async fn name_and_password_go_to_the_target_only() {
+    let (port, seen) = site::elsewhere().await;
+    let elsewhere = format!("http://localhost:{port}/login/");
+    let there = site::serve(some()).await;
+    let identity = own_certificate();
+    let to_plain = site::serve_tls(Manners { leads: Some(format!("{there}/login/")), ..some() }, &identity).await;
+    let trusting = |target: &str| Plan { ca: Some(identity.certificate.clone()), ..plan(target, &["login_logout"]) };
+    for target in [
+        site::serve(Manners { form: Some(elsewhere.clone()), ..some() }).await,
+        // Another port is another site, too: somebody else may listen there.
+        site::serve(Manners { leads: Some(format!("{there}/login/")), ..some() }).await,
+        format!("https://127.0.0.1:{to_plain}"),
+    ] {
+        let run = walk(trusting(&target)).await;
+        assert_eq!((run.verdict, run.exit_code), (RunVerdict::Invalid, 4), "{target}: {}", run.sentence);
+        let finding = run.finding.as_ref().unwrap();
+        assert_eq!(finding.cause, Cause::ForeignRedirect, "{target}: {}", finding.observed);
+        assert!(finding.observed.contains("nothing was typed"), "{target}: {}", finding.observed);
+        let sent: Vec<_> =
+            run.steps.iter().flat_map(|step| &step.exchanges).filter(|one| one.method == "POST").collect();
+        assert!(sent.is_empty(), "{target}: {sent:?}");
+    }
+    assert!(seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_is_unpacked_as_a_browser_does() {
+    let base = site::serve(some()).await;
+    let page = HttpUser::new(&base).unwrap().get("/small").await.unwrap();
+    assert_eq!((page.status, page.title().as_str()), (200, "Small"), "{}", page.body);
+}
+
 #[tokio::test]
 async fn another_site_gets_no_cookie_and_its_cookies_are_its_own() {
     let (port, seen) = site::elsewhere().await;

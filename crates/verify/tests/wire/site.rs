@@ -13,6 +13,11 @@ use testkit::tls::Identity;
 
 pub const PASSWORD: &str = "R&D <x>'s \"word\"";
 const SESSION: &str = "0123456789abcdef0123456789abcdef";
+/// `<title>Small</title>`, as gzip writes it.
+const SMALL: [u8; 35] = [
+    31, 139, 8, 0, 0, 0, 0, 0, 2, 255, 179, 41, 201, 44, 201, 73, 181, 11, 206, 77, 204, 201, 177, 209, 135, 112, 0,
+    11, 71, 138, 65, 20, 0, 0, 0,
+];
 const LIST: &str = "/plugins/hedgehog/fabrics/";
 
 /// How the site is.
@@ -30,6 +35,10 @@ pub struct Manners {
     pub elsewhere: Option<String>,
     /// Whether its cookie goes over plain HTTP as well.
     pub forgets_secure: bool,
+    /// Where its login page redirects to, if it does.
+    pub leads: Option<String>,
+    /// Where the form of its login page sends to, if not to where the page is.
+    pub form: Option<String>,
     /// Whether it is served with TLS.
     pub tls: bool,
 }
@@ -50,14 +59,21 @@ fn page(title: &str, user: bool, body: &str) -> Html<String> {
     Html(format!("<!doctype html><title>{title} | NetBox</title>{person}<main><h1>{title}</h1>{body}</main>"))
 }
 
-async fn login_page(State(site): State<Site>) -> Html<String> {
+async fn login_page(State(site): State<Site>) -> Response {
+    if let Some(leads) = &site.manners.leads {
+        return Redirect::to(leads).into_response();
+    }
     tokio::time::sleep(site.manners.slow).await;
+    let action = site.manners.form.map(|form| format!(" action=\"{form}\"")).unwrap_or_default();
     page(
         "Log In",
         false,
-        "<form method=post><label>Username <input name=username></label>\
-         <label>Password <input type=password name=password></label><button>Sign In</button></form>",
+        &format!(
+            "<form method=post{action}><label>Username <input name=username></label>\
+             <label>Password <input type=password name=password></label><button>Sign In</button></form>"
+        ),
     )
+    .into_response()
 }
 
 async fn login(
@@ -125,12 +141,18 @@ async fn logout(State(site): State<Site>) -> Response {
 
 fn router(manners: Manners) -> Router {
     let large = async || Body::from(vec![b'x'; 17 << 20]);
+    let small = async |headers: HeaderMap| {
+        let taken = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let coding = if taken.contains("gzip") { "gzip" } else { "none that is taken" };
+        ([(header::CONTENT_ENCODING, coding)], SMALL)
+    };
     Router::new()
         .route("/login/", get(login_page).post(login))
         .route("/logout/", get(logout))
         .route(LIST, get(list))
         .route("/plugins/hedgehog/fabrics/{id}/", get(fabric))
         .route("/large", get(large))
+        .route("/small", get(small))
         .with_state(Site { manners, open: Arc::default() })
 }
 

@@ -44,7 +44,8 @@ pub(super) struct Every {
 impl Every {
     /// Checks the flags, and takes the port for the metrics before anything is made.
     pub(super) fn new(arguments: &cli::Verify, interval: Duration) -> anyhow::Result<Self> {
-        let metrics = arguments.metrics.map(|listen| MetricsListener::at(listen, "--metrics")).transpose()?;
+        let metrics = arguments.metrics.map(|listen| MetricsListener::at(listen, "--metrics")).transpose();
+        let metrics = metrics.map_err(|error| misuse(format!("{error:#}")))?;
         let webhook = webhook(arguments)?;
         let output = arguments.output.as_deref().unwrap_or(Path::new("."));
         Ok(Self {
@@ -116,13 +117,16 @@ pub(super) async fn run(plan: Plan, every: Every, key: Option<SigningKey>) -> an
         if let Err(error) = made {
             complain(&format!("No folder for the evidence could be made in {}: {error}.\n", folder.display()));
         }
-        let run = walk(plan, place.clone(), &stop, Told::quietly()).await;
-        let judged = Judged::of(&run);
-        if let Some(place) = &place
-            && let Err(error) = evidence::write(&run, place, key.as_ref())
-        {
-            complain(&format!("The evidence could not be written down: {error}\n"));
+        let mut run = walk(plan, place.clone(), &stop, Told::quietly()).await;
+        let is_written = place.as_ref().is_some_and(|place| {
+            let written = evidence::write(&run, place, key.as_ref());
+            written.map_err(|error| complain(&format!("The evidence could not be written down: {error}\n"))).is_ok()
+        });
+        // Nobody could be shown what it says.
+        if !is_written {
+            run.unwritten();
         }
+        let judged = Judged::of(&run);
         // A monitor goes on whether or not somebody reads along.
         if let Err(error) = say(&run, judged.as_ref(), place.as_deref(), json) {
             complain(&format!("The result could not be printed: {error:#}\n"));

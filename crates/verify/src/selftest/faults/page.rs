@@ -112,6 +112,12 @@ fn requests() -> Vec<Fault> {
         Fault::new("press_cut", "The connection is cut when the button is pressed.", &["sync_by_button"])
             .fails(Cause::Transport)
             .rule(|on| Rule::on("POST", &on.sync()).cut()),
+        Fault::new("press_meets_a_gateway", "Something before the console answers the press.", &["sync_by_button"])
+            .fails(Cause::Transport)
+            .rule(|on| {
+                Rule::on("POST", &on.sync())
+                    .answer(|_| Answered::page(502, "<title>502 Bad Gateway</title><h1>502 Bad Gateway</h1>"))
+            }),
         Fault::new("press_silent", "After the press the page says nothing.", &["sync_by_button"])
             .fails(Cause::SilentFailure)
             .fails(Cause::Unanswered)

@@ -79,6 +79,17 @@ fn logins() -> Vec<Fault> {
                     refused
                 })
             }),
+        Fault::new(
+            "login_sent_elsewhere",
+            "The form of the login page sends name and password to another site.",
+            &["login_logout"],
+        )
+        .invalid(Cause::ForeignRedirect)
+        .rule(|_| {
+            Rule::on("GET", "^/login/")
+                .page()
+                .text(r#"action="/login/""#, r#"action="http://elsewhere.example/login/""#)
+        }),
         Fault::new("foreign_redirect", "The login leads to another site.", &["login_logout"])
             .fails(Cause::ForeignRedirect)
             .rule(|_| {
@@ -154,6 +165,16 @@ fn ends() -> Vec<Fault> {
                 answer
             })
         }),
+        Fault::new("page_kept_after_logout", "A cache answers as before after the logout.", &["login_logout"])
+            .fails(Cause::PageKept)
+            .rule(|on| {
+                let kept = format!(
+                    "<!doctype html><title>Fabrics · Hedgerow</title><body data-user=\"{0}\"><main>{0}: all fabrics</main>",
+                    on.admin
+                );
+                // The first is the stranger of the control.
+                Rule::on("GET", "^/fabrics/$").page().by("").only(2).answer(move |_| Answered::page(200, &kept))
+            }),
         Fault::new("logout_does_nothing", "The logout does nothing at all.", &["login_logout"])
             .fails(Cause::SessionSurvives)
             .rule(|_| Rule::on("POST", "^/logout/").answer(|_| Answered::redirect("/"))),
