@@ -142,11 +142,8 @@ fn agreed(
         return Ok(());
     }
     if let Some((first, word)) = others.first() {
-        let what = format!(
-            "of {} that are “{word}”, {first} first, no Agent of a switch tells: gateways have another",
-            others.len()
-        );
-        scene.untold("what the page says of those that are no switches", &what);
+        let what = format!("of {} that are “{word}”, {first} first, the oracle reads no Agent", others.len());
+        scene.untold("what the page says of all that are applied", &what);
     }
     let told = said.iter().filter(|(name, _)| of(name).is_some()).count();
     if told == 0 {
@@ -188,9 +185,17 @@ async fn read(scene: &Scene<'_>, cluster: &ClusterOracle, wanted: Wanted<'_>) ->
     };
     let version = cluster.version().await.map_err(unread)?.value;
     let now = version.server_time.unwrap_or_else(Timestamp::now);
-    let agents = agents::read(&list.value, wanted, now);
-    let found = json!(agents);
-    scene.recorder().reading(&list.reading.from, &list.reading.asked, &found.to_string(), json!(null));
+    let mut agents = agents::read(&list.value, wanted, now);
+    scene.recorder().reading(&list.reading.from, &list.reading.asked, &json!(agents).to_string(), json!(null));
+    // What a gateway was given it holds in a form of its own; that it runs it, it reports as a switch does.
+    let gateways = kinds.iter().find(|kind| kind.kind == "GatewayAgent" && kind.group.ends_with("githedgehog.com"));
+    if let (Some(kind), Wanted::Anything) = (gateways, wanted) {
+        match cluster.list(kind, Some(&namespace(scene.site))).await {
+            Ok(list) => agents.extend(agents::read(&list.value, wanted, now)),
+            Err(OracleError::Forbidden { .. }) => {}
+            Err(error) => return Err(unread(error)),
+        }
+    }
     let kind = kinds.iter().find(|kind| kind.kind == "Switch" && kind.group.ends_with("githedgehog.com"));
     let listed = match kind {
         Some(kind) => match cluster.list(kind, Some(&namespace(scene.site))).await {
