@@ -277,9 +277,9 @@ pub(crate) fn session_is_over(page: &Page, code: &str, profile: &Profile) -> boo
 /// What a page says, in short: status, address, and its alert or else its first words. Beside an alert the labels of a form
 /// say nothing.
 pub fn says(page: &Page) -> String {
-    let alert = || page.text("main [role=alert]").filter(|text| !text.is_empty());
+    let said = || page.text("main [role=alert]").filter(|text| !text.is_empty());
     let text = if page.is_html() {
-        alert().or_else(|| page.text("main")).unwrap_or_else(|| page.visible_text())
+        said().or_else(|| page.text("main")).unwrap_or_else(|| page.visible_text())
     } else {
         page.body.clone()
     };
