@@ -3,7 +3,7 @@
 //! first sort stands in an answer's body or headers, or a session or a private key in its body, that is a leak: a defect of
 //! the target.
 //!
-//! A password that is too short, or that reads as a word or a number ([`reads_as_a_word`]) and is shown before anybody has
+//! A password that is too short, or that reads as a word or a number (`reads_as_a_word`) and is shown before anybody has
 //! logged in, is an ordinary word: hiding it would alter the record, and calling it a leak would condemn every page. That is
 //! said instead ([`Redactor::notes`]). Any other password that strangers are shown is a leak.
 //!
