@@ -187,11 +187,11 @@ async fn read(scene: &Scene<'_>, cluster: &ClusterOracle, wanted: Wanted<'_>) ->
     let now = version.server_time.unwrap_or_else(Timestamp::now);
     let mut agents = agents::read(&list.value, wanted, now);
     scene.recorder().reading(&list.reading.from, &list.reading.asked, &json!(agents).to_string(), json!(null));
-    // What a gateway was given it holds in a form of its own; that it runs it, it reports as a switch does.
+    // What a gateway was given it holds in a form of its own; that it runs all of it, it reports as a switch does.
     let gateways = kinds.iter().find(|kind| kind.kind == "GatewayAgent" && kind.group.ends_with("githedgehog.com"));
-    if let (Some(kind), Wanted::Anything) = (gateways, wanted) {
+    if let Some(kind) = gateways {
         match cluster.list(kind, Some(&namespace(scene.site))).await {
-            Ok(list) => agents.extend(agents::read(&list.value, wanted, now)),
+            Ok(list) => agents.extend(agents::read(&list.value, Wanted::Anything, now)),
             Err(OracleError::Forbidden { .. }) => {}
             Err(error) => return Err(unread(error)),
         }
