@@ -26,13 +26,13 @@ async fn the_main_job_by_plain_forms() -> Result<()> {
     proved.all_passed_but(&[])?;
     for name in names {
         assert_eq!(proved.journey(name)?.verified, Some(true), "{name}");
-        if name != "sync_by_form" {
+        if name != "sync_by_button" {
             proved.is_told(name)?;
         }
     }
     // The first sync writes the whole fabric. The pages of a few of its objects are compared with the switches, and it is said
     // that those of the others were not.
-    let open = proved.journey("sync_by_form")?.checks.iter().filter(|check| check.held.is_none());
+    let open = proved.journey("sync_by_button")?.checks.iter().filter(|check| check.held.is_none());
     let open: Vec<&str> = open.map(|check| check.observed.as_str()).collect();
     assert!(open.len() == 1 && open[0].starts_with("3 of "), "{open:?}");
     assert!(!servers().await?.is_empty(), "the cluster holds what Git says");
