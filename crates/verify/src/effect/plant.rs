@@ -93,9 +93,7 @@ impl Planted {
         cluster.merge_patch(&self.kind, Some(&self.namespace), &self.name, &patch).await.map_err(|e| e.to_string())?;
         Ok(())
     }
-}
 
-impl Planted {
     /// With the object, what was planted in it is gone; but while an upgrade registers kinds anew, nothing of theirs is found.
     async fn is_gone(&self, cluster: &ClusterOracle) -> Result<(), String> {
         let all = cluster.list(&self.kind, Some(&self.namespace)).await.map_err(|error| error.to_string())?.value;
